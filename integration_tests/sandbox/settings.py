@@ -1,0 +1,84 @@
+"""What a sandbox can be asked to be: its size, its project, its limits and its habits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+EMAIL_BASED = "Email-based"
+USER_ID_BASED = "UserID-based"
+HYBRID = "Hybrid"
+PROJECT_TYPES = (EMAIL_BASED, USER_ID_BASED, HYBRID)
+
+
+@dataclass
+class SandboxSettings:
+    """All that decides what a sandbox holds and how it answers. The same settings and clock give the same data."""
+
+    seed: int = 1
+    users: int = 200
+    days: int = 30  # history before the start day; nothing is older
+    events_per_day: int = 400  # over all event types together
+    event_weights: dict[str, float] = field(default_factory=dict)  # share of a type, in place of its own
+    data_types: frozenset[str] | set[str] | tuple[str, ...] | list[str] | None = None  # only these hold records
+    padding: int = 0  # bytes of filler in every event, for windows of gigabytes
+    project_type: str = EMAIL_BASED
+    region: str = "US"
+    api_key: str = "sandbox-key"
+    now: datetime | None = None  # a fixed clock, moved by advance() only; None = the real one
+
+    index_lag: float = 0.0  # seconds; an event is visible after its own share of it
+    late_share: float = 0.0  # share of events that a device hands in later still (made offline)
+    late_hours: float = 6.0
+
+    rate_limit_factor: float | None = 0  # 0 or None = no limits; N = every limit N times as fast
+    shared_limits: bool = True  # one budget for a row of the limits' table; False = one for each endpoint
+    retry_after: bool = False  # 429 says how long to wait; Iterable often does not
+
+    forbidden: tuple[str, ...] = ()  # endpoint templates the key may not use (403)
+    forbidden_data_types: tuple[str, ...] = ()  # data types the key may not export (403)
+
+    lists: int = 8
+    channels: int = 5
+    message_types: int = 9
+    campaigns: int = 60  # not counting children of recurring ones
+    recurring_children: tuple[int, ...] = (23, 2, 0)  # children of each recurring campaign
+    templates: int = 64
+    journeys: int = 26
+    catalogs: int = 12
+    catalog_items: int = 25  # in the largest catalog; others hold fewer, one none
+    snippets: int = 7
+    metadata_tables: int = 4
+    metadata_entries: int = 25  # in the largest table; one holds none
+    metadata_page_size: int = 10
+    webhooks: int = 3
+    forgotten: int = 5
+    broken_lists: dict[int, str] = field(default_factory=dict)  # place in `lists` -> "error" (500) or "cut"
+
+    unpaginated: bool = False  # an old project: campaigns and templates without paging parameters give all
+    relative_next_page: bool = False  # nextPageUrl as a path instead of a whole URL
+    user_fields_shape: str = "map"  # "map": {"fields": {...}}; "array": {"userFields": [{name, type}]}
+    experiments_as_csv: bool = False  # experiments/metrics as CSV instead of {headers, rows}
+
+    job_seconds: float = 0.2  # how long an export job runs, without its files
+    job_seconds_per_file: float = 0.0
+    job_requeue: bool = False  # every job goes from running back to enqueued once
+    jobs_at_once: int = 4
+    file_bytes: int = 10_000_000  # at most, as Iterable says
+    files_page: int = 10
+    url_ttl: float = 1800.0  # seconds until a presigned link expires
+    truncate_bytes: int = 100_000_000_000  # over it an export is truncated
+    vary_state_case: bool = True  # Completed, completed, COMPLETED
+    reader_patience: float | None = None  # seconds a slow reader is waited for before the answer is cut
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    files_port: int = 0
+
+    def __post_init__(self) -> None:
+        if self.project_type not in PROJECT_TYPES:
+            raise ValueError(f"project_type must be one of {PROJECT_TYPES}, not {self.project_type!r}")
+        if self.now is not None and self.now.tzinfo is None:
+            raise ValueError("now needs a time zone")
+        if self.users < 1 or self.days < 0 or self.events_per_day < 0:
+            raise ValueError("users must be at least 1; days and events_per_day at least 0")

@@ -1,0 +1,224 @@
+"""The sandbox's data: the same from the same seed, exact in any window, as odd as the API's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox.kinds import DATA_TYPES
+from integration_tests.sandbox.settings import EMAIL_BASED, HYBRID, PROJECT_TYPES, USER_ID_BASED
+from integration_tests.sandbox.times import parse_record_time, parse_request_date
+
+NOW = datetime(2026, 3, 10, 14, 30, 15, tzinfo=timezone.utc)
+START = NOW - timedelta(days=4)
+EVENT_TYPES = [name for name in DATA_TYPES if name != "user"]
+
+
+def make(**changes: Any) -> Sandbox:
+    """A sandbox that nobody asks over HTTP."""
+    return Sandbox(SandboxSettings(**{"now": NOW, "days": 3, "users": 40, "events_per_day": 3000, **changes}))
+
+
+@pytest.fixture(scope="module")
+def full() -> Sandbox:
+    return make()
+
+
+def as_bag(records: list[dict[str, Any]]) -> Counter[bytes]:
+    return Counter(orjson.dumps(record, option=orjson.OPT_SORT_KEYS) for record in records)
+
+
+def test_all_53_types_hold_records(full: Sandbox) -> None:
+    assert len(DATA_TYPES) == 53
+    for data_type in EVENT_TYPES:
+        assert full.truth(data_type, START, NOW), data_type
+    assert len(full.truth("user", NOW - timedelta(days=500), NOW)) == 40
+
+
+@pytest.mark.parametrize("data_type", DATA_TYPES)
+def test_same_seed_same_data_other_seed_other_data(full: Sandbox, data_type: str) -> None:
+    long_ago = NOW - timedelta(days=500)
+    mine = full.truth(data_type, long_ago, NOW)
+    assert mine == make().truth(data_type, long_ago, NOW)
+    assert mine != make(seed=2).truth(data_type, long_ago, NOW)
+
+
+@pytest.mark.parametrize("data_type", DATA_TYPES)
+def test_no_two_records_of_a_type_are_equal(full: Sandbox, data_type: str) -> None:
+    seen = as_bag(
+        [
+            {name: value for name, value in record.items() if not name.startswith("itblInternal")}
+            for record in full.truth(data_type, NOW - timedelta(days=500), NOW)
+        ]
+    )
+    assert max(seen.values()) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data_type=st.sampled_from(["emailSend", "customEvent", "user", "journeyExit"]),
+    edges=st.lists(st.integers(0, 4 * 86_400), min_size=3, max_size=3).map(sorted),
+)
+def test_windows_tile(full: Sandbox, data_type: str, edges: list[int]) -> None:
+    first, middle, last = (START + timedelta(seconds=edge) for edge in edges)
+    whole = as_bag(full.truth(data_type, first, last))
+    assert whole == as_bag(full.truth(data_type, first, middle)) + as_bag(full.truth(data_type, middle, last))
+
+
+def test_a_record_belongs_to_the_second_that_its_time_begins_with(full: Sandbox) -> None:
+    for record in full.truth("emailSend", START, NOW)[:200]:
+        ms = parse_record_time(record["createdAt"])
+        assert ms is not None
+        second = datetime.fromtimestamp(ms // 1000, timezone.utc)
+        assert record in full.truth("emailSend", second, second + timedelta(seconds=1))
+        assert record not in full.truth("emailSend", second + timedelta(seconds=1), second + timedelta(seconds=2))
+
+
+def test_records_are_not_sorted(full: Sandbox) -> None:
+    for window in (timedelta(days=3), timedelta(minutes=50)):
+        times = [parse_record_time(record["createdAt"]) or 0 for record in full.truth("emailSend", NOW - window, NOW)]
+        assert times != sorted(times)
+        assert times != sorted(times, reverse=True)
+
+
+def test_events_keep_coming_and_old_ones_stay() -> None:
+    sandbox = make()
+    before = as_bag(sandbox.truth("emailSend", START, NOW))
+    sandbox.advance(86_400)
+    assert as_bag(sandbox.truth("emailSend", START, NOW)) == before
+    assert sandbox.truth("emailSend", NOW, sandbox.now())
+    assert not sandbox.truth("emailSend", sandbox.now(), sandbox.now() + timedelta(days=9))
+
+
+def test_profiles_are_updated_as_time_passes() -> None:
+    sandbox = make()
+    long_ago = NOW - timedelta(days=500)
+    assert not sandbox.truth("user", NOW, NOW + timedelta(days=30))
+    sandbox.advance(10 * 86_400)
+    later = sandbox.truth("user", NOW, sandbox.now())
+    earlier = sandbox.truth("user", long_ago, NOW)
+    assert later
+    assert len(later) + len(earlier) == 40
+
+
+def test_index_lag_hides_new_events_for_a_while() -> None:
+    sandbox = make(index_lag=600.0)
+    start = NOW - timedelta(minutes=10)
+    at_first = as_bag(sandbox.truth("emailSend", start, NOW))
+    in_the_end = as_bag(sandbox.truth("emailSend", start, NOW, as_of=NOW + timedelta(seconds=601)))
+    assert at_first < in_the_end
+    assert in_the_end == as_bag(make().truth("emailSend", start, NOW))
+    sandbox.advance(601)
+    assert as_bag(sandbox.truth("emailSend", start, NOW)) == in_the_end
+
+
+def test_events_refer_to_what_the_project_has(full: Sandbox) -> None:
+    campaigns = {thing["id"]: thing for thing in full.truth_list("campaigns")}
+    users = {record["itblUserId"] for record in full.truth("user", NOW - timedelta(days=500), NOW)}
+    matching = 0
+    for record in full.truth("emailSend", START, NOW):
+        assert record["itblUserId"] in users
+        campaign = campaigns.get(record["campaignId"]) if isinstance(record.get("campaignId"), int) else None
+        matching += campaign is not None and record.get("templateId") == campaign.get("templateId")
+    assert matching > len(full.truth("emailSend", START, NOW)) * 0.8
+
+
+def test_every_odd_shape_occurs(full: Sandbox) -> None:
+    records = [record for name in EVENT_TYPES for record in full.truth(name, START, NOW)]
+    shapes = Counter(_shape(record["createdAt"]) for record in records)
+    assert set(shapes) == {"+00:00", "+0000", "doubled", "millis"}
+    assert all(parse_record_time(record["createdAt"]) for record in records)
+    assert any("itblInternal.documentCreatedAt" in record for record in records)
+    assert any("email" not in record for record in records)
+    assert any("data" in record for record in records)
+    assert any("_event_id" in record for record in records)
+    assert any(value is None for record in records for value in record.values())
+    assert any(isinstance(value, int) and value > 2**53 for record in records for value in record.values())
+    assert any(isinstance(record.get("campaignId"), str) for record in records)
+    documents = [record["transactionalData"] for record in records if isinstance(record.get("transactionalData"), str)]
+    assert {_kind(text) for text in documents} >= {"dict", "list", "broken", "NoneType", "str"}
+    lines = b"".join(full.truth_lines("customEvent", START, NOW))
+    assert "\u2028".encode() in lines
+    assert "🎉".encode() in lines
+
+
+def _shape(value: object) -> str:
+    if isinstance(value, int):
+        return "millis"
+    assert isinstance(value, str)
+    return next((end for end in ("+00:00", "+0000") if value.endswith(" " + end)), "doubled")
+
+
+def _kind(text: str) -> str:
+    try:
+        return type(orjson.loads(text)).__name__
+    except ValueError:
+        return "broken"
+
+
+@pytest.mark.parametrize("project_type", PROJECT_TYPES)
+def test_identifiers_follow_the_project_type(project_type: str) -> None:
+    users = make(project_type=project_type, users=200).truth("user", NOW - timedelta(days=500), NOW)
+    with_email = sum("email" in user for user in users)
+    with_id = sum("userId" in user for user in users)
+    assert all("itblUserId" in user for user in users)
+    assert (with_email == 200) == (project_type == EMAIL_BASED)
+    assert (with_id == 200) == (project_type == USER_ID_BASED)
+    assert with_email
+    assert with_id
+    if project_type == HYBRID:
+        assert any("email" in user and "userId" in user for user in users)
+
+
+def test_put_records_are_served_in_the_window_of_their_time(full: Sandbox) -> None:
+    sandbox = make(events_per_day=0)
+    shapes: list[Any] = ["2026-03-01 10:00:00 +00:00", "2026-03-01T10:00:00.999105.000Z", 1772359200700]
+    sandbox.put_records("emailSend", [{"createdAt": shape, "n": n} for n, shape in enumerate(shapes)])
+    sandbox.put_records("emailSend", [b'{"createdAt": "2026-03-01 10:00:01 +0000", "n": 3}'])
+    sandbox.put_line("emailSend", datetime(2026, 3, 1, 10, tzinfo=timezone.utc), b"not json")
+    sandbox.put_records("user", [{"profileUpdatedAt": "2026-03-01 10:00:00 +00:00", "email": "put@example.com"}])
+    first = datetime(2026, 3, 1, 10, tzinfo=timezone.utc)
+    second = first + timedelta(seconds=1)
+    assert [record["n"] for record in sandbox.truth("emailSend", first, second)] == [0, 1, 2]
+    assert [record["n"] for record in sandbox.truth("emailSend", second, second + timedelta(seconds=1))] == [3]
+    assert b"not json" in sandbox.truth_lines("emailSend", first, second)
+    assert [record["email"] for record in sandbox.truth("user", first, second)] == ["put@example.com"]
+    with pytest.raises(ValueError, match="createdAt"):
+        sandbox.put_records("emailSend", [{"createdAt": "never"}])
+
+
+def test_user_events_are_the_export_s_events_nested(full: Sandbox) -> None:
+    lines = full.list_users(full.truth_list("lists")[0]["id"])
+    of_all = [record for line in lines for record in full.user_events(line)]
+    exported = sum(len(full.truth(name, START, NOW)) for name in EVENT_TYPES)
+    assert len(of_all) == exported == len(full.truth_list("events"))
+    assert as_bag(of_all) == as_bag(full.truth_list("events"))
+    assert {record["_type"] for record in of_all} == set(EVENT_TYPES)
+    assert all(isinstance(record["itblInternal"], dict) for record in of_all)
+    assert not any(record["_type"] == "customEvent" for record in full.user_events(lines[0], include_custom=False))
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("1970-01-02 00:00:00 +00:00", 86_400_000),
+        ("1970-01-02 00:00:00 +0000", 86_400_000),
+        ("1970-01-02 00:00:00", 86_400_000),
+        ("1970-01-02 02:00:00 +02:00", 86_400_000),
+        ("1970-01-02T00:00:00Z", None),
+        ("1970-01-02", None),
+        ("1970-13-02 00:00:00 +00:00", None),
+        ("1970-01-02 00:00:00 UTC", None),
+        ("", None),
+    ],
+)
+def test_dates_of_the_export(text: str, ms: int | None) -> None:
+    parsed = parse_request_date(text)
+    assert (None if parsed is None else int(parsed.timestamp() * 1000)) == ms

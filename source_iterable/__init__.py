@@ -1,0 +1,3 @@
+"""source-iterable: an Airbyte connector that reads everything the Iterable API offers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,66 @@
+"""Timestamps: every shape in which Iterable sends a time, to one RFC 3339 form in UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# 12 or 13 digits: the milliseconds of the years 1973 to 2286. Fewer digits could be anything.
+_MILLISECONDS = range(10**11, 10**13)
+_SHAPE = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?", re.ASCII
+)
+_UTC = frozenset((" +00:00", " +0000", "Z", "+00:00", "+0000"))
+# Days and minutes that `_parse` has found to exist: with them the commonest shape needs no parsing.
+_days: set[str] = set()
+_minutes: set[str] = set()
+_SECONDS = frozenset(f"{second:02d}" for second in range(60))
+
+
+def rfc3339(value: Any) -> str | None:
+    """`value` as an RFC 3339 time with the offset +00:00, or None where it is not a time.
+
+    Seen in exports: `2021-04-14 16:52:42 +00:00`, `... +0000`, `2025-12-19T22:43:34.134105.000Z` (a doubled fraction)
+    and epoch milliseconds. A fraction is kept, without trailing zeros, so that one instant has one form. A time without
+    an offset is UTC, as everything in the export API is.
+    """
+    if type(value) is str:
+        day, minute = value[:10], value[11:16]
+        if (
+            value[19:] in _UTC
+            and day in _days
+            and minute in _minutes
+            and value[17:19] in _SECONDS
+            and value[16] == ":"
+            and value[10] in " T"
+        ):
+            return f"{day}T{value[11:19]}+00:00"
+        return _parse(value)
+    if type(value) is int and value in _MILLISECONDS:
+        time = _EPOCH + timedelta(milliseconds=value)
+        return _format(time.strftime("%Y-%m-%dT%H:%M:%S"), f"{value % 1000:03d}")
+    return None
+
+
+def _parse(text: str) -> str | None:
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        return None
+    day, clock, fraction, sign, hours, minutes = match.groups()
+    try:
+        time = datetime.fromisoformat(f"{day}T{clock}")
+        if sign and (hours, minutes) != ("00", "00"):
+            offset = timedelta(hours=int(hours), minutes=int(minutes))
+            time = time - offset if sign == "+" else time + offset
+    except (ValueError, OverflowError):
+        return None
+    _days.add(day)
+    _minutes.add(clock[:5])
+    return _format(time.isoformat(), fraction or "")
+
+
+def _format(whole: str, fraction: str) -> str:
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}+00:00" if fraction else f"{whole}+00:00"

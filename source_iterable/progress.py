@@ -1,0 +1,100 @@
+"""Progress: what a sync is doing and waiting for, told in the log at least every thirty seconds."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+# Airbyte ends a source that is silent for long; people want to know sooner. Seconds.
+LOG_INTERVAL = 20.0
+
+
+@dataclass
+class StreamProgress:
+    """How far one stream is: records and bytes (as they came) so far, the window under way, the share of time done."""
+
+    records: int = 0
+    bytes: int = 0
+    window: str = ""
+    share: float | None = None
+
+
+class Progress:
+    """Collects what the threads of a sync report; one heartbeat thread tells it.
+
+    `log` takes one line of text. Thread-safe.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._lock = threading.Lock()
+        self._waits: dict[int, tuple[str, float]] = {}
+        self._numbers = itertools.count()
+        self.streams: dict[str, StreamProgress] = {}
+        self._listeners: list[Callable[[], None]] = []
+        self._stop = threading.Event()
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Say that this thread waits for `what` while the block runs."""
+        number = next(self._numbers)
+        with self._lock:
+            self._waits[number] = (what, time.monotonic())
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._waits[number]
+
+    def stream(self, name: str) -> StreamProgress:
+        """The progress of one stream, to be updated by `advance`."""
+        with self._lock:
+            return self.streams.setdefault(name, StreamProgress())
+
+    def advance(self, name: str, records: int = 0, size: int = 0, window: str = "", share: float | None = None) -> None:
+        """Add `records` and `size` bytes to a stream; note its window and the share (0 to 1) of its time that is done."""
+        progress = self.stream(name)
+        with self._lock:
+            progress.records += records
+            progress.bytes += size
+            progress.window = window or progress.window
+            progress.share = progress.share if share is None else share
+
+    def lines(self) -> list[str]:
+        """What there is to tell: one line a stream under way, one line a thing waited for."""
+        now = time.monotonic()
+        with self._lock:
+            lines = [_stream_line(name, progress) for name, progress in self.streams.items() if progress.share != 1.0]
+            waits: dict[str, list[float]] = {}
+            for what, since in self._waits.values():
+                waits.setdefault(what, []).append(now - since)
+        for what, ages in sorted(waits.items()):
+            threads = "" if len(ages) == 1 else f", {len(ages)} times"
+            lines.append(f"Waiting for {what} ({max(ages):.0f} s{threads})")
+        return lines
+
+    @contextmanager
+    def heartbeat(self) -> Iterator[None]:
+        """Log `lines()` every LOG_INTERVAL seconds while the block runs."""
+        thread = threading.Thread(target=self._beat, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(LOG_INTERVAL):
+            for line in self.lines() or ["Working"]:
+                self._logger.info(line)
+
+
+def _stream_line(name: str, progress: StreamProgress) -> str:
+    share = "" if progress.share is None else f", {progress.share:.0%} of its time range"
+    window = f", window {progress.window}" if progress.window else ""
+    return f"{name}: {progress.records:,} records, {progress.bytes / 1e6:,.1f} MB{share}{window}"
