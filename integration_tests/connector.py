@@ -16,12 +16,15 @@ from typing import Any
 from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteStateMessageSerializer,
+    AirbyteStream,
     AirbyteTraceMessage,
     ConfiguredAirbyteCatalogSerializer,
+    SyncMode,
     TraceType,
     Type,
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
 from integration_tests.sandbox import Sandbox
 from source_iterable.config import Config
 from source_iterable.source import SourceIterable
@@ -45,10 +48,7 @@ class Sync:
     @property
     def state(self) -> list[dict[str, Any]]:
         """The last state of every stream, as the next sync takes it."""
-        return [
-            {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": state}}
-            for name, state in self.states.items()
-        ]
+        return [each for name, state in self.states.items() for each in state_of(name, **state)]
 
     def add(self, message: AirbyteMessage) -> None:
         if message.type == Type.RECORD and message.record:
@@ -89,7 +89,8 @@ def catalog_for(config: Mapping[str, Any], names: Iterable[str], mode: str | Non
     parsed = Config.parse(config)
     streams = []
     for name in names:
-        stream = STREAMS[name].as_airbyte_stream(parsed)
+        unknown = AirbyteStream(name=name, json_schema={}, supported_sync_modes=[SyncMode.full_refresh])
+        stream = STREAMS[name].as_airbyte_stream(parsed) if name in STREAMS else unknown
         modes = [each.value for each in stream.supported_sync_modes]
         streams.append(
             {
@@ -99,6 +100,11 @@ def catalog_for(config: Mapping[str, Any], names: Iterable[str], mode: str | Non
             }
         )
     return {"streams": streams}
+
+
+def state_of(name: str, **state: Any) -> list[dict[str, Any]]:
+    """A state file's content for one stream."""
+    return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": state}}]
 
 
 def sync(

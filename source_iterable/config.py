@@ -100,6 +100,13 @@ class Config(BaseModel):
         json_schema_extra={"airbyte_hidden": True, "order": 9},
     )
 
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, value: str) -> str:
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise ValueError("must have no spaces, line ends or accented letters; was it copied whole?")
+        return value
+
     @field_validator("end_date", "api_base_url", mode="before")
     @classmethod
     def _empty_means_unset(cls, value: Any) -> Any:

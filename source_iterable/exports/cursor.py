@@ -63,7 +63,7 @@ class WindowCursor(Cursor):
                 if self._failed:
                     return
                 end = min(start + self._size, self._end)
-                expected = None if self._density is None else int(self._density * (end - start))
+                expected = int(self._density * (end - start)) if self._density else None
                 self._under_way += 1
             yield Window(start, end, expected)
             start = end
@@ -115,7 +115,8 @@ class WindowCursor(Cursor):
     def _may_go_on(self) -> bool:
         if self._failed:
             return True
-        return self._under_way < (AT_ONCE if self._density is not None else 1)
+        # As long as nothing has come, the next window is a far longer one, and worth waiting for.
+        return self._under_way < (AT_ONCE if self._density else 1)
 
     def _emit(self) -> None:
         self._emitted = True

@@ -26,6 +26,8 @@ AHEAD_BYTES = 32 * 2**20
 FILE_ATTEMPTS = 5
 # Seconds between two looks at a job: the first, and the longest.
 FIRST_LOOK, LONGEST_LOOK = 2.0, 30.0
+# A job that has shown nothing new for so many seconds will not any more.
+STUCK = 24 * 3600.0
 _START = "export/start"
 
 
@@ -79,6 +81,9 @@ class JobsTransport:
             try:
                 with self._client.progress.waiting(f"export job {job} ({data_type}, {window})"):
                     self._wait_for(job, held)
+            except ServerError as error:
+                self._cancel(job)
+                raise TryAgain(str(error)) from None
             except BaseException:
                 self._cancel(job)
                 raise
@@ -100,6 +105,7 @@ class JobsTransport:
 
     def _wait_for(self, job: int, held: dict[str, Part]) -> None:
         pause = FIRST_LOOK
+        waited, shown = 0.0, ""
         while True:
             self._client.wait(pause * self._client.pace)
             page = self._page(job)
@@ -112,6 +118,9 @@ class JobsTransport:
                 raise TryAgain(f"export job {job} ended as {state}")
             if state == "running":
                 self._fetch_ahead(page, held)
+            waited, shown = (waited + pause, shown) if shown == _shown(page) else (0.0, _shown(page))
+            if waited > STUCK:
+                raise TryAgain(f"export job {job} has been {state} for {STUCK / 3600:.0f} hours")
             pause = min(pause * 1.5, LONGEST_LOOK)
 
     def _page(self, job: int, start_after: str | None = None) -> dict[str, Any]:
@@ -173,6 +182,10 @@ class JobsTransport:
 def _files_of(page: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for file in page.get("files") or []:
         yield str(file["file"]), str(file["url"])
+
+
+def _shown(page: dict[str, Any]) -> str:
+    return f"{page.get('jobState')} {[name for name, _ in _files_of(page)]}".lower()
 
 
 def _why(error: Exception) -> str:

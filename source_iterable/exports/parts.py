@@ -43,10 +43,10 @@ class Part:
         self._file.close()
 
 
-def receive(response: requests.Response, bound: int) -> Part:
+def receive(response: requests.Response, bound: int, json_lines: bool = True) -> Part:
     """Receive the body of `response`, whole, into a part of at most `bound` bytes.
 
-    Raises Broken when the connection breaks, stalls, or the last line is cut, TooLarge over the bound.
+    Raises Broken when the connection breaks, stalls, or the last of its `json_lines` is cut, TooLarge over the bound.
     """
     file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  the Part closes it
     size = 0
@@ -59,7 +59,7 @@ def receive(response: requests.Response, bound: int) -> Part:
                 tail = piece
                 if size > bound:
                     raise TooLarge
-        if size and not tail.endswith(b"\n"):
+        if json_lines and size and not tail.endswith(b"\n"):
             _check_last_line(file, size)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         file.close()

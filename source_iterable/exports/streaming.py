@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from source_iterable.api import IterableClient
+from source_iterable.api import TIMEOUT, IterableClient
 from source_iterable.errors import ServerError, TimedOut
 from source_iterable.exports.parts import Broken, Part, TooLarge, receive
 from source_iterable.exports.transport import Split
@@ -32,7 +32,7 @@ class StreamingTransport:
         """The window's answer as one part. Raises Split when the window should be read in halves, or an IterableError."""
         parameters = {"dataTypeName": data_type, **window.parameters}
         try:
-            response = self._client.get(PATH, parameters, attempts=_ATTEMPTS, stream=True, place=place)
+            response = self._client.get(PATH, parameters, attempts=_ATTEMPTS, timeout=TIMEOUT, stream=True, place=place)
             with self._client.progress.waiting(f"the rest of an answer ({data_type}, {window})"):
                 part = receive(response, self._spool_bytes)
         except TooLarge:

@@ -13,7 +13,8 @@ _SHAPE = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
 _UTC = frozenset((" +00:00", " +0000", "Z", "+00:00", "+0000"))
-# Days and minutes that `_parse` has found to exist: with them the commonest shape needs no parsing.
+# Days (with what follows them) and minutes (likewise) that `_parse` has found to exist: with them the commonest shape
+# needs no parsing.
 _days: set[str] = set()
 _minutes: set[str] = set()
 _SECONDS = frozenset(f"{second:02d}" for second in range(60))
@@ -27,16 +28,9 @@ def rfc3339(value: Any) -> str | None:
     an offset is UTC, as everything in the export API is.
     """
     if type(value) is str:
-        day, minute = value[:10], value[11:16]
-        if (
-            value[19:] in _UTC
-            and day in _days
-            and minute in _minutes
-            and value[17:19] in _SECONDS
-            and value[16] == ":"
-            and value[10] in " T"
-        ):
-            return f"{day}T{value[11:19]}+00:00"
+        day = value[:11]
+        if day in _days and value[19:] in _UTC and value[11:17] in _minutes and value[17:19] in _SECONDS:
+            return f"{day[:10]}T{value[11:19]}+00:00"
         return _parse(value)
     if type(value) is int and value in _MILLISECONDS:
         time = _EPOCH + timedelta(milliseconds=value)
@@ -56,8 +50,8 @@ def _parse(text: str) -> str | None:
             time = time - offset if sign == "+" else time + offset
     except (ValueError, OverflowError):
         return None
-    _days.add(day)
-    _minutes.add(clock[:5])
+    _days.update((f"{day}T", f"{day} "))
+    _minutes.add(clock[:6])
     return _format(time.isoformat(), fraction or "")
 
 

@@ -25,13 +25,15 @@ def state_time(stream_name: str, cursor_field: str, state: Mapping[str, Any]) ->
         return None
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return int(value / 1000 if value > _MILLISECONDS else value)
+            seconds = int(value / 1000 if value > _MILLISECONDS else value)
+            datetime.fromtimestamp(seconds, timezone.utc)  # raises where there is no such year
+            return seconds
         # A text that leaves out the year, month or day takes it from the default: two defaults tell.
         first, second = (parser.parse(value, default=datetime(year, year, year)) for year in (1, 2))
         if first != second:
             raise ValueError
         return int((first if first.tzinfo else first.replace(tzinfo=timezone.utc)).timestamp())
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, OSError):
         raise ConfigError(
             f"The state of stream {stream_name} cannot be read: {cursor_field} is {value!r}, which is not a date. "
             "Mend the state, or reset the stream."

@@ -1,0 +1,319 @@
+"""Whatever goes wrong on the way, a sync ends with exactly the truth, each record once, and within the limits."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.connector import FACTOR, Sync, catalog_for, config_for, sync
+from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
+from integration_tests.test_exports import event_ids, truth_between
+from source_iterable.exports import doors, jobs, parts, streaming, windows
+from source_iterable.streams.table import EXPORTS
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    settings = SandboxSettings(
+        seed=7, users=40, days=6, events_per_day=900, rate_limit_factor=FACTOR, file_bytes=4000, job_seconds=0.05
+    )
+    with Sandbox(settings) as running:
+        yield running
+
+
+def assert_truth(sandbox: Sandbox, config: dict[str, Any], result: Sync, name: str = "email_send") -> None:
+    data_type = next(stream.data_type for stream in EXPORTS if stream.name == name)
+    truth = truth_between(sandbox, data_type, config["start_date"], result.states[name]["createdAt"])
+    assert result.failure is None
+    assert sorted(each["_event_id"] for each in result.records[name]) == event_ids(truth) != []
+    assert result.statuses[name] == ["STARTED", "RUNNING", "COMPLETE"]
+    assert all(
+        "api-key" not in request.header_names and request.status != 400
+        for request in sandbox.requests
+        if request.host == "files"
+    )
+
+
+STREAMING_FAULTS = {
+    "cut": [Fault("export/data.json", "cut")],
+    "cut again and again": [Fault("export/data.json", "cut", times=4)],
+    "ends in the middle of a line": [Fault("export/data.json", "clean_cut")],
+    "slow": [Fault("export/data.json", "slow", delay=0.01)],
+    "dropped without an answer": [Fault("export/data.json", "drop", times=2)],
+    "server error": [Fault("export/data.json", "status", status=500)],
+    "server error again and again": [Fault("export/data.json", "status", status=503, times=7)],
+    "stalls": [Fault("export/data.json", "stall", at_bytes=3000)],
+    "never begins": [Fault("export/data.json", "hang")],
+    "another program uses the project": [Fault("export/data.json", "status", status=429)],
+    "told how long to wait": [Fault("export/data.json", "status", status=429, headers={"Retry-After": "0"}, times=3)],
+}
+
+
+@pytest.mark.parametrize("name", STREAMING_FAULTS)
+def test_streaming_brings_the_truth_through_every_fault(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    faults = [sandbox.add_fault(Fault(**vars(fault))) for fault in STREAMING_FAULTS[name]]
+    if name in ("stalls", "never begins"):
+        monkeypatch.setattr(streaming, "TIMEOUT", (1.0, 0.3))
+    config = config_for(sandbox, export_method="streaming")
+    result = sync(config, ["email_send"])
+    assert all(fault.struck for fault in faults)
+    assert_truth(sandbox, config, result)
+    assert sandbox.count("export/start") == 0
+
+
+def test_an_answer_over_the_bound_of_its_spool_is_read_in_halves(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming.StreamingTransport.__init__, "__defaults__", (50_000,))
+    config = config_for(sandbox, export_method="streaming")
+    result = sync(config, ["email_send"])
+    assert_truth(sandbox, config, result)
+    assert sandbox.count("export/data.json") > 3
+    states = [each["stream"]["stream_state"]["createdAt"] for each in result.state_messages]
+    assert states == sorted(states)
+    assert len(states) > 2, "the state moves with every piece that was read"
+
+
+def test_an_answer_larger_than_memory_is_spooled(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "MEMORY_BYTES", 1000)
+    monkeypatch.setattr(parts, "CHUNK_BYTES", 777)
+    config = config_for(sandbox, export_method="streaming")
+    assert_truth(sandbox, config, sync(config, ["email_send"]))
+    assert sandbox.count("export/data.json") == 1
+
+
+def test_a_second_that_cannot_be_read_ends_the_stream_and_what_came_before_it_is_kept(sandbox: Sandbox) -> None:
+    poisoned = (sandbox.now() - timedelta(days=1)).strftime("%Y-%m-%d %H:%M:%S +00:00")
+    sandbox.add_fault(
+        Fault(
+            "export/data.json",
+            "status",
+            times=None,
+            when=lambda entry: entry.query["startDateTime"][0] <= poisoned < entry.query["endDateTime"][0],
+        )
+    )
+    config = config_for(sandbox, export_method="streaming")
+    result = sync(config, ["email_send", "email_open", "lists"])
+    assert result.failure is not None
+    assert result.errors["email_send"].error.failure_type.value == "transient_error"
+    assert result.statuses["email_send"][-1] == "INCOMPLETE"
+    assert result.statuses["lists"][-1] == "COMPLETE"
+    reached = result.states["email_send"]["createdAt"]
+    assert reached.replace("T", " ").replace("+00:00", " +00:00") == poisoned
+    found = sorted(each["_event_id"] for each in result.records["email_send"])
+    assert found == event_ids(truth_between(sandbox, "emailSend", config["start_date"], reached)) != []
+    sandbox.clear_faults()
+    again = sync(config, ["email_send"], result.state)
+    both = found + [each["_event_id"] for each in again.records["email_send"]]
+    end = again.states["email_send"]["createdAt"]
+    assert sorted(both) == event_ids(truth_between(sandbox, "emailSend", config["start_date"], end))
+
+
+def test_an_api_that_is_down_is_given_up_soon(sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault("export/data.json", "status", times=None))
+    result = sync(config_for(sandbox, export_method="streaming"), ["email_send", "email_open", "push_send"])
+    assert len(result.errors) == 3
+    assert sandbox.count("export/data.json") < 3 * 3 * (doors.MAX_FAILED_IN_A_ROW + 3)
+
+
+JOB_FAULTS = {
+    "failed": [Fault("export/start", "job_failed", after_files=2)],
+    "failed again and again": [Fault("export/start", "job_failed", times=5, after_files=1)],
+    "cancelled by somebody": [Fault("export/start", "job_cancelled", after_files=3)],
+    "truncated": [Fault("export/start", "job_truncated", after_files=3)],
+    "back to enqueued": [Fault("export/start", "job_requeue")],
+    "start refused for now": [Fault("export/start", "status", status=500)],
+    "start answered in half": [Fault("export/start", "cut")],
+    "start rate limited": [Fault("export/start", "status", status=429)],
+    "file list broken": [Fault("export/{jobId}/files", "cut"), Fault("export/{jobId}/files", "garbage")],
+    "file list unavailable": [Fault("export/{jobId}/files", "status", status=503, times=6)],
+    "file cut": [Fault("files", "cut", times=2)],
+    "file ends in the middle of a line": [Fault("files", "clean_cut", times=2)],
+    "link expired": [Fault("files", "expired", times=2)],
+    "storage host in trouble": [Fault("files", "status", status=503, times=3), Fault("files", "drop")],
+    "file moved": [],
+}
+
+
+@pytest.mark.parametrize("name", JOB_FAULTS)
+def test_jobs_bring_the_truth_through_every_fault(sandbox: Sandbox, name: str) -> None:
+    faults = [sandbox.add_fault(Fault(**vars(fault))) for fault in JOB_FAULTS[name]]
+    foreign = sandbox.foreign_job("emailOpen")
+    config = config_for(sandbox, export_method="jobs")
+    result = sync(config, ["email_send"])
+    assert all(fault.struck for fault in faults)
+    assert_truth(sandbox, config, result)
+    assert sandbox.count("files", status=200) > 20, "more than two pages of files"
+    assert sandbox.count("export/data.json") == 0
+    assert sandbox.job_state(foreign).lower() in ("running", "enqueued")
+
+
+def test_links_that_expire_while_files_are_read_are_renewed() -> None:
+    settings = SandboxSettings(
+        seed=7, users=40, days=4, events_per_day=900, file_bytes=4000, url_ttl=0.02, job_seconds=0.0
+    )
+    with Sandbox(settings) as sandbox:
+        config = config_for(sandbox, export_method="jobs")
+        assert_truth(sandbox, config, sync(config, ["email_send"]))
+
+
+def test_a_job_that_never_moves_is_given_up_and_cancelled(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "STUCK", 60.0)
+    sandbox.add_fault(Fault("export/start", "job_stuck"))
+    config = config_for(sandbox, export_method="jobs")
+    assert_truth(sandbox, config, sync(config, ["email_send"]))
+    assert sandbox.count("export/{jobId}", method="DELETE") == 1
+
+
+def test_at_most_four_jobs_run_at_a_time_and_none_is_left(sandbox: Sandbox) -> None:
+    config = config_for(sandbox, export_method="jobs")
+    names = [stream.name for stream in EXPORTS[:12] if not stream.of_users]
+    result = sync(config, names)
+    assert result.failure is None
+    assert {str(job["jobState"]).lower() for job in sandbox.jobs()} == {"completed"}
+
+
+def test_large_windows_go_through_jobs_and_small_ones_through_both(sandbox: Sandbox) -> None:
+    config = config_for(sandbox, days=5)
+    names = [stream.name for stream in EXPORTS]
+    result = sync(config, names)
+    assert result.failure is None
+    assert sandbox.count("export/data.json") > 4
+    assert sandbox.count("export/start") > 4
+    sandbox.clear_requests()
+    sync({**config, "start_date": "2020-01-01T00:00:00Z"}, ["email_send"])
+    assert sandbox.count("export/data.json") == 0
+    assert sandbox.count("export/start") > 0
+    assert sandbox.count(status=429) == 0
+
+
+def test_a_key_that_may_use_one_door_only_uses_that_one() -> None:
+    for forbidden, used in (("export/start", "export/data.json"), ("export/data.json", "export/start")):
+        with Sandbox(SandboxSettings(seed=7, users=40, days=6, events_per_day=900, forbidden=(forbidden,))) as sandbox:
+            config = config_for(sandbox)
+            assert_truth(sandbox, config, sync(config, ["email_send"]))
+            assert sandbox.count(used) > 0
+
+
+def test_a_stream_that_is_forbidden_ends_alone_and_says_what_to_do() -> None:
+    with Sandbox(SandboxSettings(seed=7, users=40, days=6, forbidden=("export/start", "export/data.json"))) as sandbox:
+        result = sync(config_for(sandbox), ["email_send", "lists"])
+        assert result.failure is not None
+        error = result.errors["email_send"].error
+        assert error.failure_type.value == "config_error"
+        assert "permission" in error.message
+        assert result.statuses["lists"][-1] == "COMPLETE"
+
+
+@pytest.mark.parametrize("method", ["streaming", "jobs"])
+def test_a_few_lines_that_are_no_json_are_told_and_many_fail_the_window(sandbox: Sandbox, method: str) -> None:
+    instant = sandbox.now() - timedelta(hours=3)
+    sandbox.put_line("emailSend", instant, b"<html>jane@example.com</html>")
+    config = config_for(sandbox, export_method=method)
+    result = sync(config, ["email_send"])
+    assert result.failure is None
+    truth = [line for line in sandbox.truth_lines("emailSend", *_span(sandbox, config, result)) if line[:1] == b"{"]
+    assert len(result.records["email_send"]) == len(truth)
+    for _ in range(11):
+        sandbox.put_line("emailSend", instant, b"{broken")
+    result = sync(config, ["email_send"])
+    assert result.failure is not None
+    assert "12 of" in result.errors["email_send"].error.message
+    assert "jane" not in result.errors["email_send"].error.message
+
+
+def _span(sandbox: Sandbox, config: dict[str, Any], result: Sync) -> tuple[str, str]:
+    end = result.states["email_send"]["createdAt"]
+    return config["start_date"].replace("T", " ").replace("Z", " +00:00"), end.replace("T", " ").replace(
+        "+00:00", " +00:00"
+    )
+
+
+def test_bad_lines_are_named_by_window_and_number_never_quoted(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.put_line("emailSend", sandbox.now() - timedelta(hours=3), b"<html>jane@example.com</html>")
+    sync(config_for(sandbox), ["email_send"])
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("email_send" in each and "line " in each and "not a JSON object" in each for each in warnings)
+    assert not any("jane" in record.getMessage() for record in caplog.records)
+
+
+def test_terminated_a_sync_cancels_its_jobs_and_no_others(tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(seed=7, users=40, days=6, job_seconds=3600)) as sandbox:
+        foreign = sandbox.foreign_job("emailOpen")
+        config = config_for(sandbox, export_method="jobs")
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        (tmp_path / "catalog.json").write_text(
+            json.dumps(catalog_for(config, ["email_send", "email_open", "push_send"]))
+        )
+        command = [
+            sys.executable,
+            "-m",
+            "source_iterable",
+            "read",
+            "--config",
+            "config.json",
+            "--catalog",
+            "catalog.json",
+        ]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                deadline = time.monotonic() + 30
+                while sandbox.count("export/{jobId}/files") < 6 and time.monotonic() < deadline:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        pytest.fail(f"ended by itself: {process.wait(timeout=0.05)}")
+                process.send_signal(signal.SIGTERM)
+                output, _ = process.communicate(timeout=20)
+            finally:
+                process.kill()
+        assert process.returncode == 143
+        assert all(json.loads(line) for line in output.split(b"\n") if line)
+        own = [request for request in sandbox.requests if request.endpoint == "export/start" and request.status == 200]
+        assert len(own) == 3
+        assert sandbox.count("export/{jobId}", method="DELETE", status=200) == 3
+        assert sandbox.job_state(foreign).lower() in ("running", "enqueued")
+
+
+def test_killed_at_any_instant_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the output of a sync anywhere, go on with the last state in it: all records are there."""
+    monkeypatch.setattr(windows, "FIRST_SIZE", 3600 * 5)
+    monkeypatch.setattr("source_iterable.exports.cursor.FIRST_SIZE", 3600 * 5)
+    with Sandbox(SandboxSettings(seed=9, users=40, days=6, events_per_day=900, file_bytes=3000)) as sandbox:
+        config = config_for(sandbox)
+        messages = list(_messages(config))
+        whole = {each["_event_id"] for kind, each in messages if kind == "record"}
+        for cut in range(0, len(messages), max(1, len(messages) // 25)):
+            before = messages[:cut]
+            states = [each for kind, each in before if kind == "state"]
+            found = {each["_event_id"] for kind, each in before if kind == "record"}
+            rest = sync(config, ["email_send"], states[-1:] or None)
+            found |= {each["_event_id"] for each in rest.records["email_send"]}
+            assert whole <= found
+
+
+def _messages(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    import logging
+
+    from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteCatalogSerializer, Type
+
+    from source_iterable.source import SourceIterable
+
+    catalog = ConfiguredAirbyteCatalogSerializer.load(catalog_for(config, ["email_send"]))
+    for message in SourceIterable().read(logging.getLogger("airbyte"), config, catalog):
+        if message.type == Type.RECORD and message.record:
+            yield "record", message.record.data
+        elif message.type == Type.STATE and message.state:
+            yield "state", AirbyteStateMessageSerializer.dump(message.state)

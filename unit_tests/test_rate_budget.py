@@ -1,0 +1,102 @@
+"""No request leaves earlier than the limits allow, seen from the side that counts arrivals."""
+
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from source_iterable.rate_budget import LIMITS, MAX_TRANSIT, Place, RateBudget, RateBudgets
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+@settings(deadline=None)
+@given(
+    limit=st.integers(1, 5),
+    period=st.floats(0.01, 60),
+    steps=st.lists(st.tuples(st.floats(0, MAX_TRANSIT * 0.99), st.floats(0, 30)), min_size=1, max_size=30),
+)
+def test_a_server_never_counts_more_than_the_limit_in_a_period(
+    limit: int, period: float, steps: list[tuple[float, float]]
+) -> None:
+    clock = Clock()
+    budget = RateBudget(limit, period, clock)
+    arrivals = []
+    for transit, idle in steps:
+        with budget.place(clock.wait):
+            clock.now += transit
+            arrivals.append(clock.now)
+        clock.now += idle
+    for first, last in zip(arrivals, arrivals[limit:], strict=False):
+        assert last - first >= period
+
+
+def test_an_answer_that_takes_an_hour_does_not_hold_the_others_back() -> None:
+    clock = Clock()
+    budget = RateBudget(1, 1.0, clock)
+    budget.place(clock.wait)
+    started = clock.now
+    budget.place(clock.wait)
+    assert clock.now - started < MAX_TRANSIT + 1.5
+
+
+def test_threads_share_one_budget() -> None:
+    clock = Clock()
+    budget = RateBudget(4, 60.0, clock)
+    taken: list[Place | float] = []
+    threads = [threading.Thread(target=lambda: taken.append(budget.try_place())) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(isinstance(each, Place) for each in taken) == 4
+
+
+def test_a_place_is_asked_for_again_when_it_is_free() -> None:
+    clock = Clock()
+    budget = RateBudget(1, 60.0, clock)
+    with budget.place(clock.wait):
+        pass
+    pause = budget.try_place()
+    assert not isinstance(pause, Place)
+    clock.now += pause
+    assert isinstance(budget.try_place(), Place)
+
+
+@pytest.mark.parametrize(
+    ("path", "requests", "seconds"),
+    [
+        ("export/data.json", 4, 60),
+        ("export/start", 1, 1),
+        ("export/123/files", 1, 1),
+        ("lists/getUsers", 5, 60),
+        ("lists", 100, 1),
+        ("campaigns/metrics", 10, 60),
+        ("campaigns", 100, 1),
+        ("users/getFields", 3, 1),
+        ("export/userEvents", 10, 1),
+        ("journeys", 10, 1),
+    ],
+)
+def test_the_limit_of_every_endpoint(path: str, requests: int, seconds: float) -> None:
+    row = next(row for row in LIMITS if path.startswith(row[0]))
+    assert row[1:] == (requests, seconds)
+    budget = RateBudgets().of(path)
+    places = [budget.try_place() for _ in range(requests + 1)]
+    assert [isinstance(place, Place) for place in places] == [True] * requests + [False]
+
+
+def test_the_three_calls_of_jobs_share_one_budget() -> None:
+    budgets = RateBudgets()
+    assert budgets.of("export/start") is budgets.of("export/9/files") is budgets.of("export/9")

@@ -1,0 +1,208 @@
+"""From line to record: nothing is lost, everything is typed, and the id is the content's."""
+
+import json
+import random
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from source_iterable.exports.records import EventRecords, UserRecords
+from source_iterable.exports.timestamps import rfc3339
+from source_iterable.schemas import load_schema
+
+SCHEMA = load_schema("email_click", required=["_event_id", "createdAt"])
+RECORDS = EventRecords("email_click", SCHEMA)
+VALIDATOR = Draft7Validator(SCHEMA)
+TIMES = st.sampled_from(["2021-04-14 16:52:42 +00:00", "2021-04-14 16:52:43 +0000", 1618419162007])
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+known = st.sampled_from(sorted(SCHEMA["properties"]) + ["itblInternal.documentCreatedAt", "itblInternal.x", "_type"])
+bodies = st.dictionaries(known | st.text(min_size=1, max_size=6), values, max_size=8)
+events = st.builds(lambda body, time: {**body, "createdAt": time}, bodies, TIMES | values)
+
+
+def parse(*lines: bytes) -> list[dict[str, Any]]:
+    parsed = RECORDS.parse(b"\n".join(lines) + b"\n")
+    assert parsed.bad == []
+    assert parsed.batch.count == len(lines)
+    messages = [json.loads(line) for line in parsed.batch.lines.split(b"\n") if line]
+    assert all(message["type"] == "RECORD" and message["record"]["stream"] == "email_click" for message in messages)
+    return [message["record"]["data"] for message in messages]
+
+
+def one(event: dict[str, Any]) -> dict[str, Any]:
+    return parse(json.dumps(event).encode())[0]
+
+
+@given(events)
+@example({"createdAt": 1, "itblInternal": {"documentCreatedAt": 1}, "itblInternal.documentCreatedAt": 2})
+@example(
+    {"createdAt": "2021-04-14 16:52:42 +00:00", "itblInternal": "odd", "itblInternal.x": 1, "data": 5, "_event_id": 7}
+)
+@example({"createdAt": "2021-04-14 16:52:42 +00:00", "big": 2**80, "deep": [{"n": -(2**70)}], "campaignId": 2**65})
+def test_a_record_gives_back_all_that_was_sent(event: dict[str, Any]) -> None:
+    record = one(event)
+    sent = json.loads(json.dumps(event))
+    for name, value in sent.items():
+        if name in record["data"]:
+            assert record["data"][name] == value
+        elif name.startswith("itblInternal."):
+            assert record["itblInternal"][name.removeprefix("itblInternal.")] == value
+        elif name == "itblInternal":
+            assert all(record["itblInternal"][key] == item for key, item in value.items())
+        elif name == "createdAt":
+            assert record[name] == rfc3339(value)
+        elif name == "transactionalData" and isinstance(value, str):
+            assert record[name] == json.loads(value)
+        else:
+            assert record[name] in (value, rfc3339(value))
+    names = {*record, *record["data"], *(f"itblInternal.{key}" for key in record["itblInternal"])}
+    made = {"_event_id", "itblInternal", "data"}
+    nested = (
+        {f"itblInternal.{key}" for key in sent["itblInternal"]} if isinstance(sent.get("itblInternal"), dict) else set()
+    )
+    assert names - made <= {*sent, *nested}, "nothing is invented"
+    assert not list(VALIDATOR.iter_errors(record)), "every column has its declared type"
+
+
+@given(events, st.randoms())
+def test_the_id_does_not_depend_on_the_order_of_keys_or_on_the_transport(
+    event: dict[str, Any], rng: random.Random
+) -> None:
+    event = {name: value for name, value in event.items() if not name.startswith("itblInternal") and name != "_type"}
+    items = list(event.items())
+    rng.shuffle(items)
+    dotted = {**dict(items), "itblInternal.documentCreatedAt": "a", "itblInternal.documentUpdatedAt": "b"}
+    nested = {"itblInternal": {"documentUpdatedAt": "later"}, **event, "_type": "emailClick"}
+    ids = {one(each)["_event_id"] for each in (event, dict(items), dotted, nested)}
+    assert len(ids) == 1
+    assert len(ids.pop()) == 32
+
+
+@given(events, known | st.sampled_from(["extra", "messageId"]), values, values)
+def test_the_id_differs_when_a_field_differs(
+    event: dict[str, Any], name: str, one_value: Any, other_value: Any
+) -> None:
+    if (
+        name.startswith("itblInternal")
+        or name in ("_type", "createdAt")
+        or json.dumps(one_value) == json.dumps(other_value)
+    ):
+        return
+    if name == "transactionalData" and isinstance(one_value, str) != isinstance(other_value, str):
+        return  # an object and the text of it are the same event
+    first, second = one({**event, name: one_value}), one({**event, name: other_value})
+    assert first["_event_id"] != second["_event_id"]
+
+
+def test_one_instant_in_two_shapes_is_one_event() -> None:
+    shapes = ["2021-04-14 16:52:42 +00:00", "2021-04-14T16:52:42.000Z", "2021-04-14 16:52:42 +0000", 1618419162000]
+    assert len({one({"createdAt": shape, "messageId": "m"})["_event_id"] for shape in shapes}) == 1
+
+
+def test_a_column_added_to_the_schema_later_changes_no_id() -> None:
+    event = {"createdAt": "2021-04-14 16:52:42 +00:00", "messageId": "m", "novelty": 3}
+    wider = {"properties": {**SCHEMA["properties"], "novelty": {"type": ["null", "integer"]}}}
+    line = json.dumps(event).encode()
+    before, after = (
+        json.loads(EventRecords("email_click", schema).parse(line).batch.lines)["record"]["data"]
+        for schema in (SCHEMA, wider)
+    )
+    assert before["data"] == {"novelty": 3}
+    assert after["novelty"] == 3
+    assert before["_event_id"] == after["_event_id"]
+
+
+def test_the_order_of_a_record() -> None:
+    record = one(
+        {"zeta": 1, "url": "u", "itblInternal.a": 1, "createdAt": "2021-04-14 16:52:42 +00:00", "campaignId": 4}
+    )
+    assert list(record) == ["_event_id", "campaignId", "createdAt", "url", "itblInternal", "data"]
+
+
+def test_values_that_do_not_fit_go_under_data() -> None:
+    record = one(
+        {"createdAt": "2021-04-14 16:52:42 +00:00", "campaignId": "12", "isBot": 1, "email": None, "userId": 5}
+    )
+    assert record["data"] == {"campaignId": "12", "isBot": 1, "userId": 5}
+    assert record["email"] is None
+    assert "campaignId" not in record
+
+
+def test_a_time_that_is_none_stays_under_data() -> None:
+    record = one({"createdAt": "soon", "messageId": "m"})
+    assert record["data"] == {"createdAt": "soon"}
+    assert one({"createdAt": None})["data"] == {"createdAt": None}
+
+
+def test_transactional_data_is_opened_where_it_holds_an_object() -> None:
+    time = {"createdAt": "2021-04-14 16:52:42 +00:00"}
+    assert one({**time, "transactionalData": '{"a": [1, {"b": null}]}'})["transactionalData"] == {"a": [1, {"b": None}]}
+    for text in ("[1]", "{broken", "", "null", "plain"):
+        assert one({**time, "transactionalData": text})["data"] == {"transactionalData": text}
+    assert one({**time, "transactionalData": '{"n": 123456789012345678901234567890}'})["transactionalData"] == {
+        "n": 123456789012345678901234567890
+    }
+
+
+def test_odd_characters_and_numbers() -> None:
+    lines = [
+        '{"createdAt":"2021-04-14 16:52:42 +00:00","x":"line\u2028separator, Ünï 💌","n":18446744073709551616}'.encode(),
+        b'{"createdAt":"2021-04-14 16:52:42 +00:00","x":"half \\ud83d emoji","n":[-9223372036854775809, 1e22]}\r',
+    ]
+    first, second = parse(*lines)
+    assert first["data"] == {"x": "line\u2028separator, Ünï 💌", "n": 18446744073709551616}
+    assert second["data"] == {"x": "half \ufffd emoji", "n": [-9223372036854775809, 1e22]}
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b'"text"', b"null", b"7", b"\xff\xfe{}", b'{"a":NaN}', b'{"a":1e999}'])
+def test_lines_that_are_no_records_are_told_by_their_position(line: bytes) -> None:
+    parsed = RECORDS.parse(b'{"createdAt":1}\n\n' + line + b'\n{"createdAt":2}\n')
+    assert parsed.bad == [2]
+    assert parsed.lines == 4
+    assert parsed.batch.count == 2
+
+
+def test_nesting_too_deep_for_any_parser_does_not_end_the_sync() -> None:
+    assert RECORDS.parse(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n").bad == [0]
+
+
+def test_the_id_does_not_depend_on_the_other_lines_of_the_chunk() -> None:
+    event = b'{"createdAt":"2021-04-14 16:52:42 +00:00","n":3071521090497878825,"ratio":1e-09,"b":1e16}'
+    (alone,) = parse(event)
+    with_big, _ = parse(event, b'{"createdAt":1,"n":99999999999999999999999}')
+    assert alone == with_big
+
+
+def test_an_empty_chunk_is_an_empty_batch() -> None:
+    parsed = RECORDS.parse(b"")
+    assert (parsed.batch.count, parsed.batch.lines, parsed.bad) == (0, b"", [])
+
+
+def test_users_keep_dotted_names_on_top_and_all_else_under_data() -> None:
+    records = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
+    line = orjson.dumps(
+        {
+            "email": "a@example.com",
+            "profileUpdatedAt": "2021-04-14 16:52:42 +00:00",
+            "itblInternal.emailDomain": "example.com",
+            "favouriteColour": "green",
+            "data": {"own": 1},
+            "phoneNumber": 49123,
+        }
+    )
+    data = json.loads(records.parse(line).batch.lines)["record"]["data"]
+    assert data["profileUpdatedAt"] == "2021-04-14T16:52:42+00:00"
+    assert data["itblInternal.emailDomain"] == "example.com"
+    assert data["data"] == {"favouriteColour": "green", "data": {"own": 1}, "phoneNumber": 49123}

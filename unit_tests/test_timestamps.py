@@ -1,0 +1,51 @@
+"""Every shape of a time becomes one RFC 3339 form, in UTC; what is no time is left alone."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_iterable.exports.timestamps import rfc3339
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2021-04-14 16:52:42 +00:00", "2021-04-14T16:52:42+00:00"),
+        ("2021-04-14 16:52:42 +0000", "2021-04-14T16:52:42+00:00"),
+        ("2021-04-14T16:52:42Z", "2021-04-14T16:52:42+00:00"),
+        ("2025-12-19T22:43:34.134105.000Z", "2025-12-19T22:43:34.134105+00:00"),
+        ("2025-12-19T22:43:34.500Z", "2025-12-19T22:43:34.5+00:00"),
+        ("2025-12-19T22:43:34.000Z", "2025-12-19T22:43:34+00:00"),
+        ("2021-04-14 18:52:42 +02:00", "2021-04-14T16:52:42+00:00"),
+        ("2021-04-14 00:52:42 -0130", "2021-04-14T02:22:42+00:00"),
+        ("2021-04-14 16:52:42", "2021-04-14T16:52:42+00:00"),
+        (1618419162000, "2021-04-14T16:52:42+00:00"),
+        (1618419162007, "2021-04-14T16:52:42.007+00:00"),
+    ],
+)
+def test_shapes(value: object, expected: str) -> None:
+    assert rfc3339(value) == expected
+    assert rfc3339(value) == expected  # and again, by the way without parsing
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "yesterday", "2021-04-14", "2021-13-14 16:52:42 +00:00", "2021-04-14 24:52:42 +00:00", "16:52:42", 12, 0]
+    + [-1, 10**15, True, None, 1.5, [], {}, "2021-04-14 16:52:60 +00:00", "2021-04-14x16:52:42 +00:00"]
+    + ["２０２１-04-14 16:52:42 +00:00", "0000-01-01 00:00:00 +00:00", "0001-01-01 00:00:00 +01:00"],
+)
+def test_no_times(value: object) -> None:
+    rfc3339("2021-04-14 16:52:42 +00:00")
+    assert rfc3339(value) is None
+
+
+@given(st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2100, 1, 1)), st.booleans())
+def test_the_instant_stays_the_same(time: datetime, colon: bool) -> None:
+    time = time.replace(tzinfo=timezone.utc)
+    result = rfc3339(time.strftime("%Y-%m-%d %H:%M:%S.%f ") + ("+00:00" if colon else "+0000"))
+    assert result is not None
+    whole, _, fraction = result.removesuffix("+00:00").partition(".")
+    parsed = datetime.fromisoformat(whole).replace(tzinfo=timezone.utc)
+    assert parsed + timedelta(microseconds=int(fraction.ljust(6, "0") or 0)) == time

@@ -1,0 +1,95 @@
+"""Windows tile the time of a stream, whatever its span and their size."""
+
+from datetime import datetime, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_iterable.exports.cursor import WindowCursor
+from source_iterable.exports.windows import DAY, FIRST_SIZE, TARGET_BYTES, Window, next_size
+
+START = int(datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp())
+
+
+class _Nowhere:
+    """Takes states and forgets them."""
+
+    def update_state_for_stream(self, *_: object) -> None: ...
+    def create_state_message(self, *_: object) -> None: ...
+    def emit_message(self, *_: object) -> None: ...
+
+
+def cursor(start: int, end: int) -> WindowCursor:
+    return WindowCursor("s", "createdAt", start, end, {}, _Nowhere(), _Nowhere())  # type: ignore[arg-type]
+
+
+def read_all(cursor: WindowCursor, bytes_a_second: float) -> list[Window]:
+    windows = []
+    for window in cursor.windows():
+        windows.append(window)
+        cursor.close_window(window)
+        cursor.window_ended(window, int(bytes_a_second * window.seconds))
+    return windows
+
+
+@given(
+    span=st.integers(min_value=-5, max_value=10 * 365 * DAY),
+    bytes_a_second=st.one_of(st.just(0.0), st.floats(min_value=0.001, max_value=1e6)),
+)
+def test_the_windows_of_a_sync_tile_its_time(span: int, bytes_a_second: float) -> None:
+    # Dense streams are cut fine: bound the number of windows, not the property.
+    span = min(span, int(500 * TARGET_BYTES / max(bytes_a_second, 1e-9))) if bytes_a_second else span
+    planned = cursor(START, START + span)
+    windows = read_all(planned, bytes_a_second)
+    if span <= 0:
+        assert windows == []
+        return
+    assert windows[0].start == START
+    assert windows[-1].end == START + span
+    assert all(earlier.end == later.start for earlier, later in zip(windows, windows[1:], strict=False))
+    assert all(window.seconds > 0 for window in windows)
+    assert planned.state["createdAt"] == datetime.fromtimestamp(START + span, timezone.utc).isoformat()
+
+
+@given(start=st.integers(0, 4 * 10**9), seconds=st.integers(2, 10**9), expected=st.none() | st.integers(0, 10**12))
+def test_halves_tile_their_window(start: int, seconds: int, expected: int | None) -> None:
+    first, second = Window(start, start + seconds, expected).halves()
+    assert (first.start, first.end, second.end) == (start, second.start, start + seconds)
+    assert first.seconds > 0 and second.seconds > 0
+
+
+def test_a_month_is_one_window_and_ten_empty_years_are_few() -> None:
+    assert len(read_all(cursor(START, START + FIRST_SIZE), 0)) == 1
+    assert len(read_all(cursor(START, START + 3650 * DAY), 0)) <= 4
+
+
+def test_windows_of_a_dense_stream_shrink_to_their_aim() -> None:
+    size = next_size(FIRST_SIZE, FIRST_SIZE, 4 * TARGET_BYTES)
+    assert size == FIRST_SIZE // 4
+    assert next_size(size, size, TARGET_BYTES) == size
+
+
+def test_the_state_waits_for_the_gap_before_it() -> None:
+    planned = cursor(START, START + 400 * DAY)
+    windows = planned.windows()
+    first = next(windows)
+    planned.window_ended(first, 10**6)
+    second = next(windows)
+    planned.close_window(second)
+    assert planned.state["createdAt"] == datetime.fromtimestamp(START, timezone.utc).isoformat()
+    planned.close_window(first)
+    assert planned.state["createdAt"] == datetime.fromtimestamp(second.end, timezone.utc).isoformat()
+
+
+def test_no_window_is_planned_behind_one_that_failed() -> None:
+    planned = cursor(START, START + 400 * DAY)
+    windows = planned.windows()
+    planned.window_ended(next(windows), None)
+    assert list(windows) == []
+
+
+def test_parameters_are_in_utc_and_in_the_form_of_the_reference() -> None:
+    assert Window(START, START + 1).parameters == {
+        "startDateTime": "2020-01-01 00:00:00 +00:00",
+        "endDateTime": "2020-01-01 00:00:01 +00:00",
+    }
