@@ -6,27 +6,78 @@ import logging
 import time
 
 from source_iterable.api import IterableClient
-from source_iterable.config import Config, parse_date
-from source_iterable.errors import BadKey, Forbidden, IterableError
+from source_iterable.config import REGION_BASE_URLS, Config, parse_date
+from source_iterable.errors import BadKey, Forbidden, IterableError, NotFound, Unreachable
 
-_ATTEMPTS = 1
+# Seconds to connect, and to wait for an answer: a person looks on.
+_TIMEOUT = (10.0, 30.0)
 
 
 def problem_with(config: Config, logger: logging.Logger) -> str | None:
     """What keeps a sync from working, in a sentence that says what to do; None when nothing does."""
     if parse_date(config.start_date).timestamp() > time.time():
-        return "The start date lies in the future: set one in the past, or set this machine's clock right."
+        return (
+            "The start date lies in the future: set a start_date in the past, or set the clock of this machine right "
+            f"(it says {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())})."
+        )
+    if config.end_date and parse_date(config.end_date) <= parse_date(config.start_date):
+        return "The end date is not later than the start date: set a later end_date, or none."
     client = IterableClient(config, logger)
     try:
-        client.get("lists", attempts=_ATTEMPTS)
+        _ask(client, "lists")
     except BadKey as error:
-        return _about_the_key(config, logger) or str(error)
+        return _about_a_refused_key(config, logger, error)
     except Forbidden as error:
+        return _may_not(error, "read lists")
+    except Unreachable as error:
+        return f"{error} Check that this machine may reach {config.base_url}: its network, proxy and firewall."
+    except IterableError as error:
         return str(error)
+    return _about_exports(client)
+
+
+def _about_exports(client: IterableClient) -> str | None:
+    """Whether the key may export. The list of recent jobs needs the same permission, starts nothing, and has no limit."""
+    try:
+        _ask(client, "export/jobs")
+    except NotFound:
+        return None  # an API that offers no such list; the first sync will tell
+    except (BadKey, Forbidden) as error:
+        return _may_not(error, "export data")
     except IterableError as error:
         return str(error)
     return None
 
 
-def _about_the_key(config: Config, logger: logging.Logger) -> str | None:
-    return None
+def _about_a_refused_key(config: Config, logger: logging.Logger, error: BadKey) -> str:
+    """The other data center is asked whether it knows the key: it is the commonest mistake."""
+    if "jwt" in f"{error.code} {error.msg}".lower():
+        return (
+            f"The API key needs a JWT with every request ({error.msg}): create a server-side key without JWT "
+            "authentication in Iterable (Integrations > API Keys) and use that."
+        )
+    if config.api_base_url is None:
+        (other,) = (region for region in REGION_BASE_URLS if region != config.region)
+        try:
+            _ask(IterableClient(config.model_copy(update={"region": other}), logger), "lists")
+        except BadKey:
+            pass
+        except IterableError as failure:
+            logger.info(f"The other data center could not be asked: {failure}")
+        else:
+            return f"The API key belongs to the {other} data center: set region to {other}."
+    return (
+        f"Iterable does not know this API key ({error.msg or error.code or 'no message'}): copy the server-side key again "
+        "from Iterable (Integrations > API Keys), and check that region is the project's."
+    )
+
+
+def _may_not(error: BadKey | Forbidden, what: str) -> str:
+    return (
+        f"The API key may not {what} ({error.msg or error.code or error.status}): Mobile, JavaScript, read-only and JWT "
+        "keys may not; create a server-side key in Iterable (Integrations > API Keys) and use that."
+    )
+
+
+def _ask(client: IterableClient, path: str) -> None:
+    client.get(path, attempts=1, timeout=_TIMEOUT)

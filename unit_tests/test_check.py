@@ -1,0 +1,91 @@
+"""Check says what is wrong and what to do next, at most in three requests."""
+
+import logging
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import requests
+from requests_mock import Mocker
+
+from source_iterable.source import SourceIterable
+
+KEY = "k-0123456789abcdef"
+US, EU = "https://api.iterable.com/api/", "https://api.eu.iterable.com/api/"
+BAD_KEY: dict[str, Any] = {"status_code": 401, "json": {"code": "BadApiKey", "msg": "Invalid API key", "params": None}}
+FORBIDDEN: dict[str, Any] = {"status_code": 403, "json": {"code": "Forbidden", "msg": "Not for this key"}}
+
+
+def check(**changes: Any) -> str | None:
+    """The message of a failed check, None for a good one."""
+    config = {"api_key": KEY, "start_date": "2024-01-01T00:00:00Z", **changes}
+    status = SourceIterable().check(logging.getLogger("airbyte"), config)
+    assert (status.message is None) == (status.status.value == "SUCCEEDED")
+    assert KEY not in (status.message or "")
+    return status.message
+
+
+@pytest.fixture(autouse=True)
+def _at_most_three_requests(requests_mock: Mocker) -> Any:
+    yield
+    assert requests_mock.call_count <= 3
+    assert not any("export/data" in request.url for request in requests_mock.request_history)
+
+
+def test_a_good_key(requests_mock: Mocker) -> None:
+    requests_mock.get(US + "lists", json={"lists": []})
+    requests_mock.get(US + "export/jobs", json={"jobs": []})
+    assert check() is None
+
+
+def test_a_key_of_the_other_data_center(requests_mock: Mocker) -> None:
+    requests_mock.get(EU + "lists", **BAD_KEY)
+    requests_mock.get(US + "lists", json={"lists": []})
+    assert "set region to US" in (check(region="EU") or "")
+
+
+def test_a_key_that_nobody_knows(requests_mock: Mocker) -> None:
+    requests_mock.get(US + "lists", **BAD_KEY)
+    requests_mock.get(EU + "lists", **BAD_KEY)
+    message = check() or ""
+    assert "Invalid API key" in message
+    assert "region" in message
+
+
+@pytest.mark.parametrize("answer", [BAD_KEY, FORBIDDEN])
+def test_a_key_that_may_not_export(requests_mock: Mocker, answer: dict[str, Any]) -> None:
+    requests_mock.get(US + "lists", json={"lists": []})
+    requests_mock.get(US + "export/jobs", **answer)
+    message = check() or ""
+    assert "may not export" in message
+    assert "server-side key" in message
+
+
+def test_a_key_that_may_nothing(requests_mock: Mocker) -> None:
+    requests_mock.get(US + "lists", **FORBIDDEN)
+    assert "server-side key" in (check() or "")
+
+
+def test_a_jwt_key(requests_mock: Mocker) -> None:
+    answer = {"code": "InvalidJwtPayload", "msg": "JWT token required"}
+    requests_mock.get(US + "lists", status_code=401, json=answer)
+    assert "without JWT" in (check() or "")
+
+
+@pytest.mark.parametrize("fault", [requests.ConnectionError, requests.ConnectTimeout, requests.exceptions.SSLError])
+def test_a_host_that_cannot_be_reached(requests_mock: Mocker, fault: type[Exception]) -> None:
+    requests_mock.get(US + "lists", exc=fault)
+    assert "network" in (check() or "")
+
+
+def test_a_server_in_trouble(requests_mock: Mocker) -> None:
+    requests_mock.get(US + "lists", status_code=500, json={"code": "GenericError", "msg": "An error occurred."})
+    assert "500" in (check() or "")
+
+
+def test_dates_that_make_no_sense_cost_no_request(requests_mock: Mocker) -> None:
+    tomorrow = (datetime.now(timezone.utc) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert "clock" in (check(start_date=tomorrow) or "")
+    assert "end_date" in (check(end_date="2023-01-01T00:00:00Z") or "")
+    assert "start_date" in (check(start_date="last year") or "")
+    assert requests_mock.call_count == 0
