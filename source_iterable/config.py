@@ -166,6 +166,11 @@ def parse_date(text: str) -> datetime:
     return time.replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=timezone.utc)
 
 
+def specification() -> dict[str, Any]:
+    """The connector's specification, as the protocol has it."""
+    return {"documentationUrl": DOCUMENTATION_URL, "connectionSpecification": connection_specification()}
+
+
 def connection_specification() -> dict[str, Any]:
     """The JSON schema of Config in the form that Airbyte's user interface reads."""
     schema = Config.model_json_schema()

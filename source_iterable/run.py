@@ -1,72 +1,20 @@
-"""The command: parses arguments, hands over to the CDK, writes messages to stdout."""
+"""The command: `spec` is answered at once; everything else is handed to the CDK."""
 
 from __future__ import annotations
 
-import signal
+import json
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
-from types import FrameType
-from typing import Any, NoReturn
-
-from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.logger import PRINT_BUFFER
-from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
-from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
-
-from source_iterable.batches import RecordBatch
-from source_iterable.source import SourceIterable
-
-
-class Entrypoint(AirbyteEntrypoint):
-    """The CDK's entrypoint, which also counts batches and writes their lines as they are."""
-
-    def read(self, *arguments: Any) -> Iterator[AirbyteMessage]:
-        for message in super().read(*arguments):
-            if isinstance(message, RecordBatch):
-                write(message.lines)
-            else:
-                yield message
-
-    @staticmethod
-    def validate_connection(source_spec: ConnectorSpecification, config: Any) -> None:
-        """Nothing: the source validates with its own model, which names the key that is wrong where the CDK does not."""
-
-    @staticmethod
-    def handle_record_counts(
-        message: AirbyteMessage, stream_message_count: defaultdict[HashableStreamDescriptor, float]
-    ) -> AirbyteMessage:
-        if isinstance(message, RecordBatch):
-            stream_message_count[HashableStreamDescriptor(message.stream_name)] += message.count
-            return message
-        return AirbyteEntrypoint.handle_record_counts(message, stream_message_count)
-
-
-def write(lines: bytes) -> None:
-    """Write whole lines to stdout, behind whatever has been logged, and pass them on at once."""
-    assert sys.__stdout__ is not None
-    with PRINT_BUFFER.lock:
-        PRINT_BUFFER.flush()
-        sys.__stdout__.buffer.write(lines)
-        sys.__stdout__.buffer.flush()
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run one command of the Airbyte protocol. Its messages go to stdout, and nothing else does."""
-    signal.signal(signal.SIGTERM, _terminate)
-    # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes: a reader of ours
-    # shall see a line when it is written.
-    PRINT_BUFFER.flush_interval = 0.0
-    entrypoint = Entrypoint(SourceIterable(batched=True))
-    with PRINT_BUFFER:
-        for message in entrypoint.run(entrypoint.parse_args(sys.argv[1:] if arguments is None else arguments)):
-            write(f"{message}\n".encode())
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["spec"]:
+        # To import the CDK takes a second, five times as long as all that the spec needs.
+        from source_iterable.config import specification
 
+        print(json.dumps({"type": "SPEC", "spec": specification()}))
+        return
+    from source_iterable.entrypoint import launch
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    # Leaves the main thread through its `finally` blocks, which cancel this sync's export jobs.
-    raise SystemExit(128 + number)
-
-
-if __name__ == "__main__":
-    run()
+    launch(arguments)
