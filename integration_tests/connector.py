@@ -43,6 +43,7 @@ class Sync:
     state_messages: list[dict[str, Any]] = field(default_factory=list)
     statuses: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     errors: dict[str, AirbyteTraceMessage] = field(default_factory=dict)
+    estimates: list[int] = field(default_factory=list)
     failure: AirbyteTracedException | None = None
 
     @property
@@ -61,6 +62,8 @@ class Sync:
             trace = message.trace
             if trace.type == TraceType.STREAM_STATUS and trace.stream_status:
                 self.statuses[trace.stream_status.stream_descriptor.name].append(trace.stream_status.status.value)
+            elif trace.estimate and trace.estimate.row_estimate:
+                self.estimates.append(trace.estimate.row_estimate)
             elif trace.error and trace.error.stream_descriptor:
                 self.errors[trace.error.stream_descriptor.name] = trace
 

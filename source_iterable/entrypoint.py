@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -58,9 +60,14 @@ def launch(arguments: list[str]) -> None:
     # shall see a line when it is written.
     PRINT_BUFFER.flush_interval = 0.0
     entrypoint = Entrypoint(SourceIterable(batched=True))
-    with PRINT_BUFFER:
-        for message in entrypoint.run(entrypoint.parse_args(arguments)):
-            write(f"{message}\n".encode())
+    try:
+        with PRINT_BUFFER, closing(entrypoint.run(entrypoint.parse_args(arguments))) as messages:  # type: ignore[type-var]
+            for message in messages:
+                write(f"{message}\n".encode())
+    except SystemExit as exit:
+        # Reading threads may sit in an answer for an hour; nothing of what they read would be written any more.
+        write(b"")
+        os._exit(exit.code if isinstance(exit.code, int) else 1)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

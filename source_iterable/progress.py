@@ -6,9 +6,9 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Airbyte ends a source that is silent for long; people want to know sooner. Seconds.
 LOG_INTERVAL = 20.0
@@ -27,7 +27,7 @@ class StreamProgress:
 class Progress:
     """Collects what the threads of a sync report; one heartbeat thread tells it.
 
-    `log` takes one line of text. Thread-safe.
+    Thread-safe.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
@@ -35,8 +35,7 @@ class Progress:
         self._lock = threading.Lock()
         self._waits: dict[int, tuple[str, float]] = {}
         self._numbers = itertools.count()
-        self.streams: dict[str, StreamProgress] = {}
-        self._listeners: list[Callable[[], None]] = []
+        self._streams: dict[str, StreamProgress] = {}
         self._stop = threading.Event()
 
     @contextmanager
@@ -51,15 +50,10 @@ class Progress:
             with self._lock:
                 del self._waits[number]
 
-    def stream(self, name: str) -> StreamProgress:
-        """The progress of one stream, to be updated by `advance`."""
-        with self._lock:
-            return self.streams.setdefault(name, StreamProgress())
-
     def advance(self, name: str, records: int = 0, size: int = 0, window: str = "", share: float | None = None) -> None:
         """Add `records` and `size` bytes to a stream; note its window and the share (0 to 1) of its time that is done."""
-        progress = self.stream(name)
         with self._lock:
+            progress = self._streams.setdefault(name, StreamProgress())
             progress.records += records
             progress.bytes += size
             progress.window = window or progress.window
@@ -67,16 +61,22 @@ class Progress:
 
     def lines(self) -> list[str]:
         """What there is to tell: one line a stream under way, one line a thing waited for."""
+        under_way = [_stream_line(name, stream) for name, stream in self.snapshot().items() if stream.share != 1.0]
+        return under_way + self.waiting_lines()
+
+    def waiting_lines(self) -> list[str]:
+        """One line a thing waited for."""
         now = time.monotonic()
+        waits: dict[str, list[float]] = {}
         with self._lock:
-            lines = [_stream_line(name, progress) for name, progress in self.streams.items() if progress.share != 1.0]
-            waits: dict[str, list[float]] = {}
             for what, since in self._waits.values():
                 waits.setdefault(what, []).append(now - since)
-        for what, ages in sorted(waits.items()):
-            threads = "" if len(ages) == 1 else f", {len(ages)} times"
-            lines.append(f"Waiting for {what} ({max(ages):.0f} s{threads})")
-        return lines
+        return [_waiting_line(what, ages) for what, ages in sorted(waits.items())]
+
+    def snapshot(self) -> dict[str, StreamProgress]:
+        """How far every stream is at this moment."""
+        with self._lock:
+            return {name: replace(stream) for name, stream in self._streams.items()}
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
@@ -92,6 +92,11 @@ class Progress:
         while not self._stop.wait(LOG_INTERVAL):
             for line in self.lines() or ["Working"]:
                 self._logger.info(line)
+
+
+def _waiting_line(what: str, ages: list[float]) -> str:
+    times = "" if len(ages) == 1 else f", {len(ages)} times"
+    return f"Waiting for {what} ({max(ages):.0f} s{times})"
 
 
 def _stream_line(name: str, progress: StreamProgress) -> str:

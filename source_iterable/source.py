@@ -28,7 +28,8 @@ from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as stream_s
 from source_iterable.api import IterableClient
 from source_iterable.batches import BatchingConcurrentSource, BatchQueue, QueueMessageRepository, RecordBatch
 from source_iterable.check import problem_with
-from source_iterable.config import DOCUMENTATION_URL, Config, InvalidConfig, connection_specification
+from source_iterable.config import Config, InvalidConfig, specification
+from source_iterable.display import progress_display
 from source_iterable.errors import ConfigError
 from source_iterable.exports.doors import ExportDoors
 from source_iterable.streams.context import StreamContext
@@ -54,9 +55,7 @@ class SourceIterable(Source):
         return "source-iterable"
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
-        return ConnectorSpecification(
-            documentationUrl=DOCUMENTATION_URL, connectionSpecification=connection_specification()
-        )
+        return ConnectorSpecification(**specification())
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Whether a sync with this configuration would work; a failed status says what to do."""
@@ -99,6 +98,7 @@ class SourceIterable(Source):
         client = IterableClient(config, logger)
         doors = ExportDoors(client, config, logger)
         context = StreamContext(config, client, doors, logger, messages, ConnectorStateManager(state))
+        context.catalog_schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
         streams: list[AbstractStream] = []
         failures: dict[str, ConfigError] = {}
         for configured in _in_reading_order(catalog.streams):
@@ -109,7 +109,7 @@ class SourceIterable(Source):
                 yield error.as_airbyte_message(stream_descriptor=StreamDescriptor(name=configured.stream.name))
                 yield stream_status(configured.stream, AirbyteStreamStatus.INCOMPLETE)
         try:
-            with client.progress.heartbeat():
+            with client.progress.heartbeat(), progress_display(client.progress):
                 if streams:
                     yield from _concurrent_source(queue, messages, logger).read(streams)
         finally:

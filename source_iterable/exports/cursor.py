@@ -45,6 +45,7 @@ class WindowCursor(Cursor):
         self._changed = threading.Condition()
         self._position = start
         self._read: dict[int, int] = {}
+        self._seconds_read = 0
         self._under_way = 0
         self._failed = False
         self._emitted = False
@@ -72,6 +73,7 @@ class WindowCursor(Cursor):
         """Say that all records of a window (or of a piece of one) have been handed to stdout's queue."""
         with self._changed:
             self._read[window.start] = window.end
+            self._seconds_read += window.seconds
             while self._position in self._read:
                 self._position = self._read.pop(self._position)
             self._state = {self._cursor_field: iso_time(self._position)}
@@ -91,8 +93,8 @@ class WindowCursor(Cursor):
 
     @property
     def share(self) -> float:
-        """The share (0 to 1) of this sync's time that has been read without a gap."""
-        return (self._position - self._start) / max(self._end - self._start, 1)
+        """The share (0 to 1) of this sync's time that has been read."""
+        return self._seconds_read / max(self._end - self._start, 1)
 
     @property
     def state(self) -> MutableMapping[str, Any]:

@@ -22,6 +22,7 @@ from source_iterable.exports.windows import Window
 from source_iterable.streams.context import StreamContext
 from source_iterable.streams.definition import StreamDefinition
 from source_iterable.streams.state import state_time
+from source_iterable.streams.user_columns import configured_columns, discovered_columns
 
 # A window fails when more of its lines are no JSON than both of these allow: a number, and a share.
 BAD_LINES, BAD_SHARE = 10, 0.001
@@ -40,6 +41,11 @@ class ExportStream(StreamDefinition):
     def key(self, config: Config) -> list[str]:
         return [config.users_key] if self.of_users else ["_event_id"]
 
+    def schema(self, config: Config) -> dict[str, Any]:
+        """The JSON schema of the records. That of the users asks Iterable for their fields, where the config says so."""
+        schema = super().schema(config)
+        return discovered_columns(config, schema) if self.of_users and config.user_fields_as_columns else schema
+
     def build(self, context: StreamContext) -> DefaultStream:
         config = context.config
         state = context.state_of(self.name)
@@ -52,7 +58,10 @@ class ExportStream(StreamDefinition):
                 f"{self.name}: its state lies in the future ({state.get(self.time_field)}); nothing is read until then."
             )
         cursor = WindowCursor(self.name, self.time_field, start, end, state, context.messages, context.states)
-        schema = self.schema(config)
+        schema = super().schema(config)
+        if self.of_users and config.user_fields_as_columns:
+            # Not asked for again: the destination has the columns of the catalog.
+            schema = configured_columns(schema, context.catalog_schemas.get(self.name, {}))
         make_records = UserRecords if self.of_users else EventRecords
         return DefaultStream(
             partition_generator=_WindowGenerator(self, context, cursor, make_records(self.name, schema)),
@@ -106,6 +115,7 @@ class _WindowPartition(Partition):
                 # The batches are in the queue to stdout by now: this runs when the caller asks for more.
                 self._cursor.close_window(window)
                 self._context.progress.advance(name, share=self._cursor.share)
+                self._context.estimate(name)
             received = size
         finally:
             self._cursor.window_ended(self._window, received)

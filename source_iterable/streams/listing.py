@@ -13,7 +13,7 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.sources.streams.concurrent.partitions.partition_generator import PartitionGenerator
 from airbyte_cdk.sources.types import Record
 
-from source_iterable.batches import LineFormat
+from source_iterable.batches import LineFormat, RecordBatch
 from source_iterable.config import Config
 from source_iterable.streams.context import StreamContext
 from source_iterable.streams.definition import StreamDefinition
@@ -30,10 +30,11 @@ class ListStream(StreamDefinition):
         return list(self.primary_key)
 
     @abstractmethod
-    def read(self, context: StreamContext, state: Fields) -> Iterator[list[Fields]]:
+    def read(self, context: StreamContext, state: Fields) -> Iterator[list[Fields] | RecordBatch]:
         """Records, in lists of any length (a page, say). `state` is the stream's, to be changed in place.
 
-        The state is written after every list where the stream is resumable without a cursor, and at the end for all.
+        The state is written at the end; where the stream is resumable, after every list too (empty ones as well). A
+        resumable stream clears its state at the end, so that the next sync starts anew.
         """
 
     def build(self, context: StreamContext) -> DefaultStream:
@@ -45,7 +46,7 @@ class ListStream(StreamDefinition):
             primary_key=list(self.primary_key),
             cursor_field=CursorField(self.cursor_field) if self.cursor_field else None,
             logger=context.logger,
-            cursor=_EndCursor(self.name, context, state),
+            cursor=_EndCursor(self, context, state),
         )
 
 
@@ -67,10 +68,10 @@ class _ListPartition(Partition):
         line_format = LineFormat(self._stream.name)
         for records in self._stream.read(self._context, self._state):
             if records:
-                batch = line_format.batch(records)
+                batch = records if isinstance(records, RecordBatch) else line_format.batch(records)
                 self._context.progress.advance(self._stream.name, batch.count, len(batch.lines))
                 yield batch
-            if self._stream.resumable:
+            if self._stream.resumable and self._state:
                 # The batch is in the queue to stdout by now: this runs when the caller asks for more.
                 self._context.save_state(self._stream.name, self._state)
         self._context.progress.advance(self._stream.name, share=1.0)
@@ -88,22 +89,22 @@ class _ListPartition(Partition):
 class _EndCursor(Cursor):
     """Writes a stream's state when all of it has been read."""
 
-    def __init__(self, stream_name: str, context: StreamContext, state: Fields) -> None:
-        self._stream_name = stream_name
+    def __init__(self, stream: ListStream, context: StreamContext, state: Fields) -> None:
+        self._stream_name = stream.name
         self._context = context
         self._state = state
-        self._before = dict(state)
-        self._complete = False
+        # What a stream that failed has reached: nothing, or as far as a resumable one said.
+        self._reached = state if stream.resumable else dict(state)
 
     @property
     def state(self) -> MutableMapping[str, Any]:
-        return (self._state if self._complete else self._before) or {NO_CURSOR_STATE_KEY: True}
+        return self._reached or {NO_CURSOR_STATE_KEY: True}
 
     def observe(self, record: Record) -> None:
         """Nothing: a list's order says nothing about what is still to come."""
 
     def close_partition(self, partition: Partition) -> None:
-        self._complete = True
+        self._reached = self._state
 
     def ensure_at_least_one_state_emitted(self) -> None:
         self._context.save_state(self._stream_name, self.state)

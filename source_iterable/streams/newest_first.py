@@ -8,7 +8,6 @@ from typing import Any
 from source_iterable.api import Params
 from source_iterable.streams.context import StreamContext
 from source_iterable.streams.listing import Fields, ListStream
-from source_iterable.streams.paging import pages
 from source_iterable.streams.state import state_time
 
 UPDATED_AT = "updatedAt"
@@ -35,6 +34,16 @@ class NewestFirstStream(ListStream):
         """The record for one item of the API's answer."""
         return item
 
+    def records(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
+        """The records for the items of a page, in lists."""
+        yield [self.record(kind, item) for item in items]
+
+    def all_items(self, context: StreamContext) -> Iterator[Fields]:
+        """Every item there is, whatever a state says, for children. One updated meanwhile comes again, newer."""
+        for parameters in self.kinds().values():
+            for items in self._newer(context, parameters, {UPDATED_AT: -1, "seen": []}):
+                yield from items
+
     def read(self, context: StreamContext, state: Fields) -> Iterator[list[Fields]]:
         floor = 1000 * (state_time(self.name, UPDATED_AT, state) or 0)
         marks: dict[str, Fields] = dict(state.get("kinds") or {})
@@ -44,7 +53,7 @@ class NewestFirstStream(ListStream):
             for items in self._newer(context, parameters, mark):
                 for item in items:
                     _advance(newest, *self._version(item))
-                yield [self.record(kind, item) for item in items]
+                yield from self.records(context, kind, items)
             marks[kind] = newest
         state.clear()
         state.update({UPDATED_AT: max(mark[UPDATED_AT] for mark in marks.values()), "kinds": marks})
@@ -57,10 +66,10 @@ class NewestFirstStream(ListStream):
         """
         query = {**parameters, "sort": f"-{UPDATED_AT}"}
         known: set[tuple[int, Any]] = set()
-        first_time = True
+        reading = 0
         while True:
             pages_read, found, last = 0, False, None
-            for items in pages(context.client, self.path, self.selector, query, self.page_size):
+            for items in context.shared.pages(self.path, self.selector, query, self.page_size, reading):
                 versions = [self._version(item) for item in items]
                 new = [
                     item
@@ -75,11 +84,11 @@ class NewestFirstStream(ListStream):
                 if times != sorted(times, reverse=True) or (last is not None and times and times[0] > last):
                     continue  # not sorted after all: the end can only be found by reading everything
                 last = times[-1] if times else last
-                if times and (times[-1] < mark[UPDATED_AT] or (not first_time and len(new) < len(items))):
+                if times and (times[-1] < mark[UPDATED_AT] or (reading and len(new) < len(items))):
                     break
-            if not found or (first_time and pages_read == 1):
+            if not found or (reading == 0 and pages_read == 1):
                 return
-            first_time = False
+            reading += 1
 
     def _version(self, item: Fields) -> tuple[int, Any]:
         return int(item.get(UPDATED_AT) or 0), item[self.primary_key[0]]

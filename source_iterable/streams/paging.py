@@ -19,23 +19,30 @@ def items_of(path: str, answer: Any, selector: str) -> list[dict[str, Any]]:
     raise IterableError(f"Iterable's answer to GET {path} holds no list named {selector}.")
 
 
-def pages(
-    client: IterableClient, path: str, selector: str, parameters: Params, page_size: int
-) -> Iterator[list[dict[str, Any]]]:
-    """The items of each page.
+def read_page(
+    client: IterableClient, path: str, selector: str, parameters: Params, page_size: int, number: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """The items of page `number` (from 1), and the number of the next page, None at the end.
 
     Of `nextPageUrl` only the page number is taken: the request itself always goes to our own host, with the key.
     """
-    page = 1
-    while True:
-        answer = client.get_json(path, {**parameters, "page": page, "pageSize": page_size})
-        items = items_of(path, answer, selector)
+    answer = client.get_json(path, {**parameters, "page": number, "pageSize": page_size})
+    items = items_of(path, answer, selector)
+    holder = answer if "nextPageUrl" in answer else answer.get("params") or {}
+    following = holder.get("nextPageUrl") if isinstance(holder, dict) else None
+    if not following or not items:
+        return items, None
+    return items, max(number + 1, _page_number(str(following)))
+
+
+def pages(
+    client: IterableClient, path: str, selector: str, parameters: Params, page_size: int
+) -> Iterator[list[dict[str, Any]]]:
+    """The items of each page."""
+    number: int | None = 1
+    while number is not None:
+        items, number = read_page(client, path, selector, parameters, page_size, number)
         yield items
-        holder = answer if "nextPageUrl" in answer else answer.get("params") or {}
-        following = holder.get("nextPageUrl") if isinstance(holder, dict) else None
-        if not following or not items:
-            return
-        page = max(page + 1, _page_number(str(following)))
 
 
 def _page_number(url: str) -> int:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from source_iterable.streams.campaigns import Campaigns, Templates
+from source_iterable.streams.campaigns import Campaigns, ChildCampaigns, Journeys, TemplateContents, Templates
+from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
 from source_iterable.streams.definition import StreamDefinition
 from source_iterable.streams.export import ExportStream
+from source_iterable.streams.list_users import ListUsers
 from source_iterable.streams.lists import PlainList
+from source_iterable.streams.metadata import METADATA, MetadataEntries
+from source_iterable.streams.project import ForgottenUsers, UserFields, Webhooks
+from source_iterable.streams.reports import CampaignsMetrics, ExperimentsMetrics
+from source_iterable.streams.user_events import UserEvents
 
 # Name, path, the list in the answer, primary key.
 PLAIN_LISTS = [
     PlainList("lists", "lists", "lists", "id"),
     PlainList("channels", "channels", "channels", "id"),
     PlainList("message_types", "messageTypes", "messageTypes", "id"),
-    PlainList("metadata", "metadata", "results", "name"),
+    METADATA,
+    CATALOGS,
+    PlainList("snippets", "snippets", "snippets", "id"),
+    Webhooks("webhooks", "webhooks", "webhooks", "id"),
 ]
 
 # Name, dataTypeName of the export API.
@@ -72,7 +81,27 @@ EXPORTS = [
     ExportStream("whatsapp_usage_info", "whatsAppUsageInfo"),
 ]
 
-LISTS: list[StreamDefinition] = [*PLAIN_LISTS, Campaigns(), Templates()]
+LISTS: list[StreamDefinition] = [
+    *PLAIN_LISTS,
+    UserFields(),
+    ForgottenUsers(),
+    Campaigns(),
+    Templates(),
+    Journeys(),
+]
+
+# What is read item by item of another list.
+CHILDREN: list[StreamDefinition] = [
+    CampaignsMetrics(),
+    ExperimentsMetrics(),
+    ChildCampaigns(),
+    TemplateContents(),
+    CatalogFieldMappings(),
+    CatalogItems(),
+    MetadataEntries(),
+    ListUsers(),
+    UserEvents(),
+]
 
 # Short lists first: they are done while the exports wait for their doors.
-STREAMS: dict[str, StreamDefinition] = {stream.name: stream for stream in [*LISTS, *EXPORTS]}
+STREAMS: dict[str, StreamDefinition] = {stream.name: stream for stream in [*LISTS, *CHILDREN, *EXPORTS]}

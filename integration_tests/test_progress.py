@@ -1,0 +1,90 @@
+"""What a sync tells of itself."""
+
+import logging
+import os
+import pty
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from integration_tests.connector import FACTOR, catalog_for, config_for, sync
+from integration_tests.sandbox import Sandbox, SandboxSettings
+from source_iterable import progress as progress_module
+from source_iterable.progress import Progress
+
+
+def test_what_is_waited_for_and_how_far_each_stream_is() -> None:
+    progress = Progress(logging.getLogger("airbyte"))
+    progress.advance("email_send", records=1200, size=3_500_000, window="a to b", share=0.25)
+    progress.advance("email_send", records=300, size=500_000)
+    progress.advance("lists", records=3, share=1.0)
+    with progress.waiting("a free export door"), progress.waiting("a free export door"), progress.waiting("an answer"):
+        lines = progress.lines()
+    assert lines[0] == "email_send: 1,500 records, 4.0 MB, 25% of its time range, window a to b"
+    assert lines[1].startswith("Waiting for a free export door (0 s, 2 times")
+    assert lines[2].startswith("Waiting for an answer (0 s)")
+    assert len(lines) == 3, "what is done is not told again and again"
+    assert progress.waiting_lines() == []
+
+
+def test_the_heartbeat_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert progress_module.LOG_INTERVAL <= 30
+    monkeypatch.setattr(progress_module, "LOG_INTERVAL", 0.01)
+    told = threading.Event()
+
+    class Logger:
+        def info(self, line: str) -> None:
+            if "a door" in line:
+                told.set()
+
+    progress = Progress(Logger())  # type: ignore[arg-type]
+    with progress.heartbeat(), progress.waiting("a door"):
+        assert told.wait(10)
+
+
+def test_airbyte_is_told_an_estimate_once_a_fair_share_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("source_iterable.exports.cursor.FIRST_SIZE", 12 * 3600)
+    monkeypatch.setattr("source_iterable.exports.cursor.next_size", lambda size, *_: size)
+    with Sandbox(SandboxSettings(seed=4, users=40, days=6, events_per_day=2000, rate_limit_factor=FACTOR)) as sandbox:
+        result = sync(config_for(sandbox, days=4), ["email_send"])
+    assert result.estimates
+    total = len(result.records["email_send"])
+    assert all(0.5 * total < each < 2 * total for each in result.estimates[2:])
+
+
+def test_people_see_a_display_on_a_terminal_and_stdout_stays_protocol(tmp_path: Path) -> None:
+    import json
+
+    with Sandbox(SandboxSettings(seed=4, users=20, days=3, rate_limit_factor=FACTOR)) as sandbox:
+        config = config_for(sandbox)
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["lists", "email_send"])))
+        terminal, other_end = pty.openpty()
+        command = [
+            sys.executable,
+            "-m",
+            "source_iterable",
+            "read",
+            "--config",
+            "config.json",
+            "--catalog",
+            "catalog.json",
+        ]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=other_end) as process:
+            os.close(other_end)
+            output, _ = process.communicate(timeout=60)
+        shown = b""
+        while piece := _read(terminal):
+            shown += piece
+    assert all(json.loads(line) for line in output.split(b"\n") if line)
+    assert b"email_send" in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other end is closed
+        return b""

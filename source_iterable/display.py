@@ -1,0 +1,50 @@
+"""A display of the progress for people: on stderr, and only where that is a terminal and stdout is not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from source_iterable.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_REFRESHES_A_SECOND = 4
+
+
+@contextmanager
+def progress_display(progress: Progress) -> Iterator[None]:
+    """Show the streams and what is waited for while the block runs. Does nothing without a terminal."""
+    if sys.__stderr__ is None or sys.__stdout__ is None or not sys.__stderr__.isatty() or sys.__stdout__.isatty():
+        yield
+        return
+    # Imported here: containers have no terminal, and no use for it.
+    from rich.console import Console
+    from rich.live import Live
+
+    view = _View(progress)
+    with Live(view, console=Console(file=sys.__stderr__), refresh_per_second=_REFRESHES_A_SECOND, transient=False):
+        yield
+
+
+class _View:
+    """What rich asks for at every refresh."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def __rich__(self) -> Group:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("stream", "records", "MB", "done", "window", title="source-iterable", title_justify="left")
+        for column in table.columns[1:4]:
+            column.justify = "right"
+        for name, stream in sorted(self._progress.snapshot().items()):
+            done = "" if stream.share is None else f"{stream.share:.0%}"
+            table.add_row(name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
+        return Group(table, *(Text(line, style="dim") for line in self._progress.waiting_lines()))

@@ -1,0 +1,55 @@
+"""Several requests of one stream at a time, with a bounded number of answers ahead of their reader."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
+    """Each item with its `work(item)`, in the order of the items; at most twice `threads` of them are ahead.
+
+    Raises what `work` raises; what has not begun by then never does.
+    """
+    with _pool(threads) as pool:
+        ahead: deque[tuple[T, Future[R]]] = deque()
+        for item in items:
+            ahead.append((item, pool.submit(work, item)))
+            if len(ahead) >= 2 * threads:
+                first, future = ahead.popleft()
+                yield first, future.result()
+        while ahead:
+            first, future = ahead.popleft()
+            yield first, future.result()
+
+
+def as_done(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
+    """The same in the order in which they are done, at most `threads` ahead: one slow item does not hold up the others."""
+    with _pool(threads) as pool:
+        under_way: dict[Future[R], T] = {}
+        for item in items:
+            under_way[pool.submit(work, item)] = item
+            if len(under_way) >= threads:
+                yield from _take(under_way)
+        while under_way:
+            yield from _take(under_way)
+
+
+def _take(under_way: dict[Future[R], T]) -> Iterator[tuple[T, R]]:
+    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+        yield under_way.pop(future), future.result()
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,84 @@
+"""Who is in which list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+
+from source_iterable.config import Config
+from source_iterable.exports.parts import Part
+from source_iterable.streams.ahead import as_done
+from source_iterable.streams.children import ChildStream, Key
+from source_iterable.streams.context import StreamContext
+from source_iterable.streams.listing import Fields
+from source_iterable.streams.whole_answers import WholeAnswers
+
+# A list of a million users takes more than an hour to answer (seen). Seconds.
+READ_TIMEOUT = 2 * 3600.0
+LIST_BYTES = 16 * 2**30
+# Lists that are asked for at a time: five a minute may be, and the long ones must not hold up the others.
+THREADS = 4
+
+
+class ListUsers(ChildStream):
+    """`GET lists/getUsers` for every list: one line a user."""
+
+    name = "list_users"
+    primary_key = ("listId", "userIdentifier")
+    noun = "list"
+    resumable = True
+
+    def keys(self, context: StreamContext) -> Iterable[Key]:
+        return list_ids(context)
+
+    def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
+        for list_id, part in parts_of_lists(context, self.name, keys):
+            yield list_id, _records(context.config, list_id, part)
+
+    def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
+        for _, records in self.slices(context, [key]):
+            yield from records
+
+
+def list_ids(context: StreamContext) -> list[Key]:
+    """The ids of all lists."""
+    return [item["id"] for items in context.shared.pages("lists", "lists", {}, None) for item in items]
+
+
+def parts_of_lists(context: StreamContext, stream_name: str, keys: Iterable[Key]) -> Iterator[tuple[Key, Part | None]]:
+    """The users of the lists with these ids, whole, in the order in which they arrive; None for a list that is skipped.
+
+    A part is to be closed by who takes it.
+    """
+    answers = WholeAnswers(stream_name, context, READ_TIMEOUT, LIST_BYTES, json_lines=False)
+    # Where a user has both names, the userId is the one that never changes.
+    prefer_user_id = {} if context.config.project_type == "Email-based" else {"preferUserId": "true"}
+
+    def fetch(list_id: Key) -> Part | None:
+        return answers.get(f"list {list_id}", "lists/getUsers", {"listId": list_id, **prefer_user_id})
+
+    with answers.counted():
+        yield from as_done(fetch, keys, THREADS)
+
+
+def names_in(chunk: bytes) -> list[str]:
+    """The users' names in a chunk of whole lines."""
+    lines = chunk.decode("utf-8", errors="replace").split("\n")
+    return [name for line in lines if (name := line.strip("\r"))]
+
+
+def name_column(config: Config, name: str) -> str:
+    """Whether a list's name of a user is an `email` or a `userId`: in hybrid projects the at sign tells."""
+    if config.project_type == "Hybrid":
+        return "email" if "@" in name else "userId"
+    return "email" if config.project_type == "Email-based" else "userId"
+
+
+def _records(config: Config, list_id: Key, part: Part | None) -> Iterator[list[Fields]]:
+    if part is not None:
+        with closing(part):
+            for chunk in part.chunks():
+                yield [
+                    {"listId": list_id, "userIdentifier": name, name_column(config, name): name}
+                    for name in names_in(chunk)
+                ]

@@ -1,0 +1,65 @@
+"""Custom user profile fields as typed columns of the users stream."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from source_iterable.api import IterableClient
+from source_iterable.config import Config
+from source_iterable.streams.project import user_fields
+
+Schema = dict[str, Any]
+_OBJECT = {"type": ["null", "object"], "additionalProperties": True}
+# Iterable's types of user fields, which are those of its search index; fields of other types stay under `data`.
+_TYPES: dict[str, Schema] = {
+    "string": {"type": ["null", "string"]},
+    "boolean": {"type": ["null", "boolean"]},
+    **dict.fromkeys(("long", "integer", "int", "short", "byte"), {"type": ["null", "integer"]}),
+    **dict.fromkeys(("double", "float", "number"), {"type": ["null", "number"]}),
+    "date": {"type": ["null", "string"], "format": "date-time"},
+    **dict.fromkeys(("object", "nested", "geo_location", "geo_point"), _OBJECT),
+}
+
+
+def discovered_columns(config: Config, schema: Schema) -> Schema:
+    """The users' schema with a column for each of the project's own fields, found by asking Iterable.
+
+    Fields within an object (`address.city`) are in the object's column. Raises IterableError.
+    """
+    fields = user_fields(IterableClient(config, logging.getLogger("airbyte")))
+    columns = {
+        name: {"description": f"The project's own field, of type {kind}.", **_TYPES[kind.lower()]}
+        for name, kind in fields.items()
+        if kind.lower() in _TYPES and name and "." not in name
+    }
+    return _with_columns(schema, columns)
+
+
+def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any]) -> Schema:
+    """The users' schema with those columns that the configured catalog has besides: as they were when it was made."""
+    properties = catalog_schema.get("properties")
+    columns = {
+        name: known
+        for name, column in (properties if isinstance(properties, Mapping) else {}).items()
+        if isinstance(column, Mapping) and (known := _type_of(column)) is not None
+    }
+    return _with_columns(schema, columns)
+
+
+def _type_of(column: Mapping[str, Any]) -> Schema | None:
+    """The one of our types that a catalog's column has; what passed a platform may have another order."""
+    types = column.get("type")
+    for known in _TYPES.values():
+        if isinstance(types, list) and set(types) == set(known["type"]) and column.get("format") == known.get("format"):
+            return known
+    return None
+
+
+def _with_columns(schema: Schema, columns: Mapping[str, Any]) -> Schema:
+    """The schema with further columns, before `data`, which stays the last."""
+    known = dict(schema["properties"])
+    data = known.pop("data")
+    more = {name: columns[name] for name in sorted(columns) if name not in known and name != "data"}
+    return {**schema, "properties": {**known, **more, "data": data}}
