@@ -115,6 +115,7 @@ class SourceIterable(Source):
         finally:
             client.stop()
             doors.close()
+            context.shared.close()
         if failures:
             raise ConfigError("; ".join(str(error) for error in failures.values()))
 

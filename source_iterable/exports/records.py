@@ -35,7 +35,8 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 _SORTED = orjson.OPT_SORT_KEYS
-_ID, _INTERNAL_KEY, _NO_DATA = b'{"_event_id":"', b',"itblInternal":', b',"data":{}}'
+_OPENING = b'{"_event_id":"'
+_INTERNAL_KEY = b',"itblInternal":'
 
 
 class Parsed(NamedTuple):
@@ -95,10 +96,10 @@ class EventRecords:
         self._expected = {**self._columns.expected, "createdAt": str}
 
     def parse(self, chunk: bytes) -> Parsed:
-        return _parse(self._format, self._pieces, chunk)
+        return _parse(self._format, _OPENING, self._pieces, chunk)
 
     def _pieces(self, record: Fields, dumps: Dumps) -> tuple[bytes, ...]:
-        """A record's data as pieces of JSON; `record` is used up."""
+        """A record's data as pieces of JSON, between `_OPENING` and the closing brace; `record` is used up."""
         internal = {}
         if _INTERNAL not in record:
             for dotted, name in _USUAL_INTERNAL:
@@ -114,14 +115,14 @@ class EventRecords:
                 # All that is left are columns, and nothing has to move: the id's serialization is the output's.
                 identity = dumps(record, None, _SORTED)
                 event_id = event_id_of(identity).encode()
-                return (_ID, event_id, b'",', identity[1:-1], _INTERNAL_KEY, dumps(internal, None, _SORTED), _NO_DATA)
+                return event_id, b'",', identity[1:-1], _INTERNAL_KEY, dumps(internal, None, _SORTED), b',"data":{}'
         internal.update(take_internal(record))
         event_id = event_id_of(identity_of(record, dumps)).encode()
         columns, data = self._columns.split(record)
         body = dumps(columns, None, _SORTED)
         return (
-            *(_ID, event_id, b'",' if columns else b'"', body[1:-1]),
-            *(_INTERNAL_KEY, dumps(internal, None, _SORTED), b',"data":', dumps(data, None, _SORTED), b"}"),
+            *(event_id, b'",' if columns else b'"', body[1:-1]),
+            *(_INTERNAL_KEY, dumps(internal, None, _SORTED), b',"data":', dumps(data, None, _SORTED)),
         )
 
 
@@ -133,12 +134,12 @@ class UserRecords:
         self._columns = _Columns(schema)
 
     def parse(self, chunk: bytes) -> Parsed:
-        return _parse(self._format, self._pieces, chunk)
+        return _parse(self._format, b"{", self._pieces, chunk)
 
     def _pieces(self, record: Fields, dumps: Dumps) -> tuple[bytes, ...]:
         columns, data = self._columns.split(record)
         columns["data"] = data
-        return (dumps(columns, None, 0),)
+        return (dumps(columns, None, 0)[1:-1],)
 
 
 def take_internal(record: Fields) -> Fields:
@@ -196,14 +197,16 @@ def event_id_of(identity: bytes) -> str:
 
 def _parse(
     line_format: LineFormat,
+    opening: bytes,
     pieces: Callable[[Fields, Dumps], tuple[bytes, ...]],
     chunk: bytes,
     long: Collection[bytes] = (),
 ) -> Parsed:
-    before, after = line_format.before, line_format.after()
+    before, after = line_format.before + opening, b"}" + line_format.after()
     loads, fast = orjson.loads, orjson.dumps
     out: list[bytes] = []
     bad: list[int] = []
+    append, extend = out.append, out.extend
     records = 0
     lines = chunk.split(b"\n")
     if not lines[-1]:
@@ -223,12 +226,12 @@ def _parse(
                 bad.append(position)
                 continue
         records += 1
-        out.append(before)
-        out += pieces(record, dumps)
-        out.append(after)
+        append(before)
+        extend(pieces(record, dumps))
+        append(after)
     output = b"".join(out)
     if not long and careful.may_hold_a_changed_integer(output):
         long = careful.lines_with_long_integers(chunk)
         if long:
-            return _parse(line_format, pieces, chunk, long)
+            return _parse(line_format, opening, pieces, chunk, long)
     return Parsed(RecordBatch(line_format.stream_name, records, output), len(lines), bad)

@@ -33,8 +33,8 @@ class ListStream(StreamDefinition):
     def read(self, context: StreamContext, state: Fields) -> Iterator[list[Fields] | RecordBatch]:
         """Records, in lists of any length (a page, say). `state` is the stream's, to be changed in place.
 
-        The state is written at the end; where the stream is resumable, after every list too (empty ones as well). A
-        resumable stream clears its state at the end, so that the next sync starts anew.
+        The state is written at the end; where the stream is resumable, also behind a list (an empty one, too) before
+        which it has changed. A resumable stream clears its state at the end, so that the next sync starts anew.
         """
 
     def build(self, context: StreamContext) -> DefaultStream:
@@ -66,14 +66,16 @@ class _ListPartition(Partition):
 
     def read(self) -> Iterable[Record]:
         line_format = LineFormat(self._stream.name)
+        saved = dict(self._state)
         for records in self._stream.read(self._context, self._state):
             if records:
                 batch = records if isinstance(records, RecordBatch) else line_format.batch(records)
                 self._context.progress.advance(self._stream.name, batch.count, len(batch.lines))
                 yield batch
-            if self._stream.resumable and self._state:
+            if self._stream.resumable and self._state != saved:
                 # The batch is in the queue to stdout by now: this runs when the caller asks for more.
-                self._context.save_state(self._stream.name, self._state)
+                saved = dict(self._state)
+                self._context.save_state(self._stream.name, saved)
         self._context.progress.advance(self._stream.name, share=1.0)
 
     def to_slice(self) -> Mapping[str, Any]:

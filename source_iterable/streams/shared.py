@@ -48,6 +48,12 @@ class SharedPages:
             yield items
             place += 1
 
+    def close(self) -> None:
+        """Remove the temporary files, at the end of the sync."""
+        with self._lock:
+            for shared in self._lists.values():
+                shared.close()
+
     def _fetcher(
         self, path: str, selector: str, parameters: Params, page_size: int | None
     ) -> Callable[[int], tuple[Items, int | None]]:
@@ -82,3 +88,6 @@ class _Pages:
             start, end = self._ends[place : place + 2]
             self._file.seek(start)
             return list(orjson.loads(self._file.read(end - start)))
+
+    def close(self) -> None:
+        self._file.close()

@@ -43,7 +43,6 @@ class UserEvents(ListStream):
                     with closing(part):
                         for chunk in part.chunks():
                             users.add(names_in(chunk))
-                yield []
             yield from self._read_users(context, state, users)
         state.clear()
 
