@@ -1,0 +1,78 @@
+"""Batches: the lines are the CDK's, the queue is bounded by bytes, and no message overtakes a record."""
+
+import threading
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.models import AirbyteLogMessage, AirbyteMessage, Level, Type
+from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_message
+
+from source_iterable.batches import QUEUE_BYTES, BatchQueue, LineFormat, QueueMessageRepository, RecordBatch
+
+
+def log(text: str) -> AirbyteMessage:
+    return AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.INFO, message=text))
+
+
+def test_a_line_is_byte_for_byte_the_cdks() -> None:
+    record = {"id": 1, "name": 'Ünï \u2028 "quoted"', "nested": {"none": None, "list": [1.5, True]}}
+    batch = LineFormat("lists").batch([record, record])
+    assert batch.count == 2
+    ours = batch.lines.decode().splitlines(keepends=False)
+    theirs = AirbyteEntrypoint.airbyte_message_to_string(stream_data_to_airbyte_message("lists", record))
+    before, _, time_ours = batch.lines.decode().split("\n")[0].rpartition(":")
+    before_theirs, _, time_theirs = theirs.rpartition(":")
+    assert before == before_theirs
+    assert time_ours.endswith("}}")
+    assert abs(int(time_ours[:-2]) - int(time_theirs[:-2])) < 60_000
+    assert ours
+
+
+def test_a_batch_is_the_same_as_messages() -> None:
+    records = [{"id": number, "text": "a\u2028b\r"} for number in range(3)]
+    messages = list(LineFormat("lists").batch(records).messages())
+    assert [message.record.data for message in messages if message.record] == records
+
+
+def test_an_empty_batch_is_not_taken_for_the_end_of_a_queue() -> None:
+    assert RecordBatch("lists", 0, b"")
+
+
+def test_the_queue_is_full_by_bytes_and_holds_any_number_of_small_items() -> None:
+    queue = BatchQueue()
+    for _ in range(20_000):
+        queue.put(log("x"), block=False)
+    big = RecordBatch("lists", 1, bytes(QUEUE_BYTES))
+    queue.put(big, block=False)
+    assert queue.full()
+    done = threading.Event()
+
+    def put() -> None:
+        queue.put(RecordBatch("lists", 1, b"y"))
+        done.set()
+
+    threading.Thread(target=put, daemon=True).start()
+    for _ in range(20_000):
+        queue.get(block=False)
+    assert not done.is_set()
+    assert queue.get(block=False) is big
+    assert done.wait(10)
+    assert not queue.empty()
+
+
+def test_messages_of_readers_keep_their_place_and_the_main_thread_never_waits() -> None:
+    queue = BatchQueue()
+    repository = QueueMessageRepository(queue)
+    batch = RecordBatch("lists", 1, bytes(QUEUE_BYTES - 10))
+
+    def reader() -> None:
+        queue.put(batch)
+        repository.emit_message(log("state"))
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    thread.join()
+    queue.put(RecordBatch("lists", 1, bytes(10)))
+    repository.emit_message(log("end"))  # with a full queue
+    assert [message.log.message for message in repository.consume_queue() if message.log] == ["end"]
+    assert queue.get() is batch
+    assert queue.get() == log("state")
