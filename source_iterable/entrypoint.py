@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -60,6 +61,8 @@ def launch(arguments: list[str]) -> None:
     # shall see a line when it is written.
     PRINT_BUFFER.flush_interval = 0.0
     entrypoint = Entrypoint(SourceIterable(batched=True))
+    # What has been imported stays: the garbage collector need not look at it again and again.
+    gc.freeze()
     try:
         with PRINT_BUFFER, closing(entrypoint.run(entrypoint.parse_args(arguments))) as messages:  # type: ignore[type-var]
             for message in messages:

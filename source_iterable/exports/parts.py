@@ -15,7 +15,7 @@ MEMORY_BYTES = 1 * 2**20
 # Bytes read from a part at a time, and so about the size of a batch: large enough that what a batch costs does not
 # matter, small enough that a dozen threads may hold one.
 CHUNK_BYTES = 512 * 2**10
-_NETWORK_BYTES = 64 * 2**10
+_NETWORK_BYTES = 256 * 2**10
 
 
 class Broken(Exception):

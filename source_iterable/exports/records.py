@@ -35,8 +35,6 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 _SORTED = orjson.OPT_SORT_KEYS
-_OPENING = b'{"_event_id":"'
-_INTERNAL_KEY = b',"itblInternal":'
 
 
 class Parsed(NamedTuple):
@@ -96,10 +94,10 @@ class EventRecords:
         self._expected = {**self._columns.expected, "createdAt": str}
 
     def parse(self, chunk: bytes) -> Parsed:
-        return _parse(self._format, _OPENING, self._pieces, chunk)
+        return _parse(self._format, self._message, chunk)
 
-    def _pieces(self, record: Fields, dumps: Dumps) -> tuple[bytes, ...]:
-        """A record's data as pieces of JSON, between `_OPENING` and the closing brace; `record` is used up."""
+    def _message(self, before: bytes, record: Fields, after: bytes, dumps: Dumps) -> bytes:
+        """A record's data as JSON, with what comes before and after it; `record` is used up."""
         internal = {}
         if _INTERNAL not in record:
             for dotted, name in _USUAL_INTERNAL:
@@ -114,15 +112,24 @@ class EventRecords:
             else:
                 # All that is left are columns, and nothing has to move: the id's serialization is the output's.
                 identity = dumps(record, None, _SORTED)
-                event_id = event_id_of(identity).encode()
-                return event_id, b'",', identity[1:-1], _INTERNAL_KEY, dumps(internal, None, _SORTED), b',"data":{}'
+                return b'%b{"_event_id":"%b",%b,"itblInternal":%b,"data":{}}%b' % (
+                    before,
+                    event_id_of(identity).encode(),
+                    identity[1:-1],
+                    dumps(internal, None, _SORTED),
+                    after,
+                )
         internal.update(take_internal(record))
         event_id = event_id_of(identity_of(record, dumps)).encode()
         columns, data = self._columns.split(record)
-        body = dumps(columns, None, _SORTED)
-        return (
-            *(event_id, b'",' if columns else b'"', body[1:-1]),
-            *(_INTERNAL_KEY, dumps(internal, None, _SORTED), b',"data":', dumps(data, None, _SORTED)),
+        return b'%b{"_event_id":"%b"%b%b,"itblInternal":%b,"data":%b}%b' % (
+            before,
+            event_id,
+            b"," if columns else b"",
+            dumps(columns, None, _SORTED)[1:-1],
+            dumps(internal, None, _SORTED),
+            dumps(data, None, _SORTED),
+            after,
         )
 
 
@@ -134,12 +141,12 @@ class UserRecords:
         self._columns = _Columns(schema)
 
     def parse(self, chunk: bytes) -> Parsed:
-        return _parse(self._format, b"{", self._pieces, chunk)
+        return _parse(self._format, self._message, chunk)
 
-    def _pieces(self, record: Fields, dumps: Dumps) -> tuple[bytes, ...]:
+    def _message(self, before: bytes, record: Fields, after: bytes, dumps: Dumps) -> bytes:
         columns, data = self._columns.split(record)
         columns["data"] = data
-        return (dumps(columns, None, 0)[1:-1],)
+        return before + dumps(columns, None, 0) + after
 
 
 def take_internal(record: Fields) -> Fields:
@@ -197,17 +204,15 @@ def event_id_of(identity: bytes) -> str:
 
 def _parse(
     line_format: LineFormat,
-    opening: bytes,
-    pieces: Callable[[Fields, Dumps], tuple[bytes, ...]],
+    message: Callable[[bytes, Fields, bytes, Dumps], bytes],
     chunk: bytes,
     long: Collection[bytes] = (),
 ) -> Parsed:
-    before, after = line_format.before + opening, b"}" + line_format.after()
+    before, after = line_format.before, line_format.after()
     loads, fast = orjson.loads, orjson.dumps
     out: list[bytes] = []
     bad: list[int] = []
-    append, extend = out.append, out.extend
-    records = 0
+    append = out.append
     lines = chunk.split(b"\n")
     if not lines[-1]:
         lines.pop()
@@ -225,13 +230,10 @@ def _parse(
             except NotARecord:
                 bad.append(position)
                 continue
-        records += 1
-        append(before)
-        extend(pieces(record, dumps))
-        append(after)
+        append(message(before, record, after, dumps))
     output = b"".join(out)
     if not long and careful.may_hold_a_changed_integer(output):
         long = careful.lines_with_long_integers(chunk)
         if long:
-            return _parse(line_format, opening, pieces, chunk, long)
-    return Parsed(RecordBatch(line_format.stream_name, records, output), len(lines), bad)
+            return _parse(line_format, message, chunk, long)
+    return Parsed(RecordBatch(line_format.stream_name, len(out), output), len(lines), bad)
