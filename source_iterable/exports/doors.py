@@ -60,6 +60,9 @@ class ExportDoors:
         ahead = [window]
         while ahead:
             current = ahead.pop()
+            if self._is_over_the_spool(current):
+                ahead += reversed(current.halves())
+                continue
             for attempt in range(1, LAST_ATTEMPTS + 1):
                 try:
                     parts = self._parts(data_type, current)
@@ -68,9 +71,8 @@ class ExportDoors:
                     if isinstance(why, TryAgain) and attempt == 1:
                         continue
                     if current.seconds > 1:
-                        first_half, second_half = current.halves()
                         self._logger.info(f"Reading {data_type}, {current}, in halves: {why}.")
-                        ahead += (second_half, first_half)
+                        ahead += reversed(current.of_size(max(current.expected_bytes or 0, why.at_least)).halves())
                         break
                     if attempt == LAST_ATTEMPTS:
                         raise Unreachable(
@@ -80,8 +82,16 @@ class ExportDoors:
                     self._client.pause(attempt, f"the next attempt of {data_type}, {current}")
                 else:
                     self._failed_in_a_row = 0
-                    yield current, parts
+                    received = _Counted(parts)
+                    yield current, received
+                    # What is ahead is probably as dense as what came.
+                    ahead = [window.of_size(received.size * window.seconds // current.seconds) for window in ahead]
                     break
+
+    def _is_over_the_spool(self, window: Window) -> bool:
+        """Whether a window would be streamed in vain: its answer would be received up to the bound, and thrown away."""
+        expected = window.expected_bytes or 0
+        return "jobs" not in self._open and expected > self._streaming.spool_bytes and window.seconds > 1
 
     def close(self) -> None:
         """Cancel what this sync has left running at Iterable."""
@@ -127,6 +137,19 @@ class ExportDoors:
                 f"Iterable's export API is out of order: {self._failed_in_a_row} windows in a row failed, the last one "
                 f"{data_type}, {window}: {why}."
             )
+
+
+class _Counted(Iterator[Part]):
+    """Parts, and their `size` in bytes as far as they have been taken."""
+
+    def __init__(self, parts: Iterator[Part]) -> None:
+        self._parts = parts
+        self.size = 0
+
+    def __next__(self) -> Part:
+        part = next(self._parts)
+        self.size += part.size
+        return part
 
 
 def _chain(first: Part | None, rest: Iterator[Part]) -> Iterator[Part]:

@@ -22,7 +22,7 @@ class StreamingTransport:
 
     def __init__(self, client: IterableClient, spool_bytes: int = SPOOL_BYTES) -> None:
         self._client = client
-        self._spool_bytes = spool_bytes
+        self.spool_bytes = spool_bytes
 
     def try_enter(self) -> Place | float:
         """A place of the endpoint's budget, or the seconds after which to ask again."""
@@ -34,9 +34,9 @@ class StreamingTransport:
         try:
             response = self._client.get(PATH, parameters, attempts=_ATTEMPTS, timeout=TIMEOUT, stream=True, place=place)
             with self._client.progress.waiting(f"the rest of an answer ({data_type}, {window})"):
-                part = receive(response, self._spool_bytes)
+                part = receive(response, self.spool_bytes)
         except TooLarge:
-            raise Split(f"the answer is over {self._spool_bytes:,} bytes") from None
+            raise Split(f"the answer is over {self.spool_bytes:,} bytes", self.spool_bytes) from None
         except (Broken, TimedOut, ServerError) as error:
             raise Split(str(error)) from None
         yield part

@@ -12,12 +12,9 @@ _MILLISECONDS = range(10**11, 10**13)
 _SHAPE = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
-_UTC = frozenset((" +00:00", " +0000", "Z", "+00:00", "+0000"))
-# Days (with what follows them) and minutes (likewise) that `_parse` has found to exist: with them the commonest shape
-# needs no parsing.
-_days: set[str] = set()
-_minutes: set[str] = set()
-_SECONDS = frozenset(f"{second:02d}" for second in range(60))
+# Times that have been parsed: events come many to a second. Emptied when it is full.
+_known: dict[str, str] = {}
+_MOST_KNOWN = 20_000
 
 
 def rfc3339(value: Any) -> str | None:
@@ -28,10 +25,8 @@ def rfc3339(value: Any) -> str | None:
     an offset is UTC, as everything in the export API is.
     """
     if type(value) is str:
-        day = value[:11]
-        if day in _days and value[19:] in _UTC and value[11:17] in _minutes and value[17:19] in _SECONDS:
-            return f"{day[:10]}T{value[11:19]}+00:00"
-        return _parse(value)
+        known = _known.get(value)
+        return _parse(value) if known is None else known
     if type(value) is int and value in _MILLISECONDS:
         time = _EPOCH + timedelta(milliseconds=value)
         return _format(time.strftime("%Y-%m-%dT%H:%M:%S"), f"{value % 1000:03d}")
@@ -50,9 +45,9 @@ def _parse(text: str) -> str | None:
             time = time - offset if sign == "+" else time + offset
     except (ValueError, OverflowError):
         return None
-    _days.update((f"{day}T", f"{day} "))
-    _minutes.add(clock[:6])
-    return _format(time.isoformat(), fraction or "")
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    return _known.setdefault(text, _format(time.isoformat(), fraction or ""))
 
 
 def _format(whole: str, fraction: str) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class Split(Exception):
-    """The window could not be read whole: read its halves. str() says why."""
+    """The window could not be read whole: read its halves. str() says why; `at_least` bytes have been seen of it."""
+
+    def __init__(self, why: str, at_least: int = 0) -> None:
+        super().__init__(why)
+        self.at_least = at_least
 
 
 class TryAgain(Split):

@@ -37,6 +37,10 @@ class Window(NamedTuple):
         expected = None if self.expected_bytes is None else self.expected_bytes // 2
         return Window(self.start, middle, expected), Window(middle, self.end, expected)
 
+    def of_size(self, expected_bytes: int) -> Window:
+        """The same window with other bytes to expect; 0 says nothing."""
+        return self._replace(expected_bytes=expected_bytes or None)
+
     def __str__(self) -> str:
         return f"{iso_time(self.start)} to {iso_time(self.end)}"
 
