@@ -1,0 +1,1 @@
+"""Benchmarks: the connector against its published peers and against a bare orjson loop, `python -m benchmarks`."""

@@ -1,0 +1,111 @@
+"""The benchmark: `python -m benchmarks` prints its results and writes them to README.md and chart.svg beside this file."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from benchmarks.chart import chart
+from benchmarks.programs import AIRBYTE, PEERS, SINGER, default_cache
+from benchmarks.report import Results, machine, readme, tables
+from benchmarks.rows import Bench, Row
+
+_HERE = Path(__file__).parent
+_MEMORY_FILES = Path("/dev/shm")
+# A run's files: the export, and one program's output at a time.
+_BYTES_A_RECORD = 2_500
+
+
+def main() -> None:
+    """Run everything and report it."""
+    options = _options()
+    before = machine()
+    with (
+        tempfile.TemporaryDirectory(prefix="source-iterable-bench-", dir=_folder(options)) as work,
+        Bench(Path(work), options.cache, _say) as bench,
+    ):
+        results = _measure(bench, options, before)
+    text = tables(results)
+    print(text)
+    if options.skip_peers:
+        _say("README.md is left as it is: the peers were skipped.")
+    else:
+        (_HERE / "README.md").write_text(readme(results, text), encoding="utf-8")
+        (_HERE / "chart.svg").write_text(chart(results.comparison), encoding="utf-8")
+
+
+def _measure(bench: Bench, options: argparse.Namespace, before: str) -> Results:
+    served = bench.serve(options.records)
+    make = bench.workshop(served)
+    rows = [
+        bench.row("bare orjson loop (the floor)", make.floor, served),
+        bench.row("source-iterable (this one)", make.ours, served),
+    ]
+    if not options.skip_peers:
+        rows += _peers(bench, options)
+    comparison = bench.compare(rows, options.rounds)
+    methods = {
+        method: bench.row(f"source-iterable, {method}", partial(make.ours, method, pauses=False), served)
+        for method in ("auto", "streaming", "jobs")
+    }
+    return Results(
+        machine=before,
+        rounds=options.rounds,
+        comparison=comparison,
+        methods=bench.compare(list(methods.values()), options.rounds),
+        first_record={method: bench.first_record(methods[method]) for method in ("streaming", "jobs")},
+        record_path=bench.record_path(),
+        commands=bench.commands(comparison),
+        memory=_memory(bench, options),
+    )
+
+
+def _peers(bench: Bench, options: argparse.Namespace) -> list[Row]:
+    served = bench.serve(options.peer_records or options.records)
+    make = bench.workshop(served)
+    return [
+        bench.row(f"{AIRBYTE} {PEERS[AIRBYTE]}", make.airbyte, served),
+        bench.row(f"{SINGER} {PEERS[SINGER]}", make.singer, served),
+    ]
+
+
+def _memory(bench: Bench, options: argparse.Namespace) -> list[Row]:
+    rows = []
+    for records in (1_000_000, 10_000_000) if options.big else (1_000_000,):
+        served = bench.serve(records, from_file=False)
+        make = bench.workshop(served)
+        for method in ("streaming", "jobs"):
+            row = bench.row(f"source-iterable, {method}", partial(make.ours, method, pauses=False), served)
+            rows.append(bench.memory(row))
+    return rows
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each program runs; medians are reported (3)")
+    parser.add_argument("--records", type=int, default=200_000, help="events that each program reads (200000: 152 MB)")
+    parser.add_argument("--peer-records", type=int, help="events that the published peers read, if not as many")
+    parser.add_argument("--big", action="store_true", help="memory also at 10 million records (7.6 GB)")
+    parser.add_argument("--skip-peers", action="store_true", help="without the peers; README.md stays as it is")
+    parser.add_argument(
+        "--cache", type=Path, default=default_cache(), help="where the peers are installed (%(default)s)"
+    )
+    return parser.parse_args()
+
+
+def _folder(options: argparse.Namespace) -> Path | None:
+    """A folder in memory where there is room, so that no disk is measured; else that for temporary files."""
+    needed = options.records * _BYTES_A_RECORD
+    return _MEMORY_FILES if _MEMORY_FILES.is_dir() and shutil.disk_usage(_MEMORY_FILES).free > 2 * needed else None
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

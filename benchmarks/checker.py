@@ -1,0 +1,18 @@
+"""Checker: prints the number of records that come on stdin, and their checksum. `python -m benchmarks.checker`."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.data import check
+
+_READ_BYTES = 2**20
+
+
+def main() -> None:
+    """Read until the end."""
+    print(*check(iter(lambda: sys.stdin.buffer.read(_READ_BYTES), b"")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Measure: one run of a program as a process: wall and CPU seconds, peak memory, and what it wrote."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.data import NOTHING, Checked, check
+
+ROOT = Path(__file__).parents[1]
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+# A program that takes longer has hung. Seconds.
+_TIMEOUT = 3600
+_READ_BYTES = 2**20
+
+
+@dataclass
+class Run:
+    """One run: start and end (time.monotonic), seconds of CPU (user and system), peak resident bytes, output checked."""
+
+    begun: float
+    ended: float
+    cpu: float
+    peak_bytes: int
+    exit_code: int
+    output: Checked
+
+    @property
+    def wall(self) -> float:
+        """Wall seconds."""
+        return self.ended - self.begun
+
+
+class Failed(Exception):
+    """A program that could not be run or ended with an error; str() says how."""
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], work: Path) -> Run:
+    """Run `command` with its stdout to a file in `work`, so that no reader slows it down; then check the file.
+
+    Raises Failed, with the end of stderr and stdout, when it ends with an error.
+    """
+    path = work / "output"
+    with open(path, "wb") as output:
+        measured = _measure(command, environment, work, output.fileno())
+    try:
+        with open(path, "rb") as output:
+            measured.output = check(iter(lambda: output.read(_READ_BYTES), b""))
+        if measured.exit_code:
+            raise Failed(f"exit code {measured.exit_code}: {_tail(work / 'errors')} {_tail(path)}".strip())
+    finally:
+        path.unlink()
+    return measured
+
+
+def run_through_pipe(command: Sequence[str], environment: Mapping[str, str], work: Path) -> Run:
+    """Like `run`, for outputs too large to keep: a process of its own checks them as they come."""
+    checker = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.checker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    )
+    assert checker.stdin is not None
+    measured = _measure(command, environment, work, checker.stdin.fileno())
+    records, checksum = checker.communicate()[0].split()
+    measured.output = Checked(int(records), int(checksum))
+    if measured.exit_code:
+        raise Failed(f"exit code {measured.exit_code}: {_tail(work / 'errors')}".strip())
+    return measured
+
+
+def first_record_at(command: Sequence[str], environment: Mapping[str, str], work: Path) -> float:
+    """Run `command`; when its first RECORD message arrived, in seconds of time.monotonic(). Raises Failed without one."""
+    seen: float | None = None
+    last = b""
+    with (
+        open(work / "errors", "wb") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT, env=_all(environment)) as process,
+    ):
+        assert process.stdout is not None
+        while piece := os.read(process.stdout.fileno(), _READ_BYTES):
+            if seen is None and b'"type":"RECORD"' in last + piece:
+                seen = time.monotonic()
+            last = piece[-20:]
+    if seen is None:
+        raise Failed(f"no record: {_tail(work / 'errors')}")
+    return seen
+
+
+def wall(command: Sequence[str], environment: Mapping[str, str], work: Path) -> float:
+    """The wall seconds of a command whose output does not matter. Raises Failed when it ends with an error."""
+    return run(command, environment, work).wall
+
+
+@contextmanager
+def process(command: Sequence[str]) -> Iterator[str]:
+    """A process that runs while the block does; gives the first line that it prints."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as started:
+        assert started.stdout is not None
+        try:
+            yield started.stdout.readline().strip()
+        finally:
+            started.kill()
+
+
+def _measure(command: Sequence[str], environment: Mapping[str, str], work: Path, output: int) -> Run:
+    result = work / "result"
+    launch = [sys.executable, "-I", "-S", str(_LAUNCHER), str(result), *command]
+    # In a session of its own, so that the command ends with the launcher when it hangs.
+    with (
+        open(work / "errors", "wb") as errors,
+        subprocess.Popen(
+            launch,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            cwd=ROOT,
+            env=_all(environment),
+            start_new_session=True,
+        ) as launcher,
+    ):
+        try:
+            launcher.wait(_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(launcher.pid, signal.SIGKILL)
+            raise Failed(f"not done after {_TIMEOUT} seconds") from None
+        except BaseException:
+            os.killpg(launcher.pid, signal.SIGKILL)
+            raise
+    if launcher.returncode:
+        raise Failed(f"could not be started: {_tail(work / 'errors')}")
+    begun, ended, cpu, peak, exit_code = result.read_text().split()
+    return Run(float(begun), float(ended), float(cpu), int(peak), int(exit_code), NOTHING)
+
+
+def _all(environment: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, **environment}
+
+
+def _tail(path: Path, size: int = 600) -> str:
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - size))
+        return file.read().decode(errors="replace").strip()

@@ -1,0 +1,155 @@
+"""Programs: what is compared, each as a command that reads the email sends of a server and writes them to stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks.data import Dataset
+from benchmarks.measure import ROOT, Failed
+
+AIRBYTE = "airbyte-source-iterable"
+SINGER = "tap-iterable"
+# The published peers: package and version, package and command.
+PEERS = {AIRBYTE: "1.0.1", SINGER: "1.0.1"}
+_COMMANDS = {AIRBYTE: "source-iterable", SINGER: "tap-iterable"}
+STREAM = "email_send"
+# Not a key of anybody's; as long as a real one, since the CDK looks for it in every line that it logs.
+_KEY = "0123456789abcdef0123456789abcdef"
+_SHIM = str(ROOT / "benchmarks" / "shim")
+# Scales the pauses between requests away where it is the connector and not Iterable's limits that is to be measured.
+_NO_PAUSES = 1000
+
+
+@dataclass
+class Program:
+    """A program with its arguments: `read`, and the commands that are timed for their start."""
+
+    read: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Workshop:
+    """Makes programs that read `data` from the server at `url`; their files lie in `work`, the peers' in `cache`."""
+
+    def __init__(self, data: Dataset, url: str, work: Path, cache: Path) -> None:
+        self._url = url
+        self._work = work
+        self._cache = cache
+        self._start_date = datetime.fromtimestamp(data.start, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def floor(self) -> Program:
+        """The bare orjson loop."""
+        start, whole = self._start_date[:19].replace("T", "+"), "export/data.json?dataTypeName=emailSend"
+        url = f"{self._url}/api/{whole}&startDateTime={start}"
+        return Program([sys.executable, "-m", "benchmarks.floor", url])
+
+    def ours(self, export_method: str = "auto", pauses: bool = True) -> Program:
+        """This connector; its settings are the defaults, but for `pauses` that keep to Iterable's rate limits."""
+        command = [sys.executable, "-m", "source_iterable"]
+        config = {
+            "api_key": _KEY,
+            "start_date": self._start_date,
+            "api_base_url": f"{self._url}/api/",
+            "export_method": export_method,
+            **({} if pauses else {"rate_limit_factor": _NO_PAUSES}),
+        }
+        config_path = self._write(f"ours-{export_method}-{pauses}.json", config)
+        discover = [*command, "discover", "--config", config_path]
+        catalog = self._write("ours-catalog.json", _airbyte_catalog(discover, {}))
+        return Program(
+            [*command, "read", "--config", config_path, "--catalog", catalog],
+            commands={
+                "spec": [*command, "spec"],
+                "check": [*command, "check", "--config", config_path],
+                "discover": discover,
+            },
+        )
+
+    def airbyte(self) -> Program:
+        """Airbyte's published connector."""
+        command = self._installed(AIRBYTE)
+        environment = self._shim()
+        config = self._write("airbyte.json", {"api_key": _KEY, "start_date": self._start_date, "region": "US"})
+        discover = [command, "discover", "--config", config]
+        catalog = self._write("airbyte-catalog.json", _airbyte_catalog(discover, environment))
+        return Program(
+            [command, "read", "--config", config, "--catalog", catalog],
+            environment,
+            {"spec": [command, "spec"], "check": [command, "check", "--config", config], "discover": discover},
+        )
+
+    def singer(self) -> Program:
+        """Singer's published tap."""
+        command = self._installed(SINGER)
+        environment = self._shim()
+        config = self._write(
+            "singer.json",
+            {"api_key": _KEY, "start_date": self._start_date, "user_agent": "benchmark", "api_window_in_days": "30"},
+        )
+        discover = [command, "--config", config, "--discover"]
+        catalog = self._write("singer-catalog.json", _singer_catalog(discover, environment))
+        return Program(
+            [command, "--config", config, "--catalog", catalog],
+            environment,
+            {"discover": discover},
+        )
+
+    def _shim(self) -> dict[str, str]:
+        return {"PYTHONPATH": _SHIM, "BENCHMARK_SERVER": self._url}
+
+    def _write(self, name: str, value: Any) -> str:
+        path = self._work / name
+        path.write_text(json.dumps(value))
+        return str(path)
+
+    def _installed(self, package: str) -> str:
+        """A peer's command, installed into a virtual environment of its own where it is not yet. Raises Failed."""
+        version = PEERS[package]
+        environment = self._cache / f"{package}-{version}-python{sys.version_info[0]}.{sys.version_info[1]}"
+        done = environment / "installed"
+        if not done.exists():
+            python = str(environment / "bin" / "python")
+            requirement = f"{package}=={version}"
+            print(f"Installing {requirement}", file=sys.stderr)
+            _run([sys.executable, "-m", "venv", "--clear", str(environment)])
+            _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement])
+            done.touch()
+        return str(environment / "bin" / _COMMANDS[package])
+
+
+def default_cache() -> Path:
+    """Where the peers are installed: the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "source-iterable-bench"
+
+
+def _airbyte_catalog(discover: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    for line in _run(discover, environment).splitlines():
+        message = json.loads(line)
+        if message["type"] == "CATALOG":
+            stream = next(each for each in message["catalog"]["streams"] if each["name"] == STREAM)
+            return {"streams": [{"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append"}]}
+    raise Failed(f"no catalog from {discover}")
+
+
+def _singer_catalog(discover: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    catalog = json.loads(_run(discover, environment))
+    stream = next(each for each in catalog["streams"] if each["tap_stream_id"] == STREAM)
+    for entry in stream["metadata"]:
+        entry["metadata"]["selected"] = True
+    return {"streams": [stream]}
+
+
+def _run(command: list[str], environment: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **(environment or {})})
+    if done.returncode:
+        raise Failed(f"{' '.join(command[:4])}: {done.stderr.strip()[-600:]}")
+    return done.stdout

@@ -1,0 +1,163 @@
+"""Report: the results as Markdown tables, and the README that holds them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from benchmarks.record_path import PLAIN
+from benchmarks.rows import Row
+
+_INTRODUCTION = """# Benchmark
+
+`make bench` runs this and writes this page; `.venv/bin/python -m benchmarks --big` adds the row of 10 million records,
+`--help` tells the other options. Numbers are reported here; no test asserts one.
+
+![Records a second by program](chart.svg)
+
+"""
+
+_HOW = """
+## How it is measured
+
+- Every program is a process that reads email sends (about 760 bytes each, generated, the same on every run) from a server
+  on this machine, which sends a file with `sendfile(2)`, and that writes its messages to a file in memory. Start-up
+  counts; the column "without start-up" is from the first request for data to the end. Programs run in turn, round by
+  round; medians are shown, with the lowest and the highest round.
+- Every output is read afterwards: the records counted, and their message ids added up, which must give the sum over
+  what the server holds.
+- CPU seconds are user and system time of the process, memory is its peak (`ru_maxrss`), the highest of all rounds.
+- The floor is the same request with `requests`, `orjson.loads` of each line, `orjson.dumps` of a RECORD message,
+  a write for every half megabyte ([floor.py](floor.py)): no ids, no times, no columns, no state, and no care for an answer
+  that breaks off: it writes while it reads, where a connector has to have a part whole before it may write of it.
+- The peers are the packages as published, each in a virtual environment of its own. What they send to
+  `api.iterable.com` goes to the local server instead ([shim](shim/sitecustomize.py)); nothing else of them is changed.
+- This connector runs with its default configuration. In the rows by export method and of memory, which take many
+  requests, Iterable's rate limits are scaled away, so that it is the connector that is measured.
+- The record path alone is CPU time in one thread, without network and process: from the lines to the messages.
+"""
+
+_CELL_HEADS = ["records a second", "lowest to highest", "without start-up", "CPU s a million records", "peak memory"]
+
+
+@dataclass
+class Results:
+    """Everything that was measured; seconds unless a name says otherwise."""
+
+    machine: str
+    rounds: int
+    comparison: list[Row]
+    methods: list[Row]
+    first_record: dict[str, float | None]
+    record_path: dict[str, float]
+    commands: dict[str, dict[str, float]]
+    memory: list[Row]
+
+
+def machine() -> str:
+    """This machine, its Python, the date, and how busy it is, in a line."""
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    load = f", load before the run {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{_processor()}, {os.cpu_count()} cores, {system}, Python {platform.python_version()}, {now}{load}"
+
+
+def readme(results: Results, text: str) -> str:
+    """The page around the tables."""
+    return _INTRODUCTION + text + _HOW
+
+
+def tables(results: Results) -> str:
+    """All results as Markdown."""
+    parts = [
+        f"{results.machine}; {results.rounds} rounds.",
+        _comparison(results.comparison),
+        "By export method:\n\n" + _rates(results.methods),
+        "Memory:\n\n" + _rates(results.memory),
+        "First record, after the last byte of the first complete part has left the server:\n\n"
+        + _table(
+            ["export method", "seconds"],
+            [[name, "failed" if each is None else f"{each:.3f}"] for name, each in results.first_record.items()],
+        ),
+        "The record path alone:\n\n" + _record_path(results.record_path),
+        "Start-up, wall seconds:\n\n" + _commands(results),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _comparison(rows: list[Row]) -> str:
+    _, ours, *_ = rows
+    heads = ["program", *_CELL_HEADS, "source-iterable is", "records read", "all of them, once"]
+    lines = []
+    for row in rows:
+        if row.problem or not row.runs:
+            lines.append([row.name, f"did not run: {_one_line(row.problem)}", *[""] * 7])
+            continue
+        ratio = "" if row is ours or not ours.runs else _ratio(ours, row)
+        lines.append([row.name, *_cells(row), ratio, f"{row.data.records:,}", "yes" if row.complete else "**no**"])
+    return _table(heads, lines)
+
+
+def _ratio(ours: Row, other: Row) -> str:
+    whole, after_start = ours.rate / other.rate, ours.rate_after_start / other.rate_after_start
+    return f"{_times(whole)} times as fast ({_times(after_start)} without start-up)"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
+
+
+def _rates(rows: list[Row]) -> str:
+    lines = []
+    for row in rows:
+        if row.problem or not row.runs:
+            lines.append([row.name, f"{row.data.records:,}", f"did not run: {_one_line(row.problem)}", *[""] * 5])
+        else:
+            lines.append([row.name, f"{row.data.records:,}", *_cells(row), "yes" if row.complete else "**no**"])
+    return _table(["program", "records", *_CELL_HEADS, "all of them, once"], lines)
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"{row.rate:,.0f}",
+        f"{min(row.rates):,.0f} to {max(row.rates):,.0f}",
+        f"{row.rate_after_start:,.0f}",
+        f"{row.cpu_seconds_a_million:.1f}",
+        f"{row.peak_bytes / 1e6:.0f} MB",
+    ]
+
+
+def _record_path(times: dict[str, float]) -> str:
+    lines = [[name, f"{each:.2f}", f"{1e6 / each:,.0f}", f"{times[PLAIN] / each:.2f}"] for name, each in times.items()]
+    return _table(["path", "microseconds a record", "records a second", "share of the plain path's rate"], lines)
+
+
+def _commands(results: Results) -> str:
+    names = [row.name for row in results.comparison if any(row.name in each for each in results.commands.values())]
+    lines = [
+        [command, *(f"{each[name]:.2f}" if name in each else "" for name in names)]
+        for command, each in results.commands.items()
+    ]
+    return _table(["command", *names], lines)
+
+
+def _table(heads: list[str], lines: list[list[str]]) -> str:
+    rows = [heads, ["---"] * len(heads), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:120].replace("|", "/")
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown processor"
