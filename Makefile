@@ -1,47 +1,58 @@
-# make run     a local Iterable, two syncs of it into a DuckDB file (CONFIG=config.json: your own project)
-# make test    the tests, with the types and the style of the code
-# make bench   the connector against its published peers
+# make run      a local Iterable, two syncs of it into a DuckDB file (CONFIG=config.json: your own project)
+# make test     the tests (ARGS="-k name" for some of them)
+# make lint     style and types
+# make bench    the connector against its published peers
+# make image    the image, without a Docker engine (root on Debian), tried against the local Iterable
+# make release  VERSION=x.y.z: one commit and a tag
+# make lock     the lock files anew (UPGRADE=--upgrade: with newer versions)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO := .venv-demo
+PIP := -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header $(UPGRADE)
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench image release lock clean
 
-run: $(VENV)/.demo
-	$(BIN)/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
+run: $(DEMO)/.installed
+	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
 
-test: $(VENV)/.dev
+test: $(VENV)/.installed
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks $(ARGS)
+
+image: $(VENV)/.installed
+	PYTHON=$(BIN)/python tools/image/run
+
+release: $(VENV)/.installed
+	$(BIN)/python tools/release.py $(VERSION)
 
 # The lock files hold every version and hash that is installed, and no registry's name.
-lock: $(VENV)/.dev
-	for extra in runtime dev demo; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header \
-	    $$(test $$extra = runtime || echo --extra $$extra) $(UPGRADE) pyproject.toml --output-file requirements/$$extra.txt; \
-	done
+lock: $(VENV)/.installed
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra demo --output-file requirements/demo.txt
+	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml
-	$(call install,dev)
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
 
-$(VENV)/.demo: requirements/demo.txt requirements/dev.txt pyproject.toml
-	$(call install,dev)
-	$(call install,demo)
-
-define install
-test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/$(1).txt
-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-touch $(VENV)/.$(1)
-endef
+$(DEMO)/.installed: requirements/demo.txt pyproject.toml
+	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python $(PIP) --require-hashes --requirement requirements/demo.txt
+	$(DEMO)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,97 @@
+"""A release in one command: `python tools/release.py 0.2.0`.
+
+The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml and the Dockerfile, gives the
+changelog's Unreleased section its heading, commits the four files and tags the commit. Nothing is pushed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+UNRELEASED = "## Unreleased"
+VERSION = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+
+
+class NotReleasable(Exception):
+    """Why there is no release; str() says what to do."""
+
+
+def release(root: Path, version: str, day: date) -> None:
+    """Release the checkout at `root` as `version`. Raises NotReleasable before anything is written."""
+    if git(root, "status", "--porcelain"):
+        raise NotReleasable("There are changes that are not committed: commit or drop them first.")
+    if git(root, "tag", "--list", f"v{version}"):
+        raise NotReleasable(f"There is a tag v{version} already.")
+    contents = {path: edit((root / path).read_text(encoding="utf-8")) for path, edit in edits(version, day).items()}
+    for path, content in contents.items():
+        (root / path).write_text(content, encoding="utf-8")
+    git(root, "commit", "--quiet", "--message", f"Release {version}", "--", *contents)
+    git(root, "tag", "--annotate", f"v{version}", "--message", f"Release {version}")
+
+
+def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
+    """What a release does to each file, by its path."""
+
+    def version_line(text: str) -> str:
+        current = re.search(rf'^__version__ = "({VERSION})"$', text, re.MULTILINE)
+        if current is None or not re.fullmatch(VERSION, version):
+            raise NotReleasable(f"{version} is not a version: it takes three numbers, as in 1.2.3.")
+        if numbers(version) <= numbers(current[1]):
+            raise NotReleasable(f"{version} is not newer than {current[1]}.")
+        return text.replace(current[0], f'__version__ = "{version}"')
+
+    def changelog(text: str) -> str:
+        _, found, rest = text.partition(f"\n{UNRELEASED}\n")
+        if not found or not rest.partition("\n## ")[0].strip():
+            raise NotReleasable(f"CHANGELOG.md says nothing under '{UNRELEASED}': write there what is new.")
+        return text.replace(f"\n{UNRELEASED}\n", f"\n{UNRELEASED}\n\n## {version} - {day:%Y-%m-%d}\n", 1)
+
+    return {
+        "source_iterable/__init__.py": version_line,
+        "CHANGELOG.md": changelog,
+        "metadata.yaml": in_line("metadata.yaml", r"^(  dockerImageTag: ).*$", version),
+        "Dockerfile": in_line("Dockerfile", r"^(ARG VERSION=).*$", version),
+    }
+
+
+def in_line(path: str, line: str, version: str) -> Callable[[str], str]:
+    def edit(text: str) -> str:
+        changed, times = re.subn(line, rf"\g<1>{version}", text, flags=re.MULTILINE)
+        if times != 1:
+            raise NotReleasable(f"{path} has {times} lines for the version in place of one.")
+        return changed
+
+    return edit
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotReleasable(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("version", help="three numbers, larger than the last release's")
+    version: str = parser.parse_args().version
+    try:
+        release(Path(__file__).resolve().parent.parent, version, date.today())
+    except NotReleasable as error:
+        sys.exit(str(error))
+    print(f"Released {version}, as the commit and the tag v{version}. Look at it, then:")
+    print(f"  git push --follow-tags\n  docker build --tag source-iterable:{version} .")
+
+
+if __name__ == "__main__":
+    main()

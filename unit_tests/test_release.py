@@ -1,0 +1,97 @@
+"""The version: in one place, the same everywhere, and released by one command."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from source_iterable import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = ("source_iterable/__init__.py", "metadata.yaml", "Dockerfile", "tools/release.py")
+CHANGELOG = "# Changelog\n\n## Unreleased\n\n- Faster.\n\n## 0.1.0 - 2026-01-01\n\n- First.\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with the files that a release changes."""
+    for name in FILES:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text((ROOT / name).read_text())
+    (tmp_path / "source_iterable/__init__.py").write_text('"""The package."""\n\n__version__ = "0.1.0"\n')
+    (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "config", "user.name", "Somebody")
+    git(tmp_path, "config", "user.email", "somebody@example.com")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "Before")
+    return tmp_path
+
+
+def git(where: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=True).stdout
+
+
+def release(where: Path, version: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "tools/release.py", version]
+    return subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+
+
+def in_file(path: Path, pattern: str) -> str:
+    found = re.search(pattern, path.read_text(), re.MULTILINE)
+    assert found is not None, f"{path.name} has no line like {pattern}"
+    return found[1]
+
+
+def versions(root: Path) -> dict[str, str]:
+    """The version that each file names."""
+    return {
+        "package": in_file(root / "source_iterable/__init__.py", r'^__version__ = "(.*)"$'),
+        "metadata": in_file(root / "metadata.yaml", r"^  dockerImageTag: (.*)$"),
+        "image": in_file(root / "Dockerfile", r"^ARG VERSION=(.*)$"),
+        "changelog": in_file(root / "CHANGELOG.md", r"^## (\d\S*)"),
+    }
+
+
+def test_every_file_names_the_same_version() -> None:
+    assert set(versions(ROOT).values()) == {__version__}
+
+
+def test_a_release_is_one_command(checkout: Path) -> None:
+    done = release(checkout, "0.2.0")
+    assert done.returncode == 0, done.stderr
+    assert set(versions(checkout).values()) == {"0.2.0"}
+    changelog = (checkout / "CHANGELOG.md").read_text()
+    assert re.search(r"## Unreleased\n\n## 0\.2\.0 - \d{4}-\d\d-\d\d\n\n- Faster\.\n\n## 0\.1\.0", changelog)
+    assert git(checkout, "status", "--porcelain") == ""
+    assert git(checkout, "log", "-1", "--format=%s", "v0.2.0") == "Release 0.2.0\n"
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.0.9", "1.0", "v1.0.0", "1.0.0-rc1", "01.0.0", "newest"])
+def test_only_a_newer_version_is_released(checkout: Path, version: str) -> None:
+    done = release(checkout, version)
+    assert done.returncode != 0
+    assert version in done.stderr
+    assert set(versions(checkout).values()) == {"0.1.0"}
+    assert git(checkout, "tag") == ""
+
+
+def test_a_release_says_what_is_new(checkout: Path) -> None:
+    (checkout / "CHANGELOG.md").write_text(CHANGELOG.replace("- Faster.\n", ""))
+    git(checkout, "commit", "--quiet", "--all", "--message", "Nothing new")
+    assert "write there what is new" in release(checkout, "0.2.0").stderr
+
+
+def test_a_release_holds_only_what_is_committed(checkout: Path) -> None:
+    (checkout / "CHANGELOG.md").write_text(CHANGELOG + "- More.\n")
+    assert "not committed" in release(checkout, "0.2.0").stderr
+
+
+def test_a_version_is_released_once(checkout: Path) -> None:
+    git(checkout, "tag", "v0.2.0")
+    assert "tag v0.2.0 already" in release(checkout, "0.2.0").stderr
