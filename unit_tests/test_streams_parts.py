@@ -17,7 +17,7 @@ from source_iterable.api import IterableClient
 from source_iterable.config import REGION_BASE_URLS, Config
 from source_iterable.errors import BadRequest, IterableError
 from source_iterable.streams import shared
-from source_iterable.streams.ahead import as_done, in_order
+from source_iterable.ahead import as_done, in_order
 from source_iterable.streams.children import Done
 from source_iterable.streams.distinct import DistinctUsers
 from source_iterable.streams.project import masked_url, without_secrets

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import requests
 
+from source_iterable.ahead import in_order
 from source_iterable.api import IterableClient
 from source_iterable.errors import IterableError, ServerError, Unreachable
 from source_iterable.exports.parts import Broken, Part, TooLarge, receive
@@ -58,8 +59,12 @@ class JobsTransport:
         held: dict[str, Part] = {}
         try:
             job = self._run(data_type, window, place, held)
-            for name, url in self._files(job):
-                part = held.pop(name, None) or self._fetch_whole(job, name, url)
+
+            def whole(file: tuple[str, str]) -> Part:
+                return held.pop(file[0], None) or self._fetch_whole(job, *file)
+
+            # One thread, so that files arrive while the ones before them are made into records.
+            for _, part in in_order(whole, self._files(job), threads=1):
                 yield part
         finally:
             for part in held.values():

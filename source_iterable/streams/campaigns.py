@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import product
 
+from source_iterable.ahead import in_order
 from source_iterable.api import Params
 from source_iterable.errors import NotFound
 from source_iterable.exports.timestamps import rfc3339
-from source_iterable.streams.ahead import in_order
 from source_iterable.streams.children import ChildStream, Key
 from source_iterable.streams.context import StreamContext
 from source_iterable.streams.listing import Fields

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
+from source_iterable.ahead import as_done
 from source_iterable.config import Config
 from source_iterable.exports.parts import Part
-from source_iterable.streams.ahead import as_done
 from source_iterable.streams.children import ChildStream, Key
 from source_iterable.streams.context import StreamContext
 from source_iterable.streams.listing import Fields

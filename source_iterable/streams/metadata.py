@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from source_iterable.ahead import in_order
 from source_iterable.errors import IterableError, NotFound
-from source_iterable.streams.ahead import in_order
 from source_iterable.streams.children import ChildStream, Key
 from source_iterable.streams.context import StreamContext
 from source_iterable.streams.listing import Fields

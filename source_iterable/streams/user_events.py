@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
+from source_iterable.ahead import in_order
 from source_iterable.batches import RecordBatch
 from source_iterable.exports.parts import CHUNK_BYTES, Part
 from source_iterable.exports.records import EventRecords
-from source_iterable.streams.ahead import in_order
 from source_iterable.streams.context import StreamContext
 from source_iterable.streams.distinct import DistinctUsers
 from source_iterable.streams.list_users import list_ids, name_column, names_in, parts_of_lists
