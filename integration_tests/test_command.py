@@ -44,6 +44,15 @@ def test_the_console_script_is_the_same_command() -> None:
     assert any(json.loads(line)["type"] == "SPEC" for line in done.stdout.splitlines())
 
 
+@pytest.mark.parametrize(("arguments", "code"), [([], 0), (["--help"], 0), (["dance"], 2), (["read"], 2)])
+def test_help_and_wrong_arguments(arguments: list[str], code: int) -> None:
+    command = [sys.executable, "-m", "source_iterable", *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert b"usage" in (done.stderr if code else done.stdout)
+    assert done.stdout == b"" or code == 0
+
+
 def test_check(sandbox: Sandbox, tmp_path: Path) -> None:
     messages, done = run_command(tmp_path, "check", config_for(sandbox))
     assert of_type(messages, "CONNECTION_STATUS")[0]["connectionStatus"] == {"status": "SUCCEEDED"}

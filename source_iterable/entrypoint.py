@@ -56,6 +56,8 @@ def write(lines: bytes) -> None:
 
 def launch(arguments: list[str]) -> None:
     """Run one command of the Airbyte protocol; SIGTERM ends it through its clean-up, with exit code 143."""
+    # Before stdout and stderr are the CDK's: what argparse says of wrong arguments is no protocol.
+    parsed = AirbyteEntrypoint.parse_args(arguments or ["--help"])
     signal.signal(signal.SIGTERM, _terminate)
     # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes: a reader of ours
     # shall see a line when it is written.
@@ -64,13 +66,18 @@ def launch(arguments: list[str]) -> None:
     # What has been imported stays: the garbage collector need not look at it again and again.
     gc.freeze()
     try:
-        with PRINT_BUFFER, closing(entrypoint.run(entrypoint.parse_args(arguments))) as messages:  # type: ignore[type-var]
+        with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:
                 write(f"{message}\n".encode())
-    except SystemExit as exit:
-        # Reading threads may sit in an answer for an hour; nothing of what they read would be written any more.
+    except BaseException as error:
+        code = error.code if isinstance(error, SystemExit) else 1
+        if not isinstance(error, SystemExit):
+            sys.excepthook(type(error), error, error.__traceback__)
+        # Not left to the interpreter, which would wait for all threads: some may sit in an answer for an hour, and
+        # nothing of what they read would be written any more.
+        sys.stdout.flush()
         write(b"")
-        os._exit(exit.code if isinstance(exit.code, int) else 1)
+        os._exit(code if isinstance(code, int) else 1)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -13,16 +13,17 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as some
 
+from source_iterable.ahead import as_done, in_order
 from source_iterable.api import IterableClient
 from source_iterable.config import REGION_BASE_URLS, Config
 from source_iterable.errors import BadRequest, IterableError
 from source_iterable.streams import shared
-from source_iterable.ahead import as_done, in_order
 from source_iterable.streams.children import Done
 from source_iterable.streams.distinct import DistinctUsers
 from source_iterable.streams.project import masked_url, without_secrets
 from source_iterable.streams.reports import number_in, rows_of, url_batches
 from source_iterable.streams.shared import SharedPages
+from source_iterable.streams.user_columns import discovered_columns
 
 ROOT = REGION_BASE_URLS["US"]
 
@@ -214,6 +215,27 @@ def test_urls_stay_under_what_iterable_takes(base: str | None, ids: set[int]) ->
     # And no request more than that takes: the next id would not have fitted, wherever the API is.
     slack = max(len(root) for root in (config.base_url, *REGION_BASE_URLS.values())) - len(config.base_url)
     assert all(length + slack + len("&campaignId=") + 13 > 2048 for length in lengths[:-1])
+
+
+# the users' own columns
+
+
+def test_columns_are_made_of_the_fields_that_a_record_has_on_top() -> None:
+    schema = {"properties": {"email": {"type": "string"}, "data": {"type": ["null", "object"]}}}
+    fields = {
+        "email": "string",
+        "data": "object",
+        "a.b": "string",
+        "a": "object",
+        "": "string",
+        "n": "Long",
+        "x": "new",
+    }
+    with requests_mock.Mocker() as server:
+        server.get(f"{ROOT}users/getFields", json={"fields": fields})
+        columns = discovered_columns(a_config(), schema)["properties"]
+    assert list(columns) == ["email", "a", "n", "data"]
+    assert columns["n"]["type"] == ["null", "integer"]
 
 
 # secrets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from source_iterable.api import IterableClient
@@ -30,7 +31,7 @@ def discovered_columns(config: Config, schema: Schema) -> Schema:
     """
     fields = user_fields(IterableClient(config, logging.getLogger("airbyte")))
     columns = {
-        name: {"description": f"The project's own field, of type {kind}.", **_TYPES[kind.lower()]}
+        name: {"description": f"The project's own field, of type {kind}.", **deepcopy(_TYPES[kind.lower()])}
         for name, kind in fields.items()
         if kind.lower() in _TYPES and name and "." not in name
     }
@@ -41,7 +42,7 @@ def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any]) -> Sch
     """The users' schema with those columns that the configured catalog has besides: as they were when it was made."""
     properties = catalog_schema.get("properties")
     columns = {
-        name: known
+        name: deepcopy(known)
         for name, column in (properties if isinstance(properties, Mapping) else {}).items()
         if isinstance(column, Mapping) and (known := _type_of(column)) is not None
     }

@@ -1,0 +1,353 @@
+"""Every stream outside of the export API: its records are exactly what the project holds, at no request too many."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator, FormatChecker
+
+from integration_tests.connector import catalog_for, config_for, sync
+from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
+from source_iterable.exports.timestamps import rfc3339
+from source_iterable.streams.campaigns import Campaigns, ChildCampaigns, Journeys, Templates
+from source_iterable.streams.catalogs import CATALOGS, CatalogItems
+from source_iterable.streams.table import STREAMS
+
+Record = dict[str, Any]
+# The number of requests of a full refresh of the sandbox below, with the page sizes below.
+REQUESTS = {
+    "lists": 1,
+    "channels": 1,
+    "message_types": 1,
+    "metadata": 1,
+    "snippets": 1,
+    "webhooks": 1,
+    "user_fields": 1,
+    "forgotten_users": 2,
+    "catalogs": 3,  # 12 of them, 5 a page
+    "campaigns": 5 + 1,  # 85, 20 a page, and a second look at the front
+    "templates": 16 * (2 + 1),  # 4 of each kind, 2 a page
+    "journeys": 5 + 1 + 2 + 1,  # 20 live and 6 archived ones, 4 a page
+    "campaigns_metrics": 6 + 1,
+    "experiments_metrics": 6 + 1,
+    "child_campaigns": 6 + 3 + 1 + 1,  # 23, 2 and 0 children of the three recurring campaigns, 10 a page
+    "template_contents": 48 + 64,
+    "catalog_field_mappings": 3 + 12,
+    "catalog_items": 3 + 12 + 2 + 1 + 0,
+    "metadata_entries": 1 + 3 + 1 + 2 + 1 + 45,
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(seed=6, users=20, days=10, events_per_day=0)) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Campaigns, "page_size", 20)
+    monkeypatch.setattr(Templates, "page_size", 2)
+    monkeypatch.setattr(Journeys, "page_size", 4)
+    monkeypatch.setattr(ChildCampaigns, "page_size", 10)
+    monkeypatch.setattr(CATALOGS, "page_size", 5)
+    monkeypatch.setattr(CatalogItems, "page_size", 10)
+
+
+def truth(sandbox: Sandbox, name: str) -> list[Record]:
+    """What the stream's records must be."""
+    things = sandbox.truth_list(name)
+    if name == "templates":
+        kinds = sandbox.core.world.template_kinds
+        return [
+            {
+                **thing,
+                "createdAt": rfc3339(thing["createdAt"]),
+                "templateType": kinds[thing["templateId"]][0],
+                "messageMedium": kinds[thing["templateId"]][1],
+            }
+            for thing in things
+        ]
+    if name == "template_contents":
+        parents = {thing["templateId"]: thing for thing in sandbox.truth_list("templates")}
+        return [
+            {
+                **thing,
+                "createdAt": rfc3339(parents[thing["templateId"]]["createdAt"]),
+                "updatedAt": parents[thing["templateId"]]["updatedAt"],
+            }
+            for thing in things
+        ]
+    if name == "campaigns_metrics":
+        rows = [{column: number(cell) for column, cell in thing.items()} for thing in things]
+        return [{"id": row["id"], "data": row} for row in rows]
+    if name == "experiments_metrics":
+        rows = [{column: number(cell) for column, cell in thing.items() if cell} for thing in things]
+        names = {"campaignId": "Campaign ID", "experimentId": "Experiment ID", "templateId": "Template ID"}
+        return [{**{column: row[named] for column, named in names.items()}, "data": row} for row in rows]
+    if name == "webhooks":
+        return [
+            {field: value for field, value in thing.items() if field not in ("authToken", "headers")}
+            for thing in things
+        ]
+    return things
+
+
+def number(cell: str) -> Any:
+    try:
+        return int(cell)
+    except ValueError:
+        try:
+            return float(cell)
+        except ValueError:
+            return cell
+
+
+def in_any_order(records: list[Record]) -> list[str]:
+    return sorted(json.dumps(record, sort_keys=True) for record in records)
+
+
+def assert_exact(name: str, records: list[Record], expected: list[Record], config: Record) -> None:
+    assert in_any_order(records) == in_any_order(expected)
+    (configured,) = catalog_for(config, [name])["streams"]
+    validator = Draft7Validator(configured["stream"]["json_schema"], format_checker=FormatChecker())
+    for record in records:
+        validator.validate(record)
+    key = STREAMS[name].primary_key  # type: ignore[attr-defined]
+    keys = Counter(tuple(record[column] for column in key) for record in records)
+    assert not key or max(keys.values()) == 1
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_records_are_exactly_what_the_project_holds_at_no_request_too_many(sandbox: Sandbox, name: str) -> None:
+    sandbox.clear_requests()
+    result = sync(config_for(sandbox), [name])
+
+    assert result.failure is None
+    assert_exact(name, result.records[name], truth(sandbox, name), config_for(sandbox))
+    assert len(sandbox.requests) == REQUESTS[name]
+    assert result.statuses[name][-1] == "COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("name", "touch", "lists"),
+    [
+        ("campaigns", "touch_campaign", 1),
+        ("templates", "touch_template", 16),
+        ("template_contents", "touch_template", 16),
+        ("journeys", "touch_journey", 2),
+    ],
+)
+def test_a_second_sync_brings_what_was_updated_alone(name: str, touch: str, lists: int) -> None:
+    with Sandbox(SandboxSettings(seed=8, users=20, days=10, events_per_day=0)) as sandbox:
+        config = config_for(sandbox)
+        first = sync(config, [name])
+        sandbox.clear_requests()
+        second = sync(config, [name], first.state)
+        assert second.records[name] == []
+        # Small pages of things with one updatedAt hide where the new ones end: the next page is looked at then.
+        assert len(sandbox.requests) <= 2 * lists
+
+        key = STREAMS[name].primary_key[0]  # type: ignore[attr-defined]
+        oldest = min(truth(sandbox, name), key=lambda record: record["updatedAt"])
+        getattr(sandbox, touch)(oldest[key])
+        third = sync(config, [name], second.state)
+        (record,) = third.records[name]
+        assert record in truth(sandbox, name)
+        assert record[key] == oldest[key]
+        assert record["updatedAt"] > oldest["updatedAt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "requests"), [("campaigns", 1), ("templates", 16), ("template_contents", 16), ("journeys", 2)]
+)
+def test_an_idle_sync_costs_one_request_a_list(
+    sandbox: Sandbox, name: str, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream, size in ((Campaigns, 1000), (Templates, 1000), (Journeys, 50)):
+        monkeypatch.setattr(stream, "page_size", size)
+    config = config_for(sandbox)
+    state = sync(config, [name]).state
+    sandbox.clear_requests()
+    assert sync(config, [name], state).records[name] == []
+    assert len(sandbox.requests) == requests
+
+
+def test_a_state_of_the_published_connector_with_a_creation_date_reads_all_templates(sandbox: Sandbox) -> None:
+    state = [
+        {
+            "type": "STREAM",
+            "stream": {
+                "stream_descriptor": {"name": "templates"},
+                "stream_state": {"createdAt": "2026-01-02 03:04:05+00:00"},
+            },
+        }
+    ]
+    result = sync(config_for(sandbox), ["templates"], state)
+    assert len(result.records["templates"]) == 64
+
+
+def test_campaigns_in_states_that_nobody_knows_are_read(sandbox: Sandbox) -> None:
+    states = {record["campaignState"] for record in sync(config_for(sandbox), ["campaigns"]).records["campaigns"]}
+    assert {"Throttled", "Recalled", "Archived", "Recurring"} <= states
+
+
+def test_a_parent_is_read_once_for_itself_and_all_its_children(sandbox: Sandbox) -> None:
+    names = [
+        *("lists", "list_users", "events"),
+        *("campaigns", "campaigns_metrics", "experiments_metrics", "child_campaigns"),
+        *("templates", "template_contents", "catalogs", "catalog_items", "catalog_field_mappings"),
+        *("metadata", "metadata_entries"),
+    ]
+    config = config_for(sandbox)
+    sandbox.clear_requests()
+    first = sync(config, names)
+    parents = {"lists": 1, "campaigns": 6, "templates": 48, "catalogs": 3, "metadata": 1}
+    assert {endpoint: sandbox.count(endpoint) for endpoint in parents} == parents
+    for name in names:
+        assert len(first.records[name]) == len(sandbox.truth_list(name))
+
+    sandbox.clear_requests()
+    second = sync(config, ["templates", "template_contents", "campaigns", "campaigns_metrics"], first.state)
+    assert sandbox.count("campaigns") == 6
+    assert len(second.records["campaigns_metrics"]) == len(first.records["campaigns_metrics"])
+    assert second.records["campaigns"] == second.records["templates"] == second.records["template_contents"] == []
+
+
+def test_a_parent_that_fails_for_one_child_is_asked_for_again_by_the_next(sandbox: Sandbox) -> None:
+    fault = Fault("catalogs", "status", times=1, status=400)
+    sandbox.add_fault(fault)
+    result = sync(config_for(sandbox), ["catalogs", "catalog_items", "catalog_field_mappings"])
+    sandbox.clear_faults()
+
+    assert len(result.errors) == 1
+    complete = {name for name, statuses in result.statuses.items() if statuses[-1] == "COMPLETE"}
+    assert len(complete) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "part", "gone"),
+    [
+        ("catalog_items", "catalogs/{catalogName}/items", "Catalog-00", 25),
+        ("catalog_field_mappings", "catalogs/{catalogName}/fieldMappings", "Catalog-03", 1),
+        ("metadata_entries", "metadata/{table}", "table0", 25),
+        ("metadata_entries", "metadata/{table}/{key}", "Key0003", 3),
+        ("child_campaigns", "campaigns/recurring/{id}/childCampaigns", "500001", 23),
+        ("template_contents", "templates/push/get", "700003", 1),
+    ],
+)
+def test_what_is_gone_meanwhile_is_skipped_with_a_warning(
+    sandbox: Sandbox, name: str, endpoint: str, part: str, gone: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = Fault(endpoint, "status", times=None, status=404, when=lambda entry: part in f"{entry.path} {entry.query}")
+    sandbox.add_fault(fault)
+    result = sync(config_for(sandbox), [name])
+    sandbox.clear_faults()
+    assert result.failure is None
+    assert len(result.records[name]) == len(sandbox.truth_list(name)) - gone
+    assert any(part in record.message and record.levelname == "WARNING" for record in caplog.records)
+
+
+def test_a_forbidden_stream_ends_with_its_error_and_the_others_go_on() -> None:
+    with Sandbox(SandboxSettings(users=5, events_per_day=0, forbidden=("campaigns/metrics", "webhooks"))) as sandbox:
+        result = sync(config_for(sandbox), ["campaigns", "campaigns_metrics", "webhooks", "snippets"])
+    assert set(result.errors) == {"campaigns_metrics", "webhooks"}
+    assert all(trace.error and trace.error.failure_type.value == "config_error" for trace in result.errors.values())
+    assert result.statuses["campaigns_metrics"][-1] == "INCOMPLETE"
+    assert len(result.records["snippets"]) == 7
+    assert result.failure is not None
+
+
+@pytest.mark.parametrize("name", ["catalog_items", "metadata_entries"])
+def test_a_sync_that_was_cut_off_goes_on_with_the_next_slice(sandbox: Sandbox, name: str) -> None:
+    endpoint, part = {
+        "catalog_items": ("catalogs/{catalogName}/items", "Catalog-05"),
+        "metadata_entries": ("metadata/{table}", "table2"),
+    }[name]
+    sandbox.add_fault(Fault(endpoint, "status", times=None, status=400, when=lambda entry: part in entry.path))
+    config = config_for(sandbox)
+    first = sync(config, [name])
+    sandbox.clear_faults()
+    assert name in first.errors
+    second = sync(config, [name], first.state)
+    assert len(first.records[name]) > 0
+    assert_exact(name, first.records[name] + second.records[name], truth(sandbox, name), config)
+    third = sync(config, [name], second.state)
+    assert len(third.records[name]) == len(sandbox.truth_list(name))
+
+
+def test_no_secret_of_a_webhook_is_in_any_output(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    result = sync(config_for(sandbox), ["webhooks"])
+    assert len(result.records["webhooks"]) == 3
+    assert "secret-" not in f"{result} {caplog.text}"
+
+
+@pytest.mark.parametrize(
+    ("project_type", "kinds"),
+    [("Email-based", {"email"}), ("UserID-based", {"userId"}), ("Hybrid", {"email", "userId"})],
+)
+def test_users_are_forgotten_by_the_names_that_the_project_knows(project_type: str, kinds: set[str]) -> None:
+    with Sandbox(SandboxSettings(users=5, events_per_day=0, project_type=project_type)) as sandbox:
+        result = sync(config_for(sandbox), ["forgotten_users"])
+        assert in_any_order(result.records["forgotten_users"]) == in_any_order(sandbox.truth_list("forgotten_users"))
+    assert {record["identifierType"] for record in result.records["forgotten_users"]} == kinds
+
+
+def test_other_shapes_of_the_same_answers_are_read() -> None:
+    settings = SandboxSettings(users=5, events_per_day=0, user_fields_shape="array", experiments_as_csv=True)
+    with Sandbox(settings) as sandbox:
+        result = sync(config_for(sandbox), ["user_fields", "experiments_metrics"])
+        for name in ("user_fields", "experiments_metrics"):
+            assert in_any_order(result.records[name]) == in_any_order(truth(sandbox, name))
+
+
+def test_metrics_of_many_campaigns_take_as_few_requests_as_urls_can_hold() -> None:
+    with Sandbox(SandboxSettings(users=5, events_per_day=0, campaigns=500, recurring_children=())) as sandbox:
+        result = sync(config_for(sandbox), ["campaigns_metrics"])
+        assert result.failure is None
+        assert len(result.records["campaigns_metrics"]) == len(sandbox.truth_list("campaigns_metrics"))
+        assert sandbox.count("campaigns/metrics", status=200) == 4
+        asked = [text for entry in sandbox.requests for text in entry.query.get("campaignId", [])]
+        states = {str(thing["id"]): thing["campaignState"] for thing in sandbox.truth_list("campaigns")}
+        assert not {states[campaign_id] for campaign_id in asked} & {"Draft", "Scheduled"}
+        assert len(asked) == len(set(asked))
+
+
+def test_a_campaign_updated_while_its_list_is_paged_is_read_as_it_is_then() -> None:
+    with Sandbox(SandboxSettings(users=5, events_per_day=0)) as sandbox:
+        oldest = min(sandbox.truth_list("campaigns"), key=lambda thing: thing["updatedAt"])["id"]
+
+        def touch(entry: RequestLogEntry) -> bool:
+            if entry.query["page"] == ["2"]:
+                sandbox.touch_campaign(oldest)
+            return False
+
+        sandbox.add_fault(Fault("campaigns", "status", when=touch))
+        result = sync(config_for(sandbox), ["campaigns", "campaigns_metrics"])
+        latest = {record["id"]: record for record in result.records["campaigns"]}
+        assert sorted(map(json.dumps, latest.values())) == sorted(map(json.dumps, sandbox.truth_list("campaigns")))
+        metrics = in_any_order(result.records["campaigns_metrics"])
+        assert metrics == in_any_order(truth(sandbox, "campaigns_metrics"))
+
+
+def test_a_catalog_that_grows_while_it_is_paged_gives_no_item_twice(sandbox: Sandbox) -> None:
+    items = [thing for thing in sandbox.truth_list("catalog_items") if thing["catalogName"] == "Catalog-00"]
+    grown = {"catalogItemsWithProperties": items[9:19], "totalItemsCount": 26}
+    sandbox.add_fault(
+        Fault(
+            "catalogs/{catalogName}/items",
+            "status",
+            status=200,
+            # What was the last item of the first page is the first one of the second by now; answers may be wrapped.
+            body={"msg": "", "code": "Success", "params": grown},
+            when=lambda entry: "Catalog-00" in entry.path and entry.query["page"] == ["2"],
+        )
+    )
+    result = sync(config_for(sandbox), ["catalog_items"])
+    sandbox.clear_faults()
+    read = [record["itemId"] for record in result.records["catalog_items"] if record["catalogName"] == "Catalog-00"]
+    assert read == [item["itemId"] for item in items[:19]]

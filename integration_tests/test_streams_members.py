@@ -1,0 +1,288 @@
+"""list_users and events: who is in which list, and what happened to each of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteCatalogSerializer, Type
+from jsonschema import Draft7Validator, FormatChecker
+
+from integration_tests.connector import catalog_for, config_for, sync
+from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
+from source_iterable.exports.timestamps import rfc3339
+from source_iterable.source import SourceIterable
+from source_iterable.streams import list_users, user_events, whole_answers
+
+Record = dict[str, Any]
+FIRST, MIDDLE, LAST = 1001, 1022, 1050
+KEY = {"list_users": ("listId", "userIdentifier"), "events": ("_event_id",)}
+
+
+def a_sandbox(**settings: Any) -> Sandbox:
+    return Sandbox(SandboxSettings(**{"seed": 5, "users": 60, "days": 10, "events_per_day": 60, **settings}))
+
+
+def keys(name: str, records: list[Record]) -> Counter[tuple[Any, ...]]:
+    return Counter(tuple(record[column] for column in KEY[name]) for record in records)
+
+
+def members(sandbox: Sandbox, without: tuple[int, ...] = ()) -> Counter[tuple[Any, ...]]:
+    """The keys of list_users as they must be."""
+    return Counter(
+        (record["listId"], record["userIdentifier"])
+        for record in sandbox.truth_list("list_users")
+        if record["listId"] not in without
+    )
+
+
+def assert_valid(name: str, records: list[Record], config: Record) -> None:
+    (configured,) = catalog_for(config, [name])["streams"]
+    validator = Draft7Validator(configured["stream"]["json_schema"], format_checker=FormatChecker())
+    for record in records:
+        validator.validate(record)
+
+
+def as_sent(record: Record) -> str:
+    """An event record of ours as the API sent it, apart from the shapes of its times."""
+    columns = {name: value for name, value in record.items() if name not in ("_event_id", "data")}
+    return json.dumps({**columns, **record["data"]}, sort_keys=True)
+
+
+def as_read(sent: Record) -> str:
+    """An event of the API's with the times and the embedded JSON as ours have them."""
+    event = {"itblInternal": {}, **sent}
+    if rfc3339(event.get("createdAt")):
+        event["createdAt"] = rfc3339(event["createdAt"])
+    if str(event.get("transactionalData", "")).startswith("{"):
+        event["transactionalData"] = json.loads(event["transactionalData"])
+    return json.dumps(event, sort_keys=True)
+
+
+@pytest.mark.parametrize("project_type", ["Email-based", "UserID-based", "Hybrid"])
+def test_every_member_of_every_list_is_read_once(project_type: str) -> None:
+    with a_sandbox(project_type=project_type) as sandbox:
+        config = config_for(sandbox)
+        result = sync(config, ["list_users"])
+        assert result.failure is None
+        assert keys("list_users", result.records["list_users"]) == members(sandbox)
+        assert sandbox.count("lists/getUsers") == 8
+        assert len(sandbox.requests) == 9
+    assert_valid("list_users", result.records["list_users"], config)
+    for record in result.records["list_users"]:
+        name = record["userIdentifier"]
+        column = "email" if "@" in name else "userId"
+        assert record == {"listId": record["listId"], "userIdentifier": name, column: name}
+
+
+@pytest.mark.parametrize("project_type", ["Email-based", "UserID-based", "Hybrid"])
+def test_every_event_of_every_member_is_read_once_and_whole(project_type: str) -> None:
+    with a_sandbox(project_type=project_type) as sandbox:
+        config = config_for(sandbox)
+        result = sync(config, ["events"])
+        users = {name for _, name in members(sandbox)}
+        assert result.failure is None
+        assert sandbox.count("export/userEvents") == len(users)
+        assert sandbox.count("lists/getUsers") == 8
+        expected = sandbox.truth_list("events")
+    records = result.records["events"]
+    assert len(records) > 300
+    assert sorted(map(as_sent, records)) == sorted(map(as_read, expected))
+    assert max(keys("events", records).values()) == 1
+    assert_valid("events", records, config)
+
+
+def test_an_event_has_the_same_id_as_in_its_export_stream() -> None:
+    streams = {"email_send": "emailSend", "purchase": "purchase", "custom_event": "customEvent"}
+    with a_sandbox(event_weights={"emailSend": 30, "purchase": 30, "customEvent": 30}) as sandbox:
+        result = sync(config_for(sandbox, days=60), ["events", *streams])
+    for name, data_type in streams.items():
+        exported = keys("events", result.records[name])
+        of_users = keys("events", [each for each in result.records["events"] if each["_type"] == data_type])
+        assert len(of_users) > 10
+        # Records that name no user at all are in nobody's history.
+        assert set(of_users) <= set(exported)
+
+
+@pytest.mark.parametrize("place", [FIRST, MIDDLE, LAST])
+@pytest.mark.parametrize("kind", ["error", "cut"])
+@pytest.mark.parametrize("name", ["list_users", "events"])
+def test_a_list_that_stays_broken_is_retried_and_skipped(
+    name: str, kind: str, place: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with a_sandbox() as sandbox:
+        sandbox.break_list(place, kind)
+        result = sync(config_for(sandbox), [name])
+        asked = [entry.query["listId"] for entry in sandbox.requests if entry.endpoint == "lists/getUsers"]
+        left = members(sandbox, without=(place,))
+        users = {user for _, user in left}
+        assert result.failure is None
+        assert Counter(text for (text,) in asked)[str(place)] == whole_answers.ATTEMPTS
+        assert len(asked) == 7 + whole_answers.ATTEMPTS
+        if name == "list_users":
+            assert keys(name, result.records[name]) == left
+        else:
+            assert sandbox.count("export/userEvents") == len(users)
+            assert max(keys(name, result.records[name]).values()) == 1
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert any(f"list {place} skipped" in warning for warning in warnings)
+    assert any("1 skipped" in warning for warning in warnings)
+
+
+def test_a_list_that_breaks_once_is_read_again_and_no_user_is_written_twice() -> None:
+    with a_sandbox() as sandbox:
+        sandbox.add_fault(Fault("lists/getUsers", "cut", times=2, at_bytes=300))
+        sandbox.add_fault(Fault("lists/getUsers", "status", status=500, body={"code": "Generic Error", "msg": "x"}))
+        result = sync(config_for(sandbox), ["list_users"])
+        assert result.failure is None
+        assert keys("list_users", result.records["list_users"]) == members(sandbox)
+
+
+def test_generic_error_is_known_in_both_its_spellings_and_so_is_a_request_timeout() -> None:
+    with a_sandbox(events_per_day=0) as sandbox:
+        for place, status, body in (
+            (FIRST, 500, {"code": "Generic Error", "msg": "An error occurred."}),
+            (LAST, 503, {"code": "GenericError", "msg": "Request timeout.  Try again later."}),
+        ):
+            sandbox.add_fault(
+                Fault(
+                    "lists/getUsers",
+                    "status",
+                    times=None,
+                    status=status,
+                    body=body,
+                    when=lambda entry, place=place: entry.query["listId"] == [str(place)],  # type: ignore[misc]
+                )
+            )
+        result = sync(config_for(sandbox), ["list_users"])
+        assert result.failure is None
+        assert keys("list_users", result.records["list_users"]) == members(sandbox, without=(FIRST, LAST))
+
+
+def test_a_list_may_end_without_a_newline_and_hold_any_text() -> None:
+    names = ["käthe\u2028@example.com", "b@example.com"]
+    with a_sandbox(events_per_day=0, lists=1) as sandbox:
+        sandbox.add_fault(Fault("lists/getUsers", "status", status=200, body="\r\n\n".join(names)))
+        result = sync(config_for(sandbox), ["list_users"])
+    assert [record["userIdentifier"] for record in result.records["list_users"]] == names
+
+
+def test_a_list_deleted_meanwhile_is_skipped_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    gone = Fault("lists/getUsers", "status", times=None, status=404, when=lambda e: e.query["listId"] == [str(MIDDLE)])
+    with a_sandbox() as sandbox:
+        sandbox.add_fault(gone)
+        result = sync(config_for(sandbox), ["list_users"])
+        assert result.failure is None
+        assert keys("list_users", result.records["list_users"]) == members(sandbox, without=(MIDDLE,))
+    assert gone.struck == 1
+    assert f"list {MIDDLE} does not exist any more" in caplog.text
+
+
+def test_other_errors_end_the_stream(caplog: pytest.LogCaptureFixture) -> None:
+    with a_sandbox() as sandbox:
+        sandbox.add_fault(Fault("lists/getUsers", "status", times=None, status=502, body="<html>"))
+        result = sync(config_for(sandbox), ["list_users", "channels"])
+        assert result.errors["list_users"].error is not None
+        assert result.errors["list_users"].error.failure_type.value == "transient_error"
+        assert len(result.records["channels"]) == 5
+
+
+def test_an_api_out_of_order_is_not_taken_for_broken_lists() -> None:
+    with a_sandbox(lists=30, events_per_day=0) as sandbox:
+        sandbox.add_fault(Fault("lists/getUsers", "status", times=None, status=500))
+        result = sync(config_for(sandbox), ["list_users"])
+        assert "list_users" in result.errors
+        assert sandbox.count("lists/getUsers") < 60
+
+
+@pytest.mark.parametrize(("status", "skipped"), [(500, "skipped after"), (404, "does not exist any more")])
+def test_a_user_whose_events_cannot_be_had_is_skipped(
+    status: int, skipped: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with a_sandbox() as sandbox:
+        user = max({name for _, name in members(sandbox)}, key=lambda name: len(sandbox.user_events(name)))
+        missing = len(sandbox.user_events(user))
+        sandbox.add_fault(
+            Fault("export/userEvents", "status", times=None, status=status, when=lambda e: e.query["email"] == [user])
+        )
+        result = sync(config_for(sandbox), ["events"])
+        assert result.failure is None
+        assert len(result.records["events"]) == len(sandbox.truth_list("events")) - missing
+    assert missing > 0
+    assert f"user {user} {skipped}" in caplog.text
+    assert ("1 skipped" in caplog.text) == (status == 500)
+
+
+def test_an_answer_of_events_that_is_cut_is_asked_for_again() -> None:
+    with a_sandbox() as sandbox:
+        sandbox.add_fault(Fault("export/userEvents", "cut", times=5))
+        sandbox.add_fault(Fault("export/userEvents", "clean_cut", times=5, after=20))
+        result = sync(config_for(sandbox), ["events"])
+        assert result.failure is None
+        assert sorted(map(as_sent, result.records["events"])) == sorted(map(as_read, sandbox.truth_list("events")))
+
+
+def until_a_state(config: Record, name: str, states: int) -> tuple[list[Record], list[Record]]:
+    """The records before the state number `states` (from 1), and that state: all that is left of a killed sync."""
+    catalog = ConfiguredAirbyteCatalogSerializer.load(catalog_for(config, [name]))
+    records: list[Record] = []
+    read = SourceIterable().read(logging.getLogger("airbyte"), config, catalog, [])
+    for message in read:
+        if message.type == Type.RECORD and message.record:
+            records.append(message.record.data)
+        elif message.type == Type.STATE and message.state:
+            states -= 1
+            if states == 0:
+                state = AirbyteStateMessageSerializer.dump(message.state)
+                list(read)
+                return records, [{"type": "STREAM", "stream": state["stream"]}]
+    raise AssertionError("there were fewer states")
+
+
+@pytest.mark.parametrize("states", [1, 4, 6])
+@pytest.mark.parametrize("name", ["list_users", "events"])
+def test_a_killed_sync_goes_on_from_its_last_state(name: str, states: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_events, "USERS_A_STATE", 7)
+    monkeypatch.setattr(list_users, "THREADS", 1)
+    with a_sandbox() as sandbox:
+        config = config_for(sandbox)
+        before, state = until_a_state(config, name, states)
+        sandbox.clear_requests()
+        after = sync(config, [name], state)
+        expected = members(sandbox) if name == "list_users" else Counter(map(as_read, sandbox.truth_list("events")))
+        asked = sandbox.count("export/userEvents")
+    both = [*before, *after.records[name]]
+    assert (keys(name, both) if name == "list_users" else Counter(map(as_sent, both))) == expected
+    assert after.records[name]
+    if name == "events":
+        assert asked == 60 - 7 * states
+        assert "@" not in json.dumps(state)
+    # What has been completed begins anew.
+    with a_sandbox() as sandbox:
+        assert len(sync(config_for(sandbox), [name], after.state).records[name]) > 100
+
+
+def test_a_stream_that_fails_keeps_the_state_that_it_reached() -> None:
+    with a_sandbox() as sandbox:
+        config = config_for(sandbox)
+        sandbox.add_fault(
+            Fault("lists/getUsers", "status", times=None, status=400, when=lambda e: e.query["listId"] == [str(LAST)])
+        )
+        first = sync(config, ["list_users"])
+        sandbox.clear_faults()
+        second = sync(config, ["list_users"], first.state)
+        assert "list_users" in first.errors
+        assert first.records["list_users"]
+        assert second.failure is None
+        both = first.records["list_users"] + second.records["list_users"]
+        assert keys("list_users", both) == members(sandbox)
+
+
+def test_events_are_read_without_lists_too() -> None:
+    with a_sandbox(lists=0) as sandbox:
+        result = sync(config_for(sandbox), ["list_users", "events"])
+    assert result.failure is None
+    assert result.records == {}
