@@ -62,6 +62,7 @@ class IterableClient:
         self.pace = 1 / max(config.rate_limit_factor, 1.0)
         self._stop = threading.Event()
         self._session = _session()
+        self._api_key = config.api_key
         self._session.headers["Api-Key"] = config.api_key
         # Files of export jobs lie on another host, which must not see the key.
         self._file_session = _session()
@@ -212,7 +213,7 @@ class IterableClient:
 
     def _error(self, response: requests.Response, what: str) -> ApiError:
         status = response.status_code
-        code, msg = _code_and_msg(response)
+        code, msg = (text.replace(self._api_key, "****") for text in _code_and_msg(response))
         response.close()
         said = f"{code}: {msg}" if code and msg else msg or code or response.reason or "no message"
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)

@@ -49,6 +49,15 @@ def test_refusals_are_errors_at_once_with_what_iterable_said(
     assert KEY not in str(caught.value)
 
 
+def test_a_message_of_iterables_that_quotes_the_key_does_not_show_it(
+    client: IterableClient, requests_mock: Mocker
+) -> None:
+    requests_mock.get(BASE + "lists", status_code=401, json={"code": "BadApiKey", "msg": f"Unknown key {KEY}!"})
+    with pytest.raises(BadKey, match=r"Unknown key \*\*\*\*!") as caught:
+        client.get("lists")
+    assert KEY not in f"{caught.value} {caught.value.msg} {caught.value.as_airbyte_message()}"
+
+
 def test_server_errors_are_tried_again_then_told(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(BASE + "lists", [{"status_code": 500}, {"status_code": 503}, {"json": {"lists": [1]}}])
     assert client.get_json("lists") == {"lists": [1]}

@@ -49,7 +49,9 @@ class ExportDoors:
         self._open: dict[str, Transport] = {"streaming": self._streaming, "jobs": self._jobs}
         if config.export_method != "auto":
             self._open = {config.export_method: self._open[config.export_method]}
-        self._turn = threading.Lock()
+        # Large windows wait in a line of their own: for jobs, while small ones may go by either door.
+        self._turns = {True: threading.Lock(), False: threading.Lock()}
+        self._closing = threading.Lock()
         self._failed_in_a_row = 0
 
     def read(self, data_type: str, window: Window) -> Iterator[tuple[Window, Iterator[Part]]]:
@@ -109,10 +111,11 @@ class ExportDoors:
 
     def _enter(self, data_type: str, window: Window) -> tuple[Transport, Place]:
         """Wait for the first door that is free for this window; threads wait in turn."""
-        with self._client.progress.waiting(f"a free export door for {data_type}"), self._turn:
+        large = is_large(window)
+        with self._client.progress.waiting(f"a free export door for {data_type}"), self._turns[large]:
             while True:
                 transports = list(self._open.values())
-                if is_large(window) and "jobs" in self._open:
+                if large and self._jobs in transports:
                     transports = [self._jobs]
                 pauses = []
                 for transport in transports:
@@ -124,7 +127,7 @@ class ExportDoors:
 
     def _close_door(self, transport: Transport, error: IterableError) -> None:
         """Some keys may use one of the two endpoints only: the other one will do."""
-        with self._turn:
+        with self._closing:
             if list(self._open.values()) == [transport]:
                 raise error
             self._open = {name: other for name, other in self._open.items() if other is not transport}
