@@ -1,0 +1,58 @@
+"""Airbyte's published source-iterable as a command, run from outside to see what moving over from it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PACKAGE, VERSION = "airbyte-source-iterable", "1.0.1"
+# The path of its command, where it is installed already.
+VARIABLE = "PUBLISHED_SOURCE_ITERABLE"
+# Sends its requests for Iterable's host to a server of ours.
+SHIM = ROOT / "benchmarks" / "shim"
+# Seconds for its installation, and for one of its commands.
+INSTALL_TIMEOUT, TIMEOUT = 300, 180
+
+
+class NotAvailable(Exception):
+    """The published connector cannot be had here; str() says why."""
+
+
+def published_command() -> Path:
+    """Its command: named by the environment, or installed from the registry into .cache/. Raises NotAvailable."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    if sys.version_info >= (3, 12):
+        raise NotAvailable(f"{PACKAGE} {VERSION} needs Python 3.11 or older; {VARIABLE} may name its command")
+    environment = ROOT / ".cache" / f"{PACKAGE}-{VERSION}"
+    command = environment / "bin" / "source-iterable"
+    if not command.exists():
+        try:
+            for step in (
+                [sys.executable, "-m", "venv", str(environment)],
+                [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", f"{PACKAGE}=={VERSION}"],
+            ):
+                subprocess.run(step, check=True, capture_output=True, timeout=INSTALL_TIMEOUT)
+        except (OSError, subprocess.SubprocessError) as error:
+            shutil.rmtree(environment, ignore_errors=True)
+            raise NotAvailable(f"{PACKAGE} {VERSION} cannot be installed here: {error}") from None
+    return command
+
+
+def run_published(command: Path, base_url: str, folder: Path, verb: str, **files: Any) -> list[Mapping[str, Any]]:
+    """Run it against the API at `base_url` (which ends in /api/); `files` are written as JSON. Returns its messages."""
+    arguments = [str(command), verb]
+    for name, content in files.items():
+        path = folder / f"published-{name}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        arguments += [f"--{name}", str(path)]
+    environment = {**os.environ, "PYTHONPATH": str(SHIM), "BENCHMARK_SERVER": base_url.removesuffix("/api/")}
+    done = subprocess.run(arguments, env=environment, capture_output=True, timeout=TIMEOUT, check=False)
+    return [json.loads(line) for line in done.stdout.split(b"\n") if line.startswith(b"{")]

@@ -1,0 +1,138 @@
+"""The documents say what the code does: tables and pictures made from it, messages that it has, examples that run."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import source_iterable.schemas
+from integration_tests.connector import FACTOR
+from integration_tests.sandbox import Sandbox, SandboxSettings
+from source_iterable.config import Config
+from source_iterable.streams.lists import PlainList
+from source_iterable.streams.table import STREAMS
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
+
+
+def module(name: str) -> ModuleType:
+    """A script of docs/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.mark.parametrize("name", ["streams.md", "options.md"])
+def test_tables_are_those_of_the_code(name: str) -> None:
+    tables = module("tables")
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert text == tables.with_table(text, tables.TABLES[name]()), "run: python docs/tables.py"
+
+
+def test_every_option_is_explained() -> None:
+    text = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    for option in set(Config.model_fields) - {"region"}:  # the table says all there is to say
+        assert f"- **{option}**" in text
+
+
+def test_the_picture_shows_every_stream_and_joins_by_columns_that_are_there() -> None:
+    entities = module("entities")
+    assert (ROOT / "docs" / "entities.svg").read_text(encoding="utf-8") == entities.svg(), (
+        "run: python docs/entities.py"
+    )
+    assert (ROOT / "docs" / "entities.mmd").read_text(encoding="utf-8") == entities.mermaid()
+    assert sorted(name for entity in entities.ENTITIES.values() for name in entity.streams) == sorted(STREAMS)
+    for join in entities.JOINS:
+        for entity, column in ((join.child, join.column), (join.parent, join.parent_column)):
+            for name in entities.ENTITIES[entity].streams:
+                assert column in STREAMS[name].schema(CONFIG)["properties"], (name, column)
+    for entity in entities.ENTITIES.values():
+        for name in set(entity.streams) - {"users"}:
+            assert entity.key == (", ".join(STREAMS[name].key(CONFIG)) or "none")
+
+
+def test_links_lead_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+            if "://" in target:
+                continue
+            path, _, anchor = target.partition("#")
+            file = (document.parent / path).resolve() if path else document
+            assert file.exists(), f"{document.name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+                assert anchor in [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings], target
+
+
+def test_no_path_of_a_machine_is_named() -> None:
+    for document in [*DOCUMENTS, *(ROOT / "docs" / "examples").glob("*.py")]:
+        found = re.search(r"(?<![\w$:/.])/(?:work|root|home|tmp/\w)[\w/]*", document.read_text(encoding="utf-8"))
+        assert found is None, f"{document.name}: {found}"
+
+
+def test_every_message_of_the_list_of_errors_is_one_of_the_code() -> None:
+    texts = [re.sub(r"\s+", " ", text) for text in _texts_in(ROOT / "source_iterable")]
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "errors.md").read_text(encoding="utf-8"), re.MULTILINE)
+    messages = [row for row in rows if row not in ("message", "---")]
+    assert len(messages) > 30
+    for message in messages:
+        for part in filter(None, (part.strip(" .,:") for part in message.split("…"))):
+            assert any(part in text for text in texts), f"{message}: the code never says {part!r}"
+
+
+def _texts_in(folder: Path) -> list[str]:
+    """All texts of the code, those with values in them with an ellipsis in place of each."""
+    texts = []
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (each.value if isinstance(each, ast.Constant) else "…" for each in node.values)
+                texts.append("".join(map(str, parts)))
+    return texts
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"^```\w+\n# ([^\n]+)\n(.*?)^```$", CONTRIBUTING, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("path", [path for path in BLOCKS if not path.startswith("example")])
+def test_contributing_shows_code_as_it_is(path: str) -> None:
+    assert BLOCKS[path] in (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_contributing_shows_both_kinds_of_streams() -> None:
+    assert "source_iterable/schemas/journey_exit.json" in BLOCKS
+    assert "source_iterable/streams/campaigns.py" in BLOCKS
+    assert STREAMS["journey_exit"].cursor_field == "createdAt"
+
+
+def test_the_plain_list_of_contributing_reads_what_iterable_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    from integration_tests import connector
+
+    stream = eval(BLOCKS["example: plain list"], {"PlainList": PlainList})
+    read: Any = source_iterable.schemas._read
+    schema = json.loads(BLOCKS["example: schema"])
+    monkeypatch.setattr(
+        source_iterable.schemas, "_read", lambda name: schema if name == f"{stream.name}.json" else read(name)
+    )
+    monkeypatch.setitem(STREAMS, stream.name, stream)
+    with Sandbox(SandboxSettings()) as sandbox:
+        jobs = {sandbox.foreign_job(), sandbox.foreign_job("purchase")}
+        done = connector.sync(connector.config_for(sandbox, rate_limit_factor=FACTOR), [stream.name])
+    assert done.failure is None
+    assert {record["id"] for record in done.records[stream.name]} == jobs
+    assert all(set(schema["properties"]) <= set(record) for record in done.records[stream.name])
