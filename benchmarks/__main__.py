@@ -49,7 +49,7 @@ def _measure(bench: Bench, options: argparse.Namespace, before: str) -> Results:
         rows += _peers(bench, options)
     comparison = bench.compare(rows, options.rounds)
     methods = {
-        method: bench.row(f"source-iterable, {method}", partial(make.ours, method, pauses=False), served)
+        method: bench.row(f"source-iterable, {method}", partial(make.ours, method), served)
         for method in ("auto", "streaming", "jobs")
     }
     return Results(
@@ -79,7 +79,7 @@ def _memory(bench: Bench, options: argparse.Namespace) -> list[Row]:
         served = bench.serve(records, from_file=False)
         make = bench.workshop(served)
         for method in ("streaming", "jobs"):
-            row = bench.row(f"source-iterable, {method}", partial(make.ours, method, pauses=False), served)
+            row = bench.row(f"source-iterable, {method}", partial(make.ours, method), served)
             rows.append(bench.memory(row))
     return rows
 
@@ -87,8 +87,12 @@ def _memory(bench: Bench, options: argparse.Namespace) -> list[Row]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each program runs; medians are reported (3)")
-    parser.add_argument("--records", type=int, default=200_000, help="events that each program reads (200000: 152 MB)")
-    parser.add_argument("--peer-records", type=int, help="events that the published peers read, if not as many")
+    parser.add_argument(
+        "--records", type=int, default=1_000_000, help="events that each program reads (1000000: 760 MB)"
+    )
+    parser.add_argument(
+        "--peer-records", type=int, default=200_000, help="events that the published peers read: they take minutes"
+    )
     parser.add_argument("--big", action="store_true", help="memory also at 10 million records (7.6 GB)")
     parser.add_argument("--skip-peers", action="store_true", help="without the peers; README.md stays as it is")
     parser.add_argument(

@@ -52,17 +52,17 @@ class Workshop:
         url = f"{self._url}/api/{whole}&startDateTime={start}"
         return Program([sys.executable, "-m", "benchmarks.floor", url])
 
-    def ours(self, export_method: str = "auto", pauses: bool = True) -> Program:
-        """This connector; its settings are the defaults, but for `pauses` that keep to Iterable's rate limits."""
+    def ours(self, export_method: str = "auto") -> Program:
+        """This connector; its settings are the defaults, but that Iterable's rate limits are scaled away."""
         command = [sys.executable, "-m", "source_iterable"]
         config = {
             "api_key": _KEY,
             "start_date": self._start_date,
             "api_base_url": f"{self._url}/api/",
             "export_method": export_method,
-            **({} if pauses else {"rate_limit_factor": _NO_PAUSES}),
+            "rate_limit_factor": _NO_PAUSES,
         }
-        config_path = self._write(f"ours-{export_method}-{pauses}.json", config)
+        config_path = self._write(f"ours-{export_method}.json", config)
         discover = [*command, "discover", "--config", config_path]
         catalog = self._write("ours-catalog.json", _airbyte_catalog(discover, {}))
         return Program(

@@ -35,8 +35,8 @@ _HOW = """
   that breaks off: it writes while it reads, where a connector has to have a part whole before it may write of it.
 - The peers are the packages as published, each in a virtual environment of its own. What they send to
   `api.iterable.com` goes to the local server instead ([shim](shim/sitecustomize.py)); nothing else of them is changed.
-- This connector runs with its default configuration. In the rows by export method and of memory, which take many
-  requests, Iterable's rate limits are scaled away, so that it is the connector that is measured.
+- This connector runs with its default configuration, but that Iterable's rate limits are scaled away, so that it is
+  the connector that is measured and not the pauses between its requests.
 - The record path alone is CPU time in one thread, without network and process: from the lines to the messages.
 """
 

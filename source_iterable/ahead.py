@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,6 +27,19 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterat
         while ahead:
             first, future = ahead.popleft()
             yield first, future.result()
+
+
+def read_ahead(items: Iterator[T], count: int) -> Iterator[T]:
+    """The same items, up to `count` of which are made by a thread of its own before they are asked for.
+
+    Raises what making an item raises, in its place.
+    """
+    end = object()
+    with _pool(1) as pool:
+        ahead = deque(pool.submit(next, items, end) for _ in range(count))
+        while (item := ahead.popleft().result()) is not end:
+            ahead.append(pool.submit(next, items, end))
+            yield cast(T, item)
 
 
 def as_done(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import requests
 
-from source_iterable.ahead import in_order
+from source_iterable.ahead import read_ahead
 from source_iterable.api import IterableClient
 from source_iterable.errors import IterableError, ServerError, Unreachable
 from source_iterable.exports.parts import Broken, Part, TooLarge, receive
@@ -25,6 +25,8 @@ FILE_BYTES = 512 * 2**20
 # Bytes of files that are fetched while their job still runs: they count only once it has completed.
 AHEAD_BYTES = 32 * 2**20
 FILE_ATTEMPTS = 5
+# Files that are fetched before they are needed: their list is a request a second, for ten of them.
+FILES_AHEAD = 3
 # Seconds between two looks at a job: the first, and the longest.
 FIRST_LOOK, LONGEST_LOOK = 2.0, 30.0
 # A job that has shown nothing new for so many seconds will not any more.
@@ -59,13 +61,11 @@ class JobsTransport:
         held: dict[str, Part] = {}
         try:
             job = self._run(data_type, window, place, held)
-
-            def whole(file: tuple[str, str]) -> Part:
-                return held.pop(file[0], None) or self._fetch_whole(job, *file)
-
-            # One thread, so that files arrive while the ones before them are made into records.
-            for _, part in in_order(whole, self._files(job), threads=1):
-                yield part
+            parts = (
+                held.pop(name) if name in held else self._fetch_whole(job, name, url) for name, url in self._files(job)
+            )
+            # Files arrive, and the next ten are asked for, while the ones before them are made into records.
+            yield from read_ahead(parts, FILES_AHEAD)
         finally:
             for part in held.values():
                 part.close()

@@ -1,0 +1,56 @@
+"""Whoever reads our output slowly does not make us read Iterable's answers slowly: those would be cut."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from integration_tests.connector import catalog_for, config_for
+from integration_tests.sandbox import Sandbox, SandboxSettings
+
+
+@pytest.mark.parametrize("method", ["streaming", "jobs"])
+def test_an_answer_larger_than_all_buffers_arrives_whole_while_nobody_reads_our_output(
+    tmp_path: Path, method: str
+) -> None:
+    # About 30 MB, which neither the pipe nor our queue holds; a reader that stops for half a second is cut off.
+    settings = SandboxSettings(
+        seed=8, users=30, days=3, events_per_day=4000, padding=10_000, data_types=("emailSend",), reader_patience=0.5
+    )
+    with Sandbox(settings) as sandbox:
+        config = config_for(sandbox, export_method=method)
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["email_send"])))
+        command = [
+            sys.executable,
+            "-m",
+            "source_iterable",
+            "read",
+            "--config",
+            "config.json",
+            "--catalog",
+            "catalog.json",
+        ]
+        answers = "export/data.json" if method == "streaming" else "files"
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+            deadline = time.monotonic() + 60
+            while sandbox.count(answers, status=200) == 0 and time.monotonic() < deadline:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.1)
+            # Nobody has read a byte, and the pipe is full.
+            output, _ = process.communicate(timeout=60)
+        records = [
+            json.loads(line)["record"]["data"] for line in output.split(b"\n") if line.startswith(b'{"type":"RECORD"')
+        ]
+        end = config["start_date"].replace("T", " ").replace("Z", " +00:00"), time.strftime("%Y-%m-%d %H:%M:%S +00:00")
+        assert process.returncode == 0
+        assert len({each["_event_id"] for each in records}) == len(records) > 2000
+        assert len(output) > 20_000_000
+        assert abs(len(sandbox.truth("emailSend", *end)) - len(records)) < 50
+        if method == "streaming":
+            assert sandbox.count("export/data.json") == 1, "nothing was cut, nothing had to be asked for again"
