@@ -31,10 +31,12 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def assert_truth(sandbox: Sandbox, config: dict[str, Any], result: Sync, name: str = "email_send") -> None:
+def assert_truth(
+    sandbox: Sandbox, config: dict[str, Any], result: Sync, name: str = "email_send", alone: bool = True
+) -> None:
     data_type = next(stream.data_type for stream in EXPORTS if stream.name == name)
     truth = truth_between(sandbox, data_type, config["start_date"], result.states[name]["createdAt"])
-    assert result.failure is None
+    assert result.failure is None or not alone
     assert sorted(each["_event_id"] for each in result.records[name]) == event_ids(truth) != []
     assert result.statuses[name] == ["STARTED", "RUNNING", "COMPLETE"]
     assert all(
@@ -205,6 +207,26 @@ def test_a_key_that_may_use_one_door_only_uses_that_one() -> None:
             config = config_for(sandbox)
             assert_truth(sandbox, config, sync(config, ["email_send"]))
             assert sandbox.count(used) > 0
+
+
+def test_a_data_type_that_the_key_may_not_export_leaves_both_doors_to_the_others() -> None:
+    forbidden = ("emailSend", "emailOpen", "emailClick")
+    with Sandbox(
+        SandboxSettings(seed=7, users=40, days=6, events_per_day=900, forbidden_data_types=forbidden)
+    ) as sandbox:
+        config = config_for(sandbox)
+        result = sync(config, [stream.name for stream in EXPORTS])
+        assert set(result.errors) == {"email_send", "email_open", "email_click"}
+        assert sandbox.count("export/data.json", status=200) > 5
+        assert sandbox.count("export/start", status=200) > 5
+        assert_truth(sandbox, config, result, "purchase", alone=False)
+
+
+def test_a_key_without_one_door_does_not_knock_there_for_every_stream() -> None:
+    with Sandbox(SandboxSettings(seed=7, users=40, days=2, forbidden=("export/data.json",))) as sandbox:
+        result = sync(config_for(sandbox, days=1), [stream.name for stream in EXPORTS])
+        assert result.failure is None
+        assert sandbox.count("export/data.json") < 15
 
 
 def test_a_stream_that_is_forbidden_ends_alone_and_says_what_to_do() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from source_iterable.api import IterableClient
 from source_iterable.config import Config
-from source_iterable.errors import Forbidden, IterableError, NotFound, Unreachable
+from source_iterable.errors import Forbidden, NotFound, Unreachable
 from source_iterable.exports.jobs import JobsTransport
 from source_iterable.exports.parts import Part
 from source_iterable.exports.streaming import StreamingTransport
@@ -46,12 +46,13 @@ class ExportDoors:
         self._logger = logger
         self._streaming = StreamingTransport(client)
         self._jobs = JobsTransport(client)
-        self._open: dict[str, Transport] = {"streaming": self._streaming, "jobs": self._jobs}
-        if config.export_method != "auto":
-            self._open = {config.export_method: self._open[config.export_method]}
+        doors: dict[str, list[Transport]] = {"streaming": [self._streaming], "jobs": [self._jobs]}
+        self._doors = doors.get(config.export_method, [self._streaming, self._jobs])
+        # What the key may not export through a door, and the doors that have let anything through.
+        self._refused: dict[Transport, set[str]] = {door: set() for door in self._doors}
+        self._worked: set[Transport] = set()
         # Large windows wait in a line of their own: for jobs, while small ones may go by either door.
         self._turns = {True: threading.Lock(), False: threading.Lock()}
-        self._closing = threading.Lock()
         self._failed_in_a_row = 0
 
     def read(self, data_type: str, window: Window) -> Iterator[tuple[Window, Iterator[Part]]]:
@@ -62,7 +63,7 @@ class ExportDoors:
         ahead = [window]
         while ahead:
             current = ahead.pop()
-            if self._is_over_the_spool(current):
+            if self._is_over_the_spool(data_type, current):
                 ahead += reversed(current.halves())
                 continue
             for attempt in range(1, LAST_ATTEMPTS + 1):
@@ -90,10 +91,10 @@ class ExportDoors:
                     ahead = [window.of_size(received.size * window.seconds // current.seconds) for window in ahead]
                     break
 
-    def _is_over_the_spool(self, window: Window) -> bool:
+    def _is_over_the_spool(self, data_type: str, window: Window) -> bool:
         """Whether a window would be streamed in vain: its answer would be received up to the bound, and thrown away."""
-        expected = window.expected_bytes or 0
-        return "jobs" not in self._open and expected > self._streaming.spool_bytes and window.seconds > 1
+        is_over = (window.expected_bytes or 0) > self._streaming.spool_bytes and window.seconds > 1
+        return is_over and self._jobs not in self._usable(data_type)
 
     def close(self) -> None:
         """Cancel what this sync has left running at Iterable."""
@@ -105,16 +106,23 @@ class ExportDoors:
             transport, place = self._enter(data_type, window)
             try:
                 parts = transport.read(data_type, window, place)
-                return _chain(next(parts, None), parts)
+                first = next(parts, None)
             except (Forbidden, NotFound) as error:
-                self._close_door(transport, error)
+                # Some keys may use one of the two endpoints only, or not export some data types.
+                self._refused[transport].add(data_type)
+                if all(data_type in refused for refused in self._refused.values()):
+                    raise
+                self._logger.warning(f"{error} Trying the other way to export {data_type}.")
+            else:
+                self._worked.add(transport)
+                return _chain(first, parts)
 
     def _enter(self, data_type: str, window: Window) -> tuple[Transport, Place]:
         """Wait for the first door that is free for this window; threads wait in turn."""
         large = is_large(window)
         with self._client.progress.waiting(f"a free export door for {data_type}"), self._turns[large]:
             while True:
-                transports = list(self._open.values())
+                transports = self._usable(data_type)
                 if large and self._jobs in transports:
                     transports = [self._jobs]
                 pauses = []
@@ -125,13 +133,15 @@ class ExportDoors:
                     pauses.append(place)
                 self._client.wait(min(pauses))
 
-    def _close_door(self, transport: Transport, error: IterableError) -> None:
-        """Some keys may use one of the two endpoints only: the other one will do."""
-        with self._closing:
-            if list(self._open.values()) == [transport]:
-                raise error
-            self._open = {name: other for name, other in self._open.items() if other is not transport}
-        self._logger.warning(f"{error} Going on with {' and '.join(self._open)} alone.")
+    def _usable(self, data_type: str) -> list[Transport]:
+        """The doors for a data type: not one that has refused it, nor one that refuses everything."""
+        untried = [door for door in self._doors if data_type not in self._refused[door]]
+        promising = [door for door in untried if door in self._worked or len(self._refused_only_by(door)) < 2]
+        return promising or untried
+
+    def _refused_only_by(self, door: Transport) -> set[str]:
+        """The data types that the other door has not refused, too: those say something of the door."""
+        return self._refused[door].difference(*(self._refused[other] for other in self._doors if other is not door))
 
     def _note_failure(self, data_type: str, window: Window, why: Split) -> None:
         self._failed_in_a_row += 1
