@@ -137,3 +137,15 @@ def run_command(
             arguments += [f"--{name}", str(path)]
     done = subprocess.run(arguments, capture_output=True, timeout=120, check=False)
     return [json.loads(line) for line in done.stdout.split(b"\n") if line], done
+
+
+def start_read(
+    tmp_path: Path, config: Mapping[str, Any], names: Iterable[str], stderr: int | None = None
+) -> subprocess.Popen[bytes]:
+    """Start the command `read` for the named streams, with its stdout as a pipe; the caller ends it."""
+    arguments = [sys.executable, "-m", "source_iterable", "read"]
+    for name, content in {"config": config, "catalog": catalog_for(config, names)}.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(content))
+        arguments += [f"--{name}", str(path)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr)

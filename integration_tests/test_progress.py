@@ -3,14 +3,12 @@
 import logging
 import os
 import pty
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from integration_tests.connector import FACTOR, catalog_for, config_for, sync
+from integration_tests.connector import FACTOR, config_for, start_read, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from source_iterable import progress as progress_module
 from source_iterable.progress import Progress
@@ -60,20 +58,8 @@ def test_people_see_a_display_on_a_terminal_and_stdout_stays_protocol(tmp_path: 
 
     with Sandbox(SandboxSettings(seed=4, users=20, days=3, rate_limit_factor=FACTOR)) as sandbox:
         config = config_for(sandbox)
-        (tmp_path / "config.json").write_text(json.dumps(config))
-        (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["lists", "email_send"])))
         terminal, other_end = pty.openpty()
-        command = [
-            sys.executable,
-            "-m",
-            "source_iterable",
-            "read",
-            "--config",
-            "config.json",
-            "--catalog",
-            "catalog.json",
-        ]
-        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=other_end) as process:
+        with start_read(tmp_path, config, ["lists", "email_send"], other_end) as process:
             os.close(other_end)
             output, _ = process.communicate(timeout=60)
         shown = b""

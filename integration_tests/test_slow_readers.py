@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from integration_tests.connector import catalog_for, config_for
+from integration_tests.connector import config_for, start_read
 from integration_tests.sandbox import Sandbox, SandboxSettings
 
 
@@ -24,20 +23,8 @@ def test_an_answer_larger_than_all_buffers_arrives_whole_while_nobody_reads_our_
     )
     with Sandbox(settings) as sandbox:
         config = config_for(sandbox, export_method=method)
-        (tmp_path / "config.json").write_text(json.dumps(config))
-        (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["email_send"])))
-        command = [
-            sys.executable,
-            "-m",
-            "source_iterable",
-            "read",
-            "--config",
-            "config.json",
-            "--catalog",
-            "catalog.json",
-        ]
         answers = "export/data.json" if method == "streaming" else "files"
-        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        with start_read(tmp_path, config, ["email_send"]) as process:
             deadline = time.monotonic() + 60
             while sandbox.count(answers, status=200) == 0 and time.monotonic() < deadline:
                 with pytest.raises(subprocess.TimeoutExpired):

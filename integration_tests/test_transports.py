@@ -6,7 +6,6 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.connector import FACTOR, Sync, catalog_for, config_for, sync
+from integration_tests.connector import FACTOR, Sync, catalog_for, config_for, start_read, sync
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 from integration_tests.test_exports import event_ids, truth_between
 from source_iterable.exports import doors, jobs, parts, streaming, windows
@@ -277,21 +276,10 @@ def test_terminated_a_sync_cancels_its_jobs_and_no_others(tmp_path: Path) -> Non
     with Sandbox(SandboxSettings(seed=7, users=40, days=6, job_seconds=3600)) as sandbox:
         foreign = sandbox.foreign_job("emailOpen")
         config = config_for(sandbox, export_method="jobs")
-        (tmp_path / "config.json").write_text(json.dumps(config))
         (tmp_path / "catalog.json").write_text(
             json.dumps(catalog_for(config, ["email_send", "email_open", "push_send"]))
         )
-        command = [
-            sys.executable,
-            "-m",
-            "source_iterable",
-            "read",
-            "--config",
-            "config.json",
-            "--catalog",
-            "catalog.json",
-        ]
-        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with start_read(tmp_path, config, ["email_send", "email_open", "push_send"], subprocess.PIPE) as process:
             try:
                 deadline = time.monotonic() + 30
                 while sandbox.count("export/{jobId}/files") < 6 and time.monotonic() < deadline:
