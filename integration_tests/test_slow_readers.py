@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from integration_tests.connector import config_for, start_read
+from integration_tests.connector import catalog_for, config_for, start_read
 from integration_tests.sandbox import Sandbox, SandboxSettings
 
 
@@ -41,3 +42,22 @@ def test_an_answer_larger_than_all_buffers_arrives_whole_while_nobody_reads_our_
         assert abs(len(sandbox.truth("emailSend", *end)) - len(records)) < 50
         if method == "streaming":
             assert sandbox.count("export/data.json") == 1, "nothing was cut, nothing had to be asked for again"
+
+
+def test_who_stops_taking_records_in_the_middle_leaves_no_thread_waiting(tmp_path: Path) -> None:
+    program = """
+import json, logging, sys
+from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer, Type
+from source_iterable.source import SourceIterable
+config, catalog = json.load(open(sys.argv[1])), ConfiguredAirbyteCatalogSerializer.load(json.load(open(sys.argv[2])))
+messages = SourceIterable().read(logging.getLogger("airbyte"), config, catalog)
+next(message for message in messages if message.type == Type.RECORD)
+messages.close()
+"""
+    settings = SandboxSettings(seed=8, users=30, days=3, events_per_day=4000, padding=10_000, data_types=("emailSend",))
+    with Sandbox(settings) as sandbox:
+        config = config_for(sandbox)
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["email_send"])))
+        command = [sys.executable, "-c", program, str(tmp_path / "config.json"), str(tmp_path / "catalog.json")]
+        assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, check=False).returncode == 0

@@ -109,6 +109,7 @@ class IterableClient:
 
     def open_file(self, url: str) -> requests.Response:
         """GET a presigned URL without the key; the body is left to be read. Raises for the status as requests does."""
+        self.wait(0)
         response = self._file_session.get(url, timeout=TIMEOUT, stream=True)
         response.raise_for_status()
         return response

@@ -76,14 +76,23 @@ class BatchQueue(Queue[QueueItem]):
     def _init(self, maxsize: int) -> None:
         super()._init(maxsize)
         self._bytes = 0
+        self._closed = False
+
+    def close(self) -> None:
+        """Let nobody wait for room any more: nothing is read from now on, so what is put is dropped."""
+        with self.mutex:
+            self.maxsize = 0
+            self._closed = True
+            self.not_full.notify_all()
 
     def _qsize(self) -> int:
         # Other items count one byte each, so that a queue that holds any is not empty.
         return self._bytes + len(self.queue)
 
     def _put(self, item: QueueItem) -> None:
-        self._bytes += _size(item)
-        super()._put(item)
+        if not self._closed:
+            self._bytes += _size(item)
+            super()._put(item)
 
     def _get(self) -> QueueItem:
         item: QueueItem = super()._get()

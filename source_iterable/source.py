@@ -114,6 +114,8 @@ class SourceIterable(Source):
                     yield from _concurrent_source(queue, messages, logger).read(streams)
         finally:
             client.stop()
+            # Whoever stops taking records in the middle shall not leave threads behind that wait to hand some over.
+            queue.close()
             doors.close()
             context.shared.close()
         if failures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import NamedTuple
 
@@ -43,13 +42,6 @@ class Window(NamedTuple):
 
     def __str__(self) -> str:
         return f"{iso_time(self.start)} to {iso_time(self.end)}"
-
-
-def cut(start: int, end: int, size: int) -> Iterator[Window]:
-    """Windows of `size` seconds, the last one shorter, that tile [start, end); none when the time is empty."""
-    while start < end:
-        yield Window(start, min(start + size, end))
-        start += size
 
 
 def next_size(size: int, seconds: int, received: int) -> int:
