@@ -1,188 +1,185 @@
-"""Draws docs/entities.svg and docs/entities.mmd: the streams and the columns that join them. `python docs/entities.py`."""
+"""Draws docs/entities.svg and docs/entities.mmd: the streams and the columns that join them.
+
+Everything comes from the code: boxes from the table of streams, joins from the schemas, places from the layout.
+"""
 
 from __future__ import annotations
 
 from html import escape
+from itertools import groupby
+from os.path import commonprefix
 from pathlib import Path
 from typing import NamedTuple
 
+from layered import Edge, Node, layout
+from packing import LINE, Picture, Rectangle, Wire
+
+from source_iterable.config import Config
+from source_iterable.schemas import references
+from source_iterable.streams.table import STREAMS
+
 DOCS = Path(__file__).parent
-WIDTH, HEIGHT = 1240, 880
-BOX, LINE, HEAD = 230, 17, 26
+# Pixels. Characters are as wide as in a wide font.
+MARGIN, PADDING, CHARACTER, BOLD = 24, 10, 7.0, 8.6
+# Up to so many streams of one box are named one by one.
+NAMED = 3
+PLAIN = "#54657a"
+# For what is referred to, in this order: dark enough for white text.
+COLORS = [
+    *("#1f6fb4", "#b3541e", "#2e7d43", "#7a4fa3", "#a8326a"),
+    *("#0f7c80", "#7d6608", "#4d4dbf", "#8c3b3b", "#446b1f"),
+]
+CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
 
 
 class Entity(NamedTuple):
-    """A box: its title, the streams that it stands for, its key, and its place."""
+    """A box: the streams that it stands for, its key, and what its columns refer to."""
 
+    name: str
     title: str
     streams: tuple[str, ...]
     key: str
-    x: int
-    y: int
-    lines: tuple[str, ...] = ()
+    joins: tuple[tuple[str, str, str], ...]  # column, stream, column there
 
     @property
-    def rows(self) -> list[str]:
-        return [f"key: {self.key}", *self.lines]
+    def lines(self) -> list[str]:
+        """The text under the title."""
+        names = [] if len(self.streams) == 1 else _wrapped(_names(self.streams))
+        return [f"key: {self.key}", *names]
 
     @property
-    def height(self) -> int:
-        return HEAD + LINE * len(self.rows) + 10
+    def node(self) -> Node:
+        widths = [BOLD * len(self.title), *(CHARACTER * len(line) for line in self.lines)]
+        widths += [CHARACTER * (len(column) + len(parent) + 3) for column, parent, _ in self.joins]
+        return Node(self.name, round(max(widths)) + 2 * PADDING, 2 + len(self.lines) + len(self.joins))
 
 
-class Join(NamedTuple):
-    """A column of one entity's streams that names a record of another's."""
-
-    child: str
-    column: str
-    parent: str
-    parent_column: str
-
-
-def _entities() -> dict[str, Entity]:
-    from source_iterable.streams.table import EXPORTS
-
-    events = tuple(each.name for each in EXPORTS if each.name not in ("users", "purchase", "custom_event"))
-    return {
-        "message_events": Entity(
-            f"{len(events)} streams of events",
-            events,
-            "_event_id",
-            505,
-            330,
-            ("email_… push_… web_push_…", "in_app_… inbox_… embedded_…", "sms_… rcs_… whatsapp_… others"),
-        ),
-        "own_events": Entity(
-            "purchase, custom_event", ("purchase", "custom_event"), "_event_id", 505, 520, ("custom_event: eventName",)
-        ),
-        "user_history": Entity("events", ("events",), "_event_id", 400, 640, ("all of these again, by user",)),
-        "users": Entity("users", ("users",), "email or itblUserId", 60, 400, ("userId, itblUserId, email",)),
-        "list_users": Entity("list_users", ("list_users",), "listId, userIdentifier", 60, 260),
-        "lists": Entity("lists", ("lists",), "id", 60, 130),
-        "user_fields": Entity("user_fields", ("user_fields",), "name", 60, 540),
-        "forgotten_users": Entity("forgotten_users", ("forgotten_users",), "hash", 60, 650),
-        "campaigns": Entity("campaigns", ("campaigns",), "id", 505, 130, ("recurringCampaignId: campaigns",)),
-        "campaigns_metrics": Entity("campaigns_metrics", ("campaigns_metrics",), "id", 505, 20),
-        "child_campaigns": Entity("child_campaigns", ("child_campaigns",), "id", 250, 20),
-        "experiments_metrics": Entity("experiments_metrics", ("experiments_metrics",), "none", 760, 20),
-        "templates": Entity("templates", ("templates",), "templateId", 950, 150),
-        "template_contents": Entity("template_contents", ("template_contents",), "templateId, messageMedium", 1000, 40),
-        "message_types": Entity("message_types", ("message_types",), "id", 950, 290),
-        "channels": Entity("channels", ("channels",), "id", 950, 410),
-        "journeys": Entity("journeys", ("journeys",), "id", 950, 530),
-        "catalogs": Entity("catalogs", ("catalogs",), "name", 60, 770),
-        "catalog_items": Entity("catalog_items", ("catalog_items",), "catalogName, itemId", 400, 740),
-        "catalog_field_mappings": Entity(
-            "catalog_field_mappings", ("catalog_field_mappings",), "catalogName", 400, 805
-        ),
-        "metadata": Entity("metadata", ("metadata",), "name", 680, 770),
-        "metadata_entries": Entity("metadata_entries", ("metadata_entries",), "table, key", 680, 640),
-        "snippets": Entity("snippets", ("snippets",), "id", 950, 620),
-        "webhooks": Entity("webhooks", ("webhooks",), "id", 950, 695),
+def entities() -> dict[str, Entity]:
+    """All boxes: one a stream, and one for all event streams that refer to the same."""
+    joins = {
+        name: tuple(sorted(((c, *to) for c, to in references(name).items()), key=lambda join: (join[1], join[0])))
+        for name in STREAMS
     }
+    referred = {parent for each in joins.values() for _, parent, _ in each}
+    groups: dict[object, list[str]] = {}
+    for name, stream in STREAMS.items():
+        is_event = stream.cursor_field == "createdAt" and name not in referred
+        groups.setdefault(joins[name] if is_event else name, []).append(name)
+    boxes = []
+    for names in groups.values():
+        first = names[0]
+        title = first if len(names) == 1 else f"{len(names)} streams of events"
+        name = first if len(names) == 1 else f"{first}_and_others"
+        boxes.append(Entity(name, title, tuple(names), _key(first), joins[first]))
+    return {box.name: box for box in boxes}
 
 
-ENTITIES = _entities()
-JOINS = [
-    Join("message_events", "campaignId", "campaigns", "id"),
-    Join("message_events", "templateId", "templates", "templateId"),
-    Join("message_events", "messageTypeId", "message_types", "id"),
-    Join("message_events", "channelId", "channels", "id"),
-    Join("message_events", "workflowId", "journeys", "id"),
-    Join("message_events", "itblUserId", "users", "itblUserId"),
-    Join("own_events", "itblUserId", "users", "itblUserId"),
-    Join("user_history", "email", "users", "email"),
-    Join("list_users", "listId", "lists", "id"),
-    Join("list_users", "email", "users", "email"),
-    Join("campaigns_metrics", "id", "campaigns", "id"),
-    Join("child_campaigns", "recurringCampaignId", "campaigns", "id"),
-    Join("experiments_metrics", "campaignId", "campaigns", "id"),
-    Join("campaigns", "templateId", "templates", "templateId"),
-    Join("template_contents", "templateId", "templates", "templateId"),
-    Join("templates", "messageTypeId", "message_types", "id"),
-    Join("message_types", "channelId", "channels", "id"),
-    Join("catalog_items", "catalogName", "catalogs", "name"),
-    Join("catalog_field_mappings", "catalogName", "catalogs", "name"),
-    Join("metadata_entries", "table", "metadata", "name"),
-]
+def _key(stream: str) -> str:
+    keys = dict.fromkeys(
+        ", ".join(STREAMS[stream].key(CONFIG.model_copy(update={"project_type": kind}))) or "none"
+        for kind in ("Email-based", "UserID-based")
+    )
+    return " or ".join(keys)
+
+
+def _names(streams: tuple[str, ...]) -> list[str]:
+    """The names of streams, those that begin with the same word as one with dots."""
+    if len(streams) <= NAMED:
+        return list(streams)
+    names = []
+    for _, same in groupby(sorted(streams), key=lambda name: name.split("_")[0]):
+        found = list(same)
+        names.append(found[0] if len(found) == 1 else commonprefix(found).rpartition("_")[0] + "_…")
+    return names
+
+
+def _wrapped(words: list[str], width: int = 30) -> list[str]:
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+def picture() -> Picture:
+    """Where everything is."""
+    boxes = entities()
+    edges = [Edge(box.name, _row_y(box, column), parent) for box in boxes.values() for column, parent, _ in box.joins]
+    return layout([box.node for box in boxes.values()], edges)
+
+
+def _row_y(box: Entity, column: str) -> float:
+    """The middle of a column's row, below the top of its box."""
+    return LINE * (2 + len(box.lines) + [join[0] for join in box.joins].index(column))
 
 
 def svg() -> str:
     """The picture."""
+    boxes, drawn = entities(), picture()
+    width, height = drawn.width + 2 * MARGIN, drawn.height + 2 * MARGIN
+    referred = dict.fromkeys(parent for box in boxes.values() for _, parent, _ in box.joins)
+    colors = {parent: COLORS[place % len(COLORS)] for place, parent in enumerate(referred)}
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img"'
         ' font-family="ui-sans-serif, system-ui, Helvetica, Arial, sans-serif" font-size="12">',
         "<title>The streams of source-iterable and the columns that join them</title>",
-        '<defs><marker id="end" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0 8 4 0 8z" fill="#5b6b7f"/></marker></defs>',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
+        f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
+        f'<g transform="translate({MARGIN} {MARGIN})">',
+        '<g fill="none" stroke-width="1.4">',
+        *(f'<path d="{_path(wire)}" stroke="{colors[wire.parent]}"/>' for wire in drawn.wires),
+        "</g>",
     ]
-    # Lines lie under the boxes, their labels over them.
-    parts += [_line(join) for join in JOINS]
-    parts += [_box(entity) for entity in ENTITIES.values()]
-    parts += [_label(join) for join in JOINS]
-    return "\n".join([*parts, "</svg>", ""])
+    parts += [_box(box, drawn.boxes[name], colors) for name, box in boxes.items()]
+    heads = {
+        (wire.right if wire.arrow > 0 else wire.left, wire.arrow, wire.parent) for wire in drawn.wires if wire.arrow
+    }
+    parts += [_head(x, y, arrow, colors[parent]) for (x, y), arrow, parent in sorted(heads)]
+    return "\n".join([*parts, "</g>", "</svg>", ""])
+
+
+def _path(wire: Wire) -> str:
+    (x1, y1), (x2, y2) = wire.left, wire.right
+    if y1 == y2:
+        return f"M{x1:g} {y1:g}H{x2:g}"
+    down = 1 if y2 > y1 else -1
+    r = min(5.0, abs(y2 - y1) / 2)
+    first = f"q{r:g} 0 {r:g} {down * r:g}"
+    second = f"q0 {down * r:g} {r:g} {down * r:g}"
+    return f"M{x1:g} {y1:g}H{wire.x - r:g}{first}V{y2 - down * r:g}{second}H{x2:g}"
+
+
+def _head(x: float, y: float, direction: int, color: str) -> str:
+    return f'<path d="M{x:g} {y:g}l{-8 * direction} -4.5v9z" fill="{color}"/>'
+
+
+def _box(box: Entity, place: Rectangle, colors: dict[str, str]) -> str:
+    x, y, width, height = place
+    color, head = colors.get(box.name, PLAIN), LINE * 1.5
+    left, right = f'x="{x + PADDING:g}"', f'x="{x + width - PADDING:g}" text-anchor="end"'
+    texts = [f'<text {left} y="{y + 18:g}" fill="#ffffff" font-weight="600" font-size="13">{escape(box.title)}</text>']
+    for number, line in enumerate(box.lines):
+        texts.append(f'<text {left} y="{y + LINE * (2 + number) + 4:g}" fill="#5b6b7f">{escape(line)}</text>')
+    for column, parent, _ in box.joins:
+        at = f'y="{y + _row_y(box, column) + 4:g}"'
+        texts.append(f'<text {left} {at} fill="#1f2d3d">{escape(column)}</text>')
+        texts.append(f'<text {right} {at} fill="{colors[parent]}">{escape(parent)}</text>')
+    title = f"M{x:g} {y + head:g}v-{head - 6:g}a6 6 0 0 1 6-6h{width - 12:g}a6 6 0 0 1 6 6v{head - 6:g}z"
+    return (
+        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6" fill="#f7f9fb" stroke="{color}"/>'
+        f'<path d="{title}" fill="{color}"/>' + "".join(texts)
+    )
 
 
 def mermaid() -> str:
     """The same for mermaid."""
+    boxes = entities()
     lines = ["erDiagram"]
-    lines += [f'    {join.child} }}o--|| {join.parent} : "{join.column} = {join.parent_column}"' for join in JOINS]
-    joined = {name for join in JOINS for name in (join.child, join.parent)}
-    lines += [f"    {name}" for name in ENTITIES if name not in joined]
+    for box in boxes.values():
+        lines.append(f'    {box.name}["{box.title}"]' if len(box.streams) > 1 else f"    {box.name}")
+    for box in boxes.values():
+        lines += [f'    {box.name} }}o--|| {parent} : "{column} = {there}"' for column, parent, there in box.joins]
     return "\n".join([*lines, ""])
-
-
-def _ends(join: Join) -> tuple[float, float, float, float]:
-    """Where the line between two boxes leaves the one and reaches the other."""
-    child, parent = ENTITIES[join.child], ENTITIES[join.parent]
-    a, b = _middle(child), _middle(parent)
-    return (*_edge(child, a, b), *_edge(parent, b, a))
-
-
-def _middle(entity: Entity) -> tuple[float, float]:
-    return entity.x + BOX / 2, entity.y + entity.height / 2
-
-
-def _edge(entity: Entity, start: tuple[float, float], to: tuple[float, float]) -> tuple[float, float]:
-    dx, dy = to[0] - start[0], to[1] - start[1]
-    scale = min(
-        BOX / 2 / abs(dx) if dx else float("inf"),
-        entity.height / 2 / abs(dy) if dy else float("inf"),
-    )
-    return start[0] + dx * scale, start[1] + dy * scale
-
-
-def _line(join: Join) -> str:
-    x1, y1, x2, y2 = _ends(join)
-    return (
-        f'<line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}" stroke="#5b6b7f" stroke-width="1.3"'
-        ' marker-end="url(#end)"/>'
-    )
-
-
-def _label(join: Join) -> str:
-    x1, y1, x2, y2 = _ends(join)
-    x, y = (x1 + x2) / 2, (y1 + y2) / 2
-    width = 6.3 * len(join.column) + 6
-    return (
-        f'<rect x="{x - width / 2:.0f}" y="{y - 8:.0f}" width="{width:.0f}" height="15" rx="3" fill="#ffffff"/>'
-        f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" font-size="11" fill="#33475b">{escape(join.column)}</text>'
-    )
-
-
-def _box(entity: Entity) -> str:
-    x, y = entity.x, entity.y
-    texts = "".join(
-        f'<text x="{x + 10}" y="{y + HEAD + LINE * place + 15}" fill="#33475b">{escape(row)}</text>'
-        for place, row in enumerate(entity.rows)
-    )
-    return (
-        f'<rect x="{x}" y="{y}" width="{BOX}" height="{entity.height}" rx="6" fill="#f5f7fa" stroke="#8496ab"/>'
-        f'<path d="M{x} {y + HEAD}v-{HEAD - 6}a6 6 0 0 1 6-6h{BOX - 12}a6 6 0 0 1 6 6v{HEAD - 6}z" fill="#2f4b6e"/>'
-        f'<text x="{x + 10}" y="{y + 18}" fill="#ffffff" font-weight="600" font-size="13">{escape(entity.title)}</text>'
-        f"{texts}"
-    )
 
 
 if __name__ == "__main__":

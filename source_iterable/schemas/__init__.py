@@ -1,4 +1,4 @@
-"""Schemas: one JSON schema a stream; parts that streams share are written once, in shared/."""
+"""Schemas: one JSON schema per stream; parts that streams share are written once, in shared/."""
 
 from __future__ import annotations
 
@@ -10,29 +10,48 @@ from typing import Any
 
 # Columns that come first and last in a record; the others are in alphabetical order, as a record has them.
 _FIRST, _LAST = ("_event_id",), ("itblInternal", "data")
+# A column's keyword for the column it refers to, "stream.column". For the documentation; not part of what `discover` shows.
+_REFERENCES = "x-references"
 
 
 def load_schema(stream: str, required: Collection[str] = ()) -> dict[str, Any]:
-    """The schema of a stream as `discover` shows it, its shared parts put in.
+    """Return a stream's schema as `discover` shows it, with shared parts merged in.
 
     `required` are the columns that are never null: the primary key and the cursor.
     """
     schema = dict(_read(f"{stream}.json"))
-    properties = {}
-    for part in schema.pop("allOf", []):
-        properties.update(_read(part["$ref"])["properties"])
-    properties.update(schema["properties"])
+    properties = _columns(schema)
+    schema.pop("allOf", None)
     schema["properties"] = {
         name: _column(properties[name], name in required) for name in sorted(properties, key=_order)
     }
     return schema
 
 
+def references(stream: str) -> dict[str, tuple[str, str]]:
+    """Return which columns of a stream refer to another: column -> (stream, column).
+
+    Each item of an array column is such a reference.
+    """
+    columns = _columns(_read(f"{stream}.json"))
+    found = {name: column[_REFERENCES].split(".") for name, column in columns.items() if _REFERENCES in column}
+    return {name: (parent, parent_column) for name, (parent, parent_column) in sorted(found.items())}
+
+
+def _columns(schema: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a schema file, those of its shared parts included."""
+    columns: dict[str, Any] = {}
+    for part in schema.get("allOf", []):
+        columns.update(_read(part["$ref"])["properties"])
+    columns.update(schema["properties"])
+    return columns
+
+
 def _column(column: dict[str, Any], required: bool) -> dict[str, Any]:
-    if not required:
-        return column
-    (kind,) = (kind for kind in column["type"] if kind != "null")
-    return {**column, "type": kind}
+    shown = {keyword: value for keyword, value in column.items() if keyword != _REFERENCES}
+    if required:
+        (shown["type"],) = (kind for kind in column["type"] if kind != "null")
+    return shown
 
 
 def _order(name: str) -> tuple[int, str]:
