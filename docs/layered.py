@@ -14,8 +14,9 @@ from packing import LINE, Picture, Rectangle, Wire, packed, row
 
 # Pixels: between tracks, and beside them.
 TRACK, MARGIN = 11, 18
-# Where a line enters a box and runs in a lane: other heights than those at which lines leave boxes, on the grid.
-HEADER_Y, LANE_Y = 13.5, 4.5
+# Where a line enters a box from the left and the right, and runs in a lane: other heights than those at which lines
+# leave boxes, on the grid, and than each other.
+HEADER_Y, BACK_Y, LANE_YS = 13.5, 9.0, (5.0, 7.0, 3.0, 11.0, 16.0)
 SWEEPS = 12
 # What two lines on each other cost, in crossings.
 OVERLAP = 100
@@ -45,10 +46,11 @@ class _Bus(NamedTuple):
 
 
 class _Lane(NamedTuple):
-    """Where a bus passes a column."""
+    """Where a bus passes a column, `y` pixels below the lane's top."""
 
     bus: _Bus
     depth: int
+    y: float
 
 
 _Item = str | _Lane
@@ -101,22 +103,23 @@ class _Layers:
         for edge in edges:
             back = self._depths[edge.child] < self._depths[edge.parent]
             buses.setdefault(_Bus(edge.parent, back), []).append(edge)
-        for bus, ends in buses.items():
-            self._connect(bus, ends)
+        for number, (bus, ends) in enumerate(buses.items()):
+            self._connect(bus, ends, LANE_YS[number % len(LANE_YS)])
         self._order()
         self._tops = self._settled()
 
-    def _connect(self, bus: _Bus, edges: list[Edge]) -> None:
+    def _connect(self, bus: _Bus, edges: list[Edge], lane_y: float) -> None:
         """Link the boxes that refer, by way of lanes in the columns between, to the one that they refer to."""
         target, step = self._depths[bus.parent], -1 if bus.back else 1
         farthest = max((self._depths[edge.child] for edge in edges), key=lambda depth: step * depth)
         for depth in range(target + step, farthest + step, step):
             ahead = depth - step
-            end: tuple[_Item, float] = (bus.parent, HEADER_Y) if ahead == target else (_Lane(bus, ahead), LANE_Y)
+            entry: tuple[_Item, float] = (bus.parent, BACK_Y if bus.back else HEADER_Y)
+            end = entry if ahead == target else (_Lane(bus, ahead, lane_y), lane_y)
             starts: list[tuple[_Item, float]] = [(e.child, e.y) for e in edges if self._depths[e.child] == depth]
             if depth != farthest:
-                self._columns[depth].append(_Lane(bus, depth))
-                starts.append((_Lane(bus, depth), LANE_Y))
+                self._columns[depth].append(_Lane(bus, depth, lane_y))
+                starts.append((_Lane(bus, depth, lane_y), lane_y))
             for start in starts:
                 left, right = (end, start) if bus.back else (start, end)
                 self._gaps[min(depth, ahead)].append(_Link(bus, *left, *right))
@@ -213,7 +216,7 @@ class _Layers:
                 if isinstance(item, str):
                     boxes[item] = Rectangle(x, y, width, LINE * self._nodes[item].height)
                 else:
-                    wires.append(Wire(item.bus.parent, (x, y + LANE_Y), x, (x + width, y + LANE_Y), 0))
+                    wires.append(Wire(item.bus.parent, (x, y + item.y), x, (x + width, y + item.y), 0))
             x += width
             if depth:
                 tracks = self._tracks(depth - 1)

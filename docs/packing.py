@@ -80,14 +80,15 @@ def row(pictures: list[Picture], width: float) -> Picture:
 def packed(first: Picture, others: list[Picture]) -> Picture:
     """The first picture, with each of the others where it leaves room, as far down as may be, or else below it."""
     boxes, wires, height = dict(first.boxes), list(first.wires), first.height
+    width = max(picture.width for picture in (first, *others))
     for picture in others:
         taken = [*boxes.values(), *(each for wire in wires for each in wire.rectangles())]
-        spot = next(_spots(picture, taken, first.width, height), (0.0, height + SPACE))
+        spot = next(_spots(picture, taken, width, height), (0.0, height + SPACE))
         moved = picture.moved(*spot)
         boxes.update(moved.boxes)
         wires += moved.wires
         height = max(height, spot[1] + picture.height)
-    return Picture(boxes, wires, first.width, height)
+    return Picture(boxes, wires, width, height)
 
 
 def _spots(picture: Picture, taken: list[Rectangle], width: float, height: float) -> Iterator[tuple[float, float]]:
