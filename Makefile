@@ -1,6 +1,7 @@
 # make run      a local Iterable, two syncs of it into a DuckDB file (CONFIG=config.json: your own project)
 # make test     the tests (ARGS="-k name" for some of them)
 # make lint     style and types
+# make docs     the tables and pictures of docs/, from the code
 # make bench    the connector against its published peers
 # make image    the image, without a Docker engine (root on Debian), tried against the local Iterable
 # make release  VERSION=x.y.z: one commit and a tag
@@ -12,7 +13,7 @@ DEMO := .venv-demo
 PIP := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run test lint bench image release lock clean
+.PHONY: run test lint docs bench image release lock clean
 
 run: $(DEMO)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -24,6 +25,10 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed
+	$(BIN)/python docs/tables.py
+	$(BIN)/python docs/entities.py
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)

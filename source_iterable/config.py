@@ -1,4 +1,4 @@
-"""Config: what a user sets, as one pydantic model; the connector's spec is generated from it."""
+"""Config: the options, as one pydantic model. The spec and docs/options.md are generated from it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ DOCUMENTATION_URL = "https://github.com/source-iterable/source-iterable"
 REGION_BASE_URLS = {"US": "https://api.iterable.com/api/", "EU": "https://api.eu.iterable.com/api/"}
 
 _DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$"
+# The keyword of json_schema_extra that holds an option's explanation; not part of the spec.
+_DOCS = "docs"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -27,11 +29,14 @@ DateText = Annotated[str, StringConstraints(pattern=_DATE_PATTERN), AfterValidat
 
 
 class InvalidConfig(ValueError):
-    """A configuration that cannot be used; the message names the key and says what it must be, never its value."""
+    """An unusable configuration. The message names the option and what it must be, never its value."""
 
 
 class Config(BaseModel):
-    """What a user configures. Unknown keys are ignored, so that configurations of the published connector work."""
+    """The options. Unknown keys are ignored, so configurations of the published connector work.
+
+    `description` is the help text of Airbyte's form, `docs` the longer explanation for docs/options.md.
+    """
 
     model_config = ConfigDict(extra="ignore", title="Iterable")
 
@@ -39,72 +44,116 @@ class Config(BaseModel):
         title="API key",
         description="A server-side API key of the Iterable project (Integrations > API Keys).",
         min_length=1,
-        json_schema_extra={"airbyte_secret": True, "order": 0},
+        json_schema_extra={
+            "airbyte_secret": True,
+            "order": 0,
+            "docs": "create a *server-side* key without JWT, in Iterable under Integrations > API Keys. Mobile, "
+            "JavaScript and read-only keys cannot export. The connector never writes the key to any output.",
+        },
     )
     start_date: DateText = Field(
         title="Start date",
-        description="Nothing older than this is read (UTC, YYYY-MM-DDTHH:MM:SSZ).",
+        description="Read events and user changes from this time on (UTC, YYYY-MM-DDTHH:MM:SSZ).",
         examples=["2024-01-01T00:00:00Z"],
-        json_schema_extra={"format": "date-time", "order": 1},
+        json_schema_extra={
+            "format": "date-time",
+            "order": 1,
+            "docs": "where the first sync of events and users starts, and the period of the metrics. A stream with a state "
+            "starts from its state, even if that is earlier. Campaigns, templates and other lists are read in full.",
+        },
     )
     region: Literal["US", "EU"] = Field(
         default="US",
         title="Region",
-        description="The data center that holds the project. A key works only there.",
-        json_schema_extra={"order": 2},
+        description="The data center that hosts the project. API keys work only in their own data center.",
+        json_schema_extra={
+            "order": 2,
+            "docs": "`EU` for projects at `app.eu.iterable.com`, `US` for all others. If a key belongs to the other data "
+            "center, the connection check says so.",
+        },
     )
     project_type: Literal["Email-based", "UserID-based", "Hybrid"] = Field(
         default="Email-based",
         title="Project type",
-        description="How the project identifies its users: it decides the primary key of the users stream.",
-        json_schema_extra={"order": 3},
+        description="How the project identifies users. Determines the primary key of the users stream.",
+        json_schema_extra={
+            "order": 3,
+            "docs": "see the project settings in Iterable. It determines the key of `users` (`email`, or `itblUserId` in "
+            "projects that are not email-based), how `list_users` identifies users, and how `events` requests them.",
+        },
     )
     lookback_window: int = Field(
         default=5,
         ge=0,
         title="Lookback window (minutes)",
-        description="A sync stops this many minutes before now: Iterable may not have indexed later events yet.",
+        description="End each sync this many minutes before now: Iterable may not have indexed newer events yet.",
         examples=[5, 15, 60],
-        json_schema_extra={"order": 4},
+        json_schema_extra={
+            "order": 4,
+            "docs": "5 minutes suffice for most projects; with 0, events that Iterable has not indexed yet may be lost. "
+            "See [Incremental syncs](incremental.md#late-events).",
+        },
     )
     end_date: DateText | None = Field(
         default=None,
         title="End date",
-        description="Read up to this time only (UTC, YYYY-MM-DDTHH:MM:SSZ), for backfills in parts. Empty: up to now.",
+        description="Read events and user changes before this time only (UTC, YYYY-MM-DDTHH:MM:SSZ). Empty: no end.",
         examples=["2024-02-01T00:00:00Z"],
-        json_schema_extra={"format": "date-time", "order": 5},
+        json_schema_extra={
+            "format": "date-time",
+            "order": 5,
+            "docs": "splits a long backfill into parts, see [Limits](limits.md#backfill-in-parts). No event or user change at or "
+            "after it is read.",
+        },
     )
     export_method: Literal["auto", "streaming", "jobs"] = Field(
         default="auto",
         title="Export method",
-        description="How events and users are exported: by streamed answers, by export jobs, or by whichever is free.",
-        json_schema_extra={"order": 6},
+        description="The transport for events and users: streaming exports, export jobs, or whichever is free.",
+        json_schema_extra={
+            "order": 6,
+            "docs": "keep `auto`, which uses both transports. `streaming` uses only `GET export/data.json` (4 requests a "
+            "minute), `jobs` only `POST export/start`. A key that is permitted only one of them works with `auto`, too.",
+        },
     )
     user_fields_as_columns: bool = Field(
         default=False,
         title="Custom user fields as columns",
-        description="Give the project's own user profile fields typed columns in the users stream.",
-        json_schema_extra={"order": 7},
+        description="Give each custom user profile field a typed column in the users stream.",
+        json_schema_extra={
+            "order": 7,
+            "docs": "`discover` asks Iterable for the user profile fields and gives `users` a typed column for each custom "
+            "one; otherwise they are under `data`. Refresh the schema to pick up new fields.",
+        },
     )
     rate_limit_factor: float = Field(
         default=1,
         gt=0,
         title="Rate limit factor",
-        description="All rate budgets times this: for accounts whose limits Iterable has raised.",
-        json_schema_extra={"airbyte_hidden": True, "order": 8},
+        description="Multiplies all rate budgets, for accounts whose rate limits Iterable has raised.",
+        json_schema_extra={
+            "airbyte_hidden": True,
+            "order": 8,
+            "docs": "2 doubles the request rate over Iterable's published limits. Use it only if Iterable has raised them "
+            "for your account; otherwise Iterable answers 429 and the sync waits.",
+        },
     )
     api_base_url: str | None = Field(
         default=None,
         title="API base URL",
-        description="Another root for the API: https, or plain http for a loopback host.",
-        json_schema_extra={"airbyte_hidden": True, "order": 9},
+        description="Overrides the API's base URL: https, or plain http for a loopback host.",
+        json_schema_extra={
+            "airbyte_hidden": True,
+            "order": 9,
+            "docs": "for a proxy, or for the sandbox that `make run` starts.",
+        },
     )
 
     @field_validator("api_key")
     @classmethod
     def _fits_a_header(cls, value: str) -> str:
         if not value.isascii() or not value.isprintable() or " " in value:
-            raise ValueError("must have no spaces, line ends or accented letters; was it copied whole?")
+            raise ValueError("must be plain ASCII without spaces or line breaks; was it copied completely?")
         return value
 
     @field_validator("end_date", "api_base_url", mode="before")
@@ -127,20 +176,17 @@ class Config(BaseModel):
 
     @property
     def base_url(self) -> str:
-        """The root of the API, with a trailing slash."""
+        """The API's base URL, with a trailing slash."""
         return (self.api_base_url or REGION_BASE_URLS[self.region]).rstrip("/") + "/"
 
     @property
     def users_key(self) -> str:
-        """The column that identifies a user: email in email-based projects, itblUserId in all others."""
+        """The key of users: email in email-based projects, itblUserId in all others."""
         return "email" if self.project_type == "Email-based" else "itblUserId"
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Config:
-        """Validate a configuration as read from JSON.
-
-        Raises InvalidConfig, naming the key that is wrong.
-        """
+        """Validate a configuration read from JSON. Raises InvalidConfig, which names the invalid option."""
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
@@ -160,22 +206,23 @@ def _describe(problem: Any) -> str:
 
 
 def parse_date(text: str) -> datetime:
-    """A `YYYY-MM-DDTHH:MM:SS[.fraction]Z` time as an aware datetime; raises ValueError when there is no such time."""
+    """Parse `YYYY-MM-DDTHH:MM:SS[.fraction]Z` into an aware datetime. Raises ValueError."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
     time = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S")
     return time.replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=timezone.utc)
 
 
 def specification() -> dict[str, Any]:
-    """The connector's specification, as the protocol has it."""
+    """Return the connector's specification in the form of the Airbyte protocol."""
     return {"documentationUrl": DOCUMENTATION_URL, "connectionSpecification": connection_specification()}
 
 
 def connection_specification() -> dict[str, Any]:
-    """The JSON schema of Config in the form that Airbyte's user interface reads."""
+    """Return the JSON schema of Config as Airbyte's form expects it."""
     schema = Config.model_json_schema()
     for name, prop in schema["properties"].items():
-        # Optional fields: Airbyte's form wants the plain type, not "this or null".
+        prop.pop(_DOCS, None)
+        # Optional fields: Airbyte's form expects the plain type, not "this or null".
         for choice in prop.pop("anyOf", []):
             if choice.get("type") != "null":
                 prop.update(choice)
@@ -190,3 +237,9 @@ def connection_specification() -> dict[str, Any]:
         "additionalProperties": True,
         "properties": schema["properties"],
     }
+
+
+def option_docs() -> dict[str, str]:
+    """Return the explanation of each option, in Markdown, for docs/options.md."""
+    schema = Config.model_json_schema()
+    return {name: prop[_DOCS] for name, prop in schema["properties"].items()}

@@ -78,5 +78,6 @@ def test_the_spec_is_a_schema_that_takes_good_configurations_and_hides_what_is_h
         "rate_limit_factor",
         "api_base_url",
     }
+    assert all("docs" not in each for each in properties.values())
     assert all("anyOf" not in each and each["description"] and each["title"] for each in properties.values())
     assert SourceIterable().spec(logging.getLogger()).connectionSpecification == schema

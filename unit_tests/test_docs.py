@@ -17,7 +17,7 @@ import pytest
 import source_iterable.schemas
 from integration_tests.connector import FACTOR
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from source_iterable.config import Config
+from source_iterable.config import Config, option_docs
 from source_iterable.streams.lists import PlainList
 from source_iterable.streams.table import STREAMS
 
@@ -37,13 +37,15 @@ def module(name: str) -> ModuleType:
 def test_tables_are_those_of_the_code(name: str) -> None:
     tables = module("tables")
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    assert text == tables.with_table(text, tables.TABLES[name]()), "run: python docs/tables.py"
+    assert text == tables.with_table(text, tables.TABLES[name]()), "run: make docs"
 
 
 def test_every_option_is_explained() -> None:
-    text = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
-    for option in set(Config.model_fields) - {"region"}:  # the table says all there is to say
-        assert f"- **{option}**" in text
+    assert set(option_docs()) == set(Config.model_fields)
+
+
+def test_every_stream_says_what_it_costs() -> None:
+    assert all(stream.cost for stream in STREAMS.values())
 
 
 def test_every_reference_of_a_schema_names_a_column_that_exists() -> None:

@@ -29,6 +29,7 @@ class Campaigns(NewestFirstStream):
     primary_key = ("id",)
     path = "campaigns"
     selector = "campaigns"
+    cost = f"1 per {NewestFirstStream.page_size:,} campaigns; idle: 1"
 
 
 class Templates(NewestFirstStream):
@@ -38,6 +39,10 @@ class Templates(NewestFirstStream):
     primary_key: tuple[str, ...] = ("templateId",)
     path = "templates"
     selector = "templates"
+    cost = (
+        f"{len(TEMPLATE_TYPES) * len(MESSAGE_MEDIA)} (1 per type and medium), plus 1 per further "
+        f"{NewestFirstStream.page_size:,} templates; idle: {len(TEMPLATE_TYPES) * len(MESSAGE_MEDIA)}"
+    )
 
     def kinds(self) -> dict[str, Params]:
         return {
@@ -56,6 +61,7 @@ class TemplateContents(Templates):
 
     name = "template_contents"
     primary_key = ("templateId", "messageMedium")
+    cost = "1 per template; idle: those of templates"
 
     def records(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
@@ -96,6 +102,7 @@ class Journeys(NewestFirstStream):
     path = "journeys"
     selector = "journeys"
     page_size = 50
+    cost = f"2, plus 1 per further {page_size} journeys; idle: 2"
 
     def kinds(self) -> dict[str, Params]:
         return {"": {}, "Archived": {"state": "Archived"}}
@@ -106,6 +113,7 @@ class ChildCampaigns(ChildStream):
 
     name = "child_campaigns"
     primary_key = ("id",)
+    cost = "1 per recurring campaign"
     noun = "campaign"
     page_size = 1000
 

@@ -30,6 +30,7 @@ class CatalogItems(ChildStream):
     resumable = True
     # Iterable gives up to 1,000 a page, of up to 30 KB each: more than memory should have to hold.
     page_size = 200
+    cost = f"1 per catalog, plus 1 per further {page_size} items"
 
     def keys(self, context: StreamContext) -> Iterable[Key]:
         return catalog_names(context)
@@ -48,6 +49,7 @@ class CatalogFieldMappings(ChildStream):
 
     name = "catalog_field_mappings"
     primary_key = ("catalogName",)
+    cost = "1 per catalog"
     noun = "catalog"
 
     def keys(self, context: StreamContext) -> Iterable[Key]:

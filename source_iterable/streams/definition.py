@@ -17,6 +17,8 @@ class StreamDefinition(ABC):
     """A stream of the table. With a cursor it is incremental; `resumable` ones without a cursor can be cut off."""
 
     name: str
+    # How many requests a sync makes, for docs/streams.md; a rate limit in brackets.
+    cost: str
     cursor_field: str | None = None
     resumable = False
 

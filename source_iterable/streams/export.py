@@ -31,6 +31,8 @@ BAD_LINES, BAD_SHARE = 10, 0.001
 class ExportStream(StreamDefinition):
     """One line of the table: a stream and the data type of the export API that it reads."""
 
+    cost = "1 for up to 31 days; idle: 1"
+
     def __init__(self, name: str, data_type: str) -> None:
         self.name = name
         self.data_type = data_type

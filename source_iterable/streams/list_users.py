@@ -24,6 +24,7 @@ class ListUsers(ChildStream):
     """`GET lists/getUsers` for every list: one line a user."""
 
     name = "list_users"
+    cost = "1 per list (5 a minute)"
     primary_key = ("listId", "userIdentifier")
     noun = "list"
     resumable = True

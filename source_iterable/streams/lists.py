@@ -17,6 +17,7 @@ class PlainList(ListStream):
         self.selector = selector
         self.primary_key = (primary_key,)
         self.page_size = page_size
+        self.cost = "1" if page_size is None else f"1 per {page_size:,} {name}"
 
     def read(self, context: StreamContext, state: Fields) -> Iterator[list[Fields]]:
         for items in context.shared.pages(self.path, self.selector, {}, self.page_size):

@@ -25,6 +25,7 @@ class MetadataEntries(ChildStream):
 
     name = "metadata_entries"
     primary_key = ("table", "key")
+    cost = "1 per entry, plus the lists of the tables' keys (10 a second)"
     noun = "metadata table"
     resumable = True
 

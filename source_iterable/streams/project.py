@@ -28,6 +28,7 @@ class UserFields(ListStream):
     """`GET users/getFields`: one record a field of user profiles."""
 
     name = "user_fields"
+    cost = "1"
     primary_key = ("name",)
 
     def read(self, context: StreamContext, state: Fields) -> Iterator[list[Fields]]:
@@ -56,6 +57,7 @@ class ForgottenUsers(ListStream):
     name = "forgotten_users"
     primary_key = ("hash",)
     endpoints = (("users/forgotten", "hashedEmails", "email"), ("users/forgottenUserIds", "hashedUserIds", "userId"))
+    cost = str(len(endpoints))
 
     def read(self, context: StreamContext, state: Fields) -> Iterator[list[Fields]]:
         refused: list[IterableError] = []

@@ -31,6 +31,7 @@ class CampaignsMetrics(ListStream):
     """`GET campaigns/metrics`: one record a campaign, with the columns that are not empty, since start_date."""
 
     name = "campaigns_metrics"
+    cost = "1 per 100 sent campaigns, roughly (10 a minute)"
     primary_key = ("id",)
     path = "campaigns/metrics"
 
@@ -50,6 +51,7 @@ class ExperimentsMetrics(ListStream):
     """
 
     name = "experiments_metrics"
+    cost = "1 per 100 email campaigns, roughly (10 a second)"
     primary_key = ()
     path = "experiments/metrics"
 

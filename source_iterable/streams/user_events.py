@@ -33,6 +33,7 @@ class UserEvents(ListStream):
     """
 
     name = "events"
+    cost = "1 per list (5 a minute), then 1 per user (10 a second)"
     primary_key = ("_event_id",)
     resumable = True
 
