@@ -102,7 +102,7 @@ class Config(BaseModel):
         json_schema_extra={
             "format": "date-time",
             "order": 5,
-            "docs": "splits a long backfill into parts, see [Limits](limits.md#backfill-in-parts). No event or user change at or "
+            "docs": "splits a long backfill into parts, see [Limits](limits.md#backfill-in-parts). Nothing at or "
             "after it is read.",
         },
     )

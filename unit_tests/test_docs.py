@@ -22,7 +22,13 @@ from source_iterable.streams.lists import PlainList
 from source_iterable.streams.table import STREAMS
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "benchmarks" / "README.md",
+]
 # As for a script that is run.
 sys.path.insert(0, str(ROOT / "docs"))
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
@@ -150,7 +156,8 @@ def test_contributing_shows_code_as_it_is(path: str) -> None:
     assert BLOCKS[path] in (ROOT / path).read_text(encoding="utf-8")
 
 
-def test_contributing_shows_both_kinds_of_streams() -> None:
+def test_contributing_shows_both_kinds_of_streams_and_an_option() -> None:
+    assert "source_iterable/config.py" in BLOCKS
     assert "source_iterable/schemas/journey_exit.json" in BLOCKS
     assert "source_iterable/streams/campaigns.py" in BLOCKS
     assert STREAMS["journey_exit"].cursor_field == "createdAt"
