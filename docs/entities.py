@@ -1,6 +1,6 @@
-"""Draws docs/entities.svg and docs/entities.mmd: the streams and the columns that join them.
+"""Draws docs/entities.svg and docs/entities.mmd, the streams and the columns that join them: `make docs`.
 
-Everything comes from the code: boxes from the table of streams, joins from the schemas, places from the layout.
+Everything is derived: boxes from the table of streams, joins from the schemas, positions from the layout.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from source_iterable.schemas import references
 from source_iterable.streams.table import STREAMS
 
 DOCS = Path(__file__).parent
-# Pixels. Characters are as wide as in a wide font.
+# Pixels. Character widths of a wide font, to be safe.
 MARGIN, PADDING, CHARACTER, BOLD = 24, 10, 7.0, 8.6
-# Up to so many streams of one box are named one by one.
+# A box lists up to this many streams by name.
 NAMED = 3
 PLAIN = "#54657a"
-# For what is referred to, in this order: dark enough for white text.
+# For streams that others refer to, in this order; dark enough for white text.
 COLORS = [
     *("#1f6fb4", "#b3541e", "#2e7d43", "#7a4fa3", "#a8326a"),
     *("#0f7c80", "#7d6608", "#4d4dbf", "#8c3b3b", "#446b1f"),
@@ -33,7 +33,7 @@ CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
 
 
 class Entity(NamedTuple):
-    """A box: the streams that it stands for, its key, and what its columns refer to."""
+    """A box: its streams, their key, and the references of their columns."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class Entity(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """The text under the title."""
+        """The text below the title."""
         names = [] if len(self.streams) == 1 else _wrapped(_names(self.streams))
         return [f"key: {self.key}", *names]
 
@@ -55,7 +55,7 @@ class Entity(NamedTuple):
 
 
 def entities() -> dict[str, Entity]:
-    """All boxes: one a stream, and one for all event streams that refer to the same."""
+    """All boxes: one per stream, but one for all event streams with equal references."""
     joins = {
         name: tuple(sorted(((c, *to) for c, to in references(name).items()), key=lambda join: (join[1], join[0])))
         for name in STREAMS
@@ -83,7 +83,7 @@ def _key(stream: str) -> str:
 
 
 def _names(streams: tuple[str, ...]) -> list[str]:
-    """The names of streams, those that begin with the same word as one with dots."""
+    """The names of streams, abbreviated to their common prefix where several start with the same word."""
     if len(streams) <= NAMED:
         return list(streams)
     names = []
@@ -103,14 +103,14 @@ def _wrapped(words: list[str], width: int = 30) -> list[str]:
 
 
 def picture() -> Picture:
-    """Where everything is."""
+    """The layout."""
     boxes = entities()
     edges = [Edge(box.name, _row_y(box, column), parent) for box in boxes.values() for column, parent, _ in box.joins]
     return layout([box.node for box in boxes.values()], edges)
 
 
 def _row_y(box: Entity, column: str) -> float:
-    """The middle of a column's row, below the top of its box."""
+    """The middle of a column's row, in pixels below the top of its box."""
     return LINE * (2 + len(box.lines) + [join[0] for join in box.joins].index(column))
 
 
@@ -172,7 +172,7 @@ def _box(box: Entity, place: Rectangle, colors: dict[str, str]) -> str:
 
 
 def mermaid() -> str:
-    """The same for mermaid."""
+    """The same as a Mermaid diagram."""
     boxes = entities()
     lines = ["erDiagram"]
     for box in boxes.values():

@@ -1,7 +1,7 @@
-"""A layered layout of boxes that refer to each other: what refers stands left of what it refers to.
+"""A layered layout for boxes that refer to each other: a box stands left of the boxes it refers to.
 
-All lines to one box share a bus: a track of its own in every gap between two columns, and a lane where it passes one.
-The result depends on the input alone.
+All lines to one box share a bus, which has its own vertical track in each gap between columns, and a lane where it
+passes through a column. The layout is deterministic.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from packing import LINE, Picture, Rectangle, Wire, packed, row
 
-# Pixels: between tracks, and beside them.
+# Distance between tracks, and beside them, in pixels.
 TRACK, MARGIN = 11, 18
-# Where a line enters a box from the left and the right, and runs in a lane: other heights than those at which lines
-# leave boxes, on the grid, and than each other.
+# Heights at which lines enter a box from the left and from the right, and run in lanes. They differ from each other and
+# from the grid, on which lines leave boxes, so that lines do not overlap.
 HEADER_Y, BACK_Y, LANE_YS = 13.5, 9.0, (5.0, 7.0, 3.0, 11.0, 16.0)
 SWEEPS = 12
-# What two lines on each other cost, in crossings.
+# Penalty for two overlapping lines, in crossings.
 OVERLAP = 100
 
 
@@ -31,7 +31,7 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """A line from a box, `y` pixels below its top, to the box that it refers to."""
+    """A line from a box, `y` pixels below its top, to the box it refers to."""
 
     child: str
     y: float
@@ -39,14 +39,14 @@ class Edge(NamedTuple):
 
 
 class _Bus(NamedTuple):
-    """The lines to one box, from its left side or (`back`, where boxes refer to each other in a circle) from its right."""
+    """All lines to one box from its left side or, for references that close a cycle (`back`), from its right."""
 
     parent: str
     back: bool
 
 
 class _Lane(NamedTuple):
-    """Where a bus passes a column, `y` pixels below the lane's top."""
+    """The passage of a bus through a column, `y` pixels below the top of the lane."""
 
     bus: _Bus
     depth: int
@@ -57,7 +57,7 @@ _Item = str | _Lane
 
 
 class _Link(NamedTuple):
-    """A line through a gap, between items of its two columns, and how far below their tops it begins and ends."""
+    """A line across a gap, and how far below the tops of its two items it starts and ends."""
 
     bus: _Bus
     left: _Item
@@ -67,7 +67,7 @@ class _Link(NamedTuple):
 
 
 def layout(nodes: list[Node], edges: list[Edge]) -> Picture:
-    """Lay out the connected boxes; smaller groups, and single boxes in a row, go where the largest leaves room."""
+    """Lay out each group of connected boxes, and put the smaller groups and single boxes where the largest leaves room."""
     groups = sorted(_groups(nodes, edges), key=len, reverse=True)
     first, *others = [
         _Layers(group, [edge for edge in edges if edge.child in {node.name for node in group}]).picture()
@@ -97,7 +97,7 @@ class _Layers:
         self._columns: list[list[_Item]] = [[] for _ in range(1 + max(self._depths.values()))]
         for name, depth in self._depths.items():
             self._columns[depth].append(name)
-        # The lines between column i and i + 1.
+        # The lines between columns i and i + 1.
         self._gaps: list[list[_Link]] = [[] for _ in self._columns[1:]]
         buses: dict[_Bus, list[Edge]] = {}
         for edge in edges:
@@ -109,7 +109,7 @@ class _Layers:
         self._tops = self._settled()
 
     def _connect(self, bus: _Bus, edges: list[Edge], lane_y: float) -> None:
-        """Link the boxes that refer, by way of lanes in the columns between, to the one that they refer to."""
+        """Link children to their parent, through lanes in the columns between them."""
         target, step = self._depths[bus.parent], -1 if bus.back else 1
         farthest = max((self._depths[edge.child] for edge in edges), key=lambda depth: step * depth)
         for depth in range(target + step, farthest + step, step):
@@ -128,7 +128,7 @@ class _Layers:
         return self._nodes[item].height if isinstance(item, str) else 1
 
     def _order(self) -> None:
-        """Order the columns so that few lines cross: by the mean of neighbours, then by exchanging pairs."""
+        """Order the columns to minimize crossings: by the mean of their neighbors, then by swapping pairs."""
         best, fewest = [list(column) for column in self._columns], self._crossings()
         for depth in self._sweeps():
             means = self._wanted(depth, self._stacked())
@@ -153,7 +153,7 @@ class _Layers:
             yield from depths if sweep % 2 else reversed(depths)
 
     def _stacked(self) -> dict[_Item, int]:
-        """The top of every item, in lines, were columns as short as can be and centered."""
+        """The top of each item, in lines, with columns packed and centered."""
         tops = {}
         for column in self._columns:
             offsets = self._offsets(column)
@@ -162,7 +162,7 @@ class _Layers:
         return tops
 
     def _offsets(self, column: list[_Item]) -> list[int]:
-        """How far each item of a column is, at least, below the first."""
+        """The minimum distance of each item of a column from the first, in lines."""
         offsets = [0]
         for upper, lower in pairwise(column):
             space = int(isinstance(upper, str) and isinstance(lower, str))
@@ -170,7 +170,7 @@ class _Layers:
         return offsets
 
     def _crossings(self) -> float:
-        """How many pairs of lines cross, and a little for their length."""
+        """The number of crossings, plus a little for the length of the lines."""
         tops = self._stacked()
         total = 0.0
         for links in self._gaps:
@@ -182,7 +182,7 @@ class _Layers:
         return total
 
     def _wanted(self, depth: int, tops: dict[_Item, int]) -> dict[_Item, tuple[float, int]]:
-        """Where a column's items would have straight lines, on average, and how many lines each has."""
+        """The mean top at which each item's lines would be straight, and the number of its lines."""
         found: dict[_Item, list[float]] = {item: [] for item in self._columns[depth]}
         for link in self._gaps[depth] if depth < len(self._gaps) else []:
             found[link.right].append(tops[link.left] + (link.left_y - link.right_y) / LINE)
@@ -191,7 +191,7 @@ class _Layers:
         return {item: (sum(ys) / len(ys), len(ys)) if ys else (tops[item], 1) for item, ys in found.items()}
 
     def _settled(self) -> dict[_Item, int]:
-        """The top of every item, in lines: near its neighbours, in order, without overlap."""
+        """The top of each item, in lines: near its neighbors, in order, without overlap."""
         tops = self._stacked()
         for depth in self._sweeps():
             column, wanted = self._columns[depth], self._wanted(depth, tops)
@@ -235,7 +235,7 @@ class _Layers:
         return LINE * self._tops[link.left] + link.left_y, LINE * self._tops[link.right] + link.right_y
 
     def _tracks(self, gap: int) -> list[_Bus]:
-        """The buses of a gap from left to right, so that few lines cross and none lies on another."""
+        """The buses of a gap from left to right, with few crossings and no overlapping lines."""
         lefts: dict[_Bus, set[float]] = {}
         rights: dict[_Bus, set[float]] = {}
         for link in self._gaps[gap]:
@@ -244,7 +244,7 @@ class _Layers:
             rights.setdefault(link.bus, set()).add(right)
 
         def cost(first: _Bus, second: _Bus) -> int:
-            """What it costs that `first` is left of `second`."""
+            """Crossings with `first` left of `second`."""
             one, two = lefts[first] | rights[first], lefts[second] | rights[second]
             crossings = sum(min(one) < y < max(one) for y in lefts[second])
             crossings += sum(min(two) < y < max(two) for y in rights[first])
@@ -255,14 +255,14 @@ class _Layers:
 
 
 def _depths(names: list[str], edges: list[Edge]) -> dict[str, int]:
-    """The column of every box: left of all that it refers to, save where boxes refer to each other in a circle."""
+    """The column of each box: left of its parents, except where references form a cycle."""
     parents = {name: list(dict.fromkeys(edge.parent for edge in edges if edge.child == name)) for name in names}
     children: dict[str, list[str]] = {name: [] for name in names}
     depths: dict[str, int] = {}
 
     def visit(name: str, path: tuple[str, ...]) -> int:
         if name not in depths:
-            below = [parent for parent in parents[name] if parent not in path]  # one that is there ends a circle
+            below = [parent for parent in parents[name] if parent not in path]  # the others close a cycle
             for parent in below:
                 children[parent].append(name)
             depths[name] = 1 + max((visit(parent, (*path, parent)) for parent in below), default=-1)
@@ -270,7 +270,7 @@ def _depths(names: list[str], edges: list[Edge]) -> dict[str, int]:
 
     for name in names:
         visit(name, (name,))
-    # What is referred to moves as near as it can to what refers to it.
+    # Move parents as close to their children as possible.
     for name in sorted(names, key=lambda name: -depths[name]):
         if children[name]:
             depths[name] = min(depths[child] for child in children[name]) - 1
@@ -278,7 +278,7 @@ def _depths(names: list[str], edges: list[Edge]) -> dict[str, int]:
 
 
 def _ascending(wanted: list[tuple[float, int]]) -> list[float]:
-    """The ascending numbers that are nearest to the wanted ones, by weighted least squares."""
+    """The closest non-decreasing numbers, by weighted least squares (pool adjacent violators)."""
     blocks: list[tuple[float, int, int]] = []  # mean, weight, how many numbers
     for place, weight in wanted:
         blocks.append((place, weight, 1))
@@ -290,7 +290,7 @@ def _ascending(wanted: list[tuple[float, int]]) -> list[float]:
 
 
 def _improved(order: list[_Bus], costs: dict[tuple[_Bus, _Bus], int]) -> list[_Bus]:
-    """The order, changed as long as exchanging two of its buses makes it cheaper."""
+    """The order after swapping pairs for as long as that makes it cheaper."""
 
     def total(order: list[_Bus]) -> int:
         return sum(costs[pair] for pair in combinations(order, 2))

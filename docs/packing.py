@@ -1,13 +1,13 @@
-"""Pictures of boxes and lines, and how several become one."""
+"""Pictures of boxes and lines, and how to combine several into one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# The grid, in pixels: boxes stand on it, a line of text is as high.
+# The grid that boxes stand on, and the height of a line of text, in pixels.
 LINE = 18
-# What lies between two pictures.
+# Minimum space between two pictures.
 SPACE = 2 * LINE
 
 
@@ -18,7 +18,7 @@ class Rectangle(NamedTuple):
     height: float
 
     def overlaps(self, other: Rectangle, space: float = 0) -> bool:
-        """Whether there is less than `space` between the two."""
+        """Whether the two are closer than `space`."""
         return (
             self.x < other.x + other.width + space
             and other.x < self.x + self.width + space
@@ -28,9 +28,9 @@ class Rectangle(NamedTuple):
 
 
 class Wire(NamedTuple):
-    """A line from its left end by a vertical track at `x` to its right end.
+    """A line from its left end along a vertical track at `x` to its right end.
 
-    `arrow` is 1 where the right end is the box that is referred to, -1 where the left one is, else 0.
+    `arrow` is 1 if the right end points at the parent, -1 if the left end does, else 0.
     """
 
     parent: str
@@ -40,7 +40,7 @@ class Wire(NamedTuple):
     arrow: int
 
     def rectangles(self) -> Iterator[Rectangle]:
-        """What its three pieces cover."""
+        """The three segments."""
         (x1, y1), (x2, y2) = self.left, self.right
         yield Rectangle(x1, y1, self.x - x1, 0)
         yield Rectangle(self.x, min(y1, y2), 0, abs(y2 - y1))
@@ -48,7 +48,7 @@ class Wire(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """Boxes by name, lines, and the size of it all, in pixels."""
+    """Boxes by name, lines, and the total size, in pixels."""
 
     boxes: dict[str, Rectangle]
     wires: list[Wire]
@@ -65,7 +65,7 @@ class Picture(NamedTuple):
 
 
 def row(pictures: list[Picture], width: float) -> Picture:
-    """Pictures side by side, in as many rows as `width` asks for."""
+    """Arrange pictures side by side, in rows of at most `width`."""
     boxes: dict[str, Rectangle] = {}
     x = y = bottom = right = 0.0
     for picture in pictures:
@@ -78,7 +78,7 @@ def row(pictures: list[Picture], width: float) -> Picture:
 
 
 def packed(first: Picture, others: list[Picture]) -> Picture:
-    """The first picture, with each of the others where it leaves room, as far down as may be, or else below it."""
+    """Add each of the others to the first picture: at the lowest free spot, or else below."""
     boxes, wires, height = dict(first.boxes), list(first.wires), first.height
     width = max(picture.width for picture in (first, *others))
     for picture in others:

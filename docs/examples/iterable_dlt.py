@@ -1,10 +1,10 @@
-"""Iterable as a dlt source: runs the command source-iterable, and keeps its Airbyte state in dlt's state.
+"""Iterable as a dlt source: runs the command source-iterable and keeps its Airbyte state in dlt's state.
 
     pip install "dlt[duckdb]" /path/to/source-iterable
     python iterable_dlt.py config.json
 
-Copy this file into your project. Every stream becomes a table; incremental streams are merged by their key, all others
-are replaced. State and rows are loaded together: a run that fails leaves both as they were.
+Copy this file into your project. Each stream becomes a table; incremental streams are merged on their key, all others
+are replaced. State and rows load together: a failed run changes neither.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import dlt
 
 COMMAND = ("source-iterable",)
-# Rows that are handed to dlt at a time.
+# Rows per batch for dlt.
 ROWS = 1000
 _TYPES = {
     "integer": "bigint",
@@ -34,7 +34,7 @@ _TYPES = {
 
 @dlt.source(name="iterable", max_table_nesting=0)
 def iterable(config: dict[str, Any], streams: list[str] | None = None, command: tuple[str, ...] = COMMAND) -> Any:
-    """All streams, or those named. `config` is a configuration of source-iterable; see docs/options.md."""
+    """All streams, or only `streams`. `config` is a configuration of source-iterable; see docs/options.md."""
 
     @dlt.resource(name="iterable")
     def read() -> Iterator[Any]:
@@ -66,7 +66,7 @@ def iterable(config: dict[str, Any], streams: list[str] | None = None, command: 
 
 
 def _hints(stream: dict[str, Any]) -> Any:
-    """How dlt is to keep a stream: its key, its columns with their types, and what becomes of the rows there are."""
+    """How dlt stores a stream: primary key, typed columns and write disposition."""
     columns = {}
     for name, column in stream["json_schema"]["properties"].items():
         types = [kind for kind in [column["type"]] if isinstance(kind, str)] or column["type"]
@@ -81,7 +81,7 @@ def _hints(stream: dict[str, Any]) -> Any:
 
 
 def _files(folder: Path, **contents: Any) -> list[str]:
-    """Write each as JSON into the folder; returns the command's arguments."""
+    """Write each as JSON into the folder and return the command's arguments."""
     arguments = []
     for name, content in contents.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
@@ -90,7 +90,7 @@ def _files(folder: Path, **contents: Any) -> list[str]:
 
 
 def _run(command: tuple[str, ...], verb: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
-    """The messages of the command as they come; its log lines go to stderr. Raises RuntimeError when it fails."""
+    """Yield the command's messages as they arrive; log messages go to stderr. Raises RuntimeError if it fails."""
     told = []
     with subprocess.Popen([*command, verb, *arguments], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-# Columns that come first and last in a record; the others are in alphabetical order, as a record has them.
+# The first and last columns of a record; all others are in alphabetical order.
 _FIRST, _LAST = ("_event_id",), ("itblInternal", "data")
-# A column's keyword for the column it refers to, "stream.column". For the documentation; not part of what `discover` shows.
+# The keyword of a column that refers to another, as "stream.column". For the documentation; `discover` does not show it.
 _REFERENCES = "x-references"
 
 
