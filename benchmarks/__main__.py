@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.chart import chart
 from benchmarks.programs import AIRBYTE, PEERS, SINGER, default_cache
-from benchmarks.report import Results, machine, readme, tables
+from benchmarks.report import Results, machine, tables, with_tables
 from benchmarks.rows import Bench, Row
 
 _HERE = Path(__file__).parent
@@ -34,7 +34,8 @@ def main() -> None:
     if options.skip_peers:
         _say("README.md is left as it is: the peers were skipped.")
     else:
-        (_HERE / "README.md").write_text(readme(results, text), encoding="utf-8")
+        page = _HERE / "README.md"
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), text), encoding="utf-8")
         (_HERE / "chart.svg").write_text(chart(results.comparison), encoding="utf-8")
 
 

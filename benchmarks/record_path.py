@@ -14,7 +14,7 @@ from statistics import median
 import orjson
 
 from benchmarks.data import BLOCK_RECORDS, Dataset
-from source_iterable.exports.records import EventRecords
+from source_iterable.records.events import EventRecords
 from source_iterable.schemas import load_schema
 
 PLAIN, WHOLE, OTHER_FIELD = "plain", "whole", "whole, with a field that is no column"

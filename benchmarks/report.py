@@ -1,4 +1,4 @@
-"""Report: the results as Markdown tables, and the README that holds them."""
+"""Report: the results as Markdown tables."""
 
 from __future__ import annotations
 
@@ -11,35 +11,8 @@ from pathlib import Path
 from benchmarks.record_path import PLAIN
 from benchmarks.rows import Row
 
-_INTRODUCTION = """# Benchmark
-
-`make bench` runs this and writes this page; `.venv/bin/python -m benchmarks --big` adds the row of 10 million records,
-`--help` tells the other options. Numbers are reported here; no test asserts one.
-
-![Records a second by program](chart.svg)
-
-"""
-
-_HOW = """
-## How it is measured
-
-- Every program is a process that reads email sends (about 760 bytes each, generated, the same on every run) from a server
-  on this machine, which sends a file with `sendfile(2)`, and that writes its messages to a file in memory. Start-up
-  counts; the column "without start-up" is from the first request for data to the end. Programs run in turn, round by
-  round; medians are shown, with the lowest and the highest round.
-- Every output is read afterwards: the records counted, and their message ids added up, which must give the sum over
-  what the server holds.
-- CPU seconds are user and system time of the process, memory is its peak (`ru_maxrss`), the highest of all rounds.
-- The floor is the same request with `requests`, `orjson.loads` of each line, `orjson.dumps` of a RECORD message,
-  a write for every half megabyte ([floor.py](floor.py)): no ids, no times, no columns, no state, and no care for an answer
-  that breaks off: it writes while it reads, where a connector has to have a part whole before it may write of it.
-- The peers are the packages as published, each in a virtual environment of its own. What they send to
-  `api.iterable.com` goes to the local server instead ([shim](shim/sitecustomize.py)); nothing else of them is changed.
-- This connector runs with its default configuration, but that Iterable's rate limits are scaled away, so that it is
-  the connector that is measured and not the pauses between its requests.
-- The record path alone is CPU time in one thread, without network and process: from the lines to the messages.
-"""
-
+# The tables stand between these lines of README.md.
+START, END = "<!-- made by make bench -->", "<!-- end -->"
 _CELL_HEADS = ["records a second", "lowest to highest", "without start-up", "CPU s a million records", "peak memory"]
 
 
@@ -65,9 +38,11 @@ def machine() -> str:
     return f"{_processor()}, {os.cpu_count()} cores, {system}, Python {platform.python_version()}, {now}{load}"
 
 
-def readme(results: Results, text: str) -> str:
-    """The page around the tables."""
-    return _INTRODUCTION + text + _HOW
+def with_tables(page: str, text: str) -> str:
+    """The page with other tables."""
+    before, _, rest = page.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}\n\n{text}\n{END}{after}"
 
 
 def tables(results: Results) -> str:

@@ -26,8 +26,9 @@ from airbyte_cdk.models import (
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from integration_tests.sandbox import Sandbox
+from source_iterable.airbyte.source import SourceIterable
+from source_iterable.airbyte.streams import as_airbyte_stream
 from source_iterable.config import Config
-from source_iterable.source import SourceIterable
 from source_iterable.streams.table import STREAMS
 
 # How many times faster than Iterable's published limits the connector and the sandbox run in tests.
@@ -93,7 +94,7 @@ def catalog_for(config: Mapping[str, Any], names: Iterable[str], mode: str | Non
     streams = []
     for name in names:
         unknown = AirbyteStream(name=name, json_schema={}, supported_sync_modes=[SyncMode.full_refresh])
-        stream = STREAMS[name].as_airbyte_stream(parsed) if name in STREAMS else unknown
+        stream = as_airbyte_stream(STREAMS[name], parsed) if name in STREAMS else unknown
         modes = [each.value for each in stream.supported_sync_modes]
         streams.append(
             {

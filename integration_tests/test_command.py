@@ -14,7 +14,7 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint
 
 from integration_tests.connector import FACTOR, catalog_for, config_for, run_command
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from source_iterable.source import SourceIterable
+from source_iterable.airbyte.source import SourceIterable
 from source_iterable.streams.table import EXPORTS, STREAMS
 
 KEY = "a-key-that-nobody-else-has"

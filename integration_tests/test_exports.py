@@ -13,10 +13,10 @@ from jsonschema import Draft7Validator
 from integration_tests.connector import FACTOR, Sync, config_for, state_of, sync, time_text
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from source_iterable.config import Config
-from source_iterable.exports.records import event_id_of, identity_of, normalize, take_internal
+from source_iterable.records.events import event_id_of, identity_of, normalize, take_internal
 from source_iterable.streams.table import EXPORTS, STREAMS
 
-EVENT_STREAMS = [stream for stream in EXPORTS if not stream.of_users]
+EVENT_STREAMS = [stream for stream in EXPORTS if stream.name != "users"]
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def truth_between(sandbox: Sandbox, data_type: str, start: str, end: str) -> lis
 def assert_is_truth(sandbox: Sandbox, result: Sync, start: dict[str, str]) -> None:
     """Every export stream holds the truth from its start to its state, each record once."""
     for stream in EXPORTS:
-        end = result.states[stream.name][stream.time_field]
+        end = result.states[stream.name][stream.cursor_field]
         truth = truth_between(sandbox, stream.data_type, start[stream.name], end)
         found = result.records[stream.name]
-        if stream.of_users:
+        if stream.name == "users":
             key = "itblUserId"
             assert sorted(each[key] for each in found) == sorted(each[key] for each in truth), stream.name
         else:
@@ -72,7 +72,7 @@ def test_two_incremental_syncs_of_every_stream_bring_the_truth_each_record_once(
     second = sync(config_for(world, days=4), names, first.state)
     assert second.failure is None
     assert {status for each in second.statuses.values() for status in each} <= {"STARTED", "RUNNING", "COMPLETE"}
-    assert_is_truth(world, second, {stream.name: first.states[stream.name][stream.time_field] for stream in EXPORTS})
+    assert_is_truth(world, second, {stream.name: first.states[stream.name][stream.cursor_field] for stream in EXPORTS})
     for stream in EVENT_STREAMS:
         both = [each["_event_id"] for each in first.records[stream.name] + second.records[stream.name]]
         assert len(both) == len(set(both)), stream.name
@@ -84,7 +84,7 @@ def test_every_record_is_valid_against_its_discovered_schema(world: Sandbox) -> 
     config = config_for(world, days=6)
     result = sync(config, [stream.name for stream in EXPORTS])
     for stream in EXPORTS:
-        schema = stream.as_airbyte_stream(Config.parse(config)).json_schema
+        schema = stream.schema(Config.parse(config))
         validator = Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER)
         assert result.records[stream.name], stream.name
         for record in result.records[stream.name]:
@@ -95,7 +95,7 @@ def test_a_sync_in_which_nothing_happened_makes_one_export_request_a_stream(worl
     names = [stream.name for stream in EXPORTS]
     config = {**config_for(world), "start_date": "2009-01-01T00:00:00Z", "export_method": "streaming"}
     before = time_text(world.now() - timedelta(seconds=3))
-    states = [each for stream in EXPORTS for each in state_of(stream.name, **{stream.time_field: before})]
+    states = [each for stream in EXPORTS for each in state_of(stream.name, **{stream.cursor_field: before})]
     world.clear_requests()
     result = sync(config, names, states)
     assert result.failure is None
@@ -152,7 +152,7 @@ def test_the_states_of_the_published_connector_are_taken(world: Sandbox) -> None
     result = sync(config_for(world, days=9), list(shapes), state)
     for name in shapes:
         stream = STREAMS[name]
-        end = result.states[name][stream.time_field]
+        end = result.states[name][stream.cursor_field]
         truth = truth_between(world, stream.data_type, since.isoformat(), end)
         assert len(result.records[name]) == len(truth)
 

@@ -20,7 +20,7 @@ from integration_tests.connector import FACTOR, config_for, run_command, sync, t
 from integration_tests.published import NotAvailable, published_command, run_published
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.times import format_time, parse_record_time
-from source_iterable.exports.timestamps import rfc3339
+from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.table import EXPORTS
 
 Record = dict[str, Any]

@@ -19,11 +19,15 @@ def test_what_is_waited_for_and_how_far_each_stream_is() -> None:
     progress.advance("email_send", records=1200, size=3_500_000, window="a to b", share=0.25)
     progress.advance("email_send", records=300, size=500_000)
     progress.advance("lists", records=3, share=1.0)
-    with progress.waiting("a free export door"), progress.waiting("a free export door"), progress.waiting("an answer"):
+    with (
+        progress.waiting("the export rate limit"),
+        progress.waiting("the export rate limit"),
+        progress.waiting("the response"),
+    ):
         lines = progress.lines()
     assert lines[0] == "email_send: 1,500 records, 4.0 MB, 25% of its time range, window a to b"
-    assert lines[1].startswith("Waiting for a free export door (0 s, 2 times")
-    assert lines[2].startswith("Waiting for an answer (0 s)")
+    assert lines[1].startswith("Waiting for the export rate limit (0 s, 2 times")
+    assert lines[2].startswith("Waiting for the response (0 s)")
     assert len(lines) == 3, "what is done is not told again and again"
     assert progress.waiting_lines() == []
 
@@ -35,17 +39,17 @@ def test_the_heartbeat_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Logger:
         def info(self, line: str) -> None:
-            if "a door" in line:
+            if "a window" in line:
                 told.set()
 
     progress = Progress(Logger())  # type: ignore[arg-type]
-    with progress.heartbeat(), progress.waiting("a door"):
+    with progress.heartbeat(), progress.waiting("a window"):
         assert told.wait(10)
 
 
 def test_airbyte_is_told_an_estimate_once_a_fair_share_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("source_iterable.exports.cursor.FIRST_SIZE", 12 * 3600)
-    monkeypatch.setattr("source_iterable.exports.cursor.next_size", lambda size, *_: size)
+    monkeypatch.setattr("source_iterable.exports.windows.FIRST_SIZE", 12 * 3600)
+    monkeypatch.setattr("source_iterable.exports.windows.next_size", lambda size, *_: size)
     with Sandbox(SandboxSettings(seed=4, users=40, days=6, events_per_day=2000, rate_limit_factor=FACTOR)) as sandbox:
         result = sync(config_for(sandbox, days=4), ["email_send"])
     assert result.estimates

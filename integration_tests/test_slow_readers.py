@@ -48,7 +48,7 @@ def test_who_stops_taking_records_in_the_middle_leaves_no_thread_waiting(tmp_pat
     program = """
 import json, logging, sys
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer, Type
-from source_iterable.source import SourceIterable
+from source_iterable.airbyte.source import SourceIterable
 config, catalog = json.load(open(sys.argv[1])), ConfiguredAirbyteCatalogSerializer.load(json.load(open(sys.argv[2])))
 messages = SourceIterable().read(logging.getLogger("airbyte"), config, catalog)
 next(message for message in messages if message.type == Type.RECORD)

@@ -12,10 +12,12 @@ from jsonschema import Draft7Validator, FormatChecker
 
 from integration_tests.connector import catalog_for, config_for, sync
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
-from source_iterable.exports.timestamps import rfc3339
-from source_iterable.streams.campaigns import Campaigns, ChildCampaigns, Journeys, Templates
+from source_iterable.records.timestamps import rfc3339
+from source_iterable.streams.campaigns import Campaigns, ChildCampaigns
 from source_iterable.streams.catalogs import CATALOGS, CatalogItems
+from source_iterable.streams.journeys import Journeys
 from source_iterable.streams.table import STREAMS
+from source_iterable.streams.templates import Templates
 
 Record = dict[str, Any]
 # The number of requests of a full refresh of the sandbox below, with the page sizes below.

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from jsonschema import Draft7Validator, FormatChecker
 
 from integration_tests.connector import Sync, config_for, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from source_iterable.errors import BadKey
-from source_iterable.exports.timestamps import rfc3339
-from source_iterable.source import SourceIterable
+from source_iterable.airbyte.source import SourceIterable
+from source_iterable.records.timestamps import rfc3339
 
 Record = dict[str, Any]
 CUSTOM = {
@@ -108,7 +108,7 @@ def test_a_read_keeps_to_the_columns_of_its_catalog() -> None:
 def test_discover_says_what_is_wrong_when_iterable_refuses(caplog: pytest.LogCaptureFixture) -> None:
     with a_sandbox() as sandbox:
         config = config_for(sandbox, user_fields_as_columns=True, api_key="wrong-key-7")
-        with pytest.raises(BadKey, match="API key"):
+        with pytest.raises(AirbyteTracedException, match="API key"):
             discovered_users(config)
         # A sync needs no fields, and fails with its own words.
         result = sync(config_for(sandbox, user_fields_as_columns=False, api_key="wrong-key-7"), ["users"])

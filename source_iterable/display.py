@@ -1,4 +1,4 @@
-"""A display of the progress for people: on stderr, and only where that is a terminal and stdout is not."""
+"""A progress display for people: on stderr, and only where that is a terminal and stdout is not."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _REFRESHES_A_SECOND = 4
 
 @contextmanager
 def progress_display(progress: Progress) -> Iterator[None]:
-    """Show the streams and what is waited for while the block runs. Does nothing without a terminal."""
+    """Show the streams and what they wait for while the block runs. Does nothing without a terminal."""
     if sys.__stderr__ is None or sys.__stdout__ is None or not sys.__stderr__.isatty() or sys.__stdout__.isatty():
         yield
         return
-    # Imported here: containers have no terminal, and no use for it.
+    # Imported here: containers have no terminal, and do not need it.
     from rich.console import Console
     from rich.live import Live
 
@@ -31,7 +31,7 @@ def progress_display(progress: Progress) -> Iterator[None]:
 
 
 class _View:
-    """What rich asks for at every refresh."""
+    """What rich renders at every refresh."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -1,30 +1,98 @@
-"""What can go wrong, as exceptions that the CDK turns into trace messages a person can act on."""
+"""What can go wrong, as a tree: who catches an exception says how much of it may fail.
+
+    IterableError               ends a stream, unless somebody below knows better; str() is for the user
+    ├── ConfigError             the configuration, catalog or state must change
+    ├── Stopped                 the sync is being terminated
+    ├── Unreachable             no complete response: refused, reset, timed out
+    ├── TimedOut                a streamed response did not begin in time
+    ├── BrokenResponse          a response began and did not arrive whole, or is not what it should be
+    ├── TooLarge                a response is over its bound
+    ├── WindowFailed            a window could not be read whole; its halves may be
+    │   └── JobFailed           ... because its export job failed; another job may not
+    └── ApiError                Iterable answered with an error status
+        ├── BadKey              401
+        ├── Forbidden           403
+        ├── NotFound            404
+        ├── BadRequest          every other status below 500
+        └── ServerError         5xx
+
+api/retry.py says which of them are retried, and how often.
+"""
 
 from __future__ import annotations
 
-from airbyte_cdk.models import FailureType
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from typing import Literal
+
+FailureKind = Literal["config_error", "system_error", "transient_error"]
 
 
-class IterableError(AirbyteTracedException):
-    """Anything that ends a stream. `message` is for the user; it never holds a key or a record."""
+class IterableError(Exception):
+    """Anything that ends a stream. str() is whole sentences for the user and never holds a key or a record.
 
-    failure = FailureType.system_error
+    `failure` is the protocol's failure type: whether the user, nobody or a later sync can mend it. `attempts` is how often
+    the operation was tried.
+    """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message=message, internal_message=message, failure_type=self.failure)
+    failure: FailureKind = "system_error"
+    attempts = 1
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if self.attempts == 1 else f"{message.rstrip('.')} (tried {self.attempts} times)."
 
 
 class ConfigError(IterableError):
-    """The configuration, catalog or state must be changed."""
+    """The configuration, catalog or state must change."""
 
-    failure = FailureType.config_error
+    failure = "config_error"
+
+
+class Stopped(IterableError):
+    """The sync is being terminated; nothing new is started."""
+
+    failure = "transient_error"
+
+
+class Unreachable(IterableError):
+    """No complete response: connection refused, reset or timed out."""
+
+    failure = "transient_error"
+
+
+class TimedOut(IterableError):
+    """A streamed response did not begin in time. Not retried as it is: the caller retries a smaller window."""
+
+    failure = "transient_error"
+
+
+class BrokenResponse(IterableError):
+    """A response that did not arrive whole, or is not what was requested; str() says how."""
+
+    failure = "transient_error"
+
+
+class TooLarge(IterableError):
+    """A response over its bound in bytes."""
+
+
+class WindowFailed(IterableError):
+    """A window could not be read whole; none of its parts was yielded. `at_least` bytes of it were seen."""
+
+    failure = "transient_error"
+
+    def __init__(self, message: str, at_least: int = 0) -> None:
+        super().__init__(message)
+        self.at_least = at_least
+
+
+class JobFailed(WindowFailed):
+    """An export job failed, was cancelled or got stuck. A second job of the same window may succeed."""
 
 
 class ApiError(IterableError):
-    """An answer of the API that is an error: its HTTP `status`, and `code` and `msg` of its JSON body (may be empty)."""
+    """An error response of Iterable: its HTTP `status`, and `code` and `msg` of its JSON body (empty without one)."""
 
-    def __init__(self, message: str, status: int, code: str, msg: str) -> None:
+    def __init__(self, message: str, status: int, code: str = "", msg: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -32,42 +100,26 @@ class ApiError(IterableError):
 
 
 class BadKey(ApiError):
-    """401: the key is unknown to this data center, or of a kind that may not do this."""
+    """401: this data center does not know the key, or a key of its kind may not do this."""
 
-    failure = FailureType.config_error
+    failure = "config_error"
 
 
 class Forbidden(ApiError):
     """403: the key lacks a permission."""
 
-    failure = FailureType.config_error
-
-
-class BadRequest(ApiError):
-    """400 and other refusals of what was asked."""
+    failure = "config_error"
 
 
 class NotFound(ApiError):
-    """404: the thing asked for does not exist (any more)."""
+    """404: what was requested does not exist, or no longer."""
+
+
+class BadRequest(ApiError):
+    """400 and every other refusal of a request."""
 
 
 class ServerError(ApiError):
-    """5xx, after its retries."""
+    """5xx."""
 
-    failure = FailureType.transient_error
-
-
-class Unreachable(IterableError):
-    """No complete answer, after its retries: connection refused, timed out, broken body, endless 429."""
-
-    failure = FailureType.transient_error
-
-
-class TimedOut(Unreachable):
-    """A streamed answer that did not begin in time. It is not asked for again: its caller asks for less."""
-
-
-class Stopped(IterableError):
-    """The sync is being terminated; nothing new is started."""
-
-    failure = FailureType.transient_error
+    failure = "transient_error"

@@ -1,4 +1,4 @@
-"""Progress: what a sync is doing and waiting for, told in the log at least every thirty seconds."""
+"""Progress: what a sync is doing and waiting for, logged at least every thirty seconds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-# Airbyte ends a source that is silent for long; people want to know sooner. Seconds.
+# Seconds between two log lines: Airbyte ends a source that is silent for long, and people want to know sooner.
 LOG_INTERVAL = 20.0
 
 
 @dataclass
 class StreamProgress:
-    """How far one stream is: records and bytes (as they came) so far, the window under way, the share of time done."""
+    """How far one stream is: records and bytes written, the window being read, the share (0 to 1) of its time read."""
 
     records: int = 0
     bytes: int = 0
@@ -25,7 +25,7 @@ class StreamProgress:
 
 
 class Progress:
-    """Collects what the threads of a sync report; one heartbeat thread tells it.
+    """Collects what the threads of a sync report; one heartbeat thread logs it.
 
     Thread-safe.
     """
@@ -40,7 +40,7 @@ class Progress:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Say that this thread waits for `what` while the block runs."""
+        """Note that this thread waits for `what` while the block runs."""
         number = next(self._numbers)
         with self._lock:
             self._waits[number] = (what, time.monotonic())
@@ -51,7 +51,7 @@ class Progress:
                 del self._waits[number]
 
     def advance(self, name: str, records: int = 0, size: int = 0, window: str = "", share: float | None = None) -> None:
-        """Add `records` and `size` bytes to a stream; note its window and the share (0 to 1) of its time that is done."""
+        """Add `records` and `size` bytes to a stream; note its window and the share (0 to 1) of its time that is read."""
         with self._lock:
             progress = self._streams.setdefault(name, StreamProgress())
             progress.records += records
@@ -60,12 +60,12 @@ class Progress:
             progress.share = progress.share if share is None else share
 
     def lines(self) -> list[str]:
-        """What there is to tell: one line a stream under way, one line a thing waited for."""
-        under_way = [_stream_line(name, stream) for name, stream in self.snapshot().items() if stream.share != 1.0]
-        return under_way + self.waiting_lines()
+        """One line for each stream that is being read, one for each thing waited for."""
+        streams = [_stream_line(name, stream) for name, stream in self.snapshot().items() if stream.share != 1.0]
+        return streams + self.waiting_lines()
 
     def waiting_lines(self) -> list[str]:
-        """One line a thing waited for."""
+        """One line for each thing waited for."""
         now = time.monotonic()
         waits: dict[str, list[float]] = {}
         with self._lock:
@@ -77,6 +77,11 @@ class Progress:
         """How far every stream is at this moment."""
         with self._lock:
             return {name: replace(stream) for name, stream in self._streams.items()}
+
+    def of(self, name: str) -> StreamProgress:
+        """How far one stream is at this moment."""
+        with self._lock:
+            return replace(self._streams.get(name, StreamProgress()))
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:

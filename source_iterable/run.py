@@ -1,4 +1,4 @@
-"""The command: `spec` is answered at once; everything else is handed to the CDK."""
+"""The command: `spec` is printed at once; everything else goes through the CDK."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ def run(arguments: list[str] | None = None) -> None:
     """Run one command of the Airbyte protocol. Its messages go to stdout, and nothing else does."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments == ["spec"]:
-        # To import the CDK takes a second, five times as long as all that the spec needs.
+        # Importing the CDK takes a second, the spec itself a fifth of that.
         from source_iterable.config import specification
 
         print(json.dumps({"type": "SPEC", "spec": specification()}))
         return
-    from source_iterable.entrypoint import launch
+    from source_iterable.airbyte.entrypoint import launch
 
     launch(arguments)

@@ -1,15 +1,34 @@
 """What the client makes of Iterable's answers, and where the key goes."""
 
+from __future__ import annotations
+
 import logging
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
 from requests_mock import Mocker
 
-from source_iterable.api import IterableClient
+from source_iterable.airbyte.errors import traced
+from source_iterable.api.client import IterableClient, _json
+from source_iterable.api.rate_budget import Permit
+from source_iterable.api.request import Request
+from source_iterable.api.retry import FILE, ONCE, RESPONSE, SLICE, STREAMED_WINDOW, RetryPolicy
 from source_iterable.config import Config
-from source_iterable.errors import BadKey, BadRequest, Forbidden, NotFound, ServerError, Stopped, TimedOut, Unreachable
+from source_iterable.errors import (
+    BadKey,
+    BadRequest,
+    BrokenResponse,
+    Forbidden,
+    IterableError,
+    NotFound,
+    ServerError,
+    Stopped,
+    TimedOut,
+    Unreachable,
+)
 
 KEY = "k-0123456789abcdef"
 BASE = "https://api.iterable.com/api/"
@@ -44,7 +63,7 @@ def test_refusals_are_errors_at_once_with_what_iterable_said(
 ) -> None:
     requests_mock.get(BASE + "lists", status_code=status, json={"code": code, "msg": "because of that", "params": None})
     with pytest.raises(kind, match="because of that") as caught:
-        client.get("lists")
+        client.get_text("lists")
     assert requests_mock.call_count == 1
     assert KEY not in str(caught.value)
 
@@ -54,8 +73,8 @@ def test_a_message_of_iterables_that_quotes_the_key_does_not_show_it(
 ) -> None:
     requests_mock.get(BASE + "lists", status_code=401, json={"code": "BadApiKey", "msg": f"Unknown key {KEY}!"})
     with pytest.raises(BadKey, match=r"Unknown key \*\*\*\*!") as caught:
-        client.get("lists")
-    assert KEY not in f"{caught.value} {caught.value.msg} {caught.value.as_airbyte_message()}"
+        client.get_text("lists")
+    assert KEY not in f"{caught.value} {caught.value.msg} {traced(caught.value).as_airbyte_message()}"
 
 
 def test_server_errors_are_tried_again_then_told(client: IterableClient, requests_mock: Mocker) -> None:
@@ -63,7 +82,7 @@ def test_server_errors_are_tried_again_then_told(client: IterableClient, request
     assert client.get_json("lists") == {"lists": [1]}
     requests_mock.get(BASE + "lists", status_code=500, json={"code": "GenericError", "msg": "Later."})
     with pytest.raises(ServerError, match="Later"):
-        client.get("lists")
+        client.get_text("lists")
 
 
 def test_broken_connections_and_answers_that_are_no_json_are_tried_again(
@@ -73,16 +92,71 @@ def test_broken_connections_and_answers_that_are_no_json_are_tried_again(
     assert client.get_json("lists") == {"lists": []}
     requests_mock.get(BASE + "lists", exc=requests.ConnectTimeout)
     with pytest.raises(Unreachable, match="tried 5 times"):
-        client.get("lists")
+        client.get_text("lists")
 
 
-def test_a_streamed_answer_that_does_not_begin_is_not_asked_for_again(
-    client: IterableClient, requests_mock: Mocker
+# What is retried, and how often, as the documentation of errors promises it. Every other error ends it at once.
+RETRIES: list[tuple[RetryPolicy, int, set[type[IterableError]]]] = [
+    (RESPONSE, 5, {Unreachable, ServerError, TimedOut, BrokenResponse}),
+    (SLICE, 3, {Unreachable, ServerError, TimedOut, BrokenResponse}),
+    (FILE, 5, {Unreachable, ServerError, TimedOut, BrokenResponse}),
+    # A window that times out or breaks off is halved instead.
+    (STREAMED_WINDOW, 3, {Unreachable, ServerError}),
+    (ONCE, 1, set()),
+]
+FAILURES: dict[type[IterableError], dict[str, Any]] = {
+    Unreachable: {"exc": requests.ConnectionError},
+    TimedOut: {"exc": requests.ReadTimeout},
+    ServerError: {"status_code": 503},
+    BrokenResponse: {"text": "<html>"},
+    BadRequest: {"status_code": 400},
+    NotFound: {"status_code": 404},
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda each: each.__name__)
+@pytest.mark.parametrize(("policy", "attempts", "retried"), RETRIES)
+def test_the_table_of_retries(
+    client: IterableClient,
+    requests_mock: Mocker,
+    policy: RetryPolicy,
+    attempts: int,
+    retried: set[type[IterableError]],
+    failure: type[IterableError],
 ) -> None:
-    requests_mock.get(BASE + "export/data.json", exc=requests.ReadTimeout)
-    with pytest.raises(TimedOut):
-        client.get("export/data.json", stream=True)
-    assert requests_mock.call_count == 1
+    requests_mock.get(BASE + "lists", **FAILURES[failure])
+    with pytest.raises(failure) as caught:
+        client.fetch(Request("lists"), lambda response: _json(response), policy)
+    assert requests_mock.call_count == (attempts if failure in retried else 1)
+    assert (f"tried {attempts} times" in str(caught.value)) == (failure in retried and attempts > 1)
+
+
+def test_every_attempt_has_a_permit_of_its_own(client: IterableClient, requests_mock: Mocker) -> None:
+    requests_mock.get(
+        BASE + "lists", [{"status_code": 500}, {"status_code": 429}, {"exc": requests.ConnectionError}, {"json": 1}]
+    )
+    budget = client.budgets.of("lists")
+    held = budget.acquire(client.wait)
+    taken: list[Permit] = []
+    acquire = budget.acquire
+
+    def counted(wait: Callable[[float], None]) -> Permit:
+        taken.append(acquire(wait))
+        return taken[-1]
+
+    budget.acquire = counted  # type: ignore[method-assign]
+    assert client.fetch(Request("lists"), _json, permit=held) == 1
+    assert requests_mock.call_count == 4
+    assert len({id(permit) for permit in [held, *taken]}) == 4
+    assert all(permit.arrival is not None for permit in [held, *taken])
+
+
+def test_a_job_is_never_started_twice(client: IterableClient, requests_mock: Mocker) -> None:
+    for failure in FAILURES.values():
+        requests_mock.post(BASE + "export/start", **failure)
+        with pytest.raises(IterableError):
+            client.post_json("export/start", {})
+    assert requests_mock.call_count == len(FAILURES)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +167,14 @@ def test_a_rate_limit_is_waited_out_as_told(
 ) -> None:
     headers = {} if header is None else {"Retry-After": header}
     requests_mock.get(BASE + "lists", [{"status_code": 429, "headers": headers}, {"json": {"lists": []}}])
-    client.get("lists")
+    client.get_text("lists")
     assert least <= max(client.waited) <= most  # type: ignore[attr-defined]
 
 
 def test_an_endless_rate_limit_ends_the_stream(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(BASE + "lists", status_code=429, json={"code": "RateLimitExceeded", "msg": "Slow down."})
     with pytest.raises(BadRequest, match="Slow down"):
-        client.get("lists")
+        client.get_text("lists")
     assert max(client.waited) <= 60  # type: ignore[attr-defined]
     assert sum(client.waited) > 300  # type: ignore[attr-defined]
 
@@ -118,7 +192,7 @@ def test_a_redirect_to_another_origin_never_gets_the_key(
     requests_mock.get(BASE + "lists", status_code=307, headers={"Location": location})
     stranger = requests_mock.get(location, json={})
     with pytest.raises(BadRequest, match="redirected"):
-        client.get("lists")
+        client.get_text("lists")
     assert stranger.call_count == 0
 
 
@@ -127,7 +201,8 @@ def test_files_are_fetched_without_the_key_and_redirects_of_theirs_followed(
 ) -> None:
     requests_mock.get("https://files.example.com/a", status_code=302, headers={"Location": "https://cdn.example.com/b"})
     requests_mock.get("https://cdn.example.com/b", text="{}\n")
-    assert client.open_file("https://files.example.com/a").text == "{}\n"
+    part = client.receive_file("https://files.example.com/a", 10)
+    assert b"".join(part.chunks()) == b"{}\n"
     assert all("Api-Key" not in request.headers for request in requests_mock.request_history)
 
 
@@ -137,5 +212,5 @@ def test_a_stopped_client_sends_nothing_any_more(requests_mock: Mocker) -> None:
     requests_mock.get(re.compile(".*"), json={})
     client.stop()
     with pytest.raises(Stopped):
-        client.get("lists")
+        client.get_text("lists")
     assert requests_mock.call_count == 0

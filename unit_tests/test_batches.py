@@ -6,7 +6,8 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import AirbyteLogMessage, AirbyteMessage, Level, Type
 from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_message
 
-from source_iterable.batches import QUEUE_BYTES, BatchQueue, LineFormat, QueueMessageRepository, RecordBatch
+from source_iterable.airbyte.queue import QUEUE_BYTES, BatchQueue, QueueMessageRepository
+from source_iterable.records.batch import LineFormat, RecordBatch, joined
 
 
 def log(text: str) -> AirbyteMessage:
@@ -30,7 +31,14 @@ def test_a_line_is_byte_for_byte_the_cdks() -> None:
 def test_a_batch_is_the_same_as_messages() -> None:
     records = [{"id": number, "text": "a\u2028b\r"} for number in range(3)]
     messages = list(LineFormat("lists").batch(records).messages())
-    assert [message.record.data for message in messages if message.record] == records
+    assert [message["data"] for message in messages] == records
+
+
+def test_small_batches_make_one_with_all_of_their_records() -> None:
+    lines = LineFormat("lists")
+    batch = joined([lines.batch([{"id": 1}]), lines.batch([]), lines.batch([{"id": 2}, {"id": 3}])])
+    assert (batch.stream_name, batch.count) == ("lists", 3)
+    assert [message["data"]["id"] for message in batch.messages()] == [1, 2, 3]
 
 
 def test_an_empty_batch_is_not_taken_for_the_end_of_a_queue() -> None:

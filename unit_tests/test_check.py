@@ -8,7 +8,7 @@ import pytest
 import requests
 from requests_mock import Mocker
 
-from source_iterable.source import SourceIterable
+from source_iterable.airbyte.source import SourceIterable
 
 KEY = "k-0123456789abcdef"
 US, EU = "https://api.iterable.com/api/", "https://api.eu.iterable.com/api/"

@@ -5,8 +5,8 @@ import logging
 import pytest
 from jsonschema import Draft7Validator
 
+from source_iterable.airbyte.source import SourceIterable
 from source_iterable.config import Config, InvalidConfig, connection_specification, parse_date
-from source_iterable.source import SourceIterable
 
 GOOD = {"api_key": "k-123456789", "start_date": "2024-01-01T00:00:00Z"}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_iterable.rate_budget import LIMITS, MAX_TRANSIT, Place, RateBudget, RateBudgets
+from source_iterable.api.rate_budget import LIMITS, MAX_TRANSIT, NotYet, Permit, RateBudget, RateBudgets
 
 
 class Clock:
@@ -34,7 +34,7 @@ def test_a_server_never_counts_more_than_the_limit_in_a_period(
     budget = RateBudget(limit, period, clock)
     arrivals = []
     for transit, idle in steps:
-        with budget.place(clock.wait):
+        with budget.acquire(clock.wait):
             clock.now += transit
             arrivals.append(clock.now)
         clock.now += idle
@@ -45,33 +45,33 @@ def test_a_server_never_counts_more_than_the_limit_in_a_period(
 def test_an_answer_that_takes_an_hour_does_not_hold_the_others_back() -> None:
     clock = Clock()
     budget = RateBudget(1, 1.0, clock)
-    budget.place(clock.wait)
+    budget.acquire(clock.wait)
     started = clock.now
-    budget.place(clock.wait)
+    budget.acquire(clock.wait)
     assert clock.now - started < MAX_TRANSIT + 1.5
 
 
 def test_threads_share_one_budget() -> None:
     clock = Clock()
     budget = RateBudget(4, 60.0, clock)
-    taken: list[Place | float] = []
-    threads = [threading.Thread(target=lambda: taken.append(budget.try_place())) for _ in range(20)]
+    taken: list[Permit | NotYet] = []
+    threads = [threading.Thread(target=lambda: taken.append(budget.try_acquire())) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(isinstance(each, Place) for each in taken) == 4
+    assert sum(isinstance(each, Permit) for each in taken) == 4
 
 
-def test_a_place_is_asked_for_again_when_it_is_free() -> None:
+def test_a_permit_is_free_after_the_time_that_was_told() -> None:
     clock = Clock()
     budget = RateBudget(1, 60.0, clock)
-    with budget.place(clock.wait):
+    with budget.acquire(clock.wait):
         pass
-    pause = budget.try_place()
-    assert not isinstance(pause, Place)
-    clock.now += pause
-    assert isinstance(budget.try_place(), Place)
+    told = budget.try_acquire()
+    assert isinstance(told, NotYet)
+    clock.now += told.seconds
+    assert isinstance(budget.try_acquire(), Permit)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_the_limit_of_every_endpoint(path: str, requests: int, seconds: float) -
     row = next(row for row in LIMITS if path.startswith(row[0]))
     assert row[1:] == (requests, seconds)
     budget = RateBudgets().of(path)
-    places = [budget.try_place() for _ in range(requests + 1)]
-    assert [isinstance(place, Place) for place in places] == [True] * requests + [False]
+    permits = [budget.try_acquire() for _ in range(requests + 1)]
+    assert [isinstance(permit, Permit) for permit in permits] == [True] * requests + [False]
 
 
 def test_the_three_calls_of_jobs_share_one_budget() -> None:

@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from source_iterable.exports.records import EventRecords, UserRecords
-from source_iterable.exports.timestamps import rfc3339
+from source_iterable.records.events import EventRecords
+from source_iterable.records.timestamps import rfc3339
+from source_iterable.records.users import UserRecords
 from source_iterable.schemas import load_schema
 
 SCHEMA = load_schema("email_click", required=["_event_id", "createdAt"])

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 
 from source_iterable.errors import ConfigError
-from source_iterable.streams.state import state_time
+from source_iterable.reading.state import state_time
 
 TIME = int(datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc).timestamp())
 

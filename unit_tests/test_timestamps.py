@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_iterable.exports.timestamps import rfc3339
+from source_iterable.records.timestamps import rfc3339
 
 
 @pytest.mark.parametrize(

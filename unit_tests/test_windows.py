@@ -5,30 +5,16 @@ from datetime import datetime, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_iterable.exports.cursor import WindowCursor
-from source_iterable.exports.windows import DAY, FIRST_SIZE, TARGET_BYTES, Window, next_size
+from source_iterable.exports.windows import DAY, FIRST_SIZE, TARGET_BYTES, Window, WindowPlan, next_size
 
 START = int(datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp())
 
 
-class _Nowhere:
-    """Takes states and forgets them."""
-
-    def update_state_for_stream(self, *_: object) -> None: ...
-    def create_state_message(self, *_: object) -> None: ...
-    def emit_message(self, *_: object) -> None: ...
-
-
-def cursor(start: int, end: int) -> WindowCursor:
-    return WindowCursor("s", "createdAt", start, end, {}, _Nowhere(), _Nowhere())  # type: ignore[arg-type]
-
-
-def read_all(cursor: WindowCursor, bytes_a_second: float) -> list[Window]:
+def read_all(plan: WindowPlan, bytes_a_second: float) -> list[Window]:
     windows = []
-    for window in cursor.windows():
-        windows.append(window)
-        cursor.close_window(window)
-        cursor.window_ended(window, int(bytes_a_second * window.seconds))
+    while plan.left:
+        windows.append(plan.next())
+        plan.learn(windows[-1], int(bytes_a_second * windows[-1].seconds))
     return windows
 
 
@@ -39,8 +25,8 @@ def read_all(cursor: WindowCursor, bytes_a_second: float) -> list[Window]:
 def test_the_windows_of_a_sync_tile_its_time(span: int, bytes_a_second: float) -> None:
     # Dense streams are cut fine: bound the number of windows, not the property.
     span = min(span, int(500 * TARGET_BYTES / max(bytes_a_second, 1e-9))) if bytes_a_second else span
-    planned = cursor(START, START + span)
-    windows = read_all(planned, bytes_a_second)
+    plan = WindowPlan(START, START + span)
+    windows = read_all(plan, bytes_a_second)
     if span <= 0:
         assert windows == []
         return
@@ -48,7 +34,7 @@ def test_the_windows_of_a_sync_tile_its_time(span: int, bytes_a_second: float) -
     assert windows[-1].end == START + span
     assert all(earlier.end == later.start for earlier, later in zip(windows, windows[1:], strict=False))
     assert all(window.seconds > 0 for window in windows)
-    assert planned.state["createdAt"] == datetime.fromtimestamp(START + span, timezone.utc).isoformat()
+    assert plan.share(windows[-1].end) == 1.0
 
 
 @given(start=st.integers(0, 4 * 10**9), seconds=st.integers(2, 10**9), expected=st.none() | st.integers(0, 10**12))
@@ -59,8 +45,8 @@ def test_halves_tile_their_window(start: int, seconds: int, expected: int | None
 
 
 def test_a_month_is_one_window_and_ten_empty_years_are_few() -> None:
-    assert len(read_all(cursor(START, START + FIRST_SIZE), 0)) == 1
-    assert len(read_all(cursor(START, START + 3650 * DAY), 0)) <= 4
+    assert len(read_all(WindowPlan(START, START + FIRST_SIZE), 0)) == 1
+    assert len(read_all(WindowPlan(START, START + 3650 * DAY), 0)) <= 4
 
 
 def test_windows_of_a_dense_stream_shrink_to_their_aim() -> None:
@@ -69,23 +55,17 @@ def test_windows_of_a_dense_stream_shrink_to_their_aim() -> None:
     assert next_size(size, size, TARGET_BYTES) == size
 
 
-def test_the_state_waits_for_the_gap_before_it() -> None:
-    planned = cursor(START, START + 400 * DAY)
-    windows = planned.windows()
-    first = next(windows)
-    planned.window_ended(first, 10**6)
-    second = next(windows)
-    planned.close_window(second)
-    assert planned.state["createdAt"] == datetime.fromtimestamp(START, timezone.utc).isoformat()
-    planned.close_window(first)
-    assert planned.state["createdAt"] == datetime.fromtimestamp(second.end, timezone.utc).isoformat()
-
-
-def test_no_window_is_planned_behind_one_that_failed() -> None:
-    planned = cursor(START, START + 400 * DAY)
-    windows = planned.windows()
-    planned.window_ended(next(windows), None)
-    assert list(windows) == []
+def test_windows_are_read_one_by_one_until_something_is_known_of_their_size() -> None:
+    plan = WindowPlan(START, START + 400 * DAY)
+    first = plan.next()
+    assert (first.expected_bytes, plan.at_once) == (None, 1)
+    plan.learn(first, 0)
+    assert plan.at_once == 1
+    second = plan.next()
+    plan.learn(second, 1000 * second.seconds)
+    assert plan.at_once == 4
+    third = plan.next()
+    assert third.expected_bytes == 1000 * third.seconds
 
 
 def test_parameters_are_in_utc_and_in_the_form_of_the_reference() -> None:

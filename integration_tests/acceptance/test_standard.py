@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from airbyte_cdk.test.standard_tests import SourceTestSuiteBase
 
-from source_iterable.source import SourceIterable
+from source_iterable.airbyte.source import SourceIterable
 
 # A problem that the CDK only warns of is one.
 pytestmark = pytest.mark.filterwarnings("error")

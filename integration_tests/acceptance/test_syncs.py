@@ -25,7 +25,7 @@ from airbyte_cdk.models import (
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput, discover, read
 from airbyte_cdk.test.models import ConnectorTestScenario, ExpectedOutcome
 
-from source_iterable.source import SourceIterable
+from source_iterable.airbyte.source import SourceIterable
 
 pytestmark = pytest.mark.filterwarnings("error")
 

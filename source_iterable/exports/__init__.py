@@ -1,1 +1,1 @@
-"""Getting records out of Iterable's export API: windows of time, two transports, and the way from a line to a record."""
+"""The export API: windows of time, the transports that read them, and the choice between transports."""

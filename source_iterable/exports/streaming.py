@@ -1,42 +1,63 @@
-"""The streaming transport: `GET export/data.json`, one answer a window, four requests a minute."""
+"""The streaming transport: `GET export/data.json`, one response a window, four requests a minute."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from source_iterable.api import TIMEOUT, IterableClient
-from source_iterable.errors import ServerError, TimedOut
-from source_iterable.exports.parts import Broken, Part, TooLarge, receive
-from source_iterable.exports.transport import Split
-from source_iterable.exports.windows import Window
-from source_iterable.rate_budget import Place
+import requests
+
+from source_iterable.api.client import IterableClient
+from source_iterable.api.parts import Part, receive
+from source_iterable.api.rate_budget import NotYet, Permit
+from source_iterable.api.request import TIMEOUT, Request
+from source_iterable.api.retry import STREAMED_WINDOW
+from source_iterable.errors import BrokenResponse, ServerError, TimedOut, TooLarge, Unreachable, WindowFailed
+from source_iterable.exports.windows import DAY, TARGET_BYTES, Window
 
 PATH = "export/data.json"
-# Bytes of an answer that are spooled at most; a larger window is cut in half.
+# Bytes of a response that are spooled at most; a larger window is halved.
 SPOOL_BYTES = 256 * 2**20
-_ATTEMPTS = 3
+# Windows of unknown size longer than this, in seconds, are better read by jobs; so are windows of more bytes.
+LONG_WINDOW = 8 * DAY
+LARGE_BYTES = TARGET_BYTES // 2
 
 
 class StreamingTransport:
-    """Reads a window as one streamed answer."""
+    """Reads a window as one streamed response."""
 
-    def __init__(self, client: IterableClient, spool_bytes: int = SPOOL_BYTES) -> None:
+    name = "streaming"
+
+    def __init__(self, client: IterableClient, max_bytes: int = SPOOL_BYTES) -> None:
         self._client = client
-        self.spool_bytes = spool_bytes
+        self.max_bytes: int | None = max_bytes
+        self._max_bytes = max_bytes
 
-    def try_enter(self) -> Place | float:
-        """A place of the endpoint's budget, or the seconds after which to ask again."""
-        return self._client.budgets.of(PATH).try_place()
+    def prefers(self, window: Window) -> bool:
+        """Whether the window is small: a streamed response must fit its spool and arrive in one go.
 
-    def read(self, data_type: str, window: Window, place: Place) -> Iterator[Part]:
-        """The window's answer as one part. Raises Split when the window should be read in halves, or an IterableError."""
-        parameters = {"dataTypeName": data_type, **window.parameters}
+        Small windows take whichever transport is free first. A streamed response is one request where a job takes three,
+        but there are four a minute of it, and a job may start every second.
+        """
+        if window.expected_bytes is not None:
+            return window.expected_bytes <= LARGE_BYTES
+        return window.seconds <= LONG_WINDOW
+
+    def try_acquire(self) -> Permit | NotYet:
+        return self._client.budgets.of(PATH).try_acquire()
+
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+        """The window's response as one part. Raises WindowFailed when its halves should be read, or an IterableError."""
+        request = Request(PATH, {"dataTypeName": data_type, **window.parameters}, timeout=TIMEOUT)
+
+        def spool(response: requests.Response) -> Part:
+            return receive(response, self._max_bytes)
+
         try:
-            response = self._client.get(PATH, parameters, attempts=_ATTEMPTS, timeout=TIMEOUT, stream=True, place=place)
-            with self._client.progress.waiting(f"the rest of an answer ({data_type}, {window})"):
-                part = receive(response, self.spool_bytes)
-        except TooLarge:
-            raise Split(f"the answer is over {self.spool_bytes:,} bytes", self.spool_bytes) from None
-        except (Broken, TimedOut, ServerError) as error:
-            raise Split(str(error)) from None
-        yield part
+            yield self._client.fetch(request, spool, STREAMED_WINDOW, permit)
+        except TooLarge as error:
+            raise WindowFailed(str(error), at_least=self._max_bytes) from None
+        except (BrokenResponse, TimedOut, ServerError, Unreachable) as error:
+            raise WindowFailed(str(error)) from None
+
+    def close(self) -> None:
+        """Nothing: Iterable keeps nothing of a streamed response."""

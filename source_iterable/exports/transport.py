@@ -1,15 +1,36 @@
-"""What the two transports have in common: how they say that a window was not read. Nothing of it was handed out then."""
+"""Transport: one way to get a window of records out of the export API."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
 
-class Split(Exception):
-    """The window could not be read whole: read its halves. str() says why; `at_least` bytes have been seen of it."""
-
-    def __init__(self, why: str, at_least: int = 0) -> None:
-        super().__init__(why)
-        self.at_least = at_least
+from source_iterable.api.parts import Part
+from source_iterable.api.rate_budget import NotYet, Permit
+from source_iterable.exports.windows import Window
 
 
-class TryAgain(Split):
-    """The window could not be read: try it once more, then read its halves."""
+class Transport(Protocol):
+    """What the choice between transports (choice.py) needs to know of one. Shared by all threads of a sync."""
+
+    # The value of the option `export_method` that selects it alone.
+    name: str
+    # The largest window that it can read, in bytes; None for any size.
+    max_bytes: int | None
+
+    def prefers(self, window: Window) -> bool:
+        """Whether it suits the window. Others get a window only where no usable transport prefers it."""
+
+    def try_acquire(self) -> Permit | NotYet:
+        """A permit to read one window now, or when to try again. Never waits."""
+
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+        """The parts of the window, each received whole.
+
+        Raises:
+            WindowFailed: the window could not be read; raised before any part is yielded.
+            IterableError: anything that halves of the window would not help.
+        """
+
+    def close(self) -> None:
+        """Cancel what this sync has left running at Iterable."""

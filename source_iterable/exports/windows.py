@@ -8,14 +8,16 @@ from typing import NamedTuple
 DAY = 86_400
 # A first sync of up to this many seconds is one request; a longer one begins with a window of this size.
 FIRST_SIZE = 31 * DAY
-# A window is aimed at this many bytes of lines: a failure costs little, and a streamed answer fits its spool.
+# The size in bytes that windows aim at: a failure costs little, and a streamed response fits its spool.
 TARGET_BYTES = 128 * 2**20
-# One window is at most this many times longer, or shorter, than the one before it.
+# A window is at most this many times longer, or shorter, than the one before it.
 MAX_CHANGE = 8
+# Windows of one stream that are read at a time: Iterable runs four jobs at once.
+AT_ONCE = 4
 
 
 class Window(NamedTuple):
-    """[start, end) in whole seconds since the epoch (UTC), with the bytes to expect where that is known."""
+    """[start, end) in whole seconds since the epoch (UTC), and its expected size in bytes where that is known."""
 
     start: int
     end: int
@@ -27,21 +29,57 @@ class Window(NamedTuple):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The two parameters of the export API; the format is the reference's `yyyy-MM-dd HH:mm:ss ZZ`."""
+        """The two parameters of the export API, in the reference's format `yyyy-MM-dd HH:mm:ss ZZ`."""
         return {"startDateTime": _export_time(self.start), "endDateTime": _export_time(self.end)}
 
     def halves(self) -> tuple[Window, Window]:
-        """The two windows that this one is cut into; it must be longer than a second."""
+        """The two halves of a window of more than one second."""
         middle = self.start + self.seconds // 2
         expected = None if self.expected_bytes is None else self.expected_bytes // 2
         return Window(self.start, middle, expected), Window(middle, self.end, expected)
 
-    def of_size(self, expected_bytes: int) -> Window:
-        """The same window with other bytes to expect; 0 says nothing."""
-        return self._replace(expected_bytes=expected_bytes or None)
+    def expecting(self, size: int) -> Window:
+        """The same window with another expected size in bytes; 0 means unknown."""
+        return self._replace(expected_bytes=size or None)
 
     def __str__(self) -> str:
         return f"{iso_time(self.start)} to {iso_time(self.end)}"
+
+
+class WindowPlan:
+    """Cuts [start, end), in seconds since the epoch, into windows. The size of each follows from the ones read before it."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self._start = start
+        self._end = end
+        self._next = start
+        self._size = FIRST_SIZE
+        self._density: float | None = None
+
+    @property
+    def at_once(self) -> int:
+        """How many windows to read at a time. While all were empty it is one: the next is far longer, and worth waiting."""
+        return AT_ONCE if self._density else 1
+
+    @property
+    def left(self) -> bool:
+        """Whether there is a next window."""
+        return self._next < self._end
+
+    def next(self) -> Window:
+        """The next window."""
+        start, self._next = self._next, min(self._next + self._size, self._end)
+        window = Window(start, self._next)
+        return window.expecting(int(self._density * window.seconds)) if self._density else window
+
+    def learn(self, window: Window, received: int) -> None:
+        """Take into account that a window brought `received` bytes."""
+        self._size = next_size(self._size, window.seconds, received)
+        self._density = received / window.seconds
+
+    def share(self, position: int) -> float:
+        """The share (0 to 1) of the whole that lies before `position`."""
+        return (position - self._start) / max(self._end - self._start, 1)
 
 
 def next_size(size: int, seconds: int, received: int) -> int:

@@ -1,22 +1,22 @@
-"""The entries of metadata tables."""
+"""Metadata tables, and their entries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from source_iterable.ahead import in_order
+from source_iterable.api.ahead import in_order
+from source_iterable.api.paging import items_of
 from source_iterable.errors import IterableError, NotFound
-from source_iterable.streams.children import ChildStream, Key
-from source_iterable.streams.context import StreamContext
-from source_iterable.streams.listing import Fields
-from source_iterable.streams.lists import PlainList
-from source_iterable.streams.paging import items_of
+from source_iterable.reading.children import ChildStream, Key
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.stream import Fields
 
 METADATA = PlainList("metadata", "metadata", "results", "name")
-# Entries asked for at a time (ten a second may be), and handed over at a time.
+# Entries requested at a time (the limit is ten a second), and entries a batch.
 THREADS, ENTRIES = 4, 50
 
 
@@ -25,17 +25,15 @@ class MetadataEntries(ChildStream):
 
     name = "metadata_entries"
     primary_key = ("table", "key")
-    cost = "1 per entry, plus the lists of the tables' keys (10 a second)"
+    parent = METADATA
+    parent_key = "name"
     noun = "metadata table"
     resumable = True
-
-    def keys(self, context: StreamContext) -> Iterable[Key]:
-        shared = context.shared.pages(METADATA.path, METADATA.selector, {}, None)
-        return [item["name"] for items in shared for item in items]
+    cost = "1 per entry, plus the lists of the tables' keys (10 a second)"
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"metadata/{quote(str(key), safe='')}"
-        records = []
+        records: list[Fields] = []
         for _, entry in in_order(partial(self._entry, context, path), _listed(context, path), THREADS):
             records += entry
             if len(records) >= ENTRIES:
@@ -44,11 +42,11 @@ class MetadataEntries(ChildStream):
         yield records
 
     def _entry(self, context: StreamContext, path: str, listed: Fields) -> list[Fields]:
-        """The one record for a listed entry, none when it does not exist any more."""
+        """The one record for a listed entry, none when it no longer exists."""
         try:
             entry = context.client.get_json(f"{path}/{quote(listed['key'], safe='')}")
         except NotFound:
-            context.logger.warning(f"{self.name}: entry {listed['key']} of {path} does not exist any more; skipped.")
+            context.logger.warning(f"{self.name}: entry {listed['key']} of {path} no longer exists; skipped.")
             return []
         return [{**listed, **entry}]
 
@@ -57,10 +55,10 @@ def _listed(context: StreamContext, path: str) -> Iterator[Fields]:
     """The entries of a table, without their values."""
     marker: Any = None
     while True:
-        answer = context.client.get_json(path, {"nextMarker": marker} if marker else None)
-        yield from items_of(path, answer, "results")
-        last, marker = marker, answer.get("nextMarker")
+        response = context.client.get_json(path, {"nextMarker": marker} if marker else None)
+        yield from items_of(path, response, "results")
+        last, marker = marker, response.get("nextMarker")
         if not marker:
             return
         if marker == last:
-            raise IterableError(f"Iterable's answers to GET {path} do not end: the marker {marker!r} leads to itself.")
+            raise IterableError(f"The responses to GET {path} do not end: the marker {marker!r} leads to itself.")

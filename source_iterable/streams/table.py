@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from source_iterable.streams.campaigns import Campaigns, ChildCampaigns, Journeys, TemplateContents, Templates
+from source_iterable.reading.export import EventStream, ExportStream
+from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.stream import Stream
+from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns
 from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
-from source_iterable.streams.definition import StreamDefinition
-from source_iterable.streams.export import ExportStream
-from source_iterable.streams.list_users import ListUsers
-from source_iterable.streams.lists import PlainList
+from source_iterable.streams.journeys import Journeys
+from source_iterable.streams.lists import LISTS, ListUsers
 from source_iterable.streams.metadata import METADATA, MetadataEntries
-from source_iterable.streams.project import ForgottenUsers, UserFields, Webhooks
-from source_iterable.streams.reports import CampaignsMetrics, ExperimentsMetrics
+from source_iterable.streams.metrics import CampaignsMetrics, ExperimentsMetrics
+from source_iterable.streams.templates import TemplateContents, Templates
 from source_iterable.streams.user_events import UserEvents
+from source_iterable.streams.users import ForgottenUsers, UserFields, Users
+from source_iterable.streams.webhooks import Webhooks
 
-# Name, path, the list in the answer, primary key.
+# Name, path, the list in the response, primary key.
 PLAIN_LISTS = [
-    PlainList("lists", "lists", "lists", "id"),
+    LISTS,
     PlainList("channels", "channels", "channels", "id"),
     PlainList("message_types", "messageTypes", "messageTypes", "id"),
     METADATA,
@@ -25,73 +28,69 @@ PLAIN_LISTS = [
 ]
 
 # Name, dataTypeName of the export API.
-EXPORTS = [
-    ExportStream("users", "user"),
-    ExportStream("email_bounce", "emailBounce"),
-    ExportStream("email_click", "emailClick"),
-    ExportStream("email_complaint", "emailComplaint"),
-    ExportStream("email_open", "emailOpen"),
-    ExportStream("email_send", "emailSend"),
-    ExportStream("email_send_skip", "emailSendSkip"),
-    ExportStream("email_subscribe", "emailSubscribe"),
-    ExportStream("email_unsubscribe", "emailUnSubscribe"),
-    ExportStream("push_send", "pushSend"),
-    ExportStream("push_send_skip", "pushSendSkip"),
-    ExportStream("push_open", "pushOpen"),
-    ExportStream("push_uninstall", "pushUninstall"),
-    ExportStream("push_bounce", "pushBounce"),
-    ExportStream("web_push_send", "webPushSend"),
-    ExportStream("web_push_click", "webPushClick"),
-    ExportStream("web_push_send_skip", "webPushSendSkip"),
-    ExportStream("in_app_send", "inAppSend"),
-    ExportStream("in_app_open", "inAppOpen"),
-    ExportStream("in_app_click", "inAppClick"),
-    ExportStream("in_app_close", "inAppClose"),
-    ExportStream("in_app_delete", "inAppDelete"),
-    ExportStream("in_app_delivery", "inAppDelivery"),
-    ExportStream("in_app_send_skip", "inAppSendSkip"),
-    ExportStream("inbox_session", "inboxSession"),
-    ExportStream("inbox_message_impression", "inboxMessageImpression"),
-    ExportStream("sms_send", "smsSend"),
-    ExportStream("sms_bounce", "smsBounce"),
-    ExportStream("sms_click", "smsClick"),
-    ExportStream("sms_received", "smsReceived"),
-    ExportStream("sms_send_skip", "smsSendSkip"),
-    ExportStream("sms_usage_info", "smsUsageInfo"),
-    ExportStream("purchase", "purchase"),
-    ExportStream("custom_event", "customEvent"),
-    ExportStream("hosted_unsubscribe_click", "hostedUnsubscribeClick"),
-    ExportStream("in_app_recall", "inAppRecall"),
-    ExportStream("rcs_send", "rcsSend"),
-    ExportStream("rcs_send_skip", "rcsSendSkip"),
-    ExportStream("embedded_send", "embeddedSend"),
-    ExportStream("embedded_send_skip", "embeddedSendSkip"),
-    ExportStream("embedded_click", "embeddedClick"),
-    ExportStream("embedded_received", "embeddedReceived"),
-    ExportStream("embedded_impression", "embeddedImpression"),
-    ExportStream("embedded_session", "embeddedSession"),
-    ExportStream("unknown_session", "unknownSession"),
-    ExportStream("journey_exit", "journeyExit"),
-    ExportStream("whatsapp_bounce", "whatsAppBounce"),
-    ExportStream("whatsapp_click", "whatsAppClick"),
-    ExportStream("whatsapp_received", "whatsAppReceived"),
-    ExportStream("whatsapp_seen", "whatsAppSeen"),
-    ExportStream("whatsapp_send", "whatsAppSend"),
-    ExportStream("whatsapp_send_skip", "whatsAppSendSkip"),
-    ExportStream("whatsapp_usage_info", "whatsAppUsageInfo"),
+EXPORTS: list[ExportStream] = [
+    Users(),
+    EventStream("email_bounce", "emailBounce"),
+    EventStream("email_click", "emailClick"),
+    EventStream("email_complaint", "emailComplaint"),
+    EventStream("email_open", "emailOpen"),
+    EventStream("email_send", "emailSend"),
+    EventStream("email_send_skip", "emailSendSkip"),
+    EventStream("email_subscribe", "emailSubscribe"),
+    EventStream("email_unsubscribe", "emailUnSubscribe"),
+    EventStream("push_send", "pushSend"),
+    EventStream("push_send_skip", "pushSendSkip"),
+    EventStream("push_open", "pushOpen"),
+    EventStream("push_uninstall", "pushUninstall"),
+    EventStream("push_bounce", "pushBounce"),
+    EventStream("web_push_send", "webPushSend"),
+    EventStream("web_push_click", "webPushClick"),
+    EventStream("web_push_send_skip", "webPushSendSkip"),
+    EventStream("in_app_send", "inAppSend"),
+    EventStream("in_app_open", "inAppOpen"),
+    EventStream("in_app_click", "inAppClick"),
+    EventStream("in_app_close", "inAppClose"),
+    EventStream("in_app_delete", "inAppDelete"),
+    EventStream("in_app_delivery", "inAppDelivery"),
+    EventStream("in_app_send_skip", "inAppSendSkip"),
+    EventStream("inbox_session", "inboxSession"),
+    EventStream("inbox_message_impression", "inboxMessageImpression"),
+    EventStream("sms_send", "smsSend"),
+    EventStream("sms_bounce", "smsBounce"),
+    EventStream("sms_click", "smsClick"),
+    EventStream("sms_received", "smsReceived"),
+    EventStream("sms_send_skip", "smsSendSkip"),
+    EventStream("sms_usage_info", "smsUsageInfo"),
+    EventStream("purchase", "purchase"),
+    EventStream("custom_event", "customEvent"),
+    EventStream("hosted_unsubscribe_click", "hostedUnsubscribeClick"),
+    EventStream("in_app_recall", "inAppRecall"),
+    EventStream("rcs_send", "rcsSend"),
+    EventStream("rcs_send_skip", "rcsSendSkip"),
+    EventStream("embedded_send", "embeddedSend"),
+    EventStream("embedded_send_skip", "embeddedSendSkip"),
+    EventStream("embedded_click", "embeddedClick"),
+    EventStream("embedded_received", "embeddedReceived"),
+    EventStream("embedded_impression", "embeddedImpression"),
+    EventStream("embedded_session", "embeddedSession"),
+    EventStream("unknown_session", "unknownSession"),
+    EventStream("journey_exit", "journeyExit"),
+    EventStream("whatsapp_bounce", "whatsAppBounce"),
+    EventStream("whatsapp_click", "whatsAppClick"),
+    EventStream("whatsapp_received", "whatsAppReceived"),
+    EventStream("whatsapp_seen", "whatsAppSeen"),
+    EventStream("whatsapp_send", "whatsAppSend"),
+    EventStream("whatsapp_send_skip", "whatsAppSendSkip"),
+    EventStream("whatsapp_usage_info", "whatsAppUsageInfo"),
 ]
 
-LISTS: list[StreamDefinition] = [
-    *PLAIN_LISTS,
+# Each a class of its own: lists that need more, then streams that are read item by item of another one.
+OTHERS: list[Stream] = [
     UserFields(),
     ForgottenUsers(),
-    Campaigns(),
+    CAMPAIGNS,
     Templates(),
     Journeys(),
-]
-
-# What is read item by item of another list.
-CHILDREN: list[StreamDefinition] = [
     CampaignsMetrics(),
     ExperimentsMetrics(),
     ChildCampaigns(),
@@ -103,5 +102,5 @@ CHILDREN: list[StreamDefinition] = [
     UserEvents(),
 ]
 
-# Short lists first: they are done while the exports wait for their doors.
-STREAMS: dict[str, StreamDefinition] = {stream.name: stream for stream in [*LISTS, *CHILDREN, *EXPORTS]}
+# Short lists first: they are done while the exports wait for the export rate limit.
+STREAMS: dict[str, Stream] = {stream.name: stream for stream in [*PLAIN_LISTS, *OTHERS, *EXPORTS]}

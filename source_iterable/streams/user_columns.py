@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from source_iterable.api import IterableClient
-from source_iterable.config import Config
-from source_iterable.streams.project import user_fields
-
 Schema = dict[str, Any]
 _OBJECT = {"type": ["null", "object"], "additionalProperties": True}
-# Iterable's types of user fields, which are those of its search index; fields of other types stay under `data`.
+# Iterable's types of user fields, those of its search index; fields of other types stay under `data`.
 _TYPES: dict[str, Schema] = {
     "string": {"type": ["null", "string"]},
     "boolean": {"type": ["null", "boolean"]},
@@ -24,12 +19,11 @@ _TYPES: dict[str, Schema] = {
 }
 
 
-def discovered_columns(config: Config, schema: Schema) -> Schema:
-    """The users' schema with a column for each of the project's own fields, found by asking Iterable.
+def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
+    """The users' schema with a column for each of the project's own `fields`, given by name and Iterable's type.
 
-    Fields within an object (`address.city`) are in the object's column. Raises IterableError.
+    Fields within an object (`address.city`) are in the object's column.
     """
-    fields = user_fields(IterableClient(config, logging.getLogger("airbyte")))
     columns = {
         name: {"description": f"The project's own field, of type {kind}.", **deepcopy(_TYPES[kind.lower()])}
         for name, kind in fields.items()
@@ -39,7 +33,7 @@ def discovered_columns(config: Config, schema: Schema) -> Schema:
 
 
 def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any]) -> Schema:
-    """The users' schema with those columns that the configured catalog has besides: as they were when it was made."""
+    """The users' schema with the further columns of the configured catalog: as they were when it was discovered."""
     properties = catalog_schema.get("properties")
     columns = {
         name: deepcopy(known)
@@ -50,7 +44,7 @@ def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any]) -> Sch
 
 
 def _type_of(column: Mapping[str, Any]) -> Schema | None:
-    """The one of our types that a catalog's column has; what passed a platform may have another order."""
+    """Our type of a catalog's column, None for another; a platform may have reordered it."""
     types = column.get("type")
     for known in _TYPES.values():
         if isinstance(types, list) and set(types) == set(known["type"]) and column.get("format") == known.get("format"):

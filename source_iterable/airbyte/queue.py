@@ -1,0 +1,81 @@
+"""The queue between the reading threads and stdout: bounded by bytes, with states in their place among the records."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from queue import Queue
+from typing import Any
+
+from airbyte_cdk.models import AirbyteMessage, Level
+from airbyte_cdk.sources.message import MessageRepository
+from airbyte_cdk.sources.message.repository import LogMessage
+
+from source_iterable.records.batch import RecordBatch
+
+# The queue is full when the batches in it have so many bytes.
+QUEUE_BYTES = 8 * 2**20
+
+
+class BatchQueue(Queue[Any]):
+    """A queue of the CDK's items and of batches that is full at QUEUE_BYTES, however many other items it holds."""
+
+    def __init__(self) -> None:
+        super().__init__(maxsize=QUEUE_BYTES)
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._bytes = 0
+        self._closed = False
+
+    def close(self) -> None:
+        """Let nobody wait for room: nothing is read from now on, and what is put is dropped."""
+        with self.mutex:
+            self.maxsize = 0
+            self._closed = True
+            self.not_full.notify_all()
+
+    def _qsize(self) -> int:
+        # Other items count one byte each, so that a queue that holds any is not empty.
+        return self._bytes + len(self.queue)
+
+    def _put(self, item: Any) -> None:
+        if not self._closed:
+            self._bytes += _size(item)
+            super()._put(item)
+
+    def _get(self) -> Any:
+        item = super()._get()
+        self._bytes -= _size(item)
+        return item
+
+
+def _size(item: Any) -> int:
+    return len(item.lines) if isinstance(item, RecordBatch) else 0
+
+
+class QueueMessageRepository(MessageRepository):
+    """Sends the messages of reading threads through the queue of their records, so that no state overtakes a record.
+
+    The main thread, which empties the queue, must not wait for room in it; its own messages (the state of a stream that is
+    done) are written at once. The CDK's ConcurrentMessageRepository writes them behind the stream's COMPLETE status.
+    """
+
+    def __init__(self, queue: BatchQueue) -> None:
+        self._queue = queue
+        self._main_thread = threading.get_ident()
+        self._of_main_thread: deque[AirbyteMessage] = deque()
+
+    def emit_message(self, message: AirbyteMessage) -> None:
+        if threading.get_ident() == self._main_thread:
+            self._of_main_thread.append(message)
+        else:
+            self._queue.put(message)
+
+    def log_message(self, level: Level, message_provider: Callable[[], LogMessage]) -> None:
+        """Nothing: the connector logs through its logger."""
+
+    def consume_queue(self) -> Iterator[AirbyteMessage]:
+        while self._of_main_thread:
+            yield self._of_main_thread.popleft()

@@ -1,0 +1,168 @@
+"""SourceIterable: spec, check, discover and read for a configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, TypeVar
+
+from airbyte_cdk.models import (
+    AirbyteCatalog,
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteRecordMessage,
+    AirbyteStateMessage,
+    AirbyteStreamStatus,
+    ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteStream,
+    ConnectorSpecification,
+    Status,
+    StreamDescriptor,
+    Type,
+)
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.sources.source import Source
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as stream_status
+
+from source_iterable.airbyte.check import problem_with
+from source_iterable.airbyte.concurrent import BatchingConcurrentSource
+from source_iterable.airbyte.errors import traced
+from source_iterable.airbyte.queue import BatchQueue, QueueMessageRepository
+from source_iterable.airbyte.streams import as_airbyte_stream, as_concurrent_stream
+from source_iterable.api.client import IterableClient
+from source_iterable.config import Config, InvalidConfig, specification
+from source_iterable.display import progress_display
+from source_iterable.errors import ConfigError, IterableError
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import Stream
+from source_iterable.records.batch import RecordBatch
+from source_iterable.streams.table import STREAMS
+
+_T = TypeVar("_T")
+
+
+class SourceIterable(Source):
+    """The connector. With `batched`, `read` yields RecordBatch items where it can, for a caller that writes their lines."""
+
+    # Config names the key that is wrong, which the CDK's check against the spec does not.
+    check_config_against_spec = False
+
+    def __init__(self, batched: bool = False) -> None:
+        self._batched = batched
+
+    @property
+    def name(self) -> str:
+        return "source-iterable"
+
+    def spec(self, logger: logging.Logger) -> ConnectorSpecification:
+        return ConnectorSpecification(**specification())
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Whether a sync with this configuration would work; a failed status says what to do."""
+        try:
+            problem = problem_with(Config.parse(config), logger)
+        except InvalidConfig as error:
+            problem = f"The configuration is not valid: {error}."
+        return AirbyteConnectionStatus(status=Status.FAILED if problem else Status.SUCCEEDED, message=problem)
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        parsed = _parse(config)
+        try:
+            return AirbyteCatalog(streams=[as_airbyte_stream(stream, parsed) for stream in STREAMS.values()])
+        except IterableError as error:
+            raise traced(error) from error
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """Read the catalog's streams, many at a time. One stream's failure does not stop the others.
+
+        Raises AirbyteTracedException at the end when a stream failed, so that the exit code says so.
+        """
+        for message in self._read(logger, _parse(config), catalog, state):
+            if isinstance(message, RecordBatch) and not self._batched:
+                for record in message.messages():
+                    yield AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(**record))
+            else:
+                yield message
+
+    def _read(
+        self,
+        logger: logging.Logger,
+        config: Config,
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None,
+    ) -> Iterator[AirbyteMessage]:
+        queue = BatchQueue()
+        messages = QueueMessageRepository(queue)
+        states = ConnectorStateManager(state)
+        schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
+        context = StreamContext(config, IterableClient(config, logger), logger, schemas)
+        streams: list[AbstractStream] = []
+        failures: list[ConfigError] = []
+        for configured in _in_reading_order(catalog.streams):
+            try:
+                streams.append(as_concurrent_stream(_stream_of(configured), context, states, messages))
+            except ConfigError as error:
+                failures.append(error)
+                yield traced(error).as_airbyte_message(StreamDescriptor(name=configured.stream.name))
+                yield stream_status(configured.stream, AirbyteStreamStatus.INCOMPLETE)
+        try:
+            with context.progress.heartbeat(), progress_display(context.progress):
+                if streams:
+                    yield from BatchingConcurrentSource(queue, messages, logger).read(streams)
+        finally:
+            # A caller that stops taking records in the middle leaves no thread behind that waits for room in the queue.
+            context.client.stop()
+            queue.close()
+            context.close()
+        if failures:
+            raise traced(ConfigError("; ".join(map(str, failures))))
+
+    @classmethod
+    def read_config(cls, config_path: str) -> MutableMapping[str, Any]:
+        return _readable("configuration", config_path, super().read_config)
+
+    @classmethod
+    def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
+        return _readable("catalog", catalog_path, super().read_catalog)
+
+    @classmethod
+    def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
+        return _readable("state", state_path, super().read_state)
+
+
+def _in_reading_order(streams: Iterable[ConfiguredAirbyteStream]) -> list[ConfiguredAirbyteStream]:
+    order = {name: position for position, name in enumerate(STREAMS)}
+    return sorted(streams, key=lambda configured: order.get(configured.stream.name, -1))
+
+
+def _stream_of(configured: ConfiguredAirbyteStream) -> Stream:
+    name = configured.stream.name
+    if name not in STREAMS:
+        raise ConfigError(
+            f"This source has no stream {name}. Refresh the schema of the connection, or remove {name} from the catalog."
+        )
+    return STREAMS[name]
+
+
+def _parse(config: Mapping[str, Any]) -> Config:
+    try:
+        return Config.parse(config)
+    except InvalidConfig as error:
+        raise traced(ConfigError(f"The configuration is not valid: {error}.")) from None
+
+
+def _readable(what: str, path: str, read: Callable[[str], _T]) -> _T:
+    """Read one of the command's files; whatever is wrong with it is a config error."""
+    try:
+        return read(path)
+    except OSError as error:
+        raise traced(ConfigError(f"The {what} file {path} cannot be read: {error.strerror}.")) from None
+    except Exception as error:  # the CDK's parsers raise errors of many kinds
+        raise traced(ConfigError(f"The {what} file {path} is not valid: {error}")) from None

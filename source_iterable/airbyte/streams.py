@@ -1,0 +1,170 @@
+"""Streams for the CDK: one partition each, whose checkpoints become state messages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, cast
+
+from airbyte_cdk.models import (
+    AirbyteEstimateTraceMessage,
+    AirbyteMessage,
+    AirbyteStream,
+    AirbyteTraceMessage,
+    EstimateType,
+    SyncMode,
+    TraceType,
+    Type,
+)
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.sources.message import MessageRepository
+from airbyte_cdk.sources.streams import NO_CURSOR_STATE_KEY
+from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
+from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
+from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
+from airbyte_cdk.sources.streams.concurrent.partitions.partition_generator import PartitionGenerator
+from airbyte_cdk.sources.types import Record
+
+from source_iterable.airbyte.errors import traced
+from source_iterable.config import Config
+from source_iterable.errors import IterableError
+from source_iterable.progress import Progress
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import Checkpoint, State, Stream
+
+# The share of a stream's time range that must be read before its whole is estimated.
+FAIR_SHARE = 0.1
+
+
+def as_airbyte_stream(stream: Stream, config: Config) -> AirbyteStream:
+    """The stream as `discover` shows it."""
+    incremental = stream.cursor_field is not None
+    return AirbyteStream(
+        name=stream.name,
+        json_schema=stream.schema(config),
+        supported_sync_modes=[SyncMode.full_refresh, *([SyncMode.incremental] if incremental else [])],
+        source_defined_cursor=True if incremental else None,
+        default_cursor_field=[stream.cursor_field] if stream.cursor_field else None,
+        source_defined_primary_key=[[column] for column in stream.key(config)] or None,
+        is_resumable=incremental or stream.resumable,
+    )
+
+
+def as_concurrent_stream(
+    stream: Stream, context: StreamContext, states: ConnectorStateManager, messages: MessageRepository
+) -> DefaultStream:
+    """The stream for the CDK to read. Raises ConfigError when its state cannot be read."""
+    state = {key: value for key, value in states.get_stream_state(stream.name, None).items() if key[:5] != "__ab_"}
+    stream.check_state(state)
+    writer = StateWriter(stream, state, states, messages)
+    return DefaultStream(
+        partition_generator=_OnePartition(stream, context, state, writer),
+        name=stream.name,
+        # That of the catalog: what the CDK does with it (nothing) needs no request to Iterable.
+        json_schema=dict(context.catalog_schemas.get(stream.name, {})),
+        primary_key=stream.key(context.config),
+        cursor_field=CursorField(stream.cursor_field) if stream.cursor_field else None,
+        logger=context.logger,
+        cursor=writer,
+    )
+
+
+class StateWriter(Cursor):
+    """Writes a stream's checkpoints as state messages; at the end of the stream at least one state."""
+
+    def __init__(
+        self, stream: Stream, state: State, states: ConnectorStateManager, messages: MessageRepository
+    ) -> None:
+        self._stream = stream
+        self._state = state
+        self._states = states
+        self._messages = messages
+        self._written = False
+
+    def write(self, state: State) -> None:
+        """Write a state behind the records that were handed over so far. An empty one says that there is no cursor."""
+        self._written = True
+        self._state = state
+        self._states.update_state_for_stream(self._stream.name, None, self.state)
+        self._messages.emit_message(self._states.create_state_message(self._stream.name, None))
+
+    def emit(self, message: AirbyteMessage) -> None:
+        """Write another message in its place among the records."""
+        self._messages.emit_message(message)
+
+    @property
+    def state(self) -> MutableMapping[str, Any]:
+        return dict(self._state) or {NO_CURSOR_STATE_KEY: True}
+
+    def observe(self, record: Record) -> None:
+        """Nothing: checkpoints move the state, not records."""
+
+    def close_partition(self, partition: Partition) -> None:
+        """The stream was read to its end. Without a cursor, the next sync starts over."""
+        if not self._written and self._stream.cursor_field is None:
+            self._state = {}
+
+    def ensure_at_least_one_state_emitted(self) -> None:
+        if not self._written:
+            self.write(self._state)
+
+    def should_be_synced(self, record: Record) -> bool:
+        return True
+
+
+class _OnePartition(PartitionGenerator):
+    def __init__(self, stream: Stream, context: StreamContext, state: State, writer: StateWriter) -> None:
+        self._partition = _WholeStream(stream, context, state, writer)
+
+    def generate(self) -> Iterable[Partition]:
+        yield self._partition
+
+
+class _WholeStream(Partition):
+    """All that a stream yields. Its batches are records to the CDK's types; BatchingConcurrentSource knows better."""
+
+    def __init__(self, stream: Stream, context: StreamContext, state: State, writer: StateWriter) -> None:
+        self._stream = stream
+        self._context = context
+        self._state = state
+        self._writer = writer
+
+    def read(self) -> Iterable[Record]:
+        name, progress = self._stream.name, self._context.progress
+        try:
+            for item in self._stream.read(self._context, self._state):
+                if isinstance(item, Checkpoint):
+                    # All batches before it are in the queue by now: the CDK put them there when it asked for more.
+                    self._writer.write(item.state)
+                    self._estimate(progress)
+                elif item.count:
+                    progress.advance(name, item.count, len(item.lines))
+                    yield cast(Record, item)
+        except IterableError as error:
+            raise traced(error) from error
+        progress.advance(name, share=1.0)
+
+    def to_slice(self) -> Mapping[str, Any]:
+        return {"stream": self._stream.name}
+
+    def stream_name(self) -> str:
+        return self._stream.name
+
+    def __hash__(self) -> int:
+        return hash(self._stream.name)
+
+    def _estimate(self, progress: Progress) -> None:
+        """Tell Airbyte how many records and bytes the stream may have in all, once a fair share of its time is read.
+
+        The estimate takes the rest of the time to be as busy as what has been read.
+        """
+        stream = progress.of(self._stream.name)
+        if stream.share and FAIR_SHARE <= stream.share < 1:
+            estimate = AirbyteEstimateTraceMessage(
+                name=self._stream.name,
+                type=EstimateType.STREAM,
+                row_estimate=int(stream.records / stream.share),
+                byte_estimate=int(stream.bytes / stream.share),
+            )
+            trace = AirbyteTraceMessage(type=TraceType.ESTIMATE, emitted_at=time.time() * 1000, estimate=estimate)
+            self._writer.emit(AirbyteMessage(type=Type.TRACE, trace=trace))

@@ -1,0 +1,65 @@
+"""Several requests of one stream at a time, with a bounded number of results ahead of their reader."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
+    """Each item with its `work(item)`, in the order of the items; at most twice `threads` are ahead.
+
+    Raises what `work` raises. Pending work is cancelled then.
+    """
+    with _pool(threads) as pool:
+        ahead: deque[tuple[T, Future[R]]] = deque()
+        for item in items:
+            ahead.append((item, pool.submit(work, item)))
+            if len(ahead) >= 2 * threads:
+                first, future = ahead.popleft()
+                yield first, future.result()
+        while ahead:
+            first, future = ahead.popleft()
+            yield first, future.result()
+
+
+def read_ahead(items: Iterator[T], count: int) -> Iterator[T]:
+    """The same items, up to `count` of them made ahead by a thread of its own. Raises what making an item raises."""
+    end = object()
+    with _pool(1) as pool:
+        ahead = deque(pool.submit(next, items, end) for _ in range(count))
+        while (item := ahead.popleft().result()) is not end:
+            ahead.append(pool.submit(next, items, end))
+            yield cast(T, item)
+
+
+def as_done(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
+    """Like `in_order`, but as they are done, at most `threads` ahead: one slow item does not hold up the others."""
+    with _pool(threads) as pool:
+        pending: dict[Future[R], T] = {}
+        for item in items:
+            pending[pool.submit(work, item)] = item
+            if len(pending) >= threads:
+                yield from _take(pending)
+        while pending:
+            yield from _take(pending)
+
+
+def _take(pending: dict[Future[R], T]) -> Iterator[tuple[T, R]]:
+    for future in wait(pending, return_when=FIRST_COMPLETED).done:
+        yield pending.pop(future), future.result()
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,34 @@
+"""Request: one request to the Iterable API, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+# Parameters of a query; a list repeats its key.
+Parameters = Mapping[str, "str | int | list[str] | list[int]"]
+
+
+class Timeout(NamedTuple):
+    """Seconds to connect, and between two packets of a response."""
+
+    connect: float
+    read: float
+
+
+TIMEOUT = Timeout(30.0, 300.0)
+
+
+@dataclass(frozen=True)
+class Request:
+    """`method` and `path` (below the root of the API), with what is sent along. str() names it in messages."""
+
+    path: str
+    parameters: Parameters = field(default_factory=dict)
+    method: str = "GET"
+    body: Mapping[str, Any] | None = None
+    timeout: Timeout = TIMEOUT
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"

@@ -1,0 +1,85 @@
+"""TransportChoice: which transport reads a window, and waiting until it may."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from source_iterable.api.client import IterableClient
+from source_iterable.api.parts import Part
+from source_iterable.api.rate_budget import NotYet, Permit
+from source_iterable.errors import Forbidden, NotFound
+from source_iterable.exports.jobs import JobsTransport
+from source_iterable.exports.refusals import Refusals
+from source_iterable.exports.streaming import StreamingTransport
+from source_iterable.exports.transport import Transport
+from source_iterable.exports.windows import Window
+
+# All transports, in the order in which they are tried for a window that suits several.
+TRANSPORTS: list[Callable[[IterableClient], Transport]] = [StreamingTransport, JobsTransport]
+
+
+class TransportChoice:
+    """All transports that the option `export_method` allows. Shared by all threads."""
+
+    def __init__(self, client: IterableClient, method: str, logger: logging.Logger) -> None:
+        self._client = client
+        self._logger = logger
+        made = [make(client) for make in TRANSPORTS]
+        self.transports = [transport for transport in made if method in ("auto", transport.name)]
+        self._refusals = Refusals(self.transports)
+        # Windows with different choices wait in different lines, so that large ones do not hold up small ones.
+        self._lines: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
+
+    def open(self, data_type: str, window: Window) -> Iterator[Part]:
+        """The parts of a window, the first one received: whatever goes wrong before it is raised here.
+
+        Raises WindowFailed when halves of the window may work, or an IterableError.
+        """
+        while True:
+            transport, permit = self.acquire(data_type, window)
+            try:
+                parts = transport.read(data_type, window, permit)
+                first = next(parts, None)
+            except (Forbidden, NotFound) as error:
+                if not self._refusals.add(transport, data_type):
+                    raise
+                self._logger.warning(f"{error} Trying another transport for {data_type}.")
+            else:
+                self._refusals.note_success(transport)
+                return _chain(first, parts)
+
+    def acquire(self, data_type: str, window: Window) -> tuple[Transport, Permit]:
+        """Wait for the first transport that is free for this window. Threads wait in turn."""
+        line = tuple(transport.name for transport in self._candidates(data_type, window))
+        with self._client.progress.waiting(f"the export rate limit ({data_type})"), self._lines[line]:
+            while True:
+                pauses = []
+                for transport in self._candidates(data_type, window):
+                    permit = transport.try_acquire()
+                    if not isinstance(permit, NotYet):
+                        return transport, permit
+                    pauses.append(permit.seconds)
+                self._client.wait(min(pauses))
+
+    def is_too_large(self, data_type: str, window: Window) -> bool:
+        """Whether every usable transport would receive the window up to its bound in vain."""
+        bounds = [transport.max_bytes for transport in self._refusals.usable(data_type)]
+        return all(bound is not None and (window.expected_bytes or 0) > bound for bound in bounds)
+
+    def close(self) -> None:
+        """Cancel what this sync has left running at Iterable."""
+        for transport in self.transports:
+            transport.close()
+
+    def _candidates(self, data_type: str, window: Window) -> list[Transport]:
+        usable = self._refusals.usable(data_type)
+        return [transport for transport in usable if transport.prefers(window)] or usable
+
+
+def _chain(first: Part | None, rest: Iterator[Part]) -> Iterator[Part]:
+    if first is not None:
+        yield first
+        yield from rest

@@ -1,0 +1,138 @@
+"""ExportJob: one export job at Iterable, its state and its files, as the API describes them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from enum import Enum
+from typing import Annotated, Any, NamedTuple
+
+import requests
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from source_iterable.api.client import IterableClient
+from source_iterable.api.rate_budget import Permit
+from source_iterable.errors import (
+    BrokenResponse,
+    IterableError,
+    JobFailed,
+    ServerError,
+    TimedOut,
+    Unreachable,
+    WindowFailed,
+)
+from source_iterable.exports.windows import Window
+
+START = "export/start"
+TRUNCATED = "The export is over Iterable's size limit."
+
+
+class JobState(Enum):
+    """The states of a job. Iterable writes them in any case (seen); a word that is not here is UNKNOWN."""
+
+    ENQUEUED = "enqueued"
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    CANCELLING = "cancelling"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def of(cls, word: Any) -> JobState:
+        """The state that Iterable names with `word`."""
+        lower = str(word).lower()
+        return next((state for state in cls if state.value == lower), cls.UNKNOWN)
+
+
+# The states of a job that will not complete any more.
+ENDED = (JobState.FAILED, JobState.CANCELLED, JobState.CANCELLING)
+
+
+class ListedFile(BaseModel):
+    """A file as the list of files has it: its name, and a presigned link that expires."""
+
+    file: str
+    url: str
+
+
+class FilesPage(BaseModel):
+    """A response of `export/{jobId}/files`: the state of the job, and some of its files (ten a page, seen)."""
+
+    state: Annotated[JobState, BeforeValidator(JobState.of)] = Field(alias="jobState")
+    truncated: bool = Field(default=False, alias="exportTruncated")
+    files: list[ListedFile] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(listed.file for listed in self.files)
+
+
+class ExportFile(NamedTuple):
+    """One file of a job. `listed_after` is the parameter startAfter of the page that lists it."""
+
+    name: str
+    url: str
+    listed_after: str | None
+
+
+class ExportJob:
+    """A job that was started, by its id."""
+
+    def __init__(self, client: IterableClient, job_id: int) -> None:
+        self._client = client
+        self.id = job_id
+
+    @classmethod
+    def start(cls, client: IterableClient, data_type: str, window: Window, permit: Permit) -> ExportJob:
+        """Start a job for a window. Raises JobFailed when that cannot be known to have worked, or an ApiError."""
+        body = {"dataTypeName": data_type, "outputFormat": "application/x-json-stream", **window.parameters}
+        try:
+            return cls(client, int(client.post_json(START, body, permit)["jobId"]))
+        except (ServerError, Unreachable, TimedOut, BrokenResponse) as error:
+            raise JobFailed(str(error)) from None
+        except (KeyError, TypeError, ValueError):
+            raise JobFailed(f"The response to POST {START} holds no jobId.") from None
+
+    def page(self, start_after: str | None = None) -> FilesPage:
+        """The state of the job, and its files behind `start_after`. Raises IterableError."""
+        path = f"export/{self.id}/files"
+        response = self._client.get_json(path, {"startAfter": start_after} if start_after else None)
+        try:
+            return FilesPage.model_validate(response)
+        except ValidationError as error:
+            problem = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, problem["loc"])) or "it"
+            raise Unreachable(f"The response to GET {path} is no list of files: {where}: {problem['msg']}.") from None
+
+    def files(self) -> Iterator[ExportFile]:
+        """All files, page by page from the first: pages seen while the job ran may have been incomplete.
+
+        Raises WindowFailed when the export is truncated, or an IterableError.
+        """
+        seen: set[str] = set()
+        after: str | None = None
+        while True:
+            page = self.page(after)
+            if page.truncated and not seen:
+                raise WindowFailed(TRUNCATED)
+            new = [ExportFile(each.file, each.url, after) for each in page.files if each.file not in seen]
+            if not new:
+                return
+            yield from new
+            seen.update(file.name for file in new)
+            after = new[-1].name
+
+    def fresh(self, file: ExportFile) -> ExportFile:
+        """The same file with a fresh link, from the page that lists it; unchanged where that page lists it no more."""
+        links = {listed.file: listed.url for listed in self.page(file.listed_after).files}
+        return file._replace(url=links.get(file.name, file.url))
+
+    def cancel(self) -> None:
+        """Cancel the job, as far as possible: one that is done, gone or out of reach needs no cancelling."""
+        with contextlib.suppress(IterableError, requests.RequestException):
+            self._client.cancel(f"export/{self.id}")
+
+    def __str__(self) -> str:
+        return f"export job {self.id}"

@@ -1,0 +1,97 @@
+"""ChildStream: a stream that is read slice by slice, one slice for each item of its parent."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from source_iterable.errors import NotFound
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
+
+# What identifies a slice: the id or the name of the parent's item.
+Key = int | str
+
+
+class Parent(Protocol):
+    """A stream whose items others are read by."""
+
+    def items(self, context: StreamContext) -> Iterator[Fields]:
+        """Every item; its pages are requested once a sync."""
+
+
+def keys_of(parent: Parent, field: str, context: StreamContext) -> list[Key]:
+    """The `field` of each of the parent's items."""
+    return [item[field] for item in parent.items(context)]
+
+
+class ChildStream(Stream):
+    """Subclasses name the parent, and say how to read one slice. Where they are resumable, the state has the slices done.
+
+    A slice that no longer exists when it is requested (404) is skipped with a warning.
+    """
+
+    parent: Parent
+    # The field of the parent's items that identifies a slice, and what a slice is called in a warning.
+    parent_key: str
+    noun: str
+
+    @abstractmethod
+    def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
+        """The records of one slice, in lists."""
+
+    def keys(self, context: StreamContext) -> Iterable[Key]:
+        """The keys of all slices, of one type."""
+        return keys_of(self.parent, self.parent_key, context)
+
+    def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
+        """The slices with these keys, in any order."""
+        for key in keys:
+            yield key, self.read_slice(context, key)
+
+    def read(self, context: StreamContext, state: State) -> Reading:
+        done = Done(self.keys(context), state if self.resumable else {})
+        for key, slice_ in self.slices(context, done.remaining):
+            try:
+                for records in slice_:
+                    yield self.batch(records)
+            except NotFound:
+                context.logger.warning(f"{self.name}: {self.noun} {key} no longer exists; skipped.")
+            done.add(key)
+            if self.resumable:
+                yield Checkpoint(done.state)
+        yield Checkpoint({})
+
+
+class Done:
+    """Which slices are done: all up to a key, in the order of the keys, and some beyond it.
+
+    Its state stays small however many slices there are: {"after": key} and, where slices are done in another order,
+    {"done": [those beyond it]}. A state that does not fit the keys is ignored.
+    """
+
+    def __init__(self, keys: Iterable[Key], state: State) -> None:
+        self._open = deque(sorted(set(keys)))  # all of one type
+        self._after: Key | None = None
+        if self._open and type(state.get("after")) is type(self._open[0]):
+            self._after = state["after"]
+            while self._open and self._open[0] <= self._after:
+                self._open.popleft()
+        beyond = state.get("done")
+        self._beyond = set(self._open).intersection(beyond if isinstance(beyond, list) else ())
+        self.remaining = [key for key in self._open if key not in self._beyond]
+
+    def add(self, key: Key) -> None:
+        """Note that a slice is done."""
+        self._beyond.add(key)
+        while self._open and self._open[0] in self._beyond:
+            self._after = self._open.popleft()
+            self._beyond.discard(self._after)
+
+    @property
+    def state(self) -> State:
+        """The state that says so."""
+        after = {} if self._after is None else {"after": self._after}
+        return {**after, "done": sorted(self._beyond)} if self._beyond else after

@@ -1,0 +1,43 @@
+"""StreamContext: what a stream gets to do its work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from source_iterable.api.client import IterableClient
+from source_iterable.config import Config
+from source_iterable.exports.reader import ExportReader
+from source_iterable.progress import Progress
+from source_iterable.reading.shared_pages import SharedPages
+
+
+@dataclass
+class StreamContext:
+    """One sync's configuration, client, export reader and log; shared by all of its streams.
+
+    `catalog_schemas` are the schemas that the configured catalog gives to the streams.
+    """
+
+    config: Config
+    client: IterableClient
+    logger: logging.Logger
+    catalog_schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    exports: ExportReader = field(init=False)
+    shared: SharedPages = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exports = ExportReader(self.client, self.config, self.logger)
+        self.shared = SharedPages(self.client)
+
+    @property
+    def progress(self) -> Progress:
+        return self.client.progress
+
+    def close(self) -> None:
+        """End everything that this sync has under way, here and at Iterable."""
+        self.client.stop()
+        self.exports.close()
+        self.shared.close()

@@ -1,0 +1,101 @@
+"""Export streams: records of the export API, in windows of time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import abstractmethod
+from contextlib import closing
+
+from source_iterable.config import Config, parse_date
+from source_iterable.errors import IterableError
+from source_iterable.exports.windows import Window, WindowPlan, iso_time
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.state import state_time
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.records.events import EventRecords
+from source_iterable.records.lines import RecordParser
+
+# A window fails when more of its lines are bad than both of these allow: a number, and a share.
+BAD_LINES, BAD_SHARE = 10, 0.001
+
+
+class ExportStream(Stream):
+    """A stream of one data type of the export API, incremental on `cursor_field`."""
+
+    data_type: str
+    cursor_field: str
+    cost = "1 for up to 31 days; idle: 1"
+
+    @abstractmethod
+    def records(self, context: StreamContext) -> RecordParser:
+        """What makes the stream's records from lines."""
+
+    def read(self, context: StreamContext, state: State) -> Reading:
+        plan = self._plan(context, state)
+        records = self.records(context)
+        for window, parts in context.exports.read(self.data_type, plan):
+            lines = _LineCount(self.name, window, context.logger)
+            for part in parts:
+                with closing(part):
+                    for chunk in part.chunks():
+                        parsed = records.parse(chunk)
+                        lines.add(parsed.lines, parsed.bad)
+                        context.progress.advance(self.name, window=str(window))
+                        yield parsed.batch
+            lines.check()
+            context.progress.advance(self.name, share=plan.share(window.end))
+            yield Checkpoint({self.cursor_field: iso_time(window.end)})
+
+    def _plan(self, context: StreamContext, state: State) -> WindowPlan:
+        now = time.time()
+        start = state_time(self.name, self.cursor_field, state)
+        if start is None:
+            start = int(parse_date(context.config.start_date).timestamp())
+        if start > now:
+            context.logger.warning(
+                f"{self.name}: its state is in the future ({state.get(self.cursor_field)}); nothing is read until then."
+            )
+        return WindowPlan(start, end_of_sync(context.config, now))
+
+
+class EventStream(ExportStream):
+    """One row of the table: an event stream and the data type that it reads."""
+
+    primary_key = ("_event_id",)
+    cursor_field = "createdAt"
+
+    def __init__(self, name: str, data_type: str) -> None:
+        self.name = name
+        self.data_type = data_type
+
+    def records(self, context: StreamContext) -> RecordParser:
+        return EventRecords(self.name, self.schema(context.config))
+
+
+class _LineCount:
+    """Counts the lines of a window, reports the bad ones, and fails the window when they are too many."""
+
+    def __init__(self, stream_name: str, window: Window, logger: logging.Logger) -> None:
+        self._what = f"{stream_name}, {window}"
+        self._logger = logger
+        self._lines = 0
+        self._bad = 0
+
+    def add(self, lines: int, bad: list[int]) -> None:
+        for position in bad:
+            self._bad += 1
+            if self._bad <= BAD_LINES + 1:
+                # Never the line itself: it is somebody's personal data.
+                self._logger.warning(f"{self._what}: line {self._lines + position + 1} is not a JSON object; skipped.")
+        self._lines += lines
+
+    def check(self) -> None:
+        if self._bad > BAD_LINES and self._bad > BAD_SHARE * self._lines:
+            raise IterableError(f"{self._what}: {self._bad} of {self._lines} lines are not JSON objects.")
+
+
+def end_of_sync(config: Config, now: float) -> int:
+    """The second before which a sync reads: the lookback window before `now` (seconds), or end_date if that is earlier."""
+    end = int(now) - 60 * config.lookback_window
+    return end if config.end_date is None else min(end, int(parse_date(config.end_date).timestamp()))

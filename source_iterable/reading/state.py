@@ -1,0 +1,40 @@
+"""The time in a state: ours, or one of Airbyte's published connector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from dateutil import parser
+
+from source_iterable.errors import ConfigError
+
+# A number larger than this is in milliseconds since the epoch, not in seconds.
+_MILLISECONDS = 10**11
+
+
+def state_time(stream_name: str, cursor_field: str, state: Mapping[str, Any]) -> int | None:
+    """The time of a state in seconds since the epoch, None without one.
+
+    Takes our states and those of Airbyte's published connector: a date in any format. Raises ConfigError for a value
+    that is no date.
+    """
+    value = state.get(cursor_field)
+    if value is None:
+        return None
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            seconds = int(value / 1000 if value > _MILLISECONDS else value)
+            datetime.fromtimestamp(seconds, timezone.utc)  # raises where there is no such year
+            return seconds
+        # A text without year, month or day takes it from the default: with two defaults it parses differently.
+        first, second = (parser.parse(value, default=datetime(year, year, year)) for year in (1, 2))
+        if first != second:
+            raise ValueError
+        return int((first if first.tzinfo else first.replace(tzinfo=timezone.utc)).timestamp())
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise ConfigError(
+            f"The state of stream {stream_name} cannot be read: {cursor_field} is {value!r}, which is not a date. "
+            "Correct the state, or reset the stream."
+        ) from None

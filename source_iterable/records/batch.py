@@ -1,0 +1,53 @@
+"""Batches: many finished RECORD messages as one value, which reaches stdout in one write.
+
+Why: the CDK spends about 30 microseconds on each record that passes its queue and its serializer one by one (33,000 records
+a second on two cores, where a bare orjson loop reaches 180,000); a batch costs that once for a thousand of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True)
+class RecordBatch:
+    """`count` RECORD messages of one stream, serialized, each line with its newline."""
+
+    stream_name: str
+    count: int
+    lines: bytes
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """The content of each RECORD message: stream, data, emitted_at (milliseconds)."""
+        for line in self.lines.split(b"\n")[:-1]:
+            yield orjson.loads(line)["record"]
+
+
+class LineFormat:
+    """How a RECORD message of one stream looks around its data; the bytes are those of the CDK's serializer."""
+
+    def __init__(self, stream_name: str) -> None:
+        self.stream_name = stream_name
+        self.before = b'{"type":"RECORD","record":{"stream":%b,"data":' % orjson.dumps(stream_name)
+
+    def after(self) -> bytes:
+        """The end of a line, with the current time in milliseconds; taken once a batch."""
+        return b',"emitted_at":%d}}\n' % (time.time_ns() // 1_000_000)
+
+    def batch(self, records: Iterable[Mapping[str, Any]]) -> RecordBatch:
+        """A batch of ready records."""
+        before, after = self.before, self.after()
+        lines = [before + orjson.dumps(record) + after for record in records]
+        return RecordBatch(self.stream_name, len(lines), b"".join(lines))
+
+
+def joined(batches: Iterable[RecordBatch]) -> RecordBatch:
+    """Small batches of one stream as one; there must be at least one."""
+    first, *more = batches
+    lines = b"".join([first.lines, *(batch.lines for batch in more)])
+    return RecordBatch(first.stream_name, first.count + sum(batch.count for batch in more), lines)

@@ -1,0 +1,20 @@
+"""Journeys."""
+
+from __future__ import annotations
+
+from source_iterable.api.request import Parameters
+from source_iterable.reading.newest_first import NewestFirstStream
+
+
+class Journeys(NewestFirstStream):
+    """All journeys; Iterable returns archived ones only when they are requested alone."""
+
+    name = "journeys"
+    primary_key = ("id",)
+    path = "journeys"
+    selector = "journeys"
+    page_size = 50
+    cost = "2, plus 1 per further 50 journeys; idle: 2"
+
+    def kinds(self) -> dict[str, Parameters]:
+        return {"": {}, "Archived": {"state": "Archived"}}

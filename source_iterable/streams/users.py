@@ -1,0 +1,96 @@
+"""Users: their profiles, the fields of profiles, and the users that were forgotten."""
+
+from __future__ import annotations
+
+import logging
+from itertools import islice
+from typing import Any
+
+from source_iterable.api.client import IterableClient
+from source_iterable.api.paging import items_of
+from source_iterable.config import Config
+from source_iterable.errors import BadRequest, IterableError, NotFound
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.export import ExportStream
+from source_iterable.reading.stream import Reading, State, Stream
+from source_iterable.records.lines import RecordParser
+from source_iterable.records.users import UserRecords
+from source_iterable.streams.user_columns import configured_columns, discovered_columns
+
+# Hashes a batch.
+HASHES = 10_000
+
+
+class Users(ExportStream):
+    """The `user` export: profiles by their last update."""
+
+    name = "users"
+    data_type = "user"
+    cursor_field = "profileUpdatedAt"
+
+    def key(self, config: Config) -> list[str]:
+        return [config.users_key]
+
+    def schema(self, config: Config) -> dict[str, Any]:
+        """The JSON schema of the records. With `user_fields_as_columns` it requests the project's fields from Iterable."""
+        schema = super().schema(config)
+        if config.user_fields_as_columns:
+            schema = discovered_columns(schema, user_fields(IterableClient(config, logging.getLogger("airbyte"))))
+        return schema
+
+    def records(self, context: StreamContext) -> RecordParser:
+        schema = super().schema(context.config)
+        if context.config.user_fields_as_columns:
+            # Not requested again: the destination has the columns of the catalog.
+            schema = configured_columns(schema, context.catalog_schemas.get(self.name, {}))
+        return UserRecords(self.name, schema)
+
+
+class UserFields(Stream):
+    """`GET users/getFields`: one record a field of user profiles."""
+
+    name = "user_fields"
+    primary_key = ("name",)
+    cost = "1"
+
+    def read(self, context: StreamContext, state: State) -> Reading:
+        yield self.batch({"name": name, "type": kind} for name, kind in user_fields(context.client).items())
+
+
+def user_fields(client: IterableClient) -> dict[str, str]:
+    """The fields of user profiles and their types, as Iterable names them.
+
+    The response is a map named `fields` in the reference, and one or an array named `userFields` in other documents.
+    Raises IterableError.
+    """
+    response = client.get_json("users/getFields")
+    for selector in ("fields", "userFields"):
+        fields = response.get(selector) if isinstance(response, dict) else None
+        if isinstance(fields, dict):
+            return {str(name): str(kind) for name, kind in fields.items()}
+        if isinstance(fields, list):
+            return {str(field["name"]): str(field["type"]) for field in fields}
+    raise IterableError("The response to GET users/getFields holds no fields.")
+
+
+class ForgottenUsers(Stream):
+    """The hashes of forgotten users: emails and userIds, each where the project identifies users by them."""
+
+    name = "forgotten_users"
+    primary_key = ("hash",)
+    cost = "2"
+    endpoints = (("users/forgotten", "hashedEmails", "email"), ("users/forgottenUserIds", "hashedUserIds", "userId"))
+
+    def read(self, context: StreamContext, state: State) -> Reading:
+        refused: list[IterableError] = []
+        for path, selector, kind in self.endpoints:
+            try:
+                hashes = iter(items_of(path, context.client.get_json(path), selector))
+            except (BadRequest, NotFound) as error:
+                refused.append(error)
+                context.logger.info(f"{self.name}: skipping {path}, which does not fit the project type: {error}")
+                continue
+            while some := list(islice(hashes, HASHES)):
+                yield self.batch({"hash": each, "identifierType": kind} for each in some)
+        if len(refused) == len(self.endpoints):
+            raise refused[-1]

@@ -1,0 +1,47 @@
+"""Webhooks, without their secrets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.stream import Fields
+
+_MASK = "***"
+# Names of fields and URL parameters that may hold a secret. `authType` names a method, no secret.
+_SECRET = re.compile(
+    r"auth(?!type)|token|secret|password|passwd|pwd|credential|header|signature|(api|access).?key|^key$", re.I
+)
+
+
+class Webhooks(PlainList):
+    """`GET webhooks`, without the secrets that come with them."""
+
+    def record(self, item: Fields) -> Fields:
+        record: Fields = without_secrets(item)
+        if isinstance(record.get("endpoint"), str):
+            record["endpoint"] = masked_url(record["endpoint"])
+        return record
+
+
+def without_secrets(value: Any) -> Any:
+    """A value without the fields, at any depth, whose names say that they may hold a secret."""
+    if isinstance(value, dict):
+        return {name: without_secrets(each) for name, each in value.items() if not _SECRET.search(name)}
+    return [without_secrets(each) for each in value] if isinstance(value, list) else value
+
+
+def masked_url(url: str) -> str:
+    """A URL with its user and password masked, and the values of parameters that may be secret."""
+    try:
+        parts: SplitResult = urlsplit(url)
+    except ValueError:
+        return _MASK
+    user, at, host = parts.netloc.rpartition("@")
+    query = "&".join(
+        f"{name}={_MASK}" if equals and _SECRET.search(name) else f"{name}{equals}{value}"
+        for name, equals, value in (parameter.partition("=") for parameter in parts.query.split("&"))
+    )
+    return parts._replace(netloc=f"{_MASK}@{host}" if at else host, query=query).geturl()
