@@ -1,6 +1,6 @@
 # make run      a local Iterable, two syncs of it into a DuckDB file (CONFIG=config.json: your own project)
 # make test     the tests (ARGS="-k name" for some of them)
-# make lint     style and types
+# make lint     style, types and declared dependencies
 # make docs     the tables and pictures of docs/, from the code
 # make bench    the connector against its published peers
 # make image    the image, without a Docker engine (root on Debian), tried against the local Iterable
@@ -25,6 +25,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/deptry .
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/tables.py
