@@ -1,0 +1,121 @@
+"""What a stream yields, as messages: batches and states in their order, and at least one state."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.sources.message import InMemoryMessageRepository
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_iterable.airbyte.streams import as_concurrent_stream
+from source_iterable.api.client import IterableClient
+from source_iterable.config import Config
+from source_iterable.errors import ConfigError, NotFound
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+
+NO_CURSOR = {"__ab_no_cursor_state_message": True}
+
+
+class Fake(Stream):
+    """Yields what it is told to: an int is a batch of so many records, a dict a checkpoint, an exception is raised."""
+
+    name = "lists"
+    primary_key = ("id",)
+    cost = "0"
+
+    def __init__(self, items: Iterable[Any], cursor_field: str | None = None) -> None:
+        self.items = items
+        self.cursor_field = cursor_field
+        self.state: State = {}
+
+    def read(self, context: StreamContext, state: State) -> Reading:
+        self.state = state
+        for item in self.items:
+            if isinstance(item, Exception):
+                raise item
+            yield Checkpoint(item) if isinstance(item, dict) else self.batch({"id": n} for n in range(item))
+
+
+@pytest.fixture
+def context() -> Iterator[StreamContext]:
+    logger = logging.getLogger("airbyte")
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z"})
+    made = StreamContext(config, IterableClient(config, logger), logger)
+    yield made
+    made.close()
+
+
+def read(
+    stream: Fake, context: StreamContext, state: dict[str, Any] | None = None
+) -> tuple[list[Any], Exception | None]:
+    """What the CDK would write: batches as their number of records, states as they are; and how the stream failed."""
+    given: list[AirbyteStateMessage] = []
+    if state is not None:
+        message = {"stream_descriptor": {"name": stream.name}, "stream_state": state}
+        given = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})]
+    messages = InMemoryMessageRepository()
+    made = as_concurrent_stream(stream, context, ConnectorStateManager(given), messages)
+    out: list[Any] = []
+
+    def states() -> Iterator[dict[str, Any]]:
+        for each in messages.consume_queue():
+            if each.state and each.state.stream:
+                yield vars(each.state.stream.stream_state)
+
+    failure = None
+    (partition,) = made.generate_partitions()
+    try:
+        for batch in partition.read():
+            out += [*states(), batch.count]  # type: ignore[attr-defined]
+        made.cursor.close_partition(partition)
+    except AirbyteTracedException as error:
+        failure = error
+    made.cursor.ensure_at_least_one_state_emitted()
+    return [*out, *states()], failure
+
+
+def test_a_checkpoint_is_written_where_it_is_yielded(context: StreamContext) -> None:
+    out, failure = read(Fake([2, {"after": 1}, 3, {"after": 2}, 1, {}]), context)
+    assert out == [2, {"after": 1}, 3, {"after": 2}, 1, NO_CURSOR]
+    assert failure is None
+
+
+def test_a_stream_is_given_its_state_without_the_marks_of_the_cdk(context: StreamContext) -> None:
+    stream = Fake([])
+    read(stream, context, {"after": 7, **NO_CURSOR})
+    assert stream.state == {"after": 7}
+
+
+@pytest.mark.parametrize("state", [None, {"old": 1}])
+def test_a_full_refresh_without_checkpoints_ends_without_a_cursor(
+    context: StreamContext, state: dict[str, Any] | None
+) -> None:
+    assert read(Fake([2, 3]), context, state)[0] == [2, 3, NO_CURSOR]
+
+
+def test_an_incremental_stream_that_reads_nothing_keeps_its_state(context: StreamContext) -> None:
+    state = {"createdAt": "2999-01-01T00:00:00Z"}
+    assert read(Fake([], "createdAt"), context, state)[0] == [state]
+
+
+def test_a_stream_that_fails_keeps_what_it_reached(context: StreamContext) -> None:
+    gone = NotFound("It is gone.", 404)
+    out, failure = read(Fake([1, {"after": 1}, 2, gone]), context)
+    assert out == [1, {"after": 1}, 2]
+    assert str(failure) == "It is gone."
+    assert read(Fake([1, gone]), context, {"after": 5})[0] == [1, {"after": 5}]
+
+
+def test_batches_without_records_are_not_written(context: StreamContext) -> None:
+    assert read(Fake([0, 1, 0]), context)[0] == [1, NO_CURSOR]
+
+
+def test_a_state_that_cannot_be_read_is_refused_before_anything_is(context: StreamContext) -> None:
+    with pytest.raises(ConfigError, match="'soon'"):
+        read(Fake([1], "createdAt"), context, {"createdAt": "soon"})
