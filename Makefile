@@ -3,9 +3,9 @@
 # make lint     style, types and declared dependencies
 # make docs     the tables and pictures of docs/, from the code
 # make bench    the connector against its published peers
-# make image    the image, without a Docker engine (root on Debian), tried against the local Iterable
+# make image    the image, without a Docker engine (root on Debian), tested against the local Iterable
 # make release  VERSION=x.y.z: one commit and a tag
-# make lock     the lock files anew (UPGRADE=--upgrade: with newer versions)
+# make lock     regenerate the lock files (UPGRADE=--upgrade: with newer versions)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,7 +40,7 @@ image: $(VENV)/.installed
 release: $(VENV)/.installed
 	$(BIN)/python tools/release.py $(VERSION)
 
-# The lock files hold every version and hash that is installed, and no registry's name.
+# The lock files pin every installed version and hash, and name no registry.
 lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt

@@ -16,12 +16,12 @@ from benchmarks.rows import Bench, Row
 
 _HERE = Path(__file__).parent
 _MEMORY_FILES = Path("/dev/shm")
-# A run's files: the export, and one program's output at a time.
+# Disk space of a run: the export, and one program's output at a time.
 _BYTES_A_RECORD = 2_500
 
 
 def main() -> None:
-    """Run everything and report it."""
+    """Run all benchmarks and report the results."""
     options = _options()
     before = machine()
     with (
@@ -32,7 +32,7 @@ def main() -> None:
     text = tables(results)
     print(text)
     if options.skip_peers:
-        _say("README.md is left as it is: the peers were skipped.")
+        _say("README.md is unchanged: the peers were skipped.")
     else:
         page = _HERE / "README.md"
         page.write_text(with_tables(page.read_text(encoding="utf-8"), text), encoding="utf-8")
@@ -87,7 +87,7 @@ def _memory(bench: Bench, options: argparse.Namespace) -> list[Row]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each program runs; medians are reported (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each program; medians are reported (3)")
     parser.add_argument(
         "--records", type=int, default=1_000_000, help="events that each program reads (1000000: 760 MB)"
     )
@@ -95,7 +95,7 @@ def _options() -> argparse.Namespace:
         "--peer-records", type=int, default=200_000, help="events that the published peers read: they take minutes"
     )
     parser.add_argument("--big", action="store_true", help="memory also at 10 million records (7.6 GB)")
-    parser.add_argument("--skip-peers", action="store_true", help="without the peers; README.md stays as it is")
+    parser.add_argument("--skip-peers", action="store_true", help="without the peers; README.md is left unchanged")
     parser.add_argument(
         "--cache", type=Path, default=default_cache(), help="where the peers are installed (%(default)s)"
     )
@@ -103,7 +103,7 @@ def _options() -> argparse.Namespace:
 
 
 def _folder(options: argparse.Namespace) -> Path | None:
-    """A folder in memory where there is room, so that no disk is measured; else that for temporary files."""
+    """A folder in memory if there is room, so that no disk is measured; else the one for temporary files."""
     needed = options.records * _BYTES_A_RECORD
     return _MEMORY_FILES if _MEMORY_FILES.is_dir() and shutil.disk_usage(_MEMORY_FILES).free > 2 * needed else None
 

@@ -1,4 +1,4 @@
-"""The chart: records a second of each program, as bars, drawn as SVG."""
+"""The chart: records per second of each program, as an SVG bar chart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MARK = "(this one)"
 
 
 def chart(rows: list[Row]) -> str:
-    """An SVG picture of the rows that have runs, on one linear scale from zero."""
+    """Draw the rows that have runs, on one linear scale from zero."""
     rows = [row for row in rows if row.runs and not row.problem]
     height = _TOP + len(rows) * (_BAR + _GAP) + 8
     most = max((row.rate for row in rows), default=1.0)

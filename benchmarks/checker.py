@@ -1,4 +1,4 @@
-"""Checker: prints the number of records that come on stdin, and their checksum. `python -m benchmarks.checker`."""
+"""Checker: prints the number of records on stdin, and their checksum. `python -m benchmarks.checker`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _READ_BYTES = 2**20
 
 
 def main() -> None:
-    """Read until the end."""
+    """Read stdin to its end."""
     print(*check(iter(lambda: sys.stdin.buffer.read(_READ_BYTES), b"")))
 
 

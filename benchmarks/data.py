@@ -1,7 +1,7 @@
-"""Data: emailSend events like real ones, the same on every run, as many as wanted.
+"""Data: realistic emailSend events, any number of them, the same on every run.
 
-A block is BLOCK_RECORDS events of one hour of time, about 7.6 MB: as much as a file of a real export job. Every block is
-the same text with its own hour and its own message ids, so that 10 million events (7.6 GB) need neither memory nor disk.
+A block is BLOCK_RECORDS events within one hour, about 7.6 MB: as much as a file of a real export job. Every block is the
+same text with its own hour and message ids, so that 10 million events (7.6 GB) need neither memory nor disk.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _HOUR = "@@@@-@@-@@ @@"
 _BLOCK = "########"
 _MESSAGE_ID = re.compile(rb'"messageId": ?"([0-9a-f]{32})"')
 _RECORD = re.compile(rb'^\{"type": ?"RECORD"', re.MULTILINE)
-# Half the events are of triggered campaigns, which carry the data that they were rendered with.
+# Half the events are of triggered campaigns, which include the data that they were rendered with.
 _TRIGGERED_SHARE = 0.5
 _WORDS = ("order", "welcome", "señor", "café", "reminder", "weekly offer", "übersicht", "delivery", "東京", "account")
 
 
 class Checked(NamedTuple):
-    """Records counted, and the sum of their message ids: a record lost, doubled or mixed up changes it."""
+    """Records counted, and the sum of their message ids: a lost, duplicated or garbled record changes it."""
 
     records: int
     checksum: int
@@ -38,7 +38,7 @@ NOTHING = Checked(0, 0)
 
 
 class Dataset:
-    """`records` events (rounded up to whole blocks) from `start` on, which is a full hour in seconds since the epoch."""
+    """`records` events (rounded up to whole blocks) from `start` on, a full hour in seconds since the epoch."""
 
     def __init__(self, records: int, start: int) -> None:
         self.blocks = -(-records // BLOCK_RECORDS)
@@ -55,25 +55,25 @@ class Dataset:
         return lines.replace(_BLOCK.encode(), b"%08x" % number)
 
     def between(self, start: int, end: int) -> range:
-        """The blocks whose hour begins in [start, end), so that windows of any kind get each event once."""
+        """The blocks whose hour begins in [start, end), so that any set of windows gets each event once."""
         first = -(-(max(start, self.start) - self.start) // BLOCK_SECONDS)
         beyond = -(-(min(end, self.end) - self.start) // BLOCK_SECONDS)
         return range(first, max(first, beyond))
 
     def write(self, file: BinaryIO) -> None:
-        """Write all blocks, one after the other."""
+        """Write all blocks in order."""
         for number in range(self.blocks):
             file.write(self.block(number))
 
     def expected(self) -> Checked:
-        """What the output of a program that reads everything once adds up to."""
+        """The expected output of a program that reads everything once."""
         one = sum(int(identifier, 16) for identifier in _MESSAGE_ID.findall(self.block(0)))
         blocks = sum(range(self.blocks)) << 96
         return Checked(self.records, (self.blocks * one + BLOCK_RECORDS * blocks) % 2**128)
 
 
 def check(chunks: Iterable[bytes]) -> Checked:
-    """Count and add up the RECORD messages in a program's output, which comes in pieces of any size."""
+    """Count and sum the RECORD messages in a program's output, given in chunks of any size."""
     total = NOTHING
     rest = b""
     for chunk in chunks:

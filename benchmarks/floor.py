@@ -12,7 +12,7 @@ _PIECE_BYTES = 512 * 2**10
 
 
 def main() -> None:
-    """Write every line of the answer of URL to stdout as a RECORD message."""
+    """Write every line of URL's response to stdout as a RECORD message."""
     write = sys.stdout.buffer.write
     rest = b""
     with requests.get(sys.argv[1], stream=True, timeout=60) as response:

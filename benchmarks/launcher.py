@@ -1,8 +1,8 @@
-"""Launcher: runs a command and writes what it took to a file. `python -I -S launcher.py RESULT COMMAND...`
+"""Launcher: runs a command and writes its measurements to a file. `python -I -S launcher.py RESULT COMMAND...`
 
-Linux carries the peak memory of a process over fork and exec to what it starts, so the benchmark itself, which holds data,
-cannot start what it measures. This process imports next to nothing and stays smaller than any program. The file gets the
-times of its start and end (time.monotonic), CPU seconds, peak resident bytes and the exit code, in a line.
+On Linux a child inherits the peak memory of its parent across fork and exec, so the benchmark itself, which holds data,
+cannot start what it measures. This process imports next to nothing and stays smaller than any program. The file gets one
+line: start and end (time.monotonic), CPU seconds, peak resident bytes and the exit code.
 """
 
 import os

@@ -23,7 +23,7 @@ _READ_BYTES = 2**20
 
 @dataclass
 class Run:
-    """One run: start and end (time.monotonic), seconds of CPU (user and system), peak resident bytes, output checked."""
+    """One run: start and end (time.monotonic), CPU seconds (user and system), peak resident bytes, checked output."""
 
     begun: float
     ended: float
@@ -39,13 +39,13 @@ class Run:
 
 
 class Failed(Exception):
-    """A program that could not be run or ended with an error; str() says how."""
+    """A program could not be run or failed; str() says how."""
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], work: Path) -> Run:
     """Run `command` with its stdout to a file in `work`, so that no reader slows it down; then check the file.
 
-    Raises Failed, with the end of stderr and stdout, when it ends with an error.
+    Raises Failed, with the end of stderr and stdout, if it fails.
     """
     path = work / "output"
     with open(path, "wb") as output:
@@ -61,7 +61,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], work: Path) -> R
 
 
 def run_through_pipe(command: Sequence[str], environment: Mapping[str, str], work: Path) -> Run:
-    """Like `run`, for outputs too large to keep: a process of its own checks them as they come."""
+    """Like `run`, for outputs too large to keep: a separate process checks them as they arrive."""
     checker = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.checker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
     )
@@ -75,7 +75,7 @@ def run_through_pipe(command: Sequence[str], environment: Mapping[str, str], wor
 
 
 def first_record_at(command: Sequence[str], environment: Mapping[str, str], work: Path) -> float:
-    """Run `command`; when its first RECORD message arrived, in seconds of time.monotonic(). Raises Failed without one."""
+    """Run `command` and return when its first RECORD message arrived (time.monotonic()). Raises Failed without one."""
     seen: float | None = None
     last = b""
     with (
@@ -93,13 +93,13 @@ def first_record_at(command: Sequence[str], environment: Mapping[str, str], work
 
 
 def wall(command: Sequence[str], environment: Mapping[str, str], work: Path) -> float:
-    """The wall seconds of a command whose output does not matter. Raises Failed when it ends with an error."""
+    """The wall seconds of a command whose output does not matter. Raises Failed if it fails."""
     return run(command, environment, work).wall
 
 
 @contextmanager
 def process(command: Sequence[str]) -> Iterator[str]:
-    """A process that runs while the block does; gives the first line that it prints."""
+    """Run a process for the duration of the block; yields the first line that it prints."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as started:
         assert started.stdout is not None
         try:
@@ -111,7 +111,7 @@ def process(command: Sequence[str]) -> Iterator[str]:
 def _measure(command: Sequence[str], environment: Mapping[str, str], work: Path, output: int) -> Run:
     result = work / "result"
     launch = [sys.executable, "-I", "-S", str(_LAUNCHER), str(result), *command]
-    # In a session of its own, so that the command ends with the launcher when it hangs.
+    # In its own session, so that a hanging command can be killed with its launcher.
     with (
         open(work / "errors", "wb") as errors,
         subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Programs: what is compared, each as a command that reads the email sends of a server and writes them to stdout."""
+"""Programs: what is compared, each a command that reads a server's email sends and writes them to stdout."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ SINGER = "tap-iterable"
 PEERS = {AIRBYTE: "1.0.1", SINGER: "1.0.1"}
 _COMMANDS = {AIRBYTE: "source-iterable", SINGER: "tap-iterable"}
 STREAM = "email_send"
-# Not a key of anybody's; as long as a real one, since the CDK looks for it in every line that it logs.
+# A made-up key, as long as a real one, since the CDK searches every line that it logs for it.
 _KEY = "0123456789abcdef0123456789abcdef"
 _SHIM = str(ROOT / "benchmarks" / "shim")
-# Scales the pauses between requests away where it is the connector and not Iterable's limits that is to be measured.
+# Scales away the pauses between requests, to measure the connector and not Iterable's limits.
 _NO_PAUSES = 1000
 
 
 @dataclass
 class Program:
-    """A program with its arguments: `read`, and the commands that are timed for their start."""
+    """A program with its arguments: `read`, and the commands whose start-up is timed."""
 
     read: list[str]
     environment: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Program:
 
 
 class Workshop:
-    """Makes programs that read `data` from the server at `url`; their files lie in `work`, the peers' in `cache`."""
+    """Makes programs that read `data` from the server at `url`, with files in `work` and the peers in `cache`."""
 
     def __init__(self, data: Dataset, url: str, work: Path, cache: Path) -> None:
         self._url = url
@@ -53,7 +53,7 @@ class Workshop:
         return Program([sys.executable, "-m", "benchmarks.floor", url])
 
     def ours(self, export_method: str = "auto") -> Program:
-        """This connector; its settings are the defaults, but that Iterable's rate limits are scaled away."""
+        """This connector, with default settings except that Iterable's rate limits are scaled away."""
         command = [sys.executable, "-m", "source_iterable"]
         config = {
             "api_key": _KEY,
@@ -112,7 +112,7 @@ class Workshop:
         return str(path)
 
     def _installed(self, package: str) -> str:
-        """A peer's command, installed into a virtual environment of its own where it is not yet. Raises Failed."""
+        """A peer's command, installed into its own virtual environment if it is not yet. Raises Failed."""
         version = PEERS[package]
         environment = self._cache / f"{package}-{version}-python{sys.version_info[0]}.{sys.version_info[1]}"
         done = environment / "installed"

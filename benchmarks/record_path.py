@@ -1,6 +1,6 @@
-"""The record path alone: lines to RECORD messages in one thread, with all that a record gets and without.
+"""The record path alone: lines to RECORD messages in one thread, with and without everything added to a record.
 
-`python -m benchmarks.record_path ROUNDS` prints, as JSON, microseconds of CPU a record by variant, medians of ROUNDS.
+`python -m benchmarks.record_path ROUNDS` prints, as JSON, CPU microseconds per record by variant, medians of ROUNDS.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _plain(chunk: bytes) -> bytes:
-    """The least that makes a line a message: parse it, and write it into the message's text."""
+    """The minimum that turns a line into a message: parse it, and write it into the message's text."""
     loads, dumps = orjson.loads, orjson.dumps
     before = b'{"type":"RECORD","record":{"stream":"email_send","data":'
     after = b',"emitted_at":%d}}\n' % (time.time_ns() // 1_000_000)

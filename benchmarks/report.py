@@ -11,14 +11,14 @@ from pathlib import Path
 from benchmarks.record_path import PLAIN
 from benchmarks.rows import Row
 
-# The tables stand between these lines of README.md.
+# The tables go between these lines of README.md.
 START, END = "<!-- made by make bench -->", "<!-- end -->"
 _CELL_HEADS = ["records a second", "lowest to highest", "without start-up", "CPU s a million records", "peak memory"]
 
 
 @dataclass
 class Results:
-    """Everything that was measured; seconds unless a name says otherwise."""
+    """All measurements; seconds unless a name says otherwise."""
 
     machine: str
     rounds: int
@@ -31,7 +31,7 @@ class Results:
 
 
 def machine() -> str:
-    """This machine, its Python, the date, and how busy it is, in a line."""
+    """This machine, its Python, the date and the load, in one line."""
     now = datetime.now(timezone.utc).strftime("%Y-%m-%d")
     load = f", load before the run {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     system = f"{platform.system()} {platform.machine()}"
@@ -39,7 +39,7 @@ def machine() -> str:
 
 
 def with_tables(page: str, text: str) -> str:
-    """The page with other tables."""
+    """The page with its tables replaced."""
     before, _, rest = page.partition(START)
     _, _, after = rest.partition(END)
     return f"{before}{START}\n\n{text}\n{END}{after}"

@@ -1,4 +1,4 @@
-"""Rows: the comparisons, each a few lines of results, made by running programs in turn."""
+"""Rows: the comparisons, each a few rows of results from running programs in turn."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _FIRST_RECORD_ROUNDS = 3
 
 
 class Served(NamedTuple):
-    """A data set and the URL of its server."""
+    """A dataset and the URL of its server."""
 
     data: Dataset
     url: str
 
     def answers(self) -> list[dict[str, float]]:
-        """The answers with data that were sent so far: bytes (-1: broken off), and when they begun and ended."""
+        """The responses with data sent so far: bytes (-1: aborted), and when each began and ended."""
         with urllib.request.urlopen(f"{self.url}/bench/answers") as response:
-            answers: list[dict[str, float]] = json.load(response)
-            return answers
+            sent: list[dict[str, float]] = json.load(response)
+            return sent
 
 
 @dataclass
 class Row:
-    """A program's runs over data; `problem` says what kept it from running."""
+    """A program's runs on a dataset; `problem` says why it did not run."""
 
     name: str
     program: Program | None
@@ -53,17 +53,17 @@ class Row:
 
     @property
     def start(self) -> float:
-        """Seconds from a run's begin to its first request for data."""
+        """Seconds from a run's start to its first request for data."""
         return median(self.starts)
 
     @property
     def rate_after_start(self) -> float:
-        """Records a second from the first request for data to the end."""
+        """Records per second from the first request for data to the end."""
         return median(self.data.records / (run.wall - start) for run, start in zip(self.runs, self.starts, strict=True))
 
     @property
     def rates(self) -> list[float]:
-        """Records a second, run by run."""
+        """Records per second, run by run."""
         return [self.data.records / run.wall for run in self.runs]
 
     @property
@@ -86,7 +86,7 @@ class Row:
 
 
 class Bench:
-    """Serves data sets and runs programs; `work` holds the files of a run, `cache` the peers."""
+    """Serves datasets and runs programs; `work` holds a run's files, `cache` the peers."""
 
     def __init__(self, work: Path, cache: Path, say: Callable[[str], None]) -> None:
         self._work = work
@@ -101,7 +101,7 @@ class Bench:
         self._open.close()
 
     def serve(self, records: int, from_file: bool = True) -> Served:
-        """A data set of the last hours, with a server of it that runs as long as this Bench."""
+        """A dataset of the last hours, with a server that runs as long as this Bench."""
         hours = Dataset(records, 0).blocks
         now = int(time.time()) // BLOCK_SECONDS * BLOCK_SECONDS
         data = Dataset(records, now - (hours + 2) * BLOCK_SECONDS)
@@ -114,11 +114,11 @@ class Bench:
         return Served(data, f"http://127.0.0.1:{self._open.enter_context(process(command))}")
 
     def workshop(self, served: Served) -> Workshop:
-        """The maker of programs for a server."""
+        """Makes programs for a server."""
         return Workshop(served.data, served.url, self._work, self._cache)
 
     def row(self, name: str, make: Callable[[], Program], served: Served) -> Row:
-        """A row without runs yet. A program that cannot be made (a peer that cannot be installed) is its problem."""
+        """A row without runs yet. If the program cannot be made (a peer cannot be installed), `problem` says so."""
         try:
             return Row(name, make(), served)
         except Failed as failure:
@@ -133,12 +133,12 @@ class Bench:
         return rows
 
     def memory(self, row: Row) -> Row:
-        """One run over much data, checked by another process as it comes."""
+        """One run on a large dataset, checked by another process as it arrives."""
         self._run(row, f"{row.data.records:,} records", run_through_pipe)
         return row
 
     def commands(self, rows: list[Row]) -> dict[str, dict[str, float]]:
-        """Wall seconds of `spec`, `check` and `discover`, by command and name; medians, programs in turn."""
+        """Wall seconds of `spec`, `check` and `discover`, by command and program; medians, programs in turn."""
         times: dict[str, dict[str, list[float]]] = {"spec": {}, "check": {}, "discover": {}}
         for _ in range(_COMMAND_ROUNDS):
             for command, by_program in times.items():
@@ -172,7 +172,7 @@ class Bench:
         return median(seconds)
 
     def record_path(self) -> dict[str, float]:
-        """Microseconds a record of the record path alone, by variant."""
+        """Microseconds per record of the record path alone, by variant."""
         command = [sys.executable, "-m", "benchmarks.record_path", str(_RECORD_PATH_ROUNDS)]
         done = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT)
         if done.returncode:

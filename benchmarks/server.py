@@ -1,7 +1,7 @@
-"""Server: a local Iterable that exports one data set as fast as the kernel sends it; a process of its own.
+"""Server: a local Iterable that exports one dataset as fast as the kernel sends it, in a separate process.
 
-`python -m benchmarks.server RECORDS START [FILE]` prints its port. With FILE, which holds the whole data set, answers are
-sent by sendfile(2), so that the server is not what is measured; without, blocks are made as they are sent.
+`python -m benchmarks.server RECORDS START [FILE]` prints its port. With FILE, which holds the whole dataset, responses
+are sent by sendfile(2), so that the server is not what is measured; without, blocks are generated as they are sent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOT_FOUND = {"code": "NotFound", "msg": "The benchmark's server has no such thi
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `data`, from `file` where there is one. `answers` tells when data was sent (time.monotonic)."""
+    """Serves `data`, from `file` if there is one. `answers` records when data was sent (time.monotonic)."""
 
     daemon_threads = True
 
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_json({})
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: requests are in `answers`."""
+        """No-op: requests are in `answers`."""
 
     def _window(self, query: Mapping[str, str]) -> range:
         if query["dataTypeName"] != DATA_TYPE:
@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _files(self, job: int, start_after: str) -> dict[str, Any]:
-        """A page of a job's files, which are ready at once: how long Iterable takes is not to be measured here."""
+        """A page of a job's files, ready at once: how long Iterable takes is not measured here."""
         names = [f"{number:08d}" for number in self.server.jobs[job - 1]]
         files = [{"file": name, "url": f"{self.server.url}/files/{int(name)}"} for name in names if name > start_after]
         return {"jobId": job, "jobState": "Completed", "exportTruncated": False, "files": files[:_FILES_A_PAGE]}
@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
                 for number in blocks:
                     self.wfile.write(data.block(number))
         except (BrokenPipeError, ConnectionResetError):
-            # The connector gives up an answer that is over the bound of its spool, and asks for smaller windows.
+            # The connector aborts a response over its spool limit, and requests smaller windows.
             self.close_connection = True
             size = -1
         answer = {"path": self.path, "bytes": size, "begun": begun, "last_byte": time.monotonic()}
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _seconds(time_text: str) -> int:
-    """The start of any of the programs' times: `2024-01-01 00:00:00`, with a T or without, all in UTC."""
+    """Parse the start of any program's time: `2024-01-01 00:00:00`, with a T or without, all in UTC."""
     whole = datetime.strptime(time_text[:19].replace("T", " "), "%Y-%m-%d %H:%M:%S")
     return int(whole.replace(tzinfo=timezone.utc).timestamp())
 

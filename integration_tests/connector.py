@@ -1,4 +1,4 @@
-"""Running the connector in a test as a sync would, without the start of a process; `run_command` is the real command."""
+"""Runs the connector in a test as a sync would, without starting a process; `run_command` runs the real command."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FACTOR = 1000.0
 
 @dataclass
 class Sync:
-    """What one sync wrote."""
+    """The output of one sync."""
 
     records: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Sync:
 
     @property
     def state(self) -> list[dict[str, Any]]:
-        """The last state of every stream, as the next sync takes it."""
+        """The last state of every stream, as input for the next sync."""
         return [each for name, state in self.states.items() for each in state_of(name, **state)]
 
     def add(self, message: AirbyteMessage) -> None:
@@ -70,7 +70,7 @@ class Sync:
 
 
 def time_text(time: datetime) -> str:
-    """A time as a configuration has it."""
+    """A time as in a configuration."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -89,7 +89,7 @@ def config_for(sandbox: Sandbox, days: float = 3, **changes: Any) -> dict[str, A
 
 
 def catalog_for(config: Mapping[str, Any], names: Iterable[str], mode: str | None = None) -> dict[str, Any]:
-    """A configured catalog of the named streams, incremental where they can be (or in the one `mode`)."""
+    """A configured catalog of the named streams, incremental where supported (or all in `mode`)."""
     parsed = Config.parse(config)
     streams = []
     for name in names:
@@ -107,7 +107,7 @@ def catalog_for(config: Mapping[str, Any], names: Iterable[str], mode: str | Non
 
 
 def state_of(name: str, **state: Any) -> list[dict[str, Any]]:
-    """A state file's content for one stream."""
+    """The content of a state file for one stream."""
     return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": state}}]
 
 
@@ -129,7 +129,7 @@ def sync(
 def run_command(
     tmp_path: Path, command: str, config: Mapping[str, Any] | None = None, **files: Any
 ) -> tuple[list[dict[str, Any]], subprocess.CompletedProcess[bytes]]:
-    """Run the command in a process of its own; `files` (catalog, state) are written as JSON. Returns its messages."""
+    """Run the command in a separate process; `files` (catalog, state) are written as JSON. Returns its messages."""
     arguments = [sys.executable, "-m", "source_iterable", command]
     for name, content in {"config": config, **files}.items():
         if content is not None:
@@ -143,7 +143,7 @@ def run_command(
 def start_read(
     tmp_path: Path, config: Mapping[str, Any], names: Iterable[str], stderr: int | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start the command `read` for the named streams, with its stdout as a pipe; the caller ends it."""
+    """Start the command `read` for the named streams, with its stdout as a pipe; the caller terminates it."""
     arguments = [sys.executable, "-m", "source_iterable", "read"]
     for name, content in {"config": config, "catalog": catalog_for(config, names)}.items():
         path = tmp_path / f"{name}.json"

@@ -1,6 +1,6 @@
 """`make run`: spec, check, discover and two syncs through PyAirbyte into a DuckDB file.
 
-Without a configuration it reads a sandbox, a local Iterable API that it starts for the time of the run. With
+Without a configuration it reads a sandbox, a local Iterable API that it starts for the duration of the run. With
 `--config config.json` it reads the real Iterable with the key in that file.
 """
 
@@ -22,19 +22,19 @@ from rich.table import Table
 from integration_tests.demo_syncs import DemoError, Sync, executable, pyairbyte, sync
 from source_iterable.streams.table import EXPORTS
 
-# The sandbox and the connector both work so many times as fast as Iterable's published limits allow.
+# How many times faster than Iterable's published limits the sandbox and the connector run.
 FACTOR = 60
-# What the sandbox's project uses. The other streams are empty, as some are in most projects (and PyAirbyte takes a fifth
-# of a second a sync for every table that it writes to).
+# What the sandbox's project uses. The other streams are empty, as some are in most projects (and PyAirbyte takes a fifth of
+# a second per sync for every table that it writes to).
 EVENTS_HELD = (
     *("email_bounce", "email_click", "email_complaint", "email_open", "email_send", "email_send_skip"),
     *("email_subscribe", "email_unsubscribe", "push_send", "push_open", "push_bounce", "push_uninstall"),
     *("in_app_send", "in_app_open", "in_app_click", "sms_send", "sms_click", "sms_received"),
     *("purchase", "custom_event"),
 )
-# The first sync of the sandbox stops so many minutes before now, as if it had run then: the second has something to bring.
+# The first sync of the sandbox stops this many minutes before now, so that the second one has something to read.
 HELD_BACK = 30
-# events reads again, user by user, what the export streams have brought; list_users has five requests a minute.
+# events rereads, user by user, what the export streams have already read; list_users is limited to five requests a minute.
 LEFT_OUT_OF_SANDBOX = ("events",)
 LEFT_OUT_OF_PROJECT = ("events", "list_users")
 QUERY = (
@@ -81,8 +81,8 @@ def _of_sandbox(options: argparse.Namespace, console: Console) -> None:
             "api_base_url": base_url,
             "rate_limit_factor": FACTOR,
         }
-        console.print(f"A local Iterable answers at {base_url}, {FACTOR} times as fast as Iterable's limits are.")
-        path.unlink(missing_ok=True)  # the sandbox begins anew as well
+        console.print(f"A local Iterable API listens at {base_url}, {FACTOR} times as fast as the real limits.")
+        path.unlink(missing_ok=True)  # the sandbox starts from scratch as well
         until = _time_text(datetime.now(timezone.utc) - timedelta(minutes=HELD_BACK))
         syncs: list[tuple[str, str | None]] = [
             (f"First sync: the last {options.days} days, up to {HELD_BACK} minutes ago (end_date {until})", until),
@@ -100,7 +100,7 @@ def _of_project(options: argparse.Namespace, console: Console) -> None:
         raise DemoError(f"{options.config} holds no JSON object with api_key and start_date.")
     path = options.folder / "my-iterable.duckdb"
     console.print(
-        "This reads your Iterable project, at Iterable's own limits. A start_date a few days back is enough for a try."
+        "This reads your Iterable project, at Iterable's own limits. A start_date a few days back is enough to try it."
     )
     end_date = config.get("end_date")
     syncs = [(f"First sync, from {config.get('start_date')}", end_date), ("Second sync: only what is new", end_date)]
@@ -115,7 +115,7 @@ def _run(
     left_out: tuple[str, ...],
     syncs: list[tuple[str, str | None]],
 ) -> None:
-    """The whole of it: the three short commands, the syncs (a title and an end_date each), the table."""
+    """Run everything: the three short commands, the syncs (a title and an end_date each), the table."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -148,7 +148,7 @@ def _run(
 
 
 def _show_commands(console: Console, config: Mapping[str, Any], folder: Path) -> dict[str, bool]:
-    """Show what spec, check and discover answer. Returns the streams by name: whether each is incremental.
+    """Show the output of spec, check and discover. Returns the streams by name: whether each is incremental.
 
     Raises DemoError if check fails.
     """
@@ -182,8 +182,8 @@ def _command(kind: str, *arguments: str) -> list[dict[str, Any]]:
     messages = [json.loads(line) for line in done.stdout.split(b"\n") if line]
     found = [message[_field(kind)] for message in messages if message["type"] == kind]
     if not found:
-        told = [message["trace"]["error"]["message"] for message in messages if "error" in message.get("trace", {})]
-        raise DemoError("; ".join(told) or done.stderr.decode(errors="replace") or f"{arguments[0]} said nothing.")
+        errors = [message["trace"]["error"]["message"] for message in messages if "error" in message.get("trace", {})]
+        raise DemoError("; ".join(errors) or done.stderr.decode(errors="replace") or f"{arguments[0]} wrote nothing.")
     return found
 
 
@@ -193,7 +193,7 @@ def _field(kind: str) -> str:
 
 
 def _table(incremental: Mapping[str, bool], syncs: list[Sync]) -> Table:
-    """A row for every stream that had any; `incremental` says of each stream how it was read."""
+    """A row for every stream with records; `incremental` says for each stream how it was read."""
     filled = [name for name in incremental if any(each.rows[name].count for each in syncs)]
     table = Table(
         show_edge=False,
@@ -218,7 +218,7 @@ def _table(incremental: Mapping[str, bool], syncs: list[Sync]) -> Table:
 
 @contextmanager
 def _sandbox(days: int, events_per_day: int) -> Iterator[str]:
-    """A sandbox in a process of its own while the block runs; gives the root of its API."""
+    """Run a sandbox in a separate process for the duration of the block; yields the root of its API."""
     settings = {
         "port": 0,
         "days": days,

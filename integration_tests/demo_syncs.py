@@ -1,4 +1,4 @@
-"""What `make run` does with PyAirbyte: a sync into its cache, and what the sync brought."""
+"""What `make run` does with PyAirbyte: a sync into its cache, and the rows it brought."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from typing import Any, NamedTuple
 
 
 class DemoError(Exception):
-    """What keeps the demonstration from going on; str() says what to do."""
+    """The demo cannot continue; str() says what to do."""
 
 
 class Rows(NamedTuple):
-    """What one sync brought to one table: rows, and the seconds from the sync's start to the last of them."""
+    """What one sync wrote to one table: rows, and the seconds from the sync's start to the last of them."""
 
     count: int
     seconds: float
 
 
 class Sync(NamedTuple):
-    """What one sync brought, by stream, and the seconds that it took."""
+    """What one sync wrote, by stream, and the seconds it took."""
 
     rows: dict[str, Rows]
     seconds: float
 
 
 def sync(source: Any, cache: Any, config: Mapping[str, Any], names: list[str]) -> Sync:
-    """One sync of PyAirbyte into its cache, going on from the state that the cache holds."""
+    """Run one PyAirbyte sync into its cache, resuming from the state in the cache."""
     source.set_config({key: value for key, value in config.items() if value is not None}, validate=False)
     start = time.time()
     source.read(cache=cache)
@@ -40,7 +40,7 @@ def sync(source: Any, cache: Any, config: Mapping[str, Any], names: list[str]) -
 
 
 def pyairbyte(folder: Path) -> Any:
-    """PyAirbyte, which is set up by its environment when it is imported first."""
+    """PyAirbyte, which reads its settings from the environment when first imported."""
     os.environ.setdefault("AIRBYTE_OFFLINE_MODE", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("AIRBYTE_LOGGING_ROOT", str(folder / "logs"))
@@ -50,13 +50,13 @@ def pyairbyte(folder: Path) -> Any:
             import airbyte  # type: ignore[import-not-found,unused-ignore]
         except ImportError:
             raise DemoError(
-                "PyAirbyte is not installed here: `make run` installs it in an environment of its own."
+                "PyAirbyte is not installed here: `make run` installs it in a separate environment."
             ) from None
     return airbyte
 
 
 def executable() -> Path:
-    """The command of the connector, as it is installed with this Python. Raises DemoError when it is not."""
+    """The connector's command, as installed with this Python. Raises DemoError if it is not."""
     beside = Path(sys.executable).with_name("source-iterable")
     found = beside if beside.exists() else shutil.which("source-iterable")
     if not found:
@@ -65,7 +65,7 @@ def executable() -> Path:
 
 
 def _rows_since(cache: Any, names: list[str], start: float) -> dict[str, Rows]:
-    """The rows of every table that were read at `start` (seconds since the epoch) or later."""
+    """The rows of every table read at `start` (seconds since the epoch) or later."""
     since = datetime.fromtimestamp(start, timezone.utc).replace(tzinfo=None)
     held = {row["table_name"] for row in cache.run_sql_query("SELECT table_name FROM information_schema.tables")}
     rows = dict.fromkeys(names, Rows(0, 0.0))

@@ -1,4 +1,4 @@
-"""Airbyte's published source-iterable as a command, run from outside to see what moving over from it takes."""
+"""Airbyte's published source-iterable as a command, run to test migration from it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PACKAGE, VERSION = "airbyte-source-iterable", "1.0.1"
-# The path of its command, where it is installed already.
+# The path of its command, if it is already installed.
 VARIABLE = "PUBLISHED_SOURCE_ITERABLE"
-# Sends its requests for Iterable's host to a server of ours.
+# Redirects its requests to Iterable's host to a server of ours.
 SHIM = ROOT / "benchmarks" / "shim"
 # Seconds for its installation, and for one of its commands.
 INSTALL_TIMEOUT, TIMEOUT = 300, 180
 
 
 class NotAvailable(Exception):
-    """The published connector cannot be had here; str() says why."""
+    """The published connector is not available here; str() says why."""
 
 
 def published_command() -> Path:

@@ -1,4 +1,4 @@
-"""The command as Airbyte runs it: a process, files in, messages on stdout and nothing else."""
+"""The command as Airbyte runs it: a process that takes files and writes only messages to stdout."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_check(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"start_date": "soon"}, {"api_key": 12345678}, {"region": "Mars"}])
-def test_check_of_a_configuration_that_is_not_valid_fails_and_names_the_key(
+def test_check_fails_on_an_invalid_configuration_and_names_the_key(
     sandbox: Sandbox, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     messages, done = run_command(tmp_path, "check", config_for(sandbox, **change))
@@ -117,10 +117,10 @@ def test_read_writes_the_protocol_and_nothing_else(sandbox: Sandbox, tmp_path: P
         assert sum(counts) == sum(each["type"] == "RECORD" for each in own) > 0
         statuses = [each["trace"]["stream_status"]["status"] for each in own if each["type"] == "TRACE"]
         assert statuses == ["STARTED", "RUNNING", "COMPLETE"]
-        assert own[-1]["type"] == "TRACE", "the state comes before the end of its stream"
+        assert own[-1]["type"] == "TRACE", "the state precedes the end of its stream"
 
 
-def test_batches_are_message_for_message_what_the_cdk_writes(
+def test_batches_match_the_cdks_output_message_for_message(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = config_for(sandbox, export_method="streaming")
@@ -134,14 +134,14 @@ def test_batches_are_message_for_message_what_the_cdk_writes(
         wanted = [_timeless(message) for message in theirs if message["type"] != "LOG"]
         found = [_timeless(message) for message in ours if message["type"] != "LOG"]
         assert found == wanted
-        # Byte for byte too, but for what the CDK drops: a column that is null.
+        # Byte for byte too, except for what the CDK drops: null columns.
         line = next(message for message in theirs if message["type"] == "RECORD")
         assert list(line) == list(of_type(ours, "RECORD")[0])
         assert list(line["record"]) == list(of_type(ours, "RECORD")[0]["record"])
 
 
 def _timeless(message: dict[str, Any]) -> dict[str, Any]:
-    """A message without the time of its making, and without the nulls that the CDK leaves out of a record."""
+    """A message without its emission time, and without the nulls that the CDK omits from records."""
     if message["type"] == "RECORD":
         data = {name: value for name, value in message["record"]["data"].items() if value is not None}
         return {"type": "RECORD", "record": {"stream": message["record"]["stream"], "data": data}}
@@ -153,7 +153,7 @@ def _timeless(message: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
-def test_the_exit_code_says_that_a_stream_failed(tmp_path: Path) -> None:
+def test_the_exit_code_reports_a_failed_stream(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(forbidden=("campaigns",))) as sandbox:
         config = config_for(sandbox)
         messages, done = run_command(tmp_path, "read", config, catalog=catalog_for(config, ["campaigns", "lists"]))
@@ -193,7 +193,7 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     assert b"none.json cannot be read" in done.stdout
 
 
-def test_debug_and_broken_answers_never_show_the_key(tmp_path: Path) -> None:
+def test_debug_output_and_error_responses_never_show_the_key(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(api_key=KEY, forbidden=("lists",), users=10, days=2)) as sandbox:
         config = config_for(sandbox)
         catalog = tmp_path / "catalog.json"

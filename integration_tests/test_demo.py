@@ -1,4 +1,4 @@
-"""The demonstration of `make run`, as a person sees it."""
+"""The demo of `make run`, as a user sees it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from integration_tests.sandbox import Sandbox, SandboxSettings
 
 
 def test_two_syncs_into_duckdb(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    if importlib.util.find_spec("airbyte") is None:  # importing it here would set it up for the network
-        pytest.skip("PyAirbyte is not installed: it has an environment of its own, see `make run`")
+    if importlib.util.find_spec("airbyte") is None:  # importing it here would configure it for the network
+        pytest.skip("PyAirbyte is not installed: it has a separate environment, see `make run`")
     import duckdb
 
     arguments = ["--folder", str(tmp_path), "--days", "2", "--events-per-day", "2000"]
@@ -53,7 +53,7 @@ def test_without_pyairbyte_it_says_what_to_do(
     assert not (tmp_path / ".config.json").exists()
 
 
-def test_a_bad_key_ends_it_with_what_check_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_key_ends_it_with_checks_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Sandbox(SandboxSettings()) as sandbox:
         assert main(_of_project(tmp_path, {**config_for(sandbox), "api_key": "wrong"})) == 1
     output = capsys.readouterr().out
@@ -62,16 +62,16 @@ def test_a_bad_key_ends_it_with_what_check_says(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "No such file"), ("{", "cannot be read as JSON"), ("[]", "no JSON object")]
+    ("content", "message"), [(None, "No such file"), ("{", "cannot be read as JSON"), ("[]", "no JSON object")]
 )
 def test_a_bad_config_file_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str
 ) -> None:
     file = tmp_path / "config.json"
     if content is not None:
         file.write_text(content)
     assert main(["--folder", str(tmp_path), "--config", str(file)]) == 1
-    assert told in capsys.readouterr().out
+    assert message in capsys.readouterr().out
 
 
 def test_an_unknown_stream_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""docs/examples/iterable_dlt.py keeps its word: two runs into DuckDB hold the truth, the second one incremental."""
+"""docs/examples/iterable_dlt.py works: two runs into DuckDB match the truth, the second one incremental."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield dlt.pipeline("iterable", tmp_path / "pipelines", destination=destination, dataset_name="iterable")
 
 
-def test_two_runs_hold_the_truth(pipeline: Any, iterable: Any) -> None:
+def test_two_runs_match_the_truth(pipeline: Any, iterable: Any) -> None:
     with Sandbox(SandboxSettings(users=50, days=3, events_per_day=400)) as sandbox:
         start, until = sandbox.now() - timedelta(days=3), sandbox.now() - timedelta(hours=5)
         config = config_for(sandbox, days=3)
@@ -52,7 +52,7 @@ def test_two_runs_hold_the_truth(pipeline: Any, iterable: Any) -> None:
         assert count(pipeline, "users") == len({user["email"] for user in sandbox.truth("user", start, end)})
         for table in ("lists", "campaigns", "experiments_metrics"):
             assert count(pipeline, table) == len(sandbox.truth_list(table)), table
-        # The second run asked for nothing that the first has read.
+        # The second run requested nothing that the first had read.
         starts = {
             entry.query["startDateTime"][0] if entry.query.get("startDateTime") else entry.body["startDateTime"]
             for entry in sandbox.requests
@@ -64,7 +64,7 @@ def test_two_runs_hold_the_truth(pipeline: Any, iterable: Any) -> None:
             assert row[0].startswith("{")
 
 
-def test_a_run_that_fails_loads_nothing(pipeline: Any, iterable: Any) -> None:
+def test_a_failed_run_loads_nothing(pipeline: Any, iterable: Any) -> None:
     with Sandbox(SandboxSettings(users=20, days=2, forbidden_data_types=("purchase",))) as sandbox:
         with pytest.raises(Exception, match="purchase"):
             pipeline.run(iterable(config_for(sandbox), ["email_open", "purchase"], COMMAND))
@@ -80,7 +80,7 @@ def count(pipeline: Any, table: str) -> int:
 
 
 def last_end(sandbox: Sandbox) -> str:
-    """The end of the last window that was asked for."""
+    """The end of the last window requested."""
     ends = [
         entry.query["endDateTime"][0] if entry.query.get("endDateTime") else entry.body["endDateTime"]
         for entry in sandbox.requests

@@ -1,4 +1,4 @@
-"""Export streams against the sandbox's truth: each record once, whatever arrives in between."""
+"""Export streams against the sandbox's truth: each record once, whatever arrives in the meantime."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def assert_is_truth(sandbox: Sandbox, result: Sync, start: dict[str, str]) -> No
             assert sorted(each["_event_id"] for each in found) == event_ids(truth), stream.name
 
 
-def test_two_incremental_syncs_of_every_stream_bring_the_truth_each_record_once(world: Sandbox) -> None:
+def test_two_incremental_syncs_of_every_stream_yield_each_record_once(world: Sandbox) -> None:
     names = [stream.name for stream in EXPORTS]
     half = time_text(world.now() - timedelta(days=2))
     config = config_for(world, days=4, end_date=half)
     first = sync(config, names)
     assert first.failure is None
-    # Within one sync: two in a row have two budgets, as two programs have.
+    # Within one sync: two in a row have two budgets, like two programs.
     assert world.count(status=429) == 0
     assert_is_truth(world, first, {stream.name: config["start_date"] for stream in EXPORTS})
     second = sync(config_for(world, days=4), names, first.state)
@@ -91,7 +91,7 @@ def test_every_record_is_valid_against_its_discovered_schema(world: Sandbox) -> 
             assert not [error.message for error in validator.iter_errors(record)], stream.name
 
 
-def test_a_sync_in_which_nothing_happened_makes_one_export_request_a_stream(world: Sandbox) -> None:
+def test_an_idle_sync_makes_one_export_request_per_stream(world: Sandbox) -> None:
     names = [stream.name for stream in EXPORTS]
     config = {**config_for(world), "start_date": "2009-01-01T00:00:00Z", "export_method": "streaming"}
     before = time_text(world.now() - timedelta(seconds=3))
@@ -103,7 +103,7 @@ def test_a_sync_in_which_nothing_happened_makes_one_export_request_a_stream(worl
     assert all(state.get("createdAt") or state["profileUpdatedAt"] for state in result.states.values())
 
 
-def test_the_first_sync_of_an_empty_stream_since_long_ago_is_a_few_requests(world: Sandbox) -> None:
+def test_the_first_sync_of_an_empty_stream_over_many_years_takes_few_requests(world: Sandbox) -> None:
     world.clear_requests()
     config = {**config_for(world), "start_date": "2012-01-01T00:00:00Z", "end_date": "2025-01-01T00:00:00Z"}
     result = sync({**config, "export_method": "streaming"}, ["email_send"])
@@ -112,7 +112,7 @@ def test_the_first_sync_of_an_empty_stream_since_long_ago_is_a_few_requests(worl
     assert world.count(status=200) <= 4
 
 
-def test_the_state_wins_over_an_older_and_over_a_later_start_date(world: Sandbox) -> None:
+def test_the_state_wins_over_an_earlier_and_a_later_start_date(world: Sandbox) -> None:
     state_time = time_text(world.now() - timedelta(days=3))
     state = state_of("email_open", createdAt=state_time)
     counts = []
@@ -135,7 +135,7 @@ def test_a_state_in_the_future_reads_nothing_and_stays(world: Sandbox) -> None:
     assert world.count() == 0
 
 
-def test_a_broken_state_fails_its_stream_alone_and_says_which(world: Sandbox) -> None:
+def test_an_invalid_state_fails_only_its_stream_and_names_it(world: Sandbox) -> None:
     state = state_of("email_open", createdAt="soon")
     result = sync(config_for(world), ["email_open", "lists"], state)
     assert result.failure is not None
@@ -145,7 +145,7 @@ def test_a_broken_state_fails_its_stream_alone_and_says_which(world: Sandbox) ->
     assert result.statuses["lists"][-1] == "COMPLETE"
 
 
-def test_the_states_of_the_published_connector_are_taken(world: Sandbox) -> None:
+def test_states_of_the_published_connector_are_accepted(world: Sandbox) -> None:
     since = (world.now() - timedelta(days=1)).replace(microsecond=0)
     shapes = {"email_open": {"createdAt": str(since)}, "users": {"profileUpdatedAt": since.isoformat()}}
     state = [each for name, shape in shapes.items() for each in state_of(name, **shape)]
@@ -157,7 +157,7 @@ def test_the_states_of_the_published_connector_are_taken(world: Sandbox) -> None
         assert len(result.records[name]) == len(truth)
 
 
-def test_a_stream_that_does_not_exist_is_a_clear_error_and_the_others_are_read(world: Sandbox) -> None:
+def test_an_unknown_stream_is_a_config_error_and_the_others_are_read(world: Sandbox) -> None:
     result = sync(config_for(world), ["dinosaurs", "lists"])
     assert "dinosaurs" in str(result.failure)
     assert result.statuses["lists"][-1] == "COMPLETE"
@@ -179,15 +179,15 @@ def test_windows_are_in_utc_whatever_the_time_zone_of_the_host(world: Sandbox, m
     assert here.states == there.states
 
 
-def test_late_events_are_found_once_they_are_visible() -> None:
-    """An event becomes visible up to two minutes late; with a lookback of as long nothing is lost."""
+def test_late_events_are_read_once_they_are_visible() -> None:
+    """An event becomes visible up to two minutes late; with a lookback window that long, nothing is lost."""
     with Sandbox(SandboxSettings(seed=5, users=30, days=2, events_per_day=20_000, index_lag=120.0)) as sandbox:
         start = sandbox.now() - timedelta(minutes=30)
         found: list[str] = []
         state = None
         real_now = datetime.now(timezone.utc)
         for _ in range(4):
-            # The connector has the machine's clock: what the sandbox's is ahead of it is added to the lookback.
+            # The connector uses the machine's clock: how far the sandbox's is ahead is added to the lookback.
             end = sandbox.now() - timedelta(seconds=120)
             config = config_for(sandbox, end_date=time_text(end))
             assert end < real_now

@@ -1,7 +1,7 @@
-"""Moving over from Airbyte's published source-iterable: its configuration, catalog and state go on working with ours.
+"""Migrating from Airbyte's published source-iterable: its configuration, catalog and state keep working with ours.
 
-One test runs the published connector itself first, in an environment of its own (see published.py). The others take what it
-wrote when it was run: the forms of its catalog and states, and none of its code.
+One test first runs the published connector itself, in a separate environment (see published.py). The others use recordings
+of its output: the forms of its catalog and states, and none of its code.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Record = dict[str, Any]
 DATA_TYPES = {each.name: each.data_type for each in EXPORTS}
 # Events of these are compared record by record.
 EVENTS = ("email_send", "email_open", "email_click", "purchase", "custom_event", "sms_send", "in_app_click")
-# Read in full by both, or (templates) anew by ours.
+# Read in full by both, or (templates) reread by ours.
 LISTS = {"lists": "id", "channels": "id", "message_types": "id", "campaigns": "id", "templates": "templateId"}
 DAYS = 4
 SIZE = {"users": 40, "days": DAYS, "events_per_day": 400}
 
 
-def test_tables_hold_everything_after_the_published_connector_and_ours(tmp_path: Path) -> None:
+def test_tables_are_complete_after_the_published_connector_and_ours(tmp_path: Path) -> None:
     try:
         command = published_command()
     except NotAvailable as reason:
@@ -67,7 +67,7 @@ def test_tables_hold_everything_after_the_published_connector_and_ours(tmp_path:
         for name in EVENTS:
             later = plain(generator.truth(DATA_TYPES[name], turn, now - timedelta(minutes=10)))
             sandbox.put_records(DATA_TYPES[name], later)
-        # Handed in late: made before the newest event that the published connector has read.
+        # A late arrival: older than the newest event that the published connector has read.
         lost = {**plain(generator.truth("emailOpen", start, turn))[0], "messageId": "handed-in-late"}
         sandbox.put_records("emailOpen", [lost])
 
@@ -82,14 +82,14 @@ def test_tables_hold_everything_after_the_published_connector_and_ours(tmp_path:
                 truth -= counted([lost])
             together = counted(theirs[name]) | counted(map(as_sent, ours[name]))
             assert together == truth, name
-            # Ours goes on: nothing that is older than the state is read again.
+            # Ours resumes: nothing older than the state is read again.
             edge = states[name]["stream"]["stream_state"]["createdAt"]
             assert all(record["createdAt"] >= edge for record in ours[name]), name
             assert 0 < len(ours[name]) < len(theirs[name]), name
         for name, key in LISTS.items():
             keys = {record[key] for record in [*theirs[name], *ours[name]]}
             assert keys == {record[key] for record in sandbox.truth_list(name)}, name
-        # A user's record replaces the one before it. Whoever was updated in the last minutes is for the next sync.
+        # A user's record replaces the previous one. Users updated in the last minutes are left to the next sync.
         table = {record["itblUserId"]: record["profileUpdatedAt"] for record in [*theirs["users"], *ours["users"]]}
         users = sandbox.truth("user", start, now - timedelta(minutes=6))
         assert users
@@ -120,7 +120,7 @@ def test_recorded_catalog_config_and_states_run_unchanged(tmp_path: Path) -> Non
         assert completed == {name for name, _ in RECORDED}
         for name, cursor in RECORDED:
             if name in DATA_TYPES:
-                # From the second of their state on, whatever the form of its date; all in UTC.
+                # From the second of their state on, whatever its date format; all in UTC.
                 times = sorted(record[cursor or ""] for record in found.get(name, []))
                 truth = [
                     time
@@ -135,7 +135,7 @@ def test_recorded_catalog_config_and_states_run_unchanged(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["email_open", "users"])
-def test_state_of_the_published_connector_is_where_ours_goes_on(name: str) -> None:
+def test_ours_resumes_from_a_state_of_the_published_connector(name: str) -> None:
     cursor = "profileUpdatedAt" if name == "users" else "createdAt"
     with Sandbox(SandboxSettings(**SIZE)) as sandbox:
         at = sandbox.now() - timedelta(hours=20)
@@ -169,7 +169,7 @@ RECORDED: list[tuple[str, str | None]] = [
 
 
 def recorded_catalog() -> dict[str, Any]:
-    """A configured catalog as one of version 1.0.1 looks; its schemas, which the connector does not read, are left out."""
+    """A configured catalog as of version 1.0.1, without its schemas, which the connector does not read."""
     return {
         "streams": [
             {
@@ -188,7 +188,7 @@ def recorded_catalog() -> dict[str, Any]:
 
 
 def recorded_states(at: datetime) -> list[dict[str, Any]]:
-    """States as version 1.0.1 writes them; the dates of its export streams in every form that was seen, in turn."""
+    """States as version 1.0.1 writes them; the dates of its export streams cycle through every form seen."""
     forms = ("%Y-%m-%dT%H:%M:%S+00:00", "%Y-%m-%dT%H:%M:%S.520000+00:00", "%Y-%m-%d %H:%M:%S+00:00")
     states = []
     for place, (name, cursor) in enumerate(RECORDED):
@@ -210,18 +210,18 @@ def recorded_states(at: datetime) -> list[dict[str, Any]]:
 
 
 def plain(records: Iterable[Record]) -> list[Record]:
-    """Records whose createdAt has the form that the published connector can read: of others it ends with an error."""
+    """Records with createdAt in the form that the published connector can read: it fails on others."""
     return [{**record, "createdAt": format_time(parse_record_time(record["createdAt"]) or 0)} for record in records]
 
 
 def as_sent(record: Mapping[str, Any]) -> Record:
-    """The fields of one of our records, as the API sent them but for itblInternal."""
+    """The fields of one of our records as the API sent them, except itblInternal."""
     fields = {name: value for name, value in record.items() if name not in ("_event_id", "itblInternal", "data")}
     return {**fields, **record["data"]}
 
 
 def counted(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    """Each record's content, whoever wrote it, with the number of times that it occurs."""
+    """How often each record's content occurs, whichever connector wrote it."""
     return Counter(json.dumps(dict(_content(record)), sort_keys=True) for record in records)
 
 
@@ -230,7 +230,7 @@ def _content(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if name.startswith("itblInternal"):
             continue
         if name == "transactionalData" and isinstance(value, str):
-            with suppress(ValueError):  # a text with the published connector, an object with ours where it is JSON
+            with suppress(ValueError):  # text from the published connector, an object from ours if it is JSON
                 value = json.loads(value)
         if name == "createdAt":
             value = rfc3339(value)

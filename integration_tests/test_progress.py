@@ -1,4 +1,4 @@
-"""What a sync tells of itself."""
+"""What a sync reports about its progress."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from source_iterable import progress as progress_module
 from source_iterable.progress import Progress
 
 
-def test_what_is_waited_for_and_how_far_each_stream_is() -> None:
+def test_progress_lines_show_waits_and_streams() -> None:
     progress = Progress(logging.getLogger("airbyte"))
     progress.advance("email_send", records=1200, size=3_500_000, window="a to b", share=0.25)
     progress.advance("email_send", records=300, size=500_000)
@@ -28,26 +28,26 @@ def test_what_is_waited_for_and_how_far_each_stream_is() -> None:
     assert lines[0] == "email_send: 1,500 records, 4.0 MB, 25% of its time range, window a to b"
     assert lines[1].startswith("Waiting for the export rate limit (0 s, 2 times")
     assert lines[2].startswith("Waiting for the response (0 s)")
-    assert len(lines) == 3, "what is done is not told again and again"
+    assert len(lines) == 3, "finished streams are not logged again"
     assert progress.waiting_lines() == []
 
 
 def test_the_heartbeat_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert progress_module.LOG_INTERVAL <= 30
     monkeypatch.setattr(progress_module, "LOG_INTERVAL", 0.01)
-    told = threading.Event()
+    logged = threading.Event()
 
     class Logger:
         def info(self, line: str) -> None:
             if "a window" in line:
-                told.set()
+                logged.set()
 
     progress = Progress(Logger())  # type: ignore[arg-type]
     with progress.heartbeat(), progress.waiting("a window"):
-        assert told.wait(10)
+        assert logged.wait(10)
 
 
-def test_airbyte_is_told_an_estimate_once_a_fair_share_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_estimate_is_emitted_once_a_fair_share_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("source_iterable.exports.windows.FIRST_SIZE", 12 * 3600)
     monkeypatch.setattr("source_iterable.exports.windows.next_size", lambda size, *_: size)
     with Sandbox(SandboxSettings(seed=4, users=40, days=6, events_per_day=2000, rate_limit_factor=FACTOR)) as sandbox:
@@ -57,7 +57,7 @@ def test_airbyte_is_told_an_estimate_once_a_fair_share_is_done(monkeypatch: pyte
     assert all(0.5 * total < each < 2 * total for each in result.estimates[2:])
 
 
-def test_people_see_a_display_on_a_terminal_and_stdout_stays_protocol(tmp_path: Path) -> None:
+def test_a_terminal_shows_a_display_and_stdout_stays_protocol(tmp_path: Path) -> None:
     import json
 
     with Sandbox(SandboxSettings(seed=4, users=20, days=3, rate_limit_factor=FACTOR)) as sandbox:

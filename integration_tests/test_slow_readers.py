@@ -1,4 +1,4 @@
-"""Whoever reads our output slowly does not make us read Iterable's answers slowly: those would be cut."""
+"""A slow reader of stdout does not slow down reading from Iterable, which would cut the response."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from integration_tests.sandbox import Sandbox, SandboxSettings
 
 
 @pytest.mark.parametrize("method", ["streaming", "jobs"])
-def test_an_answer_larger_than_all_buffers_arrives_whole_while_nobody_reads_our_output(
+def test_a_response_larger_than_all_buffers_arrives_whole_while_nobody_reads_stdout(
     tmp_path: Path, method: str
 ) -> None:
-    # About 30 MB, which neither the pipe nor our queue holds; a reader that stops for half a second is cut off.
+    # About 30 MB, more than the pipe and our queue hold; the sandbox cuts off a reader that stops for half a second.
     settings = SandboxSettings(
         seed=8, users=30, days=3, events_per_day=4000, padding=10_000, data_types=("emailSend",), reader_patience=0.5
     )
     with Sandbox(settings) as sandbox:
         config = config_for(sandbox, export_method=method)
-        answers = "export/data.json" if method == "streaming" else "files"
+        endpoint = "export/data.json" if method == "streaming" else "files"
         with start_read(tmp_path, config, ["email_send"]) as process:
             deadline = time.monotonic() + 60
-            while sandbox.count(answers, status=200) == 0 and time.monotonic() < deadline:
+            while sandbox.count(endpoint, status=200) == 0 and time.monotonic() < deadline:
                 with pytest.raises(subprocess.TimeoutExpired):
                     process.wait(timeout=0.1)
             # Nobody has read a byte, and the pipe is full.
@@ -41,10 +41,10 @@ def test_an_answer_larger_than_all_buffers_arrives_whole_while_nobody_reads_our_
         assert len(output) > 20_000_000
         assert abs(len(sandbox.truth("emailSend", *end)) - len(records)) < 50
         if method == "streaming":
-            assert sandbox.count("export/data.json") == 1, "nothing was cut, nothing had to be asked for again"
+            assert sandbox.count("export/data.json") == 1, "nothing was cut, nothing was retried"
 
 
-def test_who_stops_taking_records_in_the_middle_leaves_no_thread_waiting(tmp_path: Path) -> None:
+def test_a_consumer_that_stops_midway_leaves_no_thread_blocked(tmp_path: Path) -> None:
     program = """
 import json, logging, sys
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer, Type

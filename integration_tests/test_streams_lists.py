@@ -1,4 +1,4 @@
-"""Every stream outside of the export API: its records are exactly what the project holds, at no request too many."""
+"""Every stream outside the export API: exactly the project's records, with no request too many."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from source_iterable.streams.table import EXPORTS, STREAMS
 from source_iterable.streams.templates import Templates
 
 Record = dict[str, Any]
-# The requests of a full refresh of the sandbox below, with the page sizes below; 1 for streams that are not named.
+# Requests per full refresh of the sandbox below, with the page sizes below; 1 for streams not listed.
 REQUESTS = {
     "forgotten_users": 2,
     "catalogs": 3,  # 12 of them, 5 a page
@@ -37,7 +37,7 @@ REQUESTS = {
 }
 
 
-# Every stream of the table but the exports (test_exports.py) and those of users (test_streams_members.py).
+# Every stream of the table except exports (test_exports.py) and list members (test_streams_members.py).
 NAMES = [name for name, stream in STREAMS.items() if stream not in EXPORTS and name not in ("list_users", "events")]
 
 
@@ -58,7 +58,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def truth(sandbox: Sandbox, name: str) -> list[Record]:
-    """What the stream's records must be."""
+    """The stream's expected records."""
     things = sandbox.truth_list(name)
     if name == "templates":
         kinds = sandbox.core.world.template_kinds
@@ -122,7 +122,7 @@ def assert_exact(name: str, records: list[Record], expected: list[Record], confi
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_records_are_exactly_what_the_project_holds_at_no_request_too_many(sandbox: Sandbox, name: str) -> None:
+def test_the_records_are_exactly_the_projects_with_no_request_too_many(sandbox: Sandbox, name: str) -> None:
     sandbox.clear_requests()
     result = sync(config_for(sandbox), [name])
 
@@ -141,14 +141,14 @@ def test_the_records_are_exactly_what_the_project_holds_at_no_request_too_many(s
         ("journeys", "touch_journey", 2),
     ],
 )
-def test_a_second_sync_brings_what_was_updated_alone(name: str, touch: str, lists: int) -> None:
+def test_a_second_sync_reads_only_what_was_updated(name: str, touch: str, lists: int) -> None:
     with Sandbox(SandboxSettings(seed=8, users=20, days=10, events_per_day=0)) as sandbox:
         config = config_for(sandbox)
         first = sync(config, [name])
         sandbox.clear_requests()
         second = sync(config, [name], first.state)
         assert second.records[name] == []
-        # Small pages of things with one updatedAt hide where the new ones end: the next page is looked at then.
+        # On small pages of items with one updatedAt, the end of the new ones shows only on the next page.
         assert len(sandbox.requests) <= 2 * lists
 
         key = STREAMS[name].primary_key[0]
@@ -164,7 +164,7 @@ def test_a_second_sync_brings_what_was_updated_alone(name: str, touch: str, list
 @pytest.mark.parametrize(
     ("name", "requests"), [("campaigns", 1), ("templates", 16), ("template_contents", 16), ("journeys", 2)]
 )
-def test_an_idle_sync_costs_one_request_a_list(
+def test_an_idle_sync_takes_one_request_per_list(
     sandbox: Sandbox, name: str, requests: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for stream, size in ((Campaigns, 1000), (Templates, 1000), (Journeys, 50)):
@@ -190,12 +190,12 @@ def test_a_state_of_the_published_connector_with_a_creation_date_reads_all_templ
     assert len(result.records["templates"]) == 64
 
 
-def test_campaigns_in_states_that_nobody_knows_are_read(sandbox: Sandbox) -> None:
+def test_campaigns_in_undocumented_states_are_read(sandbox: Sandbox) -> None:
     states = {record["campaignState"] for record in sync(config_for(sandbox), ["campaigns"]).records["campaigns"]}
     assert {"Throttled", "Recalled", "Archived", "Recurring"} <= states
 
 
-def test_a_parent_is_read_once_for_itself_and_all_its_children(sandbox: Sandbox) -> None:
+def test_a_parent_is_requested_once_for_itself_and_all_its_children(sandbox: Sandbox) -> None:
     names = [
         *("lists", "list_users", "events"),
         *("campaigns", "campaigns_metrics", "experiments_metrics", "child_campaigns"),
@@ -217,7 +217,7 @@ def test_a_parent_is_read_once_for_itself_and_all_its_children(sandbox: Sandbox)
     assert second.records["campaigns"] == second.records["templates"] == second.records["template_contents"] == []
 
 
-def test_a_parent_that_fails_for_one_child_is_asked_for_again_by_the_next(sandbox: Sandbox) -> None:
+def test_a_parent_that_fails_for_one_child_is_retried_by_the_next(sandbox: Sandbox) -> None:
     fault = Fault("catalogs", "status", times=1, status=400)
     sandbox.add_fault(fault)
     result = sync(config_for(sandbox), ["catalogs", "catalog_items", "catalog_field_mappings"])
@@ -239,7 +239,7 @@ def test_a_parent_that_fails_for_one_child_is_asked_for_again_by_the_next(sandbo
         ("template_contents", "templates/push/get", "700003", 1),
     ],
 )
-def test_what_is_gone_meanwhile_is_skipped_with_a_warning(
+def test_what_was_deleted_meanwhile_is_skipped_with_a_warning(
     sandbox: Sandbox, name: str, endpoint: str, part: str, gone: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     fault = Fault(endpoint, "status", times=None, status=404, when=lambda entry: part in f"{entry.path} {entry.query}")
@@ -251,7 +251,7 @@ def test_what_is_gone_meanwhile_is_skipped_with_a_warning(
     assert any(part in record.message and record.levelname == "WARNING" for record in caplog.records)
 
 
-def test_a_forbidden_stream_ends_with_its_error_and_the_others_go_on() -> None:
+def test_a_forbidden_stream_fails_and_the_others_continue() -> None:
     with Sandbox(SandboxSettings(users=5, events_per_day=0, forbidden=("campaigns/metrics", "webhooks"))) as sandbox:
         result = sync(config_for(sandbox), ["campaigns", "campaigns_metrics", "webhooks", "snippets"])
     assert set(result.errors) == {"campaigns_metrics", "webhooks"}
@@ -262,7 +262,7 @@ def test_a_forbidden_stream_ends_with_its_error_and_the_others_go_on() -> None:
 
 
 @pytest.mark.parametrize("name", ["catalog_items", "metadata_entries"])
-def test_a_sync_that_was_cut_off_goes_on_with_the_next_slice(sandbox: Sandbox, name: str) -> None:
+def test_an_interrupted_sync_resumes_with_the_next_slice(sandbox: Sandbox, name: str) -> None:
     endpoint, part = {
         "catalog_items": ("catalogs/{catalogName}/items", "Catalog-05"),
         "metadata_entries": ("metadata/{table}", "table2"),
@@ -289,14 +289,14 @@ def test_no_secret_of_a_webhook_is_in_any_output(sandbox: Sandbox, caplog: pytes
     ("project_type", "kinds"),
     [("Email-based", {"email"}), ("UserID-based", {"userId"}), ("Hybrid", {"email", "userId"})],
 )
-def test_users_are_forgotten_by_the_names_that_the_project_knows(project_type: str, kinds: set[str]) -> None:
+def test_forgotten_users_have_the_identifiers_of_the_project_type(project_type: str, kinds: set[str]) -> None:
     with Sandbox(SandboxSettings(users=5, events_per_day=0, project_type=project_type)) as sandbox:
         result = sync(config_for(sandbox), ["forgotten_users"])
         assert in_any_order(result.records["forgotten_users"]) == in_any_order(sandbox.truth_list("forgotten_users"))
     assert {record["identifierType"] for record in result.records["forgotten_users"]} == kinds
 
 
-def test_other_shapes_of_the_same_answers_are_read() -> None:
+def test_alternative_response_formats_are_read() -> None:
     settings = SandboxSettings(users=5, events_per_day=0, user_fields_shape="array", experiments_as_csv=True)
     with Sandbox(settings) as sandbox:
         result = sync(config_for(sandbox), ["user_fields", "experiments_metrics"])
@@ -304,19 +304,19 @@ def test_other_shapes_of_the_same_answers_are_read() -> None:
             assert in_any_order(result.records[name]) == in_any_order(truth(sandbox, name))
 
 
-def test_metrics_of_many_campaigns_take_as_few_requests_as_urls_can_hold() -> None:
+def test_metrics_of_many_campaigns_take_as_few_requests_as_urls_allow() -> None:
     with Sandbox(SandboxSettings(users=5, events_per_day=0, campaigns=500, recurring_children=())) as sandbox:
         result = sync(config_for(sandbox), ["campaigns_metrics"])
         assert result.failure is None
         assert len(result.records["campaigns_metrics"]) == len(sandbox.truth_list("campaigns_metrics"))
         assert sandbox.count("campaigns/metrics", status=200) == 4
-        asked = [text for entry in sandbox.requests for text in entry.query.get("campaignId", [])]
+        requested = [text for entry in sandbox.requests for text in entry.query.get("campaignId", [])]
         states = {str(thing["id"]): thing["campaignState"] for thing in sandbox.truth_list("campaigns")}
-        assert not {states[campaign_id] for campaign_id in asked} & {"Draft", "Scheduled"}
-        assert len(asked) == len(set(asked))
+        assert not {states[campaign_id] for campaign_id in requested} & {"Draft", "Scheduled"}
+        assert len(requested) == len(set(requested))
 
 
-def test_a_campaign_updated_while_its_list_is_paged_is_read_as_it_is_then() -> None:
+def test_a_campaign_updated_during_paging_is_read_in_its_new_version() -> None:
     with Sandbox(SandboxSettings(users=5, events_per_day=0)) as sandbox:
         oldest = min(sandbox.truth_list("campaigns"), key=lambda thing: thing["updatedAt"])["id"]
 
@@ -333,7 +333,7 @@ def test_a_campaign_updated_while_its_list_is_paged_is_read_as_it_is_then() -> N
         assert metrics == in_any_order(truth(sandbox, "campaigns_metrics"))
 
 
-def test_a_catalog_that_grows_while_it_is_paged_gives_no_item_twice(sandbox: Sandbox) -> None:
+def test_a_catalog_that_grows_during_paging_yields_no_item_twice(sandbox: Sandbox) -> None:
     items = [thing for thing in sandbox.truth_list("catalog_items") if thing["catalogName"] == "Catalog-00"]
     grown = {"catalogItemsWithProperties": items[9:19], "totalItemsCount": 26}
     sandbox.add_fault(
@@ -341,7 +341,7 @@ def test_a_catalog_that_grows_while_it_is_paged_gives_no_item_twice(sandbox: San
             "catalogs/{catalogName}/items",
             "status",
             status=200,
-            # What was the last item of the first page is the first one of the second by now; answers may be wrapped.
+            # The last item of the first page is now the first of the second; responses may be wrapped.
             body={"msg": "", "code": "Success", "params": grown},
             when=lambda entry: "Catalog-00" in entry.path and entry.query["page"] == ["2"],
         )

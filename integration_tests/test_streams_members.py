@@ -1,4 +1,4 @@
-"""list_users and events: who is in which list, and what happened to each of them."""
+"""list_users and events: the members of each list, and their events."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def keys(name: str, records: list[Record]) -> Counter[tuple[Any, ...]]:
 
 
 def members(sandbox: Sandbox, without: tuple[int, ...] = ()) -> Counter[tuple[Any, ...]]:
-    """The keys of list_users as they must be."""
+    """The expected keys of list_users."""
     return Counter(
         (record["listId"], record["userIdentifier"])
         for record in sandbox.truth_list("list_users")
@@ -47,13 +47,13 @@ def assert_valid(name: str, records: list[Record], config: Record) -> None:
 
 
 def as_sent(record: Record) -> str:
-    """An event record of ours as the API sent it, apart from the shapes of its times."""
+    """One of our event records as the API sent it, except for its time formats."""
     columns = {name: value for name, value in record.items() if name not in ("_event_id", "data")}
     return json.dumps({**columns, **record["data"]}, sort_keys=True)
 
 
 def as_read(sent: Record) -> str:
-    """An event of the API's with the times and the embedded JSON as ours have them."""
+    """An API event with times and embedded JSON in the form of our records."""
     event = {"itblInternal": {}, **sent}
     if rfc3339(event.get("createdAt")):
         event["createdAt"] = rfc3339(event["createdAt"])
@@ -103,7 +103,7 @@ def test_an_event_has_the_same_id_as_in_its_export_stream() -> None:
         exported = keys("events", result.records[name])
         of_users = keys("events", [each for each in result.records["events"] if each["_type"] == data_type])
         assert len(of_users) > 10
-        # Records that name no user at all are in nobody's history.
+        # Records without any user are in nobody's history.
         assert set(of_users) <= set(exported)
 
 
@@ -132,7 +132,7 @@ def test_a_list_that_stays_broken_is_retried_and_skipped(
     assert any("1 skipped" in warning for warning in warnings)
 
 
-def test_a_list_that_breaks_once_is_read_again_and_no_user_is_written_twice() -> None:
+def test_a_list_that_breaks_once_is_retried_and_no_user_is_emitted_twice() -> None:
     with a_sandbox() as sandbox:
         sandbox.add_fault(Fault("lists/getUsers", "cut", times=2, at_bytes=300))
         sandbox.add_fault(Fault("lists/getUsers", "status", status=500, body={"code": "Generic Error", "msg": "x"}))
@@ -141,7 +141,7 @@ def test_a_list_that_breaks_once_is_read_again_and_no_user_is_written_twice() ->
         assert keys("list_users", result.records["list_users"]) == members(sandbox)
 
 
-def test_generic_error_is_known_in_both_its_spellings_and_so_is_a_request_timeout() -> None:
+def test_both_spellings_of_generic_error_and_a_request_timeout_are_recognized() -> None:
     with a_sandbox(events_per_day=0) as sandbox:
         for place, status, body in (
             (FIRST, 500, {"code": "Generic Error", "msg": "An error occurred."}),
@@ -181,7 +181,7 @@ def test_a_list_deleted_meanwhile_is_skipped_with_a_warning(caplog: pytest.LogCa
     assert f"list {MIDDLE} no longer exists" in caplog.text
 
 
-def test_other_errors_end_the_stream(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_errors_fail_the_stream(caplog: pytest.LogCaptureFixture) -> None:
     with a_sandbox() as sandbox:
         sandbox.add_fault(Fault("lists/getUsers", "status", times=None, status=502, body="<html>"))
         result = sync(config_for(sandbox), ["list_users", "channels"])
@@ -190,7 +190,7 @@ def test_other_errors_end_the_stream(caplog: pytest.LogCaptureFixture) -> None:
         assert len(result.records["channels"]) == 5
 
 
-def test_an_api_out_of_order_is_not_taken_for_broken_lists() -> None:
+def test_an_api_outage_is_not_mistaken_for_broken_lists() -> None:
     with a_sandbox(lists=30, events_per_day=0) as sandbox:
         sandbox.add_fault(Fault("lists/getUsers", "status", times=None, status=500))
         result = sync(config_for(sandbox), ["list_users"])
@@ -199,7 +199,7 @@ def test_an_api_out_of_order_is_not_taken_for_broken_lists() -> None:
 
 
 @pytest.mark.parametrize(("status", "skipped"), [(500, "skipped. "), (404, "no longer exists")])
-def test_a_user_whose_events_cannot_be_had_is_skipped(
+def test_a_user_whose_events_cannot_be_read_is_skipped(
     status: int, skipped: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with a_sandbox() as sandbox:
@@ -216,7 +216,7 @@ def test_a_user_whose_events_cannot_be_had_is_skipped(
     assert ("1 skipped" in caplog.text) == (status == 500)
 
 
-def test_an_answer_of_events_that_is_cut_is_asked_for_again() -> None:
+def test_a_cut_response_with_events_is_retried() -> None:
     with a_sandbox() as sandbox:
         sandbox.add_fault(Fault("export/userEvents", "cut", times=5))
         sandbox.add_fault(Fault("export/userEvents", "clean_cut", times=5, after=20))
@@ -226,7 +226,7 @@ def test_an_answer_of_events_that_is_cut_is_asked_for_again() -> None:
 
 
 def until_a_state(config: Record, name: str, states: int) -> tuple[list[Record], list[Record]]:
-    """The records before the state number `states` (from 1), and that state: all that is left of a killed sync."""
+    """The records before state number `states` (from 1), and that state: what remains of a killed sync."""
     catalog = ConfiguredAirbyteCatalogSerializer.load(catalog_for(config, [name]))
     records: list[Record] = []
     read = SourceIterable().read(logging.getLogger("airbyte"), config, catalog, [])
@@ -244,7 +244,7 @@ def until_a_state(config: Record, name: str, states: int) -> tuple[list[Record],
 
 @pytest.mark.parametrize("states", [1, 4, 6])
 @pytest.mark.parametrize("name", ["list_users", "events"])
-def test_a_killed_sync_goes_on_from_its_last_state(name: str, states: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_sync_resumes_from_its_last_state(name: str, states: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_events, "USERS_A_STATE", 7)
     monkeypatch.setattr(lists, "THREADS", 1)
     with a_sandbox() as sandbox:
@@ -260,12 +260,12 @@ def test_a_killed_sync_goes_on_from_its_last_state(name: str, states: int, monke
     if name == "events":
         assert asked == 60 - 7 * states
         assert "@" not in json.dumps(state)
-    # What has been completed begins anew.
+    # A completed sync starts over.
     with a_sandbox() as sandbox:
         assert len(sync(config_for(sandbox), [name], after.state).records[name]) > 100
 
 
-def test_a_stream_that_fails_keeps_the_state_that_it_reached() -> None:
+def test_a_failed_stream_keeps_its_last_state() -> None:
     with a_sandbox() as sandbox:
         config = config_for(sandbox)
         sandbox.add_fault(
@@ -281,7 +281,7 @@ def test_a_stream_that_fails_keeps_the_state_that_it_reached() -> None:
         assert keys("list_users", both) == members(sandbox)
 
 
-def test_events_are_read_without_lists_too() -> None:
+def test_a_project_without_lists_has_no_events() -> None:
     with a_sandbox(lists=0) as sandbox:
         result = sync(config_for(sandbox), ["list_users", "events"])
     assert result.failure is None

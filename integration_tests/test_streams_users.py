@@ -66,7 +66,7 @@ def test_discover_shows_the_projects_own_fields_as_typed_columns(shape: str) -> 
     assert all(column["description"] for column in columns.values())
 
 
-def test_values_go_to_their_columns_and_those_that_do_not_fit_stay_under_data() -> None:
+def test_values_go_to_their_columns_and_misfits_stay_under_data() -> None:
     with a_sandbox() as sandbox:
         config = config_for(sandbox, days=800, user_fields_as_columns=True)
         stream = discovered_users(config)
@@ -91,7 +91,7 @@ def test_values_go_to_their_columns_and_those_that_do_not_fit_stay_under_data() 
     assert unfit > 0
 
 
-def test_a_read_keeps_to_the_columns_of_its_catalog() -> None:
+def test_a_read_sticks_to_the_columns_of_its_catalog() -> None:
     with a_sandbox() as sandbox:
         config = config_for(sandbox, days=800, user_fields_as_columns=True)
         stream = discovered_users(config)
@@ -105,11 +105,11 @@ def test_a_read_keeps_to_the_columns_of_its_catalog() -> None:
     assert all("firstName" in record["data"] and "isVip" in record["data"] for record in before)
 
 
-def test_discover_says_what_is_wrong_when_iterable_refuses(caplog: pytest.LogCaptureFixture) -> None:
+def test_discover_reports_why_iterable_rejects_the_key(caplog: pytest.LogCaptureFixture) -> None:
     with a_sandbox() as sandbox:
         config = config_for(sandbox, user_fields_as_columns=True, api_key="wrong-key-7")
         with pytest.raises(AirbyteTracedException, match="API key"):
             discovered_users(config)
-        # A sync needs no fields, and fails with its own words.
+        # A sync does not need the fields, and fails with its own message.
         result = sync(config_for(sandbox, user_fields_as_columns=False, api_key="wrong-key-7"), ["users"])
     assert "wrong-key-7" not in f"{caplog.text} {json.dumps(str(result.failure))}"

@@ -1,4 +1,4 @@
-"""Whatever goes wrong on the way, a sync ends with exactly the truth, each record once, and within the limits."""
+"""Whatever goes wrong in transit, a sync yields exactly the truth, each record once, within the rate limits."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def assert_truth(
 
 STREAMING_FAULTS = {
     "cut": [Fault("export/data.json", "cut")],
-    "cut again and again": [Fault("export/data.json", "cut", times=4)],
+    "cut repeatedly": [Fault("export/data.json", "cut", times=4)],
     "ends in the middle of a line": [Fault("export/data.json", "clean_cut")],
     "slow": [Fault("export/data.json", "slow", delay=0.01)],
-    "dropped without an answer": [Fault("export/data.json", "drop", times=2)],
+    "dropped without a response": [Fault("export/data.json", "drop", times=2)],
     "server error": [Fault("export/data.json", "status", status=500)],
-    "server error again and again": [Fault("export/data.json", "status", status=503, times=7)],
+    "server error repeatedly": [Fault("export/data.json", "status", status=503, times=7)],
     "stalls": [Fault("export/data.json", "stall", at_bytes=3000)],
     "never begins": [Fault("export/data.json", "hang")],
     "another program uses the project": [Fault("export/data.json", "status", status=429)],
-    "told how long to wait": [Fault("export/data.json", "status", status=429, headers={"Retry-After": "0"}, times=3)],
+    "429 with Retry-After": [Fault("export/data.json", "status", status=429, headers={"Retry-After": "0"}, times=3)],
 }
 
 
 @pytest.mark.parametrize("name", STREAMING_FAULTS)
-def test_streaming_brings_the_truth_through_every_fault(
+def test_streaming_yields_the_truth_through_every_fault(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     faults = [sandbox.add_fault(Fault(**vars(fault))) for fault in STREAMING_FAULTS[name]]
@@ -76,9 +76,7 @@ def test_streaming_brings_the_truth_through_every_fault(
     assert sandbox.count("export/start") == 0
 
 
-def test_an_answer_over_the_bound_of_its_spool_is_read_in_halves(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_response_over_the_spool_limit_is_read_in_halves(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming.StreamingTransport.__init__, "__defaults__", (50_000,))
     config = config_for(sandbox, export_method="streaming")
     result = sync(config, ["email_send"])
@@ -86,10 +84,10 @@ def test_an_answer_over_the_bound_of_its_spool_is_read_in_halves(
     assert sandbox.count("export/data.json") > 3
     states = [each["stream"]["stream_state"]["createdAt"] for each in result.state_messages]
     assert states == sorted(states)
-    assert len(states) > 2, "the state moves with every piece that was read"
+    assert len(states) > 2, "the state advances with every piece read"
 
 
-def test_an_answer_larger_than_memory_is_spooled(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_larger_than_memory_is_spooled(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "MEMORY_BYTES", 1000)
     monkeypatch.setattr(parts, "CHUNK_BYTES", 777)
     config = config_for(sandbox, export_method="streaming")
@@ -97,7 +95,7 @@ def test_an_answer_larger_than_memory_is_spooled(sandbox: Sandbox, monkeypatch: 
     assert sandbox.count("export/data.json") == 1
 
 
-def test_a_second_that_cannot_be_read_ends_the_stream_and_what_came_before_it_is_kept(sandbox: Sandbox) -> None:
+def test_an_unreadable_second_fails_the_stream_and_keeps_what_came_before(sandbox: Sandbox) -> None:
     poisoned = (sandbox.now() - timedelta(days=1)).strftime("%Y-%m-%d %H:%M:%S +00:00")
     sandbox.add_fault(
         Fault(
@@ -124,7 +122,7 @@ def test_a_second_that_cannot_be_read_ends_the_stream_and_what_came_before_it_is
     assert sorted(both) == event_ids(truth_between(sandbox, "emailSend", config["start_date"], end))
 
 
-def test_an_api_that_is_down_is_given_up_soon(sandbox: Sandbox) -> None:
+def test_an_api_that_is_down_is_given_up_on_soon(sandbox: Sandbox) -> None:
     sandbox.add_fault(Fault("export/data.json", "status", times=None))
     result = sync(config_for(sandbox, export_method="streaming"), ["email_send", "email_open", "push_send"])
     assert len(result.errors) == 3
@@ -133,25 +131,25 @@ def test_an_api_that_is_down_is_given_up_soon(sandbox: Sandbox) -> None:
 
 JOB_FAULTS = {
     "failed": [Fault("export/start", "job_failed", after_files=2)],
-    "failed again and again": [Fault("export/start", "job_failed", times=5, after_files=1)],
-    "cancelled by somebody": [Fault("export/start", "job_cancelled", after_files=3)],
+    "failed repeatedly": [Fault("export/start", "job_failed", times=5, after_files=1)],
+    "cancelled by someone else": [Fault("export/start", "job_cancelled", after_files=3)],
     "truncated": [Fault("export/start", "job_truncated", after_files=3)],
     "back to enqueued": [Fault("export/start", "job_requeue")],
-    "start refused for now": [Fault("export/start", "status", status=500)],
-    "start answered in half": [Fault("export/start", "cut")],
+    "start fails with a server error": [Fault("export/start", "status", status=500)],
+    "start response cut": [Fault("export/start", "cut")],
     "start rate limited": [Fault("export/start", "status", status=429)],
     "file list broken": [Fault("export/{jobId}/files", "cut"), Fault("export/{jobId}/files", "garbage")],
     "file list unavailable": [Fault("export/{jobId}/files", "status", status=503, times=6)],
     "file cut": [Fault("files", "cut", times=2)],
     "file ends in the middle of a line": [Fault("files", "clean_cut", times=2)],
     "link expired": [Fault("files", "expired", times=2)],
-    "storage host in trouble": [Fault("files", "status", status=503, times=3), Fault("files", "drop")],
+    "storage host unavailable": [Fault("files", "status", status=503, times=3), Fault("files", "drop")],
     "file moved": [],
 }
 
 
 @pytest.mark.parametrize("name", JOB_FAULTS)
-def test_jobs_bring_the_truth_through_every_fault(sandbox: Sandbox, name: str) -> None:
+def test_jobs_yield_the_truth_through_every_fault(sandbox: Sandbox, name: str) -> None:
     faults = [sandbox.add_fault(Fault(**vars(fault))) for fault in JOB_FAULTS[name]]
     foreign = sandbox.foreign_job("emailOpen")
     config = config_for(sandbox, export_method="jobs")
@@ -172,7 +170,7 @@ def test_links_that_expire_while_files_are_read_are_renewed() -> None:
         assert_truth(sandbox, config, sync(config, ["email_send"]))
 
 
-def test_a_job_that_never_moves_is_given_up_and_cancelled(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_job_is_given_up_and_cancelled(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "STUCK", 60.0)
     sandbox.add_fault(Fault("export/start", "job_stuck"))
     config = config_for(sandbox, export_method="jobs")
@@ -202,7 +200,7 @@ def test_large_windows_go_through_jobs_and_small_ones_through_both(sandbox: Sand
     assert sandbox.count("export/start") > 0
 
 
-def test_a_key_for_one_transport_only_uses_that_one() -> None:
+def test_a_key_for_one_transport_uses_only_that_one() -> None:
     for forbidden, used in (("export/start", "export/data.json"), ("export/data.json", "export/start")):
         with Sandbox(SandboxSettings(seed=7, users=40, days=6, events_per_day=900, forbidden=(forbidden,))) as sandbox:
             config = config_for(sandbox)
@@ -210,7 +208,7 @@ def test_a_key_for_one_transport_only_uses_that_one() -> None:
             assert sandbox.count(used) > 0
 
 
-def test_a_data_type_that_the_key_may_not_export_leaves_both_transports_to_the_others() -> None:
+def test_a_forbidden_data_type_leaves_both_transports_to_the_others() -> None:
     forbidden = ("emailSend", "emailOpen", "emailClick")
     with Sandbox(
         SandboxSettings(seed=7, users=40, days=6, events_per_day=900, forbidden_data_types=forbidden)
@@ -230,7 +228,7 @@ def test_a_key_without_one_transport_does_not_try_it_for_every_stream() -> None:
         assert sandbox.count("export/data.json") < 15
 
 
-def test_a_stream_that_is_forbidden_ends_alone_and_says_what_to_do() -> None:
+def test_a_forbidden_stream_fails_alone_and_says_what_to_do() -> None:
     with Sandbox(SandboxSettings(seed=7, users=40, days=6, forbidden=("export/start", "export/data.json"))) as sandbox:
         result = sync(config_for(sandbox), ["email_send", "lists"])
         assert result.failure is not None
@@ -241,7 +239,7 @@ def test_a_stream_that_is_forbidden_ends_alone_and_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("method", ["streaming", "jobs"])
-def test_a_few_lines_that_are_no_json_are_told_and_many_fail_the_window(sandbox: Sandbox, method: str) -> None:
+def test_a_few_lines_that_are_not_json_are_skipped_and_many_fail_the_window(sandbox: Sandbox, method: str) -> None:
     instant = sandbox.now() - timedelta(hours=3)
     sandbox.put_line("emailSend", instant, b"<html>jane@example.com</html>")
     config = config_for(sandbox, export_method=method)
@@ -274,7 +272,7 @@ def test_bad_lines_are_named_by_window_and_number_never_quoted(
     assert not any("jane" in record.getMessage() for record in caplog.records)
 
 
-def test_terminated_a_sync_cancels_its_jobs_and_no_others(tmp_path: Path) -> None:
+def test_a_terminated_sync_cancels_its_own_jobs_and_no_others(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(seed=7, users=40, days=6, job_seconds=3600)) as sandbox:
         foreign = sandbox.foreign_job("emailOpen")
         config = config_for(sandbox, export_method="jobs")
@@ -299,8 +297,8 @@ def test_terminated_a_sync_cancels_its_jobs_and_no_others(tmp_path: Path) -> Non
         assert sandbox.job_state(foreign).lower() in ("running", "enqueued")
 
 
-def test_killed_at_any_instant_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut the output of a sync anywhere, go on with the last state in it: all records are there."""
+def test_a_sync_killed_at_any_instant_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut a sync's output anywhere and resume from the last state in it: no record is missing."""
     monkeypatch.setattr(windows, "FIRST_SIZE", 3600 * 5)
     with Sandbox(SandboxSettings(seed=9, users=40, days=6, events_per_day=900, file_bytes=3000)) as sandbox:
         config = config_for(sandbox)

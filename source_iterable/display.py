@@ -1,4 +1,4 @@
-"""A progress display for people: on stderr, and only where that is a terminal and stdout is not."""
+"""A live progress display on stderr, only if that is a terminal and stdout is not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFRESHES_A_SECOND = 4
 
 @contextmanager
 def progress_display(progress: Progress) -> Iterator[None]:
-    """Show the streams and what they wait for while the block runs. Does nothing without a terminal."""
+    """Show the streams and what they wait for while the block runs. No-op without a terminal."""
     if sys.__stderr__ is None or sys.__stdout__ is None or not sys.__stderr__.isatty() or sys.__stdout__.isatty():
         yield
         return

@@ -1,15 +1,15 @@
-"""What can go wrong, as a tree: who catches an exception says how much of it may fail.
+"""The exception hierarchy: where an exception is caught decides how much fails with it.
 
-    IterableError               ends a stream, unless somebody below knows better; str() is for the user
+    IterableError               fails a stream, unless caught further down; str() is for the user
     ├── ConfigError             the configuration, catalog or state must change
     ├── Stopped                 the sync is being terminated
     ├── Unreachable             no complete response: refused, reset, timed out
     ├── TimedOut                a streamed response did not begin in time
-    ├── BrokenResponse          a response began and did not arrive whole, or is not what it should be
-    ├── TooLarge                a response is over its bound
+    ├── BrokenResponse          a response began but did not arrive whole, or is malformed
+    ├── TooLarge                a response exceeds its size limit
     ├── WindowFailed            a window could not be read whole; its halves may be
     │   └── JobFailed           ... because its export job failed; another job may not
-    └── ApiError                Iterable answered with an error status
+    └── ApiError                Iterable returned an error status
         ├── BadKey              401
         ├── Forbidden           403
         ├── NotFound            404
@@ -27,9 +27,9 @@ FailureKind = Literal["config_error", "system_error", "transient_error"]
 
 
 class IterableError(Exception):
-    """Anything that ends a stream. str() is whole sentences for the user and never holds a key or a record.
+    """Anything that fails a stream. str() is whole sentences for the user and never contains a key or a record.
 
-    `failure` is the protocol's failure type: whether the user, nobody or a later sync can mend it. `attempts` is how often
+    `failure` is the protocol's failure type: whether the user, nobody or a later sync can fix it. `attempts` is how often
     the operation was tried.
     """
 
@@ -72,11 +72,11 @@ class BrokenResponse(IterableError):
 
 
 class TooLarge(IterableError):
-    """A response over its bound in bytes."""
+    """A response over its size limit."""
 
 
 class WindowFailed(IterableError):
-    """A window could not be read whole; none of its parts was yielded. `at_least` bytes of it were seen."""
+    """A window could not be read whole; none of its parts was yielded. At least `at_least` bytes of it exist."""
 
     failure = "transient_error"
 
@@ -90,7 +90,7 @@ class JobFailed(WindowFailed):
 
 
 class ApiError(IterableError):
-    """An error response of Iterable: its HTTP `status`, and `code` and `msg` of its JSON body (empty without one)."""
+    """An error response from Iterable: HTTP `status`, and `code` and `msg` of its JSON body (empty without one)."""
 
     def __init__(self, message: str, status: int, code: str = "", msg: str = "") -> None:
         super().__init__(message)
@@ -100,7 +100,7 @@ class ApiError(IterableError):
 
 
 class BadKey(ApiError):
-    """401: this data center does not know the key, or a key of its kind may not do this."""
+    """401: this data center does not know the key, or keys of its kind may not do this."""
 
     failure = "config_error"
 
@@ -112,11 +112,11 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404: what was requested does not exist, or no longer."""
+    """404: the resource does not exist, or no longer does."""
 
 
 class BadRequest(ApiError):
-    """400 and every other refusal of a request."""
+    """400 and every other status below 500."""
 
 
 class ServerError(ApiError):

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-# Seconds between two log lines: Airbyte ends a source that is silent for long, and people want to know sooner.
+# Seconds between log lines: Airbyte kills a source that is silent for long, and people want to know sooner.
 LOG_INTERVAL = 20.0
 
 
 @dataclass
 class StreamProgress:
-    """How far one stream is: records and bytes written, the window being read, the share (0 to 1) of its time read."""
+    """One stream's progress: records and bytes written, the window being read, the share (0 to 1) of its time range read."""
 
     records: int = 0
     bytes: int = 0
@@ -51,7 +51,7 @@ class Progress:
                 del self._waits[number]
 
     def advance(self, name: str, records: int = 0, size: int = 0, window: str = "", share: float | None = None) -> None:
-        """Add `records` and `size` bytes to a stream; note its window and the share (0 to 1) of its time that is read."""
+        """Add `records` and `size` bytes to a stream; set its window and the share (0 to 1) of its time range read."""
         with self._lock:
             progress = self._streams.setdefault(name, StreamProgress())
             progress.records += records
@@ -60,12 +60,12 @@ class Progress:
             progress.share = progress.share if share is None else share
 
     def lines(self) -> list[str]:
-        """One line for each stream that is being read, one for each thing waited for."""
+        """One line per stream being read, and one per thing waited for."""
         streams = [_stream_line(name, stream) for name, stream in self.snapshot().items() if stream.share != 1.0]
         return streams + self.waiting_lines()
 
     def waiting_lines(self) -> list[str]:
-        """One line for each thing waited for."""
+        """One line per thing waited for."""
         now = time.monotonic()
         waits: dict[str, list[float]] = {}
         with self._lock:
@@ -74,12 +74,12 @@ class Progress:
         return [_waiting_line(what, ages) for what, ages in sorted(waits.items())]
 
     def snapshot(self) -> dict[str, StreamProgress]:
-        """How far every stream is at this moment."""
+        """Every stream's progress at this moment."""
         with self._lock:
             return {name: replace(stream) for name, stream in self._streams.items()}
 
     def of(self, name: str) -> StreamProgress:
-        """How far one stream is at this moment."""
+        """One stream's progress at this moment."""
         with self._lock:
             return replace(self._streams.get(name, StreamProgress()))
 

@@ -1,4 +1,4 @@
-"""The command: `spec` is printed at once; everything else goes through the CDK."""
+"""The command: `spec` is printed without the CDK; everything else goes through it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run one command of the Airbyte protocol. Its messages go to stdout, and nothing else does."""
+    """Run one Airbyte protocol command. Only its messages go to stdout."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments == ["spec"]:
         # Importing the CDK takes a second, the spec itself a fifth of that.

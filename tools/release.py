@@ -19,15 +19,15 @@ VERSION = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
 
 
 class NotReleasable(Exception):
-    """Why there is no release; str() says what to do."""
+    """The checkout cannot be released; str() says what to do."""
 
 
 def release(root: Path, version: str, day: date) -> None:
     """Release the checkout at `root` as `version`. Raises NotReleasable before anything is written."""
     if git(root, "status", "--porcelain"):
-        raise NotReleasable("There are changes that are not committed: commit or drop them first.")
+        raise NotReleasable("There are uncommitted changes: commit or discard them first.")
     if git(root, "tag", "--list", f"v{version}"):
-        raise NotReleasable(f"There is a tag v{version} already.")
+        raise NotReleasable(f"The tag v{version} already exists.")
     contents = {path: edit((root / path).read_text(encoding="utf-8")) for path, edit in edits(version, day).items()}
     for path, content in contents.items():
         (root / path).write_text(content, encoding="utf-8")
@@ -49,7 +49,7 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
     def changelog(text: str) -> str:
         _, found, rest = text.partition(f"\n{UNRELEASED}\n")
         if not found or not rest.partition("\n## ")[0].strip():
-            raise NotReleasable(f"CHANGELOG.md says nothing under '{UNRELEASED}': write there what is new.")
+            raise NotReleasable(f"CHANGELOG.md has nothing under '{UNRELEASED}': add what is new.")
         return text.replace(f"\n{UNRELEASED}\n", f"\n{UNRELEASED}\n\n## {version} - {day:%Y-%m-%d}\n", 1)
 
     return {
@@ -64,7 +64,7 @@ def in_line(path: str, line: str, version: str) -> Callable[[str], str]:
     def edit(text: str) -> str:
         changed, times = re.subn(line, rf"\g<1>{version}", text, flags=re.MULTILINE)
         if times != 1:
-            raise NotReleasable(f"{path} has {times} lines for the version in place of one.")
+            raise NotReleasable(f"{path} has {times} version lines instead of one.")
         return changed
 
     return edit
@@ -83,13 +83,13 @@ def git(root: Path, *arguments: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("version", help="three numbers, larger than the last release's")
+    parser.add_argument("version", help="three numbers, newer than the last release")
     version: str = parser.parse_args().version
     try:
         release(Path(__file__).resolve().parent.parent, version, date.today())
     except NotReleasable as error:
         sys.exit(str(error))
-    print(f"Released {version}, as the commit and the tag v{version}. Look at it, then:")
+    print(f"Released {version}, as a commit and the tag v{version}. Review it, then:")
     print(f"  git push --follow-tags\n  docker build --tag source-iterable:{version} .")
 
 

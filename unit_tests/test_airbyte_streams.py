@@ -1,4 +1,4 @@
-"""What a stream yields, as messages: batches and states in their order, and at least one state."""
+"""A stream's output as messages: batches and states in order, and at least one state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_CURSOR = {"__ab_no_cursor_state_message": True}
 
 
 class Fake(Stream):
-    """Yields what it is told to: an int is a batch of so many records, a dict a checkpoint, an exception is raised."""
+    """Yields `items`: an int is a batch of that many records, a dict a checkpoint; an exception is raised."""
 
     name = "lists"
     primary_key = ("id",)
@@ -54,7 +54,7 @@ def context() -> Iterator[StreamContext]:
 def read(
     stream: Fake, context: StreamContext, state: dict[str, Any] | None = None
 ) -> tuple[list[Any], Exception | None]:
-    """What the CDK would write: batches as their number of records, states as they are; and how the stream failed."""
+    """What the CDK would write (batches as their number of records, states as they are), and the stream's failure."""
     given: list[AirbyteStateMessage] = []
     if state is not None:
         message = {"stream_descriptor": {"name": stream.name}, "stream_state": state}
@@ -80,13 +80,13 @@ def read(
     return [*out, *states()], failure
 
 
-def test_a_checkpoint_is_written_where_it_is_yielded(context: StreamContext) -> None:
+def test_a_checkpoint_is_emitted_where_it_is_yielded(context: StreamContext) -> None:
     out, failure = read(Fake([2, {"after": 1}, 3, {"after": 2}, 1, {}]), context)
     assert out == [2, {"after": 1}, 3, {"after": 2}, 1, NO_CURSOR]
     assert failure is None
 
 
-def test_a_stream_is_given_its_state_without_the_marks_of_the_cdk(context: StreamContext) -> None:
+def test_a_stream_gets_its_state_without_the_cdks_markers(context: StreamContext) -> None:
     stream = Fake([])
     read(stream, context, {"after": 7, **NO_CURSOR})
     assert stream.state == {"after": 7}
@@ -104,7 +104,7 @@ def test_an_incremental_stream_that_reads_nothing_keeps_its_state(context: Strea
     assert read(Fake([], "createdAt"), context, state)[0] == [state]
 
 
-def test_a_stream_that_fails_keeps_what_it_reached(context: StreamContext) -> None:
+def test_a_failed_stream_keeps_its_last_checkpoint(context: StreamContext) -> None:
     gone = NotFound("It is gone.", 404)
     out, failure = read(Fake([1, {"after": 1}, 2, gone]), context)
     assert out == [1, {"after": 1}, 2]
@@ -112,10 +112,10 @@ def test_a_stream_that_fails_keeps_what_it_reached(context: StreamContext) -> No
     assert read(Fake([1, gone]), context, {"after": 5})[0] == [1, {"after": 5}]
 
 
-def test_batches_without_records_are_not_written(context: StreamContext) -> None:
+def test_empty_batches_are_not_emitted(context: StreamContext) -> None:
     assert read(Fake([0, 1, 0]), context)[0] == [1, NO_CURSOR]
 
 
-def test_a_state_that_cannot_be_read_is_refused_before_anything_is(context: StreamContext) -> None:
+def test_an_invalid_state_is_rejected_before_anything_is_read(context: StreamContext) -> None:
     with pytest.raises(ConfigError, match="'soon'"):
         read(Fake([1], "createdAt"), context, {"createdAt": "soon"})

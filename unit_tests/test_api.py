@@ -1,4 +1,4 @@
-"""What the client makes of Iterable's answers, and where the key goes."""
+"""How the client handles Iterable's responses, and where it sends the key."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_key_goes_to_the_region(client: IterableClient, requests_mock: Mocke
         (400, BadRequest, "BadParams"),
     ],
 )
-def test_refusals_are_errors_at_once_with_what_iterable_said(
+def test_client_errors_are_raised_without_retry_with_iterables_message(
     client: IterableClient, requests_mock: Mocker, status: int, kind: type[Exception], code: str
 ) -> None:
     requests_mock.get(BASE + "lists", status_code=status, json={"code": code, "msg": "because of that", "params": None})
@@ -68,16 +68,14 @@ def test_refusals_are_errors_at_once_with_what_iterable_said(
     assert KEY not in str(caught.value)
 
 
-def test_a_message_of_iterables_that_quotes_the_key_does_not_show_it(
-    client: IterableClient, requests_mock: Mocker
-) -> None:
+def test_a_key_quoted_in_an_error_response_is_masked(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(BASE + "lists", status_code=401, json={"code": "BadApiKey", "msg": f"Unknown key {KEY}!"})
     with pytest.raises(BadKey, match=r"Unknown key \*\*\*\*!") as caught:
         client.get_text("lists")
     assert KEY not in f"{caught.value} {caught.value.msg} {traced(caught.value).as_airbyte_message()}"
 
 
-def test_server_errors_are_tried_again_then_told(client: IterableClient, requests_mock: Mocker) -> None:
+def test_server_errors_are_retried_then_raised(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(BASE + "lists", [{"status_code": 500}, {"status_code": 503}, {"json": {"lists": [1]}}])
     assert client.get_json("lists") == {"lists": [1]}
     requests_mock.get(BASE + "lists", status_code=500, json={"code": "GenericError", "msg": "Later."})
@@ -85,7 +83,7 @@ def test_server_errors_are_tried_again_then_told(client: IterableClient, request
         client.get_text("lists")
 
 
-def test_broken_connections_and_answers_that_are_no_json_are_tried_again(
+def test_broken_connections_and_responses_that_are_not_json_are_retried(
     client: IterableClient, requests_mock: Mocker
 ) -> None:
     requests_mock.get(BASE + "lists", [{"exc": requests.ConnectionError}, {"text": "<html>"}, {"json": {"lists": []}}])
@@ -95,7 +93,7 @@ def test_broken_connections_and_answers_that_are_no_json_are_tried_again(
         client.get_text("lists")
 
 
-# What is retried, and how often, as the documentation of errors promises it. Every other error ends it at once.
+# What is retried, and how often. Every other error is raised at once.
 RETRIES: list[tuple[RetryPolicy, int, set[type[IterableError]]]] = [
     (RESPONSE, 5, {Unreachable, ServerError, TimedOut, BrokenResponse}),
     (SLICE, 3, {Unreachable, ServerError, TimedOut, BrokenResponse}),
@@ -116,7 +114,7 @@ FAILURES: dict[type[IterableError], dict[str, Any]] = {
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda each: each.__name__)
 @pytest.mark.parametrize(("policy", "attempts", "retried"), RETRIES)
-def test_the_table_of_retries(
+def test_the_retry_policies(
     client: IterableClient,
     requests_mock: Mocker,
     policy: RetryPolicy,
@@ -131,7 +129,7 @@ def test_the_table_of_retries(
     assert (f"tried {attempts} times" in str(caught.value)) == (failure in retried and attempts > 1)
 
 
-def test_every_attempt_has_a_permit_of_its_own(client: IterableClient, requests_mock: Mocker) -> None:
+def test_every_attempt_acquires_its_own_permit(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(
         BASE + "lists", [{"status_code": 500}, {"status_code": 429}, {"exc": requests.ConnectionError}, {"json": 1}]
     )
@@ -162,7 +160,7 @@ def test_a_job_is_never_started_twice(client: IterableClient, requests_mock: Moc
 @pytest.mark.parametrize(
     ("header", "least", "most"), [("7", 7, 7), ("0.5", 0.5, 0.5), ("nonsense", 0.5, 1), (None, 0.5, 1)]
 )
-def test_a_rate_limit_is_waited_out_as_told(
+def test_a_429_is_waited_out_as_retry_after_says(
     client: IterableClient, requests_mock: Mocker, header: str | None, least: float, most: float
 ) -> None:
     headers = {} if header is None else {"Retry-After": header}
@@ -171,7 +169,7 @@ def test_a_rate_limit_is_waited_out_as_told(
     assert least <= max(client.waited) <= most  # type: ignore[attr-defined]
 
 
-def test_an_endless_rate_limit_ends_the_stream(client: IterableClient, requests_mock: Mocker) -> None:
+def test_endless_429s_raise(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(BASE + "lists", status_code=429, json={"code": "RateLimitExceeded", "msg": "Slow down."})
     with pytest.raises(BadRequest, match="Slow down"):
         client.get_text("lists")
@@ -190,13 +188,13 @@ def test_a_redirect_to_another_origin_never_gets_the_key(
     client: IterableClient, requests_mock: Mocker, location: str
 ) -> None:
     requests_mock.get(BASE + "lists", status_code=307, headers={"Location": location})
-    stranger = requests_mock.get(location, json={})
+    elsewhere = requests_mock.get(location, json={})
     with pytest.raises(BadRequest, match="redirected"):
         client.get_text("lists")
-    assert stranger.call_count == 0
+    assert elsewhere.call_count == 0
 
 
-def test_files_are_fetched_without_the_key_and_redirects_of_theirs_followed(
+def test_files_are_fetched_without_the_key_and_their_redirects_followed(
     client: IterableClient, requests_mock: Mocker
 ) -> None:
     requests_mock.get("https://files.example.com/a", status_code=302, headers={"Location": "https://cdn.example.com/b"})
@@ -206,7 +204,7 @@ def test_files_are_fetched_without_the_key_and_redirects_of_theirs_followed(
     assert all("Api-Key" not in request.headers for request in requests_mock.request_history)
 
 
-def test_a_stopped_client_sends_nothing_any_more(requests_mock: Mocker) -> None:
+def test_a_stopped_client_sends_no_requests(requests_mock: Mocker) -> None:
     config = Config.parse({"api_key": KEY, "start_date": "2024-01-01T00:00:00Z"})
     client = IterableClient(config, logging.getLogger("airbyte"))
     requests_mock.get(re.compile(".*"), json={})

@@ -1,4 +1,4 @@
-"""Batches: the lines are the CDK's, the queue is bounded by bytes, and no message overtakes a record."""
+"""Batches: lines identical to the CDK's, a queue bounded in bytes, and no message that overtakes a record."""
 
 import threading
 
@@ -14,7 +14,7 @@ def log(text: str) -> AirbyteMessage:
     return AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.INFO, message=text))
 
 
-def test_a_line_is_byte_for_byte_the_cdks() -> None:
+def test_a_line_is_byte_for_byte_identical_to_the_cdks() -> None:
     record = {"id": 1, "name": 'Ünï \u2028 "quoted"', "nested": {"none": None, "list": [1.5, True]}}
     batch = LineFormat("lists").batch([record, record])
     assert batch.count == 2
@@ -28,24 +28,24 @@ def test_a_line_is_byte_for_byte_the_cdks() -> None:
     assert ours
 
 
-def test_a_batch_is_the_same_as_messages() -> None:
+def test_a_batch_unpacks_into_its_messages() -> None:
     records = [{"id": number, "text": "a\u2028b\r"} for number in range(3)]
     messages = list(LineFormat("lists").batch(records).messages())
     assert [message["data"] for message in messages] == records
 
 
-def test_small_batches_make_one_with_all_of_their_records() -> None:
+def test_small_batches_merge_into_one_with_all_records() -> None:
     lines = LineFormat("lists")
     batch = joined([lines.batch([{"id": 1}]), lines.batch([]), lines.batch([{"id": 2}, {"id": 3}])])
     assert (batch.stream_name, batch.count) == ("lists", 3)
     assert [message["data"]["id"] for message in batch.messages()] == [1, 2, 3]
 
 
-def test_an_empty_batch_is_not_taken_for_the_end_of_a_queue() -> None:
+def test_an_empty_batch_is_not_mistaken_for_the_end_of_the_queue() -> None:
     assert RecordBatch("lists", 0, b"")
 
 
-def test_the_queue_is_full_by_bytes_and_holds_any_number_of_small_items() -> None:
+def test_the_queue_is_bounded_in_bytes_and_holds_any_number_of_small_items() -> None:
     queue = BatchQueue()
     for _ in range(20_000):
         queue.put(log("x"), block=False)
@@ -67,7 +67,7 @@ def test_the_queue_is_full_by_bytes_and_holds_any_number_of_small_items() -> Non
     assert not queue.empty()
 
 
-def test_messages_of_readers_keep_their_place_and_the_main_thread_never_waits() -> None:
+def test_reader_messages_keep_their_order_and_the_main_thread_never_blocks() -> None:
     queue = BatchQueue()
     repository = QueueMessageRepository(queue)
     batch = RecordBatch("lists", 1, bytes(QUEUE_BYTES - 10))

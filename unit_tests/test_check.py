@@ -1,4 +1,4 @@
-"""Check says what is wrong and what to do next, at most in three requests."""
+"""Check reports what is wrong and what to do about it, in at most three requests."""
 
 import logging
 from datetime import datetime, timedelta, timezone
@@ -17,7 +17,7 @@ FORBIDDEN: dict[str, Any] = {"status_code": 403, "json": {"code": "Forbidden", "
 
 
 def check(**changes: Any) -> str | None:
-    """The message of a failed check, None for a good one."""
+    """The message of a failed check, None for a successful one."""
     config = {"api_key": KEY, "start_date": "2024-01-01T00:00:00Z", **changes}
     status = SourceIterable().check(logging.getLogger("airbyte"), config)
     assert (status.message is None) == (status.status.value == "SUCCEEDED")
@@ -44,7 +44,7 @@ def test_a_key_of_the_other_data_center(requests_mock: Mocker) -> None:
     assert "set region to US" in (check(region="EU") or "")
 
 
-def test_a_key_that_nobody_knows(requests_mock: Mocker) -> None:
+def test_an_unknown_key(requests_mock: Mocker) -> None:
     requests_mock.get(US + "lists", **BAD_KEY)
     requests_mock.get(EU + "lists", **BAD_KEY)
     message = check() or ""
@@ -52,38 +52,38 @@ def test_a_key_that_nobody_knows(requests_mock: Mocker) -> None:
     assert "region" in message
 
 
-@pytest.mark.parametrize("answer", [BAD_KEY, FORBIDDEN])
-def test_a_key_that_may_not_export(requests_mock: Mocker, answer: dict[str, Any]) -> None:
+@pytest.mark.parametrize("response", [BAD_KEY, FORBIDDEN])
+def test_a_key_that_may_not_export(requests_mock: Mocker, response: dict[str, Any]) -> None:
     requests_mock.get(US + "lists", json={"lists": []})
-    requests_mock.get(US + "export/jobs", **answer)
+    requests_mock.get(US + "export/jobs", **response)
     message = check() or ""
     assert "may not export" in message
     assert "server-side key" in message
 
 
-def test_a_key_that_may_nothing(requests_mock: Mocker) -> None:
+def test_a_key_without_any_permission(requests_mock: Mocker) -> None:
     requests_mock.get(US + "lists", **FORBIDDEN)
     assert "server-side key" in (check() or "")
 
 
 def test_a_jwt_key(requests_mock: Mocker) -> None:
-    answer = {"code": "InvalidJwtPayload", "msg": "JWT token required"}
-    requests_mock.get(US + "lists", status_code=401, json=answer)
+    body = {"code": "InvalidJwtPayload", "msg": "JWT token required"}
+    requests_mock.get(US + "lists", status_code=401, json=body)
     assert "without JWT" in (check() or "")
 
 
 @pytest.mark.parametrize("fault", [requests.ConnectionError, requests.ConnectTimeout, requests.exceptions.SSLError])
-def test_a_host_that_cannot_be_reached(requests_mock: Mocker, fault: type[Exception]) -> None:
+def test_an_unreachable_host(requests_mock: Mocker, fault: type[Exception]) -> None:
     requests_mock.get(US + "lists", exc=fault)
     assert "network" in (check() or "")
 
 
-def test_a_server_in_trouble(requests_mock: Mocker) -> None:
+def test_a_server_error(requests_mock: Mocker) -> None:
     requests_mock.get(US + "lists", status_code=500, json={"code": "GenericError", "msg": "An error occurred."})
     assert "500" in (check() or "")
 
 
-def test_dates_that_make_no_sense_cost_no_request(requests_mock: Mocker) -> None:
+def test_invalid_dates_cost_no_request(requests_mock: Mocker) -> None:
     tomorrow = (datetime.now(timezone.utc) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert "clock" in (check(start_date=tomorrow) or "")
     assert "end_date" in (check(end_date="2023-01-01T00:00:00Z") or "")

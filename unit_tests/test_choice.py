@@ -42,7 +42,7 @@ def client() -> Iterator[IterableClient]:
         (Window(0, 60, 64 * 2**20 + 1), False),
     ],
 )
-def test_a_known_size_decides_and_only_without_one_the_length(
+def test_the_size_decides_or_the_length_if_the_size_is_unknown(
     client: IterableClient, window: Window, streamed: bool
 ) -> None:
     assert StreamingTransport(client).prefers(window) is streamed

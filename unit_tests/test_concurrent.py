@@ -1,4 +1,4 @@
-"""What the adapter takes from the inside of the CDK. A CDK version that changes it fails here, and says so."""
+"""The CDK internals that the adapter relies on. A CDK version that changes them fails here."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_cdk_has_the_private_members_that_the_adapter_uses() -> None:
     assert list(inspect.signature(handle_item).parameters)[1:] == ["queue_item", "concurrent_stream_processor"]
 
 
-def test_the_adapter_uses_no_others_and_no_other_module_any() -> None:
+def test_the_adapter_uses_no_other_private_members_and_other_modules_use_none() -> None:
     used = set()
     for file in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -78,7 +78,7 @@ def test_only_the_adapter_imports_the_cdk() -> None:
     assert importing == {"airbyte"}
 
 
-def test_a_batch_counts_as_its_records_and_the_first_one_makes_the_stream_run() -> None:
+def test_a_batch_counts_all_its_records_and_the_first_marks_the_stream_running() -> None:
     queue = BatchQueue()
     source = BatchingConcurrentSource(queue, QueueMessageRepository(queue), LOGGER)
     processor = a_processor()

@@ -1,4 +1,4 @@
-"""What a user may configure, and what they are told when it is wrong."""
+"""What users can configure, and the errors for invalid values."""
 
 import logging
 
@@ -40,7 +40,7 @@ def test_fractions_of_a_second_are_accepted() -> None:
         ({"api_base_url": "ftp://127.0.0.1/"}, "api_base_url"),
     ],
 )
-def test_a_wrong_value_is_refused_by_the_name_of_its_key(change: dict[str, object], named: str) -> None:
+def test_an_invalid_value_is_rejected_and_its_key_named(change: dict[str, object], named: str) -> None:
     with pytest.raises(InvalidConfig, match=named) as caught:
         Config.parse({**GOOD, **change})
     assert "k-123456789" not in str(caught.value)
@@ -53,7 +53,7 @@ def test_a_key_of_the_wrong_type_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://proxy.example.com/api", "http://127.0.0.1:8080/api/", "http://localhost:1/"])
-def test_another_root_may_be_https_or_a_loopback_host(url: str) -> None:
+def test_a_custom_base_url_may_be_https_or_loopback(url: str) -> None:
     assert Config.parse({**GOOD, "api_base_url": url}).base_url == url.rstrip("/") + "/"
 
 
@@ -62,11 +62,11 @@ def test_a_missing_key_is_named() -> None:
         Config.parse({"api_key": "x"})
 
 
-def test_an_emptied_optional_field_counts_as_unset() -> None:
+def test_an_empty_optional_field_counts_as_unset() -> None:
     assert Config.parse({**GOOD, "end_date": ""}).end_date is None
 
 
-def test_the_spec_is_a_schema_that_takes_good_configurations_and_hides_what_is_hidden() -> None:
+def test_the_spec_is_a_schema_that_accepts_valid_configurations_and_hides_internal_options() -> None:
     schema = connection_specification()
     Draft7Validator.check_schema(schema)
     validator = Draft7Validator(schema)

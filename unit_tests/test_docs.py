@@ -1,4 +1,4 @@
-"""The documents say what the code does: tables and pictures made from it, messages that it has, examples that run."""
+"""The docs match the code: generated tables and pictures, messages that exist, examples that run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "benchmarks" / "README.md",
 ]
-# As for a script that is run.
+# As when running a script.
 sys.path.insert(0, str(ROOT / "docs"))
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
 
@@ -40,7 +40,7 @@ def module(name: str) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", ["streams.md", "options.md"])
-def test_tables_are_those_of_the_code(name: str) -> None:
+def test_tables_match_the_code(name: str) -> None:
     tables = module("tables")
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert text == tables.with_table(text, tables.TABLES[name]()), "run: make docs"
@@ -50,27 +50,27 @@ def test_every_option_is_explained() -> None:
     assert set(option_docs()) == set(Config.model_fields)
 
 
-def test_every_stream_says_what_it_costs() -> None:
+def test_every_stream_states_its_cost() -> None:
     assert all(stream.cost for stream in STREAMS.values())
 
 
-def test_every_reference_of_a_schema_names_a_column_that_exists() -> None:
+def test_every_schema_reference_names_an_existing_column() -> None:
     for name in STREAMS:
         for column, (parent, parent_column) in source_iterable.schemas.references(name).items():
             assert parent_column in STREAMS[parent].schema(CONFIG)["properties"], (name, column)
 
 
-def test_references_are_not_part_of_what_discover_shows() -> None:
+def test_discover_omits_references() -> None:
     assert all("x-references" not in json.dumps(stream.schema(CONFIG)) for stream in STREAMS.values())
 
 
-def test_the_picture_is_that_of_the_code() -> None:
+def test_the_picture_matches_the_code() -> None:
     entities = module("entities")
     assert (ROOT / "docs" / "entities.svg").read_text(encoding="utf-8") == entities.svg(), "run: make docs"
     assert (ROOT / "docs" / "entities.mmd").read_text(encoding="utf-8") == entities.mermaid(), "run: make docs"
 
 
-def test_the_picture_shows_every_stream_once_and_no_box_on_another_or_on_a_line() -> None:
+def test_the_picture_shows_every_stream_once_and_no_box_overlaps_another_or_a_line() -> None:
     entities = module("entities")
     boxes = entities.entities()
     assert sorted(name for box in boxes.values() for name in box.streams) == sorted(STREAMS)
@@ -86,7 +86,7 @@ def test_the_picture_shows_every_stream_once_and_no_box_on_another_or_on_a_line(
         assert box.y + box.height <= picture.height
 
 
-def test_lines_to_different_streams_never_lie_on_each_other() -> None:
+def test_lines_to_different_streams_never_overlap() -> None:
     wires = module("entities").picture().wires
     pieces = [(wire.parent, piece) for wire in wires for piece in wire.rectangles()]
     for (one, here), (other, there) in combinations(pieces, 2):
@@ -94,7 +94,7 @@ def test_lines_to_different_streams_never_lie_on_each_other() -> None:
             assert not here.overlaps(there, space=1), (one, other)
 
 
-def test_a_new_stream_is_placed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_stream_is_placed_automatically(monkeypatch: pytest.MonkeyPatch) -> None:
     read: Any = source_iterable.schemas._read
     schema = json.loads(BLOCKS["example: schema"])
     schema["properties"]["listId"] = {"type": ["null", "integer"], "x-references": "lists.id"}
@@ -105,7 +105,7 @@ def test_a_new_stream_is_placed_by_itself(monkeypatch: pytest.MonkeyPatch) -> No
     assert 'new }o--|| lists : "listId = id"' in entities.mermaid()
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_resolve() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
             if "://" in target:
@@ -118,13 +118,13 @@ def test_links_lead_somewhere() -> None:
                 assert anchor in [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings], target
 
 
-def test_no_path_of_a_machine_is_named() -> None:
+def test_no_local_path_is_mentioned() -> None:
     for document in [*DOCUMENTS, *(ROOT / "docs" / "examples").glob("*.py")]:
         found = re.search(r"(?<![\w$:/.])/(?:work|root|home|tmp/\w)[\w/]*", document.read_text(encoding="utf-8"))
         assert found is None, f"{document.name}: {found}"
 
 
-def test_every_message_of_the_list_of_errors_is_one_of_the_code() -> None:
+def test_every_message_in_errors_md_exists_in_the_code() -> None:
     texts = [re.sub(r"\s+", " ", text) for text in _texts_in(ROOT / "source_iterable")]
     rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "errors.md").read_text(encoding="utf-8"), re.MULTILINE)
     messages = [row for row in rows if row not in ("message", "---")]
@@ -135,7 +135,7 @@ def test_every_message_of_the_list_of_errors_is_one_of_the_code() -> None:
 
 
 def _texts_in(folder: Path) -> list[str]:
-    """All texts of the code, those with values in them with an ellipsis in place of each."""
+    """All string literals of the code, with an ellipsis for each interpolated value."""
     texts = []
     for file in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -152,7 +152,7 @@ BLOCKS = dict(re.findall(r"^```\w+\n# ([^\n]+)\n(.*?)^```$", CONTRIBUTING, re.MU
 
 
 @pytest.mark.parametrize("path", [path for path in BLOCKS if not path.startswith("example")])
-def test_contributing_shows_code_as_it_is(path: str) -> None:
+def test_contributing_quotes_the_code_verbatim(path: str) -> None:
     assert BLOCKS[path] in (ROOT / path).read_text(encoding="utf-8")
 
 
@@ -163,7 +163,7 @@ def test_contributing_shows_both_kinds_of_streams_and_an_option() -> None:
     assert STREAMS["journey_exit"].cursor_field == "createdAt"
 
 
-def test_the_plain_list_of_contributing_reads_what_iterable_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plain_list_example_of_contributing_works(monkeypatch: pytest.MonkeyPatch) -> None:
     from integration_tests import connector
 
     stream = eval(BLOCKS["example: plain list"], {"PlainList": PlainList})

@@ -1,4 +1,4 @@
-"""metadata.yaml and icon.svg, as Airbyte's registry takes them."""
+"""metadata.yaml and icon.svg, as Airbyte's registry expects them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ DATA: dict[str, Any] = yaml.safe_load((ROOT / "metadata.yaml").read_text())["dat
 
 
 def test_it_is_valid_against_airbytes_schema() -> None:
-    # The package is not made for Python 3.13 yet.
+    # The package does not support Python 3.13 yet.
     models = pytest.importorskip("airbyte_connector_models.metadata.v0")
     path = files(models.__name__).joinpath("ConnectorMetadataDefinitionV0.json")
-    # Its references start at the root of the file, which the ids of the schemas it was put together from would move.
+    # Its references are relative to the root of the file; the `$id` of its embedded schemas would change that.
     schema = without_ids(json.loads(path.read_text()))
-    # The registry stores JSON, where a date is a text.
+    # The registry stores JSON, where a date is a string.
     document = json.loads(json.dumps(yaml.safe_load((ROOT / "metadata.yaml").read_text()), default=str))
     validator = jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker())
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)] == []
@@ -38,7 +38,7 @@ def without_ids(schema: Any) -> Any:
     return [without_ids(value) for value in schema] if isinstance(schema, list) else schema
 
 
-def test_the_hosts_that_it_allows_are_those_that_the_connector_asks() -> None:
+def test_the_allowed_hosts_are_those_that_the_connector_uses() -> None:
     hosts = DATA["allowedHosts"]["hosts"]
     for url in REGION_BASE_URLS.values():
         assert url.split("/")[2] in hosts
@@ -49,7 +49,7 @@ def test_every_suggested_stream_exists() -> None:
     assert set(DATA["suggestedStreams"]["streams"]) <= set(STREAMS)
 
 
-def test_its_documentation_is_that_of_the_spec() -> None:
+def test_its_documentation_url_is_the_specs() -> None:
     assert DATA["documentationUrl"] == DOCUMENTATION_URL
 
 
@@ -59,11 +59,11 @@ def test_the_base_image_is_the_dockerfiles() -> None:
     assert DATA["connectorBuildOptions"]["baseImage"] == default[1]
 
 
-def test_the_image_is_labelled_with_its_repository() -> None:
+def test_the_image_is_labeled_with_its_repository() -> None:
     assert f'io.airbyte.name="{DATA["dockerRepository"]}"' in (ROOT / "Dockerfile").read_text()
 
 
-def test_the_icon_is_a_picture_of_250_by_250() -> None:
+def test_the_icon_is_250_by_250() -> None:
     icon = ElementTree.parse(ROOT / DATA["icon"]).getroot()
     assert icon.tag == "{http://www.w3.org/2000/svg}svg"
     assert (icon.get("width"), icon.get("height"), icon.get("viewBox")) == ("250", "250", "0 0 250 250")

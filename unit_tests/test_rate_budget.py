@@ -1,4 +1,4 @@
-"""No request leaves earlier than the limits allow, seen from the side that counts arrivals."""
+"""No request arrives earlier than the limits allow, as the server counts."""
 
 import threading
 
@@ -42,7 +42,7 @@ def test_a_server_never_counts_more_than_the_limit_in_a_period(
         assert last - first >= period
 
 
-def test_an_answer_that_takes_an_hour_does_not_hold_the_others_back() -> None:
+def test_a_response_that_takes_an_hour_does_not_hold_up_others() -> None:
     clock = Clock()
     budget = RateBudget(1, 1.0, clock)
     budget.acquire(clock.wait)
@@ -63,14 +63,14 @@ def test_threads_share_one_budget() -> None:
     assert sum(isinstance(each, Permit) for each in taken) == 4
 
 
-def test_a_permit_is_free_after_the_time_that_was_told() -> None:
+def test_a_permit_is_available_after_the_seconds_of_notyet() -> None:
     clock = Clock()
     budget = RateBudget(1, 60.0, clock)
     with budget.acquire(clock.wait):
         pass
-    told = budget.try_acquire()
-    assert isinstance(told, NotYet)
-    clock.now += told.seconds
+    refused = budget.try_acquire()
+    assert isinstance(refused, NotYet)
+    clock.now += refused.seconds
     assert isinstance(budget.try_acquire(), Permit)
 
 
@@ -97,6 +97,6 @@ def test_the_limit_of_every_endpoint(path: str, requests: int, seconds: float) -
     assert [isinstance(permit, Permit) for permit in permits] == [True] * requests + [False]
 
 
-def test_the_three_calls_of_jobs_share_one_budget() -> None:
+def test_the_three_job_calls_share_one_budget() -> None:
     budgets = RateBudgets()
     assert budgets.of("export/start") is budgets.of("export/9/files") is budgets.of("export/9")

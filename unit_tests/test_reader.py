@@ -1,4 +1,4 @@
-"""Windows are read ahead, and handed out in the order of time whatever happens to each."""
+"""Windows are opened ahead and yielded in time order, whatever happens to each."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def assert_tiles(windows: list[Window], start: int, end: int) -> None:
     assert all(earlier.end == later.start for earlier, later in zip(windows, windows[1:], strict=False))
 
 
-def test_windows_come_in_the_order_of_time_though_later_ones_are_opened_first(
+def test_windows_are_yielded_in_time_order_even_if_later_ones_open_first(
     reader: ExportReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later_opened = threading.Event()
 
     def opened(data_type: str, window: Window) -> Iterator[Part]:
-        if window.start == 31 * DAY:  # the second one: the first that is read along with others
+        if window.start == 31 * DAY:  # the second one: the first to be opened alongside others
             assert later_opened.wait(10)
         elif window.start > 31 * DAY:
             later_opened.set()
@@ -69,9 +69,7 @@ def test_windows_come_in_the_order_of_time_though_later_ones_are_opened_first(
     assert_tiles(windows, 0, 4000 * DAY)
 
 
-def test_nothing_is_handed_out_behind_a_window_that_failed(
-    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_yielded_after_a_failed_window(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(data_type: str, window: Window) -> Iterator[Part]:
         if window.start <= 900 * DAY < window.end:
             raise IterableError("no")
@@ -86,9 +84,7 @@ def test_nothing_is_handed_out_behind_a_window_that_failed(
     assert read[-1].end <= 900 * DAY
 
 
-def test_a_window_that_fails_is_read_in_halves_down_to_one_second(
-    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_window_is_halved_down_to_one_second(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Window] = []
     broken = True
 
@@ -106,7 +102,7 @@ def test_a_window_that_fails_is_read_in_halves_down_to_one_second(
     assert_tiles(list(windows_of(reader.read("emailSend", WindowPlan(0, DAY)))), 0, DAY)
 
 
-def test_a_failed_job_is_tried_once_more_before_its_window_is_halved(
+def test_a_failed_job_is_retried_once_before_its_window_is_halved(
     reader: ExportReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Window] = []
@@ -122,7 +118,7 @@ def test_a_failed_job_is_tried_once_more_before_its_window_is_halved(
     assert [window.seconds for window in tried] == [DAY, DAY, DAY // 2, DAY // 2]
 
 
-def test_failures_are_counted_until_one_window_works(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_are_counted_until_a_window_succeeds(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Window] = []
 
     def fails_but(each: int) -> Open:
@@ -167,9 +163,9 @@ def test_many_streams_open_no_more_windows_ahead_than_there_are_threads(
     for reading in readings:
         next(reading)
     with lock:
-        # Each stream has one window read and one in hand; 8 more are ahead of all streams together.
+        # Each stream has read one window and holds another; 8 more are open ahead across all streams.
         assert len(held) <= 20 + 20 + 8
     for reading in readings:
         reading.close()
-    # What was ahead is free again.
+    # The slots are free again.
     assert len(list(windows_of(reader.read("emailSend", WindowPlan(0, 4000 * DAY))))) > 4

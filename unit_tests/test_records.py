@@ -1,4 +1,4 @@
-"""From line to record: nothing is lost, everything is typed, and the id is the content's."""
+"""From line to record: nothing is lost, everything is typed, and the id depends on the content alone."""
 
 import json
 import random
@@ -52,7 +52,7 @@ def one(event: dict[str, Any]) -> dict[str, Any]:
     {"createdAt": "2021-04-14 16:52:42 +00:00", "itblInternal": "odd", "itblInternal.x": 1, "data": 5, "_event_id": 7}
 )
 @example({"createdAt": "2021-04-14 16:52:42 +00:00", "big": 2**80, "deep": [{"n": -(2**70)}], "campaignId": 2**65})
-def test_a_record_gives_back_all_that_was_sent(event: dict[str, Any]) -> None:
+def test_a_record_preserves_everything_sent(event: dict[str, Any]) -> None:
     record = one(event)
     sent = json.loads(json.dumps(event))
     for name, value in sent.items():
@@ -102,12 +102,12 @@ def test_the_id_differs_when_a_field_differs(
     ):
         return
     if name == "transactionalData" and isinstance(one_value, str) != isinstance(other_value, str):
-        return  # an object and the text of it are the same event
+        return  # an object and its JSON text are the same event
     first, second = one({**event, name: one_value}), one({**event, name: other_value})
     assert first["_event_id"] != second["_event_id"]
 
 
-def test_one_instant_in_two_shapes_is_one_event() -> None:
+def test_one_instant_in_two_formats_is_one_event() -> None:
     shapes = ["2021-04-14 16:52:42 +00:00", "2021-04-14T16:52:42.000Z", "2021-04-14 16:52:42 +0000", 1618419162000]
     assert len({one({"createdAt": shape, "messageId": "m"})["_event_id"] for shape in shapes}) == 1
 
@@ -125,7 +125,7 @@ def test_a_column_added_to_the_schema_later_changes_no_id() -> None:
     assert before["_event_id"] == after["_event_id"]
 
 
-def test_the_order_of_a_record() -> None:
+def test_the_column_order_of_a_record() -> None:
     record = one(
         {"zeta": 1, "url": "u", "itblInternal.a": 1, "createdAt": "2021-04-14 16:52:42 +00:00", "campaignId": 4}
     )
@@ -141,13 +141,13 @@ def test_values_that_do_not_fit_go_under_data() -> None:
     assert "campaignId" not in record
 
 
-def test_a_time_that_is_none_stays_under_data() -> None:
+def test_an_invalid_time_stays_under_data() -> None:
     record = one({"createdAt": "soon", "messageId": "m"})
     assert record["data"] == {"createdAt": "soon"}
     assert one({"createdAt": None})["data"] == {"createdAt": None}
 
 
-def test_transactional_data_is_opened_where_it_holds_an_object() -> None:
+def test_transactional_data_is_parsed_if_it_holds_an_object() -> None:
     time = {"createdAt": "2021-04-14 16:52:42 +00:00"}
     assert one({**time, "transactionalData": '{"a": [1, {"b": null}]}'})["transactionalData"] == {"a": [1, {"b": None}]}
     for text in ("[1]", "{broken", "", "null", "plain"):
@@ -168,7 +168,7 @@ def test_odd_characters_and_numbers() -> None:
 
 
 @pytest.mark.parametrize("line", [b"{", b"[]", b'"text"', b"null", b"7", b"\xff\xfe{}", b'{"a":NaN}', b'{"a":1e999}'])
-def test_lines_that_are_no_records_are_told_by_their_position(line: bytes) -> None:
+def test_lines_that_are_not_records_are_reported_by_position(line: bytes) -> None:
     parsed = RECORDS.parse(b'{"createdAt":1}\n\n' + line + b'\n{"createdAt":2}\n')
     assert parsed.bad == [2]
     assert parsed.lines == 4
@@ -191,7 +191,7 @@ def test_an_empty_chunk_is_an_empty_batch() -> None:
     assert (parsed.batch.count, parsed.batch.lines, parsed.bad) == (0, b"", [])
 
 
-def test_users_keep_dotted_names_on_top_and_all_else_under_data() -> None:
+def test_users_keep_dotted_names_at_the_top_level_and_all_else_under_data() -> None:
     records = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
     line = orjson.dumps(
         {

@@ -1,4 +1,4 @@
-"""The version: in one place, the same everywhere, and released by one command."""
+"""The version: defined once, the same everywhere, and released by one command."""
 
 from __future__ import annotations
 
@@ -81,17 +81,17 @@ def test_only_a_newer_version_is_released(checkout: Path, version: str) -> None:
     assert git(checkout, "tag") == ""
 
 
-def test_a_release_says_what_is_new(checkout: Path) -> None:
+def test_a_release_needs_a_changelog_entry(checkout: Path) -> None:
     (checkout / "CHANGELOG.md").write_text(CHANGELOG.replace("- Faster.\n", ""))
     git(checkout, "commit", "--quiet", "--all", "--message", "Nothing new")
-    assert "write there what is new" in release(checkout, "0.2.0").stderr
+    assert "add what is new" in release(checkout, "0.2.0").stderr
 
 
-def test_a_release_holds_only_what_is_committed(checkout: Path) -> None:
+def test_a_release_needs_a_clean_checkout(checkout: Path) -> None:
     (checkout / "CHANGELOG.md").write_text(CHANGELOG + "- More.\n")
-    assert "not committed" in release(checkout, "0.2.0").stderr
+    assert "uncommitted" in release(checkout, "0.2.0").stderr
 
 
 def test_a_version_is_released_once(checkout: Path) -> None:
     git(checkout, "tag", "v0.2.0")
-    assert "tag v0.2.0 already" in release(checkout, "0.2.0").stderr
+    assert "tag v0.2.0 already exists" in release(checkout, "0.2.0").stderr

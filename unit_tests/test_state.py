@@ -1,4 +1,4 @@
-"""States: ours, those of the published connector, and broken ones."""
+"""States: ours, those of the published connector, and invalid ones."""
 
 from datetime import datetime, timezone
 
@@ -34,7 +34,7 @@ def test_no_state(state: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "yesterday", "12", "10:30", "Monday", "May 5", {}, [1], True, 1e300, "9" * 50])
-def test_a_broken_state_names_the_stream_and_the_value(value: object) -> None:
+def test_an_invalid_state_error_names_the_stream_and_the_value(value: object) -> None:
     with pytest.raises(ConfigError) as caught:
         state_time("email_send", "createdAt", {"createdAt": value})
     assert "email_send" in str(caught.value)

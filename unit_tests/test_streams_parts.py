@@ -1,4 +1,4 @@
-"""The mechanisms that streams outside of the export API are made of."""
+"""The building blocks of the streams outside the export API."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def client() -> IterableClient:
     return IterableClient(a_config(), logging.getLogger("test"))
 
 
-# which slices are done
+# finished slices
 
 
 @given(some.sets(some.integers(0, 50)), some.data())
-def test_a_state_holds_exactly_the_slices_that_are_done_whatever_their_order(keys: set[int], data: Any) -> None:
+def test_a_state_covers_exactly_the_finished_slices_in_any_order(keys: set[int], data: Any) -> None:
     order = data.draw(some.permutations(sorted(keys)))
     cut = data.draw(some.integers(0, len(order)))
     done = Done(keys, {})
@@ -50,7 +50,7 @@ def test_a_state_holds_exactly_the_slices_that_are_done_whatever_their_order(key
     assert Done(keys, done.state).remaining == sorted(order[cut:])
 
 
-def test_the_state_of_slices_done_in_order_does_not_grow() -> None:
+def test_the_state_of_slices_finished_in_order_does_not_grow() -> None:
     done = Done(range(1000), {})
     for key in range(900):
         done.add(key)
@@ -58,14 +58,14 @@ def test_the_state_of_slices_done_in_order_does_not_grow() -> None:
 
 
 @pytest.mark.parametrize("state", [{"after": "a"}, {"after": None, "done": 3}, {"done": ["x"]}, {"other": 1}])
-def test_a_state_of_something_else_counts_as_none(state: dict[str, Any]) -> None:
+def test_a_foreign_state_is_ignored(state: dict[str, Any]) -> None:
     assert Done([2, 1], state).remaining == [1, 2]
 
 
-# several requests at a time
+# concurrent requests
 
 
-def test_results_keep_the_order_and_are_never_far_ahead_of_the_reader() -> None:
+def test_results_keep_their_order_and_are_never_far_ahead_of_the_consumer() -> None:
     begun: list[int] = []
 
     def work(item: int) -> int:
@@ -92,8 +92,8 @@ def test_a_slow_item_does_not_hold_up_the_others() -> None:
     assert list(results) == [(0, 0)]
 
 
-@pytest.mark.parametrize("way", [in_order, as_done])
-def test_an_error_reaches_the_reader_and_ends_the_work(way: Any) -> None:
+@pytest.mark.parametrize("run", [in_order, as_done])
+def test_an_error_reaches_the_consumer_and_stops_the_work(run: Any) -> None:
     begun: list[int] = []
 
     def work(item: int) -> int:
@@ -103,7 +103,7 @@ def test_an_error_reaches_the_reader_and_ends_the_work(way: Any) -> None:
         return item
 
     with pytest.raises(IterableError):
-        list(way(work, range(1000), 2))
+        list(run(work, range(1000), 2))
     assert len(begun) < 20
 
 
@@ -115,7 +115,7 @@ def page(number: int, last: int) -> dict[str, Any]:
     return {"things": [{"id": 10 * number + each} for each in range(3)], **more}
 
 
-def test_readers_at_once_and_later_share_one_request_a_page(client: IterableClient, monkeypatch: Any) -> None:
+def test_concurrent_and_later_readers_share_one_request_per_page(client: IterableClient, monkeypatch: Any) -> None:
     monkeypatch.setattr(shared_pages, "MEMORY_BYTES", 10)
     pages = SharedPages(client)
     seen: list[list[int]] = []
@@ -139,7 +139,7 @@ def test_readers_at_once_and_later_share_one_request_a_page(client: IterableClie
     assert seen == [[10 * number + each for number in range(1, 6) for each in range(3)]] * 4
 
 
-def test_a_page_that_failed_is_asked_for_again_and_the_others_are_not(client: IterableClient) -> None:
+def test_only_a_failed_page_is_requested_again(client: IterableClient) -> None:
     pages = SharedPages(client)
     with requests_mock.Mocker() as server:
         first = server.get(f"{ROOT}x?page=1", json=page(1, 2))
@@ -153,7 +153,7 @@ def test_a_page_that_failed_is_asked_for_again_and_the_others_are_not(client: It
 # distinct users
 
 
-def test_distinct_users_come_once_in_an_order_of_their_own() -> None:
+def test_distinct_users_are_yielded_once_in_an_order_of_their_own() -> None:
     names = [f"user-{number}@example.com" for number in range(500)]
 
     def all_of(batches: Iterator[list[str]]) -> list[tuple[bytes, str]]:
@@ -181,12 +181,12 @@ def test_distinct_users_come_once_in_an_order_of_their_own() -> None:
     [("0", 0), ("-12", -12), ("1.5", 1.5), ("1e3", 1000.0), ("007", "007"), ("1,234", "1,234"), ("NaN", "NaN")]
     + [("9" * 30, "9" * 30), ("1e999", "1e999"), ("١", "١"), (" 1", " 1"), ("12%", "12%"), ("1_0", "1_0")],
 )
-def test_cells_become_numbers_where_they_are_nothing_else(cell: str, number: Any) -> None:
+def test_only_unambiguous_cells_become_numbers(cell: str, number: Any) -> None:
     assert number_in(cell) == number
     assert type(number_in(cell)) is type(number)
 
 
-def test_a_report_keeps_every_cell_that_is_not_empty() -> None:
+def test_a_report_keeps_every_nonempty_cell() -> None:
     text = '\ufeffid,"Name, quoted",A,A\r\n1,"two\r\nlines",,3\r\n\r\n2,\u2028,0.5\r\n'
     assert rows_of(text) == [
         {"id": 1, "Name, quoted": "two\r\nlines", "A (2)": 3},
@@ -201,7 +201,7 @@ def test_a_report_keeps_every_cell_that_is_not_empty() -> None:
     "base", [None, "https://proxy.example.com/a/rather/long/way/to/the/api/", "http://localhost:1/"]
 )
 @given(ids=some.sets(some.integers(1, 10**12), max_size=600))
-def test_urls_stay_under_what_iterable_takes(base: str | None, ids: set[int]) -> None:
+def test_urls_stay_within_iterables_limit(base: str | None, ids: set[int]) -> None:
     config = a_config(api_base_url=base, region="EU")
     batches = list(url_batches(SimpleNamespace(config=config), "campaigns/metrics", ids))  # type: ignore[arg-type]
     assert sorted(each for batch in batches for each in batch) == sorted(ids)
@@ -212,15 +212,15 @@ def test_urls_stay_under_what_iterable_takes(base: str | None, ids: set[int]) ->
             client.get_text("campaigns/metrics", {"startDateTime": config.start_date[:10], "campaignId": batch})
         lengths = [len(request.url) for request in server.request_history]
     assert all(length <= 2048 for length in lengths)
-    # And no request more than that takes: the next id would not have fitted, wherever the API is.
+    # And in as few requests as possible: the next id would not have fit, wherever the API is.
     slack = max(len(root) for root in (config.base_url, *REGION_BASE_URLS.values())) - len(config.base_url)
     assert all(length + slack + len("&campaignId=") + 13 > 2048 for length in lengths[:-1])
 
 
-# the users' own columns
+# columns of custom user fields
 
 
-def test_columns_are_made_of_the_fields_that_a_record_has_on_top() -> None:
+def test_only_top_level_fields_become_columns() -> None:
     schema = {"properties": {"email": {"type": "string"}, "data": {"type": ["null", "object"]}}}
     fields = {
         "email": "string",
@@ -239,7 +239,7 @@ def test_columns_are_made_of_the_fields_that_a_record_has_on_top() -> None:
 # secrets
 
 
-def test_fields_that_may_hold_a_secret_are_left_out_at_any_depth() -> None:
+def test_fields_that_may_hold_a_secret_are_dropped_at_any_depth() -> None:
     webhook = {
         "id": 1,
         "authType": "OAuth2",
@@ -271,5 +271,5 @@ def test_fields_that_may_hold_a_secret_are_left_out_at_any_depth() -> None:
         ("https://[broken", "***"),
     ],
 )
-def test_the_address_of_a_webhook_shows_no_password(url: str, masked: str) -> None:
+def test_the_url_of_a_webhook_shows_no_credentials(url: str, masked: str) -> None:
     assert masked_url(url) == masked

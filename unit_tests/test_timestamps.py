@@ -1,4 +1,4 @@
-"""Every shape of a time becomes one RFC 3339 form, in UTC; what is no time is left alone."""
+"""Every time format becomes one RFC 3339 form in UTC; anything else is None."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -25,9 +25,9 @@ from source_iterable.records.timestamps import rfc3339
         (1618419162007, "2021-04-14T16:52:42.007+00:00"),
     ],
 )
-def test_shapes(value: object, expected: str) -> None:
+def test_formats(value: object, expected: str) -> None:
     assert rfc3339(value) == expected
-    assert rfc3339(value) == expected  # and again, by the way without parsing
+    assert rfc3339(value) == expected  # again, from the cache
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_shapes(value: object, expected: str) -> None:
     + [-1, 10**15, True, None, 1.5, [], {}, "2021-04-14 16:52:60 +00:00", "2021-04-14x16:52:42 +00:00"]
     + ["２０２１-04-14 16:52:42 +00:00", "0000-01-01 00:00:00 +00:00", "0001-01-01 00:00:00 +01:00"],
 )
-def test_no_times(value: object) -> None:
+def test_values_that_are_not_times(value: object) -> None:
     rfc3339("2021-04-14 16:52:42 +00:00")
     assert rfc3339(value) is None
 

@@ -1,4 +1,4 @@
-"""Windows tile the time of a stream, whatever its span and their size."""
+"""Windows tile a stream's time range, whatever its span and their size."""
 
 from datetime import datetime, timezone
 
@@ -22,8 +22,8 @@ def read_all(plan: WindowPlan, bytes_a_second: float) -> list[Window]:
     span=st.integers(min_value=-5, max_value=10 * 365 * DAY),
     bytes_a_second=st.one_of(st.just(0.0), st.floats(min_value=0.001, max_value=1e6)),
 )
-def test_the_windows_of_a_sync_tile_its_time(span: int, bytes_a_second: float) -> None:
-    # Dense streams are cut fine: bound the number of windows, not the property.
+def test_the_windows_of_a_sync_tile_its_time_range(span: int, bytes_a_second: float) -> None:
+    # Dense streams have many windows: bound their number, not the property.
     span = min(span, int(500 * TARGET_BYTES / max(bytes_a_second, 1e-9))) if bytes_a_second else span
     plan = WindowPlan(START, START + span)
     windows = read_all(plan, bytes_a_second)
@@ -49,13 +49,13 @@ def test_a_month_is_one_window_and_ten_empty_years_are_few() -> None:
     assert len(read_all(WindowPlan(START, START + 3650 * DAY), 0)) <= 4
 
 
-def test_windows_of_a_dense_stream_shrink_to_their_aim() -> None:
+def test_windows_of_a_dense_stream_shrink_to_the_target_size() -> None:
     size = next_size(FIRST_SIZE, FIRST_SIZE, 4 * TARGET_BYTES)
     assert size == FIRST_SIZE // 4
     assert next_size(size, size, TARGET_BYTES) == size
 
 
-def test_windows_are_read_one_by_one_until_something_is_known_of_their_size() -> None:
+def test_windows_are_read_one_by_one_until_their_density_is_known() -> None:
     plan = WindowPlan(START, START + 400 * DAY)
     first = plan.next()
     assert (first.expected_bytes, plan.at_once) == (None, 1)
@@ -68,7 +68,7 @@ def test_windows_are_read_one_by_one_until_something_is_known_of_their_size() ->
     assert third.expected_bytes == 1000 * third.seconds
 
 
-def test_parameters_are_in_utc_and_in_the_form_of_the_reference() -> None:
+def test_parameters_are_in_utc_and_in_the_references_format() -> None:
     assert Window(START, START + 1).parameters == {
         "startDateTime": "2020-01-01 00:00:00 +00:00",
         "endDateTime": "2020-01-01 00:00:01 +00:00",

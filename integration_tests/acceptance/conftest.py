@@ -1,4 +1,4 @@
-"""What Airbyte's standard tests need: their scenarios, a sandbox for each, and the image when there is one to try."""
+"""Fixtures for Airbyte's standard tests: their scenarios, a sandbox for each, and the image if there is one to test."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 # The configurations end here: nothing happens in the sandbox while the tests run.
 NOW = datetime(2025, 7, 1, tzinfo=timezone.utc)
 
-# The image that the tests of the CDK marked image_tests shall run, through a command `docker`; without it they are left out.
+# The image that tests marked image_tests run, through a command `docker`; without it they are deselected.
 IMAGE_VARIABLE = "CONNECTOR_IMAGE"
 
-# The command that each of the CDK's tests runs; with a scenario that is not listed for it, it would only be skipped.
+# The command that each of the CDK's tests runs; with a scenario not listed for it, it would only be skipped.
 COMMANDS: dict[str, ScenarioCommand] = {
     "config_matches_spec": "spec",
     "check": "check",
@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that takes a scenario runs with those of its class that are listed for its command."""
+    """Parametrize every test that takes a scenario with those of its class listed for its command."""
     if "scenario" in metafunc.fixturenames and metafunc.cls is not None:
         command = COMMANDS.get(metafunc.function.__name__.removeprefix("test_").removeprefix("docker_image_build_and_"))
         scenarios = [each for each in metafunc.cls.get_scenarios() if command is None or each.runs(command)]
@@ -56,7 +56,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def sandboxes() -> Iterator[dict[tuple[str, str], Sandbox]]:
-    """The sandboxes that have been started so far, by project type and region."""
+    """The sandboxes started so far, by project type and region."""
     started: dict[tuple[str, str], Sandbox] = {}
     with ExitStack() as stack:
         yield started
@@ -66,7 +66,7 @@ def sandboxes() -> Iterator[dict[tuple[str, str], Sandbox]]:
 
 @pytest.fixture
 def scenario(request: pytest.FixtureRequest, sandboxes: dict[tuple[str, str], Sandbox]) -> ConnectorTestScenario:
-    """A scenario of acceptance-test-config.yml, with the address of a sandbox that is such a project."""
+    """A scenario of acceptance-test-config.yml, with the address of a sandbox of the same project type."""
     listed: ConnectorTestScenario = request.param
     config = listed.get_config_dict(connector_root=ROOT, empty_if_missing=False)
     project, region = config.get("project_type", "Email-based"), config.get("region", "US")
@@ -79,28 +79,28 @@ def scenario(request: pytest.FixtureRequest, sandboxes: dict[tuple[str, str], Sa
 
 @pytest.fixture(autouse=True)
 def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the files that the standard tests leave in the machine's temporary folder go with the test's own."""
+    """Keep the files that the standard tests leave behind in the test's own temporary folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture
 def connector_image_override() -> str | None:
-    """What the CDK's image tests call the image that they need not build."""
+    """The prebuilt image for the CDK's image tests."""
     return os.environ.get(IMAGE_VARIABLE)
 
 
 @pytest.fixture
 def connector_base_image_override() -> None:
-    """No other base: the image is built before the tests."""
+    """No base image: the image is built before the tests."""
 
 
 @pytest.fixture
 def read_from_streams() -> str:
-    """The image is to read every stream."""
+    """The image reads every stream."""
     return "all"
 
 
 @pytest.fixture
 def read_scenarios() -> str:
-    """The image is to read every scenario."""
+    """The image reads every scenario."""
     return "all"

@@ -1,4 +1,4 @@
-"""The image beyond the CDK's own image tests: what it is made of, and a sync that goes on where the last one ended."""
+"""The image beyond the CDK's own image tests: its contents, and a sync that resumes where the last one ended."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ where = pathlib.Path(sysconfig.get_path("purelib"))
 tag = sys.implementation.cache_tag
 sources = [path for name in ("source_iterable", "airbyte_cdk") for path in (where / name).rglob("*.py")]
 compiled = [path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc" for path in sources]
-# The flags behind the magic number say: never hold this against the source.
+# The flags after the magic number mean: never check this against the source.
 print(len(compiled), [str(path) for path in compiled if not path.is_file() or path.read_bytes()[4:8] != b"\\1\\0\\0\\0"])
 """
 
 
 def docker(*arguments: str) -> str:
-    """Run `docker`; its stdout."""
+    """Run `docker` and return its stdout."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
@@ -48,7 +48,7 @@ def in_image(program: str, *arguments: str) -> str:
 class TestImage(ListedIn):
     section = "incremental"
 
-    def test_it_says_what_airbyte_asks_of_it(self) -> None:
+    def test_it_has_the_labels_and_entrypoint_that_airbyte_expects(self) -> None:
         config = json.loads(docker("image", "inspect", image()))[0]["Config"]
         metadata = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
         assert config["Labels"]["io.airbyte.name"] == metadata["dockerRepository"]
@@ -56,12 +56,12 @@ class TestImage(ListedIn):
         environment = dict(each.split("=", 1) for each in config["Env"])
         assert [environment["AIRBYTE_ENTRYPOINT"]] == config["Entrypoint"]
 
-    def test_its_user_is_not_root_and_can_change_nothing_in_it(self) -> None:
+    def test_its_user_is_not_root_and_cannot_write_to_it(self) -> None:
         assert in_image("id", "-u").strip() == "1000"
         files = in_image("find", "/opt/source-iterable", "-writable", "-not", "-type", "l")
         assert files == ""
 
-    def test_it_is_compiled_and_holds_nothing_of_development(self) -> None:
+    def test_it_is_compiled_and_has_no_development_dependencies(self) -> None:
         count, not_compiled = in_image("python", "-c", COMPILED).split(maxsplit=1)
         assert int(count) > 100
         assert not_compiled.strip() == "[]"
@@ -70,7 +70,7 @@ class TestImage(ListedIn):
             assert found.strip() == "None", name
         assert "build" not in in_image("ls", "/").split()
 
-    def test_a_second_sync_goes_on_where_the_first_ended(self, scenario: ConnectorTestScenario, tmp_path: Path) -> None:
+    def test_a_second_sync_resumes_where_the_first_ended(self, scenario: ConnectorTestScenario, tmp_path: Path) -> None:
         catalog = {"streams": [configured(stream) for stream in discovered(scenario, tmp_path)]}
         first = read(tmp_path, scenario, catalog)
         assert {record["stream"] for record in of_type(first, "RECORD")} == set(STREAMS)
@@ -99,7 +99,7 @@ def configured(stream: dict[str, Any]) -> dict[str, Any]:
 
 
 def command(folder: Path, name: str, scenario: ConnectorTestScenario, **files: Any) -> list[dict[str, Any]]:
-    """Run a command of the image with its files mounted; its messages."""
+    """Run a command of the image with its files mounted, and return its messages."""
     mounts, arguments = [], [name]
     for what, content in {"config": scenario.config_dict, **files}.items():
         path = folder / f"{what}.json"

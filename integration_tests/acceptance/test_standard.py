@@ -1,4 +1,4 @@
-"""Airbyte's standard tests, as the CDK has them, over all of acceptance-test-config.yml."""
+"""Airbyte's standard tests from the CDK, over all of acceptance-test-config.yml."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from airbyte_cdk.test.standard_tests import SourceTestSuiteBase
 
 from source_iterable.airbyte.source import SourceIterable
 
-# A problem that the CDK only warns of is one.
+# What the CDK only warns about counts as a failure.
 pytestmark = pytest.mark.filterwarnings("error")
 
 
 class TestStandards(SourceTestSuiteBase):
-    """The suite in this process, and with an image (see conftest.py) in the image too."""
+    """Runs the suite in this process, and in the image if there is one (see conftest.py)."""
 
     connector = SourceIterable
     connector_name = "source-iterable"
-    # Compares with what Airbyte's registry has published under this name, which is nothing, over the network.
+    # Would compare, over the network, with what Airbyte's registry publishes under this name: nothing.
     test_docker_image_spec_backward_compatibility = None

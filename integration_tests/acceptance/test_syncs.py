@@ -48,7 +48,7 @@ class ListedIn:
 class TestFullRefresh(ListedIn):
     section = "full_refresh"
 
-    def test_two_syncs_bring_the_same_records(self, scenario: ConnectorTestScenario) -> None:
+    def test_two_syncs_return_the_same_records(self, scenario: ConnectorTestScenario) -> None:
         streams = discovered(scenario)
         first, second = (records_of(sync(scenario, streams, SyncMode.full_refresh)) for _ in range(2))
         assert set(first) == {stream.name for stream in streams}
@@ -59,7 +59,7 @@ class TestFullRefresh(ListedIn):
 class TestIncremental(ListedIn):
     section = "incremental"
 
-    def test_a_sync_goes_on_from_any_state_and_brings_nothing_from_the_last(
+    def test_a_sync_resumes_from_any_state_and_reads_nothing_after_the_last(
         self, scenario: ConnectorTestScenario
     ) -> None:
         streams = incremental(scenario)
@@ -67,8 +67,8 @@ class TestIncremental(ListedIn):
         everything = records_of(output)
         assert set(everything) == {stream.name for stream in streams}
         states = states_of(output)
-        assert set(states) == set(everything), "every stream says how far it got"
-        assert max(len(of_stream) for of_stream in states.values()) > 1, "states are written while a sync goes on"
+        assert set(states) == set(everything), "every stream emits a state"
+        assert max(len(of_stream) for of_stream in states.values()) > 1, "states are emitted during a sync"
 
         for share in (0.0, 0.5, 1.0):
             at = {name: of_stream[int(share * (len(of_stream) - 1))] for name, of_stream in states.items()}
@@ -76,11 +76,11 @@ class TestIncremental(ListedIn):
             for name, (_, before) in at.items():
                 missing = everything[name] - before - again[name]
                 assert not missing, f"{name}: {missing.total()} records are in neither sync"
-                assert again[name] <= everything[name], f"{name}: the second sync brings what is not there"
+                assert again[name] <= everything[name], f"{name}: the second sync invents records"
                 if at[name] is states[name][-1]:
-                    assert not again[name], f"{name}: {again[name].total()} records come again after the last state"
+                    assert not again[name], f"{name}: {again[name].total()} records are repeated after the last state"
 
-    def test_a_state_in_the_future_brings_nothing(self, scenario: ConnectorTestScenario) -> None:
+    def test_a_state_in_the_future_reads_nothing(self, scenario: ConnectorTestScenario) -> None:
         streams = incremental(scenario)
         states = [state(stream.name, {stream.default_cursor_field[0]: FUTURE}) for stream in streams]  # type: ignore[index]
         output = sync(scenario, streams, SyncMode.incremental, states)
@@ -105,7 +105,7 @@ def sync(
     mode: SyncMode,
     states: list[AirbyteStateMessage] | None = None,
 ) -> EntrypointOutput:
-    """Read the streams through the CDK's own entrypoint; it must go well."""
+    """Read the streams through the CDK's own entrypoint; raises if that fails."""
     configured = [
         ConfiguredAirbyteStream(stream=stream, sync_mode=mode, destination_sync_mode=DestinationSyncMode.append)
         for stream in streams
@@ -119,7 +119,7 @@ def sync(
 
 
 def records_of(output: EntrypointOutput) -> Records:
-    """How often each record came, by stream."""
+    """How often each record was emitted, by stream."""
     records: Records = defaultdict(Counter)
     for message in output.records:
         records[message.record.stream][as_bytes(message.record.data)] += 1
@@ -127,7 +127,7 @@ def records_of(output: EntrypointOutput) -> Records:
 
 
 def states_of(output: EntrypointOutput) -> dict[str, list[tuple[AirbyteStateMessage, Counter[bytes]]]]:
-    """The states of each stream in the order in which they came, with the records that came before."""
+    """The states of each stream in order, each with the records before it."""
     states: dict[str, list[tuple[AirbyteStateMessage, Counter[bytes]]]] = defaultdict(list)
     so_far: Records = defaultdict(Counter)
     for message in output.get_message_by_types([Type.RECORD, Type.STATE]):

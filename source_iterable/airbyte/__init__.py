@@ -1,1 +1,1 @@
-"""The adapter to the Airbyte CDK: commands, streams and messages in the form of the protocol. Other rooms do not know it."""
+"""The adapter to the Airbyte CDK: protocol commands, streams and messages. No other package imports the CDK."""

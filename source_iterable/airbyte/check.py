@@ -1,4 +1,4 @@
-"""Check: would a sync work? At most three requests, none of them on the budget of four a minute."""
+"""Check: would a sync work? At most three requests, none of them on the export limit of four a minute."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from source_iterable.api.request import Timeout
 from source_iterable.config import REGION_BASE_URLS, Config, parse_date
 from source_iterable.errors import BadKey, Forbidden, IterableError, NotFound, TimedOut, Unreachable
 
-# Short: a person is waiting.
+# Short: a user is waiting.
 _TIMEOUT = Timeout(10.0, 30.0)
 
 
 def problem_with(config: Config, logger: logging.Logger) -> str | None:
-    """What keeps a sync from working, in a sentence that says what to do; None when nothing does."""
+    """What would prevent a sync, as a message that says what to do; None if nothing would."""
     if parse_date(config.start_date).timestamp() > time.time():
         return (
             "The start date is in the future: set a start_date in the past, or correct the clock of this machine "
@@ -38,11 +38,11 @@ def problem_with(config: Config, logger: logging.Logger) -> str | None:
 
 
 def _about_exports(client: IterableClient) -> str | None:
-    """Whether the key may export. The list of recent jobs needs the same permission, and starts nothing."""
+    """Check the export permission: listing recent jobs needs the same one, and starts nothing."""
     try:
         client.probe("export/jobs", _TIMEOUT)
     except NotFound:
-        return None  # an API without such a list; the first sync will tell
+        return None  # an API without this endpoint; the first sync will show
     except (BadKey, Forbidden) as error:
         return _may_not(error, "export data")
     except IterableError as error:
@@ -51,7 +51,7 @@ def _about_exports(client: IterableClient) -> str | None:
 
 
 def _about_a_refused_key(config: Config, logger: logging.Logger, error: BadKey) -> str:
-    """Tries the key in the other data center: a wrong region is the most common mistake."""
+    """Try the key in the other data center: a wrong region is the most common mistake."""
     if "jwt" in f"{error.code} {error.msg}".lower():
         return (
             f"The API key needs a JWT with every request ({error.msg}): create a server-side key without JWT "
@@ -69,7 +69,7 @@ def _about_a_refused_key(config: Config, logger: logging.Logger, error: BadKey) 
             return f"The API key belongs to the {other} data center: set region to {other}."
     return (
         f"Iterable does not know this API key ({error.msg or error.code or 'no message'}): copy the server-side key again "
-        "from Iterable (Integrations > API Keys), and check that region is the project's."
+        "from Iterable (Integrations > API Keys), and check that region matches the project."
     )
 
 

@@ -1,4 +1,4 @@
-"""The CDK's concurrent source, taught to pass batches on whole. The only module that uses private members of the CDK."""
+"""The CDK's concurrent source, passing batches through whole. The only module that uses private members of the CDK."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as stream_s
 from source_iterable.airbyte.queue import BatchQueue, QueueMessageRepository
 from source_iterable.records.batch import RecordBatch
 
-# Threads, each of which reads one stream (most of them wait for Iterable), and how many streams start at once.
+# Threads, one per stream being read (most just wait for Iterable), and how many streams start at once.
 WORKERS, STARTERS = 40, 10
 
 
 class BatchingConcurrentSource(ConcurrentSource):
-    """Handles a batch as the CDK handles a record, once for all of its records."""
+    """Handles a whole batch the way the CDK handles one record."""
 
     def __init__(self, queue: BatchQueue, messages: QueueMessageRepository, logger: logging.Logger) -> None:
         threads = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="reader")
@@ -39,7 +39,7 @@ class BatchingConcurrentSource(ConcurrentSource):
         if not isinstance(queue_item, RecordBatch):
             yield from super()._handle_item(queue_item, concurrent_stream_processor)
             return
-        # ConcurrentReadProcessor.on_record does this for a record.
+        # What ConcurrentReadProcessor.on_record does for a record.
         counter = concurrent_stream_processor._record_counter
         name = queue_item.stream_name
         if counter[name] == 0:
@@ -47,5 +47,5 @@ class BatchingConcurrentSource(ConcurrentSource):
             stream = concurrent_stream_processor._stream_name_to_instance[name]
             yield stream_status(stream.as_airbyte_stream(), AirbyteStreamStatus.RUNNING)
         counter[name] += queue_item.count
-        yield queue_item  # type: ignore[misc]  # the entrypoint writes it; SourceIterable.read unfolds it for others
+        yield queue_item  # type: ignore[misc]  # the entrypoint writes it; SourceIterable.read unpacks it for others
         yield from self._message_repository.consume_queue()

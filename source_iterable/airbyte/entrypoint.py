@@ -1,4 +1,4 @@
-"""The Airbyte protocol on stdout: the CDK's entrypoint, with batches written as they are."""
+"""The Airbyte protocol on stdout: the CDK's entrypoint, with batches written verbatim."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from source_iterable.records.batch import RecordBatch
 
 
 class Entrypoint(AirbyteEntrypoint):
-    """The CDK's entrypoint, which also counts batches and writes their lines as they are."""
+    """The CDK's entrypoint, which also counts batches and writes their lines verbatim."""
 
     def read(self, *arguments: Any) -> Iterator[AirbyteMessage]:
         for message in super().read(*arguments):
@@ -33,7 +33,7 @@ class Entrypoint(AirbyteEntrypoint):
 
     @staticmethod
     def validate_connection(source_spec: ConnectorSpecification, config: Any) -> None:
-        """Nothing: the source validates with its own model, which names the key that is wrong where the CDK does not."""
+        """No-op: the source validates with its own model, whose errors name the offending key; the CDK's do not."""
 
     @staticmethod
     def handle_record_counts(
@@ -46,7 +46,7 @@ class Entrypoint(AirbyteEntrypoint):
 
 
 def write(lines: bytes) -> None:
-    """Write whole lines to stdout, behind whatever has been logged, and flush."""
+    """Write whole lines to stdout, after any pending log lines, and flush."""
     assert sys.__stdout__ is not None
     with PRINT_BUFFER.lock:
         PRINT_BUFFER.flush()
@@ -55,14 +55,14 @@ def write(lines: bytes) -> None:
 
 
 def launch(arguments: list[str]) -> None:
-    """Run one command of the Airbyte protocol. SIGTERM ends it through its clean-up, with exit code 143."""
-    # Before stdout and stderr are the CDK's: what argparse says about wrong arguments is no protocol.
+    """Run one Airbyte protocol command. SIGTERM runs cleanup, then exits with code 143."""
+    # Before the CDK takes over stdout and stderr: argparse's usage errors are not protocol messages.
     parsed = AirbyteEntrypoint.parse_args(arguments or ["--help"])
     signal.signal(signal.SIGTERM, _terminate)
-    # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes. Ours are written at once.
+    # The CDK's log handler holds lines back for a tenth of a second or until the next one; write ours at once.
     PRINT_BUFFER.flush_interval = 0.0
     entrypoint = Entrypoint(SourceIterable(batched=True))
-    # Imported modules stay: the garbage collector need not visit them again and again.
+    # Imported modules are never freed: keep the garbage collector from scanning them.
     gc.freeze()
     try:
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
@@ -72,13 +72,13 @@ def launch(arguments: list[str]) -> None:
         code = error.code if isinstance(error, SystemExit) else 1
         if not isinstance(error, SystemExit):
             sys.excepthook(type(error), error, error.__traceback__)
-        # Not left to the interpreter, which would wait for all threads: some may wait an hour for a response, and none of
-        # what they read would be written any more.
+        # The interpreter would join all threads: some may wait an hour for a response, and nothing they read would still be
+        # written.
         sys.stdout.flush()
         write(b"")
         os._exit(code if isinstance(code, int) else 1)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    # Leaves the main thread through its `finally` blocks, which cancel this sync's export jobs.
+    # Unwinds the main thread through its `finally` blocks, which cancel this sync's export jobs.
     raise SystemExit(128 + number)

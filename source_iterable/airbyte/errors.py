@@ -1,4 +1,4 @@
-"""Our errors as the CDK's, which become trace messages and decide the exit code."""
+"""Our errors as the CDK's, which become trace messages and set the exit code."""
 
 from __future__ import annotations
 

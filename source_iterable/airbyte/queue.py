@@ -1,4 +1,4 @@
-"""The queue between the reading threads and stdout: bounded by bytes, with states in their place among the records."""
+"""The queue between the reader threads and stdout: bounded in bytes, with states in order among the records."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from airbyte_cdk.sources.message.repository import LogMessage
 
 from source_iterable.records.batch import RecordBatch
 
-# The queue is full when the batches in it have so many bytes.
+# Capacity of the queue, in bytes of batches.
 QUEUE_BYTES = 8 * 2**20
 
 
 class BatchQueue(Queue[Any]):
-    """A queue of the CDK's items and of batches that is full at QUEUE_BYTES, however many other items it holds."""
+    """A queue of CDK items and batches, full at QUEUE_BYTES of batches, however many other items it holds."""
 
     def __init__(self) -> None:
         super().__init__(maxsize=QUEUE_BYTES)
@@ -30,14 +30,14 @@ class BatchQueue(Queue[Any]):
         self._closed = False
 
     def close(self) -> None:
-        """Let nobody wait for room: nothing is read from now on, and what is put is dropped."""
+        """Unblock waiting producers: nothing is read from now on, and new items are dropped."""
         with self.mutex:
             self.maxsize = 0
             self._closed = True
             self.not_full.notify_all()
 
     def _qsize(self) -> int:
-        # Other items count one byte each, so that a queue that holds any is not empty.
+        # Every item adds one byte, so that a queue without batches does not look empty.
         return self._bytes + len(self.queue)
 
     def _put(self, item: Any) -> None:
@@ -56,10 +56,10 @@ def _size(item: Any) -> int:
 
 
 class QueueMessageRepository(MessageRepository):
-    """Sends the messages of reading threads through the queue of their records, so that no state overtakes a record.
+    """Sends the reader threads' messages through the queue of their records, so that no state overtakes a record.
 
-    The main thread, which empties the queue, must not wait for room in it; its own messages (the state of a stream that is
-    done) are written at once. The CDK's ConcurrentMessageRepository writes them behind the stream's COMPLETE status.
+    The main thread, which drains the queue, must not block on it; its own messages (the state of a finished stream) are
+    written at once. The CDK's ConcurrentMessageRepository writes them after the stream's COMPLETE status.
     """
 
     def __init__(self, queue: BatchQueue) -> None:
@@ -74,7 +74,7 @@ class QueueMessageRepository(MessageRepository):
             self._queue.put(message)
 
     def log_message(self, level: Level, message_provider: Callable[[], LogMessage]) -> None:
-        """Nothing: the connector logs through its logger."""
+        """No-op: the connector logs through its logger."""
 
     def consume_queue(self) -> Iterator[AirbyteMessage]:
         while self._of_main_thread:

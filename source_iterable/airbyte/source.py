@@ -1,4 +1,4 @@
-"""SourceIterable: spec, check, discover and read for a configuration."""
+"""SourceIterable: the spec, check, discover and read commands."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _T = TypeVar("_T")
 
 
 class SourceIterable(Source):
-    """The connector. With `batched`, `read` yields RecordBatch items where it can, for a caller that writes their lines."""
+    """The connector. With `batched`, `read` yields RecordBatch items for a caller that writes their lines."""
 
-    # Config names the key that is wrong, which the CDK's check against the spec does not.
+    # Config's errors name the offending key; those of the CDK's check against the spec do not.
     check_config_against_spec = False
 
     def __init__(self, batched: bool = False) -> None:
@@ -80,9 +80,9 @@ class SourceIterable(Source):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
-        """Read the catalog's streams, many at a time. One stream's failure does not stop the others.
+        """Read the catalog's streams concurrently. A failed stream does not stop the others.
 
-        Raises AirbyteTracedException at the end when a stream failed, so that the exit code says so.
+        Raises AirbyteTracedException at the end if a stream failed, for the exit code.
         """
         for message in self._read(logger, _parse(config), catalog, state):
             if isinstance(message, RecordBatch) and not self._batched:
@@ -117,7 +117,7 @@ class SourceIterable(Source):
                 if streams:
                     yield from BatchingConcurrentSource(queue, messages, logger).read(streams)
         finally:
-            # A caller that stops taking records in the middle leaves no thread behind that waits for room in the queue.
+            # If the caller stops consuming midway, no thread stays blocked on a full queue.
             context.client.stop()
             queue.close()
             context.close()
@@ -159,10 +159,10 @@ def _parse(config: Mapping[str, Any]) -> Config:
 
 
 def _readable(what: str, path: str, read: Callable[[str], _T]) -> _T:
-    """Read one of the command's files; whatever is wrong with it is a config error."""
+    """Read one of the command's files; any failure is a config error."""
     try:
         return read(path)
     except OSError as error:
         raise traced(ConfigError(f"The {what} file {path} cannot be read: {error.strerror}.")) from None
-    except Exception as error:  # the CDK's parsers raise errors of many kinds
+    except Exception as error:  # the CDK's parsers raise all kinds of errors
         raise traced(ConfigError(f"The {what} file {path} is not valid: {error}")) from None

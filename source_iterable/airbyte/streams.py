@@ -1,4 +1,4 @@
-"""Streams for the CDK: one partition each, whose checkpoints become state messages."""
+"""Streams as the CDK reads them: one partition each, with checkpoints as state messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from source_iterable.progress import Progress
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, State, Stream
 
-# The share of a stream's time range that must be read before its whole is estimated.
+# The share of a stream's time range to read before estimating its total.
 FAIR_SHARE = 0.1
 
 
@@ -53,14 +53,14 @@ def as_airbyte_stream(stream: Stream, config: Config) -> AirbyteStream:
 def as_concurrent_stream(
     stream: Stream, context: StreamContext, states: ConnectorStateManager, messages: MessageRepository
 ) -> DefaultStream:
-    """The stream for the CDK to read. Raises ConfigError when its state cannot be read."""
+    """The stream for the CDK to read. Raises ConfigError if its state cannot be read."""
     state = {key: value for key, value in states.get_stream_state(stream.name, None).items() if key[:5] != "__ab_"}
     stream.check_state(state)
     writer = StateWriter(stream, state, states, messages)
     return DefaultStream(
         partition_generator=_OnePartition(stream, context, state, writer),
         name=stream.name,
-        # That of the catalog: what the CDK does with it (nothing) needs no request to Iterable.
+        # The catalog's: the CDK does nothing with it, which is not worth a request to Iterable.
         json_schema=dict(context.catalog_schemas.get(stream.name, {})),
         primary_key=stream.key(context.config),
         cursor_field=CursorField(stream.cursor_field) if stream.cursor_field else None,
@@ -70,7 +70,7 @@ def as_concurrent_stream(
 
 
 class StateWriter(Cursor):
-    """Writes a stream's checkpoints as state messages; at the end of the stream at least one state."""
+    """Emits a stream's checkpoints as state messages, at least one per stream."""
 
     def __init__(
         self, stream: Stream, state: State, states: ConnectorStateManager, messages: MessageRepository
@@ -82,14 +82,14 @@ class StateWriter(Cursor):
         self._written = False
 
     def write(self, state: State) -> None:
-        """Write a state behind the records that were handed over so far. An empty one says that there is no cursor."""
+        """Emit a state after the records queued so far. An empty one means that there is no cursor."""
         self._written = True
         self._state = state
         self._states.update_state_for_stream(self._stream.name, None, self.state)
         self._messages.emit_message(self._states.create_state_message(self._stream.name, None))
 
     def emit(self, message: AirbyteMessage) -> None:
-        """Write another message in its place among the records."""
+        """Emit another message, in order among the records."""
         self._messages.emit_message(message)
 
     @property
@@ -97,10 +97,10 @@ class StateWriter(Cursor):
         return dict(self._state) or {NO_CURSOR_STATE_KEY: True}
 
     def observe(self, record: Record) -> None:
-        """Nothing: checkpoints move the state, not records."""
+        """No-op: checkpoints advance the state, not records."""
 
     def close_partition(self, partition: Partition) -> None:
-        """The stream was read to its end. Without a cursor, the next sync starts over."""
+        """The stream is complete. Without a cursor, the next sync starts over."""
         if not self._written and self._stream.cursor_field is None:
             self._state = {}
 
@@ -121,7 +121,7 @@ class _OnePartition(PartitionGenerator):
 
 
 class _WholeStream(Partition):
-    """All that a stream yields. Its batches are records to the CDK's types; BatchingConcurrentSource knows better."""
+    """Everything a stream yields. Batches pose as the CDK's Record; BatchingConcurrentSource handles them."""
 
     def __init__(self, stream: Stream, context: StreamContext, state: State, writer: StateWriter) -> None:
         self._stream = stream
@@ -134,7 +134,7 @@ class _WholeStream(Partition):
         try:
             for item in self._stream.read(self._context, self._state):
                 if isinstance(item, Checkpoint):
-                    # All batches before it are in the queue by now: the CDK put them there when it asked for more.
+                    # All earlier batches are in the queue by now: the CDK enqueues each before requesting the next.
                     self._writer.write(item.state)
                     self._estimate(progress)
                 elif item.count:
@@ -154,9 +154,9 @@ class _WholeStream(Partition):
         return hash(self._stream.name)
 
     def _estimate(self, progress: Progress) -> None:
-        """Tell Airbyte how many records and bytes the stream may have in all, once a fair share of its time is read.
+        """Emit an estimate of the stream's total records and bytes, once a fair share of its time range is read.
 
-        The estimate takes the rest of the time to be as busy as what has been read.
+        It assumes that the rest is as dense as what has been read.
         """
         stream = progress.of(self._stream.name)
         if stream.share and FAIR_SHARE <= stream.share < 1:

@@ -1,1 +1,1 @@
-"""The Iterable API: requests, rate budgets, retries, and responses that are received whole."""
+"""The Iterable API: requests, rate budgets, retries, and responses received whole."""

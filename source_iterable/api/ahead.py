@@ -1,4 +1,4 @@
-"""Several requests of one stream at a time, with a bounded number of results ahead of their reader."""
+"""Concurrent requests of one stream, with a bounded number of results ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ R = TypeVar("R")
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
-    """Each item with its `work(item)`, in the order of the items; at most twice `threads` are ahead.
+    """Yield each item with its `work(item)`, in item order, at most `2 * threads` ahead.
 
-    Raises what `work` raises. Pending work is cancelled then.
+    Raises what `work` raises, and cancels pending work.
     """
     with _pool(threads) as pool:
         ahead: deque[tuple[T, Future[R]]] = deque()
@@ -30,7 +30,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterat
 
 
 def read_ahead(items: Iterator[T], count: int) -> Iterator[T]:
-    """The same items, up to `count` of them made ahead by a thread of its own. Raises what making an item raises."""
+    """Yield the same items, produced up to `count` ahead in a separate thread. Raises what the iterator raises."""
     end = object()
     with _pool(1) as pool:
         ahead = deque(pool.submit(next, items, end) for _ in range(count))
@@ -40,7 +40,7 @@ def read_ahead(items: Iterator[T], count: int) -> Iterator[T]:
 
 
 def as_done(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
-    """Like `in_order`, but as they are done, at most `threads` ahead: one slow item does not hold up the others."""
+    """Like `in_order`, but in order of completion, at most `threads` ahead: a slow item does not hold up the others."""
     with _pool(threads) as pool:
         pending: dict[Future[R], T] = {}
         for item in items:

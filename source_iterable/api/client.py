@@ -1,4 +1,4 @@
-"""IterableClient: sends requests with the key, within the rate budgets and the retry policy; errors become exceptions."""
+"""IterableClient: sends requests with the key, within the rate budgets, retries them, and raises errors as exceptions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CANCEL_TIMEOUT = Timeout(5.0, 10.0)
 MAX_REDIRECTS = 5
 _ERRORS: dict[int, type[ApiError]] = {401: BadKey, 403: Forbidden, 404: NotFound}
 _HINTS = {
-    401: "Check that the API key is a server-side key of this project and that the region is the project's.",
+    401: "Check that the API key is a server-side key of this project and that the region matches the project.",
     403: "Give the API key the permission for this endpoint, or leave the stream out.",
 }
 
@@ -63,7 +63,7 @@ class IterableClient:
         self._session = _session()
         self._api_key = config.api_key
         self._session.headers["Api-Key"] = config.api_key
-        # Files of export jobs are on another host, which must not see the key.
+        # Export files are on another host, which must not see the key.
         self._file_session = _session()
 
     def fetch(
@@ -73,10 +73,10 @@ class IterableClient:
         policy: RetryPolicy = RESPONSE,
         permit: Permit | None = None,
     ) -> T:
-        """Send `request` and return what `read` makes of its response, retried as `policy` says.
+        """Send `request` and return `read(response)`, retried according to `policy`.
 
         Args:
-            permit: a permit of the endpoint's rate budget that the caller holds, for the first attempt.
+            permit: already acquired from the endpoint's rate budget, for the first attempt.
 
         Raises:
             IterableError: what the last attempt raised.
@@ -95,7 +95,7 @@ class IterableClient:
         return self.fetch(Request(path, parameters or {}), _json)
 
     def get_text(self, path: str, parameters: Parameters | None = None) -> str:
-        """GET `path` as UTF-8 text; bytes that are none become U+FFFD."""
+        """GET `path` as UTF-8 text; invalid bytes become U+FFFD."""
         return self.fetch(Request(path, parameters or {}), _body).decode("utf-8", errors="replace")
 
     def post_json(self, path: str, body: Mapping[str, Any], permit: Permit | None = None) -> Any:
@@ -103,11 +103,11 @@ class IterableClient:
         return self.fetch(Request(path, method="POST", body=body), _json, ONCE, permit)
 
     def probe(self, path: str, timeout: Timeout) -> None:
-        """GET `path` once, to see whether it works. Raises IterableError."""
+        """GET `path` once and discard the response. Raises IterableError."""
         self.fetch(Request(path, timeout=timeout), _body, ONCE)
 
     def cancel(self, path: str) -> None:
-        """DELETE `path`, once, also while the sync is being terminated."""
+        """DELETE `path` once, even while the sync is being terminated."""
         with self.budgets.of(path).acquire(time.sleep):
             response = self._session.delete(
                 urljoin(self._base_url, path), timeout=CANCEL_TIMEOUT, allow_redirects=False
@@ -129,7 +129,7 @@ class IterableClient:
             return receive(response, max_bytes)
 
     def retry(self, policy: RetryPolicy, what: str, operation: Callable[[], T]) -> T:
-        """Run `operation` as often as `policy` allows; `what` names it for the log. Raises what the last attempt raised."""
+        """Run `operation`, retried according to `policy`; `what` names it in the log. Raises the last attempt's error."""
 
         def pause(attempt: int, error: IterableError) -> None:
             with self.progress.waiting(f"a retry of {what}: {error}"):
@@ -138,16 +138,16 @@ class IterableClient:
         return retry(policy, operation, pause)
 
     def wait(self, seconds: float) -> None:
-        """Wait, unless the sync is terminated meanwhile; raises Stopped then."""
+        """Wait. Raises Stopped if the sync is terminated meanwhile."""
         if self._stop.wait(seconds):
             raise Stopped("The sync was terminated.")
 
     def stop(self) -> None:
-        """End all waiting; no further request is sent."""
+        """Interrupt all waits; no further request is sent."""
         self._stop.set()
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
-        """One attempt: a response of success with its body still to be read. Responses of 429 are waited out."""
+        """One attempt: a successful response with its body still unread. Waits out 429s."""
         for limited in range(1, MAX_RATE_LIMITED + 2):
             if permit is None:
                 with self.progress.waiting(f"the rate limit of {request.path}"):
@@ -185,7 +185,7 @@ class IterableClient:
                 return response
             url, parameters = urljoin(url, response.headers["Location"]), {}
             response.close()
-            # requests would carry our Api-Key header along to any host.
+            # requests would forward our Api-Key header to any host.
             if _origin(url) != self._origin:
                 raise BadRequest(
                     f"{request} was redirected to another host ({urlsplit(url).hostname}); the API key is not sent there. "
@@ -195,9 +195,9 @@ class IterableClient:
         raise Unreachable(f"{request} was redirected {MAX_REDIRECTS} times.")
 
     def _wait_out(self, response: requests.Response, request: Request, times: int) -> None:
-        told = _retry_after(response)
+        retry_after = _retry_after(response)
         response.close()
-        seconds = pause_before(times) if told is None else told
+        seconds = pause_before(times) if retry_after is None else retry_after
         self._logger.warning(
             f"Iterable answered 429 to {request} although this sync keeps to the rate limit: another program probably uses "
             f"the same project. Waiting {seconds:.1f} s."
@@ -251,7 +251,7 @@ def _code_and_msg(response: requests.Response) -> tuple[str, str]:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Seconds told by a Retry-After header, which holds seconds or a date (RFC 9110)."""
+    """The Retry-After header in seconds; it holds seconds or a date (RFC 9110)."""
     text = response.headers.get("Retry-After", "")
     try:
         return max(float(text), 0.0)

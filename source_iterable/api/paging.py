@@ -1,4 +1,4 @@
-"""Pages: Iterable's numbered pages, to the last one."""
+"""Paging: Iterable's numbered pages, to the last one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Items = list[dict[str, Any]]
 
 
 def items_of(path: str, response: Any, selector: str) -> Items:
-    """The list named `selector` in a response, which some endpoints wrap in `params`. Raises IterableError without one."""
+    """The list named `selector` in a response, which some endpoints wrap in `params`. Raises IterableError if missing."""
     if isinstance(response, dict):
         for holder in (response, response.get("params")):
             if isinstance(holder, dict) and isinstance(holder.get(selector), list):
@@ -25,9 +25,9 @@ def items_of(path: str, response: Any, selector: str) -> Items:
 def read_page(
     client: IterableClient, path: str, selector: str, parameters: Parameters, page_size: int, number: int
 ) -> tuple[Items, int | None]:
-    """The items of page `number` (from 1), and the number of the next page, None at the end.
+    """The items of page `number` (from 1), and the next page's number, None at the end.
 
-    Only the page number of `nextPageUrl` is used: the request itself always goes to our own host, with the key.
+    Only the page number is taken from `nextPageUrl`: the request, with its key, always goes to our own host.
     """
     response = client.get_json(path, {**parameters, "page": number, "pageSize": page_size})
     items = items_of(path, response, selector)
@@ -39,7 +39,7 @@ def read_page(
 
 
 def pages(client: IterableClient, path: str, selector: str, parameters: Parameters, page_size: int) -> Iterator[Items]:
-    """The items of each page."""
+    """Yield the items of each page."""
     number: int | None = 1
     while number is not None:
         items, number = read_page(client, path, selector, parameters, page_size, number)

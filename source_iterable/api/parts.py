@@ -1,4 +1,4 @@
-"""Parts: pieces of an export, received whole before any of it counts."""
+"""Parts: pieces of an export, each received whole before any of it is used."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import requests
 
 from source_iterable.errors import BrokenResponse, TooLarge
 
-# A part is kept in memory up to this many bytes, beyond them in a temporary file.
+# A part over this many bytes spills from memory to a temporary file.
 MEMORY_BYTES = 1 * 2**20
-# Bytes read from a part at a time, and so about the size of a batch: large enough to make the cost of a batch negligible,
-# small enough for a dozen threads to hold one each.
+# Bytes read from a part at a time, so about the size of a batch: large enough to amortize the cost of a batch, small
+# enough for a dozen threads to hold one each.
 CHUNK_BYTES = 512 * 2**10
 _NETWORK_BYTES = 256 * 2**10
 
@@ -27,7 +27,7 @@ class Part:
         self.size = size
 
     def chunks(self) -> Iterator[bytes]:
-        """The part in pieces of whole lines, about CHUNK_BYTES each."""
+        """Yield the part in chunks of whole lines, about CHUNK_BYTES each."""
         self._file.seek(0)
         while chunk := self._file.read(CHUNK_BYTES):
             yield chunk if chunk.endswith(b"\n") else chunk + self._file.readline()
@@ -40,8 +40,8 @@ def receive(response: requests.Response, max_bytes: int, json_lines: bool = True
     """Receive the body of `response` whole.
 
     Raises:
-        BrokenResponse: the connection broke or stalled, or the last of the `json_lines` is cut.
-        TooLarge: the body has more than `max_bytes`.
+        BrokenResponse: the connection broke or stalled, or the last of the `json_lines` is incomplete.
+        TooLarge: the body exceeds `max_bytes`.
     """
     file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  the Part closes it
     size = 0
@@ -63,18 +63,18 @@ def receive(response: requests.Response, max_bytes: int, json_lines: bool = True
 
 
 def network_pieces(response: requests.Response) -> Iterator[bytes]:
-    """The body of a response as it arrives. Raises BrokenResponse."""
+    """Yield the body of a response as it arrives. Raises BrokenResponse."""
     try:
         yield from response.iter_content(_NETWORK_BYTES)
     except requests.RequestException as error:
-        # requests turns urllib3's ReadTimeoutError within a body into a ConnectionError.
+        # requests turns urllib3's ReadTimeoutError while reading a body into a ConnectionError.
         raise BrokenResponse(
             "The response stalled." if "timed out" in str(error) else "The response broke off."
         ) from None
 
 
 def _check_last_line(file: IO[bytes], size: int) -> None:
-    """A response that ends properly may still have been cut before it was sent: its last line is no JSON then."""
+    """A response that ends cleanly may have been truncated before it was sent: its last line is then not JSON."""
     back = min(size, MEMORY_BYTES)
     file.seek(size - back)
     last = file.read(back).rpartition(b"\n")[2]

@@ -1,10 +1,11 @@
-"""Rate budgets: wait before a request, so that Iterable never has to answer 429.
+"""Rate budgets: wait before sending a request, so that Iterable never returns 429.
 
 Why not the CDK's `APIBudget`: it counts a request when it may leave, not when it arrives, so two requests with different
 latencies can reach Iterable closer together than the limit allows; it wakes all waiting threads at once; and its sleep
-can be neither seen nor ended. Here a request holds its permit until its response begins, and threads are served in turn.
-Measured with 40 threads, 4 requests in 0.6 seconds and latencies of 2 to 30 milliseconds: with the CDK's budget the server
-saw a fifth request within 0.6 seconds six times, with this one never; all 40 took 5.44 and 5.63 seconds (5.4 at least).
+can be neither observed nor interrupted. Here a request holds its permit until its response begins, and threads are served
+in turn. Measured with 40 threads, 4 requests per 0.6 seconds and latencies of 2 to 30 milliseconds: with the CDK's budget
+the server saw a fifth request within 0.6 seconds six times, with this one never; all 40 took 5.44 and 5.63 seconds (5.4
+is the minimum).
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple
 
-# Seconds after which an unanswered request counts as arrived: some responses take an hour to begin.
+# Seconds after which a request without a response counts as arrived: some responses take an hour to begin.
 MAX_TRANSIT = 2.0
 
-# The limits of the API reference: (path prefixes, requests, seconds). The first row with a matching prefix counts; other
-# endpoints: 10 requests a second. The three calls of export jobs share one budget, which is right however Iterable counts.
+# Limits from the API reference: (path prefixes, requests, seconds). The first row with a matching prefix applies; other
+# endpoints: 10 requests a second. The three export job calls share one budget, which is safe however Iterable counts.
 LIMITS: list[tuple[tuple[str, ...], int, float]] = [
     (("export/data.",), 4, 60.0),
     (("export/userEvents", "export/jobs"), 10, 1.0),
@@ -33,7 +34,7 @@ LIMITS: list[tuple[tuple[str, ...], int, float]] = [
 
 
 class NotYet(NamedTuple):
-    """No permit now; try again after so many seconds."""
+    """No permit now; retry after this many seconds."""
 
     seconds: float
 
@@ -67,7 +68,7 @@ class RateBudget:
         self._permits: list[Permit] = []
 
     def try_acquire(self) -> Permit | NotYet:
-        """A permit, or when to try again. Never waits."""
+        """A permit, or when to retry. Never waits."""
         with self._lock:
             now = self._clock()
             for permit in self._permits:
@@ -83,14 +84,14 @@ class RateBudget:
             return NotYet(min(self._period, MAX_TRANSIT) / 10)
 
     def acquire(self, wait: Callable[[float], None]) -> Permit:
-        """Wait for a permit, by calls of `wait(seconds)`. Threads are served in turn."""
+        """Wait for a permit by calling `wait(seconds)`. Threads are served in turn."""
         with self._turn:
             while isinstance(permit := self.try_acquire(), NotYet):
                 wait(permit.seconds)
             return permit
 
     def arrived(self, permit: Permit) -> None:
-        """The request of this permit was answered, or never will be."""
+        """Note that this permit's request got its response, or never will."""
         with self._lock:
             if permit.arrival is None:
                 permit.arrival = self._clock()
@@ -103,5 +104,5 @@ class RateBudgets:
         self._rows = [(prefixes, RateBudget(limit, period / factor)) for prefixes, limit, period in LIMITS]
 
     def of(self, path: str) -> RateBudget:
-        """The budget of an endpoint, by its path below the root of the API."""
+        """The budget of an endpoint, by its path below the API root."""
         return next(budget for prefixes, budget in self._rows if path.startswith(prefixes))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-# Parameters of a query; a list repeats its key.
+# Query parameters; a list repeats its key.
 Parameters = Mapping[str, "str | int | list[str] | list[int]"]
 
 
 class Timeout(NamedTuple):
-    """Seconds to connect, and between two packets of a response."""
+    """Seconds to connect, and between packets of a response."""
 
     connect: float
     read: float
@@ -22,7 +22,7 @@ TIMEOUT = Timeout(30.0, 300.0)
 
 @dataclass(frozen=True)
 class Request:
-    """`method` and `path` (below the root of the API), with what is sent along. str() names it in messages."""
+    """`method`, `path` (below the API root) and payload. str() names it in messages."""
 
     path: str
     parameters: Parameters = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""The export API: windows of time, the transports that read them, and the choice between transports."""
+"""The export API: time windows, the transports that read them, and the choice between transports."""

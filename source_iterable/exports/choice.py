@@ -1,4 +1,4 @@
-"""TransportChoice: which transport reads a window, and waiting until it may."""
+"""TransportChoice: picks the transport for a window, and waits until it has capacity."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from source_iterable.exports.streaming import StreamingTransport
 from source_iterable.exports.transport import Transport
 from source_iterable.exports.windows import Window
 
-# All transports, in the order in which they are tried for a window that suits several.
+# All transports, in order of preference for a window that suits several.
 TRANSPORTS: list[Callable[[IterableClient], Transport]] = [StreamingTransport, JobsTransport]
 
 
 class TransportChoice:
-    """All transports that the option `export_method` allows. Shared by all threads."""
+    """The transports that the option `export_method` allows. Shared by all threads."""
 
     def __init__(self, client: IterableClient, method: str, logger: logging.Logger) -> None:
         self._client = client
@@ -30,13 +30,13 @@ class TransportChoice:
         made = [make(client) for make in TRANSPORTS]
         self.transports = [transport for transport in made if method in ("auto", transport.name)]
         self._refusals = Refusals(self.transports)
-        # Windows with different choices wait in different lines, so that large ones do not hold up small ones.
+        # Windows with different candidates queue separately, so that large ones do not hold up small ones.
         self._lines: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
 
     def open(self, data_type: str, window: Window) -> Iterator[Part]:
-        """The parts of a window, the first one received: whatever goes wrong before it is raised here.
+        """The parts of a window, the first already received, so that failures up to it are raised here.
 
-        Raises WindowFailed when halves of the window may work, or an IterableError.
+        Raises WindowFailed if halves of the window may work, or another IterableError.
         """
         while True:
             transport, permit = self.acquire(data_type, window)
@@ -52,7 +52,7 @@ class TransportChoice:
                 return _chain(first, parts)
 
     def acquire(self, data_type: str, window: Window) -> tuple[Transport, Permit]:
-        """Wait for the first transport that is free for this window. Threads wait in turn."""
+        """Wait for the first free transport that suits the window. Threads wait in turn."""
         line = tuple(transport.name for transport in self._candidates(data_type, window))
         with self._client.progress.waiting(f"the export rate limit ({data_type})"), self._lines[line]:
             while True:
@@ -65,7 +65,7 @@ class TransportChoice:
                 self._client.wait(min(pauses))
 
     def is_too_large(self, data_type: str, window: Window) -> bool:
-        """Whether every usable transport would receive the window up to its bound in vain."""
+        """Whether the window is expected to exceed the size limit of every usable transport."""
         bounds = [transport.max_bytes for transport in self._refusals.usable(data_type)]
         return all(bound is not None and (window.expected_bytes or 0) > bound for bound in bounds)
 

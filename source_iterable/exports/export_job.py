@@ -1,4 +1,4 @@
-"""ExportJob: one export job at Iterable, its state and its files, as the API describes them."""
+"""ExportJob: one export job at Iterable, its state and its files, as the API reports them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TRUNCATED = "The export is over Iterable's size limit."
 
 
 class JobState(Enum):
-    """The states of a job. Iterable writes them in any case (seen); a word that is not here is UNKNOWN."""
+    """The states of a job. Iterable varies their case (seen); any other word is UNKNOWN."""
 
     ENQUEUED = "enqueued"
     QUEUED = "queued"
@@ -41,24 +41,24 @@ class JobState(Enum):
 
     @classmethod
     def of(cls, word: Any) -> JobState:
-        """The state that Iterable names with `word`."""
+        """The state for Iterable's `word`."""
         lower = str(word).lower()
         return next((state for state in cls if state.value == lower), cls.UNKNOWN)
 
 
-# The states of a job that will not complete any more.
+# States from which a job never completes.
 ENDED = (JobState.FAILED, JobState.CANCELLED, JobState.CANCELLING)
 
 
 class ListedFile(BaseModel):
-    """A file as the list of files has it: its name, and a presigned link that expires."""
+    """An entry in the list of files: its name, and a presigned link that expires."""
 
     file: str
     url: str
 
 
 class FilesPage(BaseModel):
-    """A response of `export/{jobId}/files`: the state of the job, and some of its files (ten a page, seen)."""
+    """A response of `export/{jobId}/files`: the job's state and a page of its files (ten, seen)."""
 
     state: Annotated[JobState, BeforeValidator(JobState.of)] = Field(alias="jobState")
     truncated: bool = Field(default=False, alias="exportTruncated")
@@ -70,7 +70,7 @@ class FilesPage(BaseModel):
 
 
 class ExportFile(NamedTuple):
-    """One file of a job. `listed_after` is the parameter startAfter of the page that lists it."""
+    """One file of a job. `listed_after` is the `startAfter` of the page that lists it."""
 
     name: str
     url: str
@@ -78,7 +78,7 @@ class ExportFile(NamedTuple):
 
 
 class ExportJob:
-    """A job that was started, by its id."""
+    """A started job, by its id."""
 
     def __init__(self, client: IterableClient, job_id: int) -> None:
         self._client = client
@@ -86,7 +86,7 @@ class ExportJob:
 
     @classmethod
     def start(cls, client: IterableClient, data_type: str, window: Window, permit: Permit) -> ExportJob:
-        """Start a job for a window. Raises JobFailed when that cannot be known to have worked, or an ApiError."""
+        """Start a job for a window. Raises JobFailed if it is unknown whether it started, or an ApiError."""
         body = {"dataTypeName": data_type, "outputFormat": "application/x-json-stream", **window.parameters}
         try:
             return cls(client, int(client.post_json(START, body, permit)["jobId"]))
@@ -96,7 +96,7 @@ class ExportJob:
             raise JobFailed(f"The response to POST {START} holds no jobId.") from None
 
     def page(self, start_after: str | None = None) -> FilesPage:
-        """The state of the job, and its files behind `start_after`. Raises IterableError."""
+        """The job's state, and its files after `start_after`. Raises IterableError."""
         path = f"export/{self.id}/files"
         response = self._client.get_json(path, {"startAfter": start_after} if start_after else None)
         try:
@@ -104,12 +104,14 @@ class ExportJob:
         except ValidationError as error:
             problem = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(map(str, problem["loc"])) or "it"
-            raise Unreachable(f"The response to GET {path} is no list of files: {where}: {problem['msg']}.") from None
+            raise Unreachable(
+                f"The response to GET {path} is not a list of files: {where}: {problem['msg']}."
+            ) from None
 
     def files(self) -> Iterator[ExportFile]:
-        """All files, page by page from the first: pages seen while the job ran may have been incomplete.
+        """Yield all files, page by page from the first: pages seen while the job ran may have been incomplete.
 
-        Raises WindowFailed when the export is truncated, or an IterableError.
+        Raises WindowFailed if the export is truncated, or another IterableError.
         """
         seen: set[str] = set()
         after: str | None = None
@@ -125,12 +127,12 @@ class ExportJob:
             after = new[-1].name
 
     def fresh(self, file: ExportFile) -> ExportFile:
-        """The same file with a fresh link, from the page that lists it; unchanged where that page lists it no more."""
+        """The same file with a fresh link, from the page that lists it; unchanged if that page no longer lists it."""
         links = {listed.file: listed.url for listed in self.page(file.listed_after).files}
         return file._replace(url=links.get(file.name, file.url))
 
     def cancel(self) -> None:
-        """Cancel the job, as far as possible: one that is done, gone or out of reach needs no cancelling."""
+        """Cancel the job, ignoring failures: one that is done, gone or unreachable needs no cancelling."""
         with contextlib.suppress(IterableError, requests.RequestException):
             self._client.cancel(f"export/{self.id}")
 

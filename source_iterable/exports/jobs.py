@@ -14,24 +14,24 @@ from source_iterable.errors import BrokenResponse, JobFailed, ServerError, TooLa
 from source_iterable.exports.export_job import ENDED, START, TRUNCATED, ExportFile, ExportJob, FilesPage, JobState
 from source_iterable.exports.windows import Window
 
-# Iterable runs so many jobs of an organization at once; further ones wait there, where we cannot see why.
+# Iterable runs this many jobs of an organization at once; more would queue there, where we cannot see why.
 JOBS_AT_ONCE = 4
-# Seconds until a full transport is worth another try.
+# Seconds until the retry while all slots are taken.
 _FULL = NotYet(0.2)
-# Files have up to 10 MB by the reference; more than this is not an export file.
+# Files have up to 10 MB (reference); anything over this is not an export file.
 FILE_BYTES = 512 * 2**20
-# Bytes of files that are fetched while their job still runs: they count only once it has completed.
+# Bytes of files prefetched while their job still runs: they are used only once it has completed.
 AHEAD_BYTES = 32 * 2**20
-# Files that are fetched before they are needed: their list is a request a second, for ten of them.
+# Files fetched before they are needed: listing them takes a request per ten, at one request a second.
 FILES_AHEAD = 3
-# Seconds between two polls of a job: the first, and the longest.
+# Seconds between polls of a job: the first, and the longest.
 FIRST_POLL, LONGEST_POLL = 2.0, 30.0
-# Seconds after which a job that has shown nothing new never will.
+# Seconds without progress after which a job is given up.
 STUCK = 24 * 3600.0
 
 
 class JobsTransport:
-    """Reads a window through an export job of its own, and cancels the job when it is not needed any more."""
+    """Reads a window through its own export job, and cancels the job if it is no longer needed."""
 
     name = "jobs"
     max_bytes: int | None = None
@@ -43,7 +43,7 @@ class JobsTransport:
         self._running: set[ExportJob] = set()
 
     def prefers(self, window: Window) -> bool:
-        """Every window: a job's files are fetched one at a time, and one that breaks is fetched again alone."""
+        """Every window: a job's files are fetched one at a time, and only a broken one is retried."""
         return True
 
     def try_acquire(self) -> Permit | NotYet:
@@ -55,30 +55,29 @@ class JobsTransport:
         return permit
 
     def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
-        """The window's files, one part each, once the job has completed.
+        """Yield the window's files, one part each, once the job has completed.
 
-        Raises WindowFailed or JobFailed before the first part, an IterableError when a file of a completed job cannot be
-        fetched.
+        Raises WindowFailed or JobFailed before the first part, IterableError if a file of a completed job cannot be fetched.
         """
         held: dict[str, Part] = {}
         try:
             job = self._run(data_type, window, permit, held)
             parts = (held.pop(file.name) if file.name in held else self._fetch(job, file) for file in job.files())
-            # Files arrive, and the next ten are listed, while the ones before them are made into records.
+            # Fetches files, and lists the next ten, while earlier ones are parsed into records.
             yield from read_ahead(parts, FILES_AHEAD)
         finally:
             for part in held.values():
                 part.close()
 
     def close(self) -> None:
-        """Cancel the jobs that this sync has started and that still run; no other job is touched."""
+        """Cancel this sync's running jobs; no other job is touched."""
         with self._lock:
             jobs, self._running = self._running, set()
         for job in jobs:
             job.cancel()
 
     def _run(self, data_type: str, window: Window, permit: Permit, held: dict[str, Part]) -> ExportJob:
-        """Start a job and wait until it has completed. Its slot is free again when this returns."""
+        """Start a job and wait until it completes. Releases its slot."""
         try:
             job = ExportJob.start(self._client, data_type, window, permit)
             with self._lock:
@@ -120,7 +119,7 @@ class JobsTransport:
             pause = min(pause * 1.5, LONGEST_POLL)
 
     def _fetch_ahead(self, page: FilesPage, held: dict[str, Part]) -> None:
-        """Fetch files while the job runs. A job that restarts goes on where it was, so its files stay (reference)."""
+        """Fetch files while the job runs. A restarted job resumes where it was, so its files stay (reference)."""
         for listed in page.files:
             room = AHEAD_BYTES - sum(part.size for part in held.values())
             if listed.file not in held and room > 0:

@@ -17,14 +17,14 @@ from source_iterable.errors import Unreachable, WindowFailed
 from source_iterable.exports.choice import TransportChoice
 from source_iterable.exports.windows import Window, WindowPlan
 
-# After so many failed windows in a row, of any stream, the windows are not to blame.
+# After this many failed windows in a row, across streams, the windows are not to blame.
 MAX_FAILED_IN_A_ROW = 60
-# Windows of all streams that are opened before their turn: twice as many as Iterable has jobs.
+# Windows opened ahead of their turn, across streams: twice as many as Iterable runs jobs.
 WINDOWS_AHEAD = 8
 
 
 class Parts(Iterator[Part]):
-    """The parts of a window, and their `size` in bytes as far as they have been consumed."""
+    """The parts of a window; `size` is the bytes consumed so far."""
 
     def __init__(self, parts: Iterator[Part]) -> None:
         self._parts = parts
@@ -40,7 +40,7 @@ Piece = tuple[Window, Parts]
 
 
 class Pieces(Protocol):
-    """A window in the pieces that it is read in, in the order of time. Consume a piece's parts before advancing."""
+    """The pieces that a window is read in, in time order. Consume a piece's parts before advancing."""
 
     def __iter__(self) -> Iterator[Piece]: ...
 
@@ -59,7 +59,7 @@ class ExportReader:
         self._free_threads = threading.Semaphore(WINDOWS_AHEAD)
 
     def read(self, data_type: str, plan: WindowPlan) -> Iterator[Piece]:
-        """The windows of a plan in the order of time, in one or more pieces each. Windows behind them are opened ahead.
+        """Yield the windows of a plan in time order, in one or more pieces each. Later windows are opened ahead.
 
         Consume a piece's parts before advancing. Raises IterableError.
         """
@@ -85,7 +85,7 @@ class ExportReader:
         self._choice.close()
 
     def _open_more(self, data_type: str, plan: WindowPlan, opened: deque[tuple[Window, Pieces]]) -> None:
-        """Let threads open the next windows. The first one is opened by the stream's own thread, when it gets there."""
+        """Open the next windows in the pool. The stream's own thread opens the first one when it gets there."""
         while plan.left and len(opened) < plan.at_once:
             ahead = bool(opened)
             if ahead and not self._free_threads.acquire(blocking=False):
@@ -112,7 +112,7 @@ class ExportReader:
                 ahead += reversed(current.expecting(max(current.expected_bytes or 0, why.at_least)).halves())
             else:
                 yield current, parts
-                # What is ahead is probably as dense as what came.
+                # What remains is probably as dense.
                 ahead = [each.expecting(parts.size * each.seconds // current.seconds) for each in ahead]
 
     def _open(self, data_type: str, window: Window) -> Iterator[Part]:
@@ -138,9 +138,9 @@ class ExportReader:
 
 
 class _OpenedAhead:
-    """Pieces whose first one a thread opens ahead. The thread stays taken until somebody reads or closes them.
+    """Pieces whose first one is opened ahead in the pool. The slot stays taken until they are read or closed.
 
-    So the disk holds no more windows than there are threads.
+    So the disk holds no more windows than there are slots.
     """
 
     def __init__(
@@ -162,5 +162,5 @@ class _OpenedAhead:
     def close(self) -> None:
         self._free_threads.release()
         self._first.cancel()
-        # At once, or when the thread is done with it: a generator that runs cannot be closed.
+        # At once, or when the thread is done with it: a running generator cannot be closed.
         self._first.add_done_callback(lambda _: self._pieces.close())

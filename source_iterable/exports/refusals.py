@@ -1,4 +1,4 @@
-"""Refusals: what a key may not export, remembered so that it is not requested again."""
+"""Refusals: remembers what a key may not export, so that it is not requested again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from source_iterable.exports.transport import Transport
 
 
 class Refusals:
-    """Which transports work for which data types. A key may lack one endpoint altogether, or a data type."""
+    """Which transports work for which data types. A key may lack an endpoint altogether, or a data type."""
 
     def __init__(self, transports: Sequence[Transport]) -> None:
         self._transports = transports
@@ -16,21 +16,21 @@ class Refusals:
         self._worked: set[Transport] = set()
 
     def add(self, transport: Transport, data_type: str) -> bool:
-        """Note that a transport refused a data type. Returns whether another transport is left for it."""
+        """Record that a transport refused a data type. Returns whether another transport is left for it."""
         self._refused[transport].add(data_type)
         return any(data_type not in refused for refused in self._refused.values())
 
     def note_success(self, transport: Transport) -> None:
-        """Note that a transport let something through."""
+        """Record that a transport has worked."""
         self._worked.add(transport)
 
     def usable(self, data_type: str) -> list[Transport]:
-        """The transports for a data type: none that has refused it, nor one that seems to refuse everything."""
+        """The transports for a data type, without those that refused it or seem to refuse everything."""
         untried = [transport for transport in self._transports if data_type not in self._refused[transport]]
         promising = [each for each in untried if each in self._worked or len(self._refused_only_by(each)) < 2]
         return promising or untried
 
     def _refused_only_by(self, transport: Transport) -> set[str]:
-        """The data types that no other transport has refused, too: they say something about the transport."""
+        """The data types that only this transport refused: the transport is to blame, not the data type."""
         others = (self._refused[other] for other in self._transports if other is not transport)
         return self._refused[transport].difference(*others)

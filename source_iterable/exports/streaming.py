@@ -1,4 +1,4 @@
-"""The streaming transport: `GET export/data.json`, one response a window, four requests a minute."""
+"""The streaming transport: `GET export/data.json`, one response per window, four requests a minute."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from source_iterable.errors import BrokenResponse, ServerError, TimedOut, TooLar
 from source_iterable.exports.windows import DAY, TARGET_BYTES, Window
 
 PATH = "export/data.json"
-# Bytes of a response that are spooled at most; a larger window is halved.
+# Most bytes of a response to spool; a larger window is halved.
 SPOOL_BYTES = 256 * 2**20
-# Windows of unknown size longer than this, in seconds, are better read by jobs; so are windows of more bytes.
+# Windows of unknown size longer than this, in seconds, are better read by jobs; so are windows over LARGE_BYTES.
 LONG_WINDOW = 8 * DAY
 LARGE_BYTES = TARGET_BYTES // 2
 
@@ -35,8 +35,8 @@ class StreamingTransport:
     def prefers(self, window: Window) -> bool:
         """Whether the window is small: a streamed response must fit its spool and arrive in one go.
 
-        Small windows take whichever transport is free first. A streamed response is one request where a job takes three,
-        but there are four a minute of it, and a job may start every second.
+        Small windows take whichever transport is free first: streaming takes one request where a job takes three, but is
+        limited to four a minute, while a job may start every second.
         """
         if window.expected_bytes is not None:
             return window.expected_bytes <= LARGE_BYTES
@@ -46,7 +46,7 @@ class StreamingTransport:
         return self._client.budgets.of(PATH).try_acquire()
 
     def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
-        """The window's response as one part. Raises WindowFailed when its halves should be read, or an IterableError."""
+        """Yield the window's response as one part. Raises WindowFailed if it should be halved, or another IterableError."""
         request = Request(PATH, {"dataTypeName": data_type, **window.parameters}, timeout=TIMEOUT)
 
         def spool(response: requests.Response) -> Part:
@@ -60,4 +60,4 @@ class StreamingTransport:
             raise WindowFailed(str(error)) from None
 
     def close(self) -> None:
-        """Nothing: Iterable keeps nothing of a streamed response."""
+        """No-op: a streamed response leaves nothing running at Iterable."""

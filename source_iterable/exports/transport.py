@@ -1,4 +1,4 @@
-"""Transport: one way to get a window of records out of the export API."""
+"""Transport: one way to read a window of records from the export API."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from source_iterable.exports.windows import Window
 
 
 class Transport(Protocol):
-    """What the choice between transports (choice.py) needs to know of one. Shared by all threads of a sync."""
+    """The interface that TransportChoice uses. Shared by all threads of a sync."""
 
-    # The value of the option `export_method` that selects it alone.
+    # The value of the option `export_method` that selects only this transport.
     name: str
-    # The largest window that it can read, in bytes; None for any size.
+    # The largest window that it can read, in bytes; None for no limit.
     max_bytes: int | None
 
     def prefers(self, window: Window) -> bool:
-        """Whether it suits the window. Others get a window only where no usable transport prefers it."""
+        """Whether it suits the window. A transport that does not gets the window only if no usable one does."""
 
     def try_acquire(self) -> Permit | NotYet:
-        """A permit to read one window now, or when to try again. Never waits."""
+        """A permit to read one window now, or when to retry. Never waits."""
 
     def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
-        """The parts of the window, each received whole.
+        """Yield the parts of the window, each received whole.
 
         Raises:
             WindowFailed: the window could not be read; raised before any part is yielded.
-            IterableError: anything that halves of the window would not help.
+            IterableError: anything that halving the window would not fix.
         """
 
     def close(self) -> None:

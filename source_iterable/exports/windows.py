@@ -1,4 +1,4 @@
-"""Windows: the time of a stream, cut into half-open pieces of whole seconds."""
+"""Windows: a stream's time range, split into half-open intervals of whole seconds."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 DAY = 86_400
-# A first sync of up to this many seconds is one request; a longer one begins with a window of this size.
+# A first sync of up to this many seconds is one request; a longer one starts with a window of this size.
 FIRST_SIZE = 31 * DAY
-# The size in bytes that windows aim at: a failure costs little, and a streamed response fits its spool.
+# Target size of a window in bytes: a failure costs little, and a streamed response fits its spool.
 TARGET_BYTES = 128 * 2**20
 # A window is at most this many times longer, or shorter, than the one before it.
 MAX_CHANGE = 8
-# Windows of one stream that are read at a time: Iterable runs four jobs at once.
+# Windows of one stream read at a time: Iterable runs four jobs at once.
 AT_ONCE = 4
 
 
 class Window(NamedTuple):
-    """[start, end) in whole seconds since the epoch (UTC), and its expected size in bytes where that is known."""
+    """[start, end) in whole seconds since the epoch (UTC), and its expected size in bytes if known."""
 
     start: int
     end: int
@@ -29,7 +29,7 @@ class Window(NamedTuple):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The two parameters of the export API, in the reference's format `yyyy-MM-dd HH:mm:ss ZZ`."""
+        """The export API's two parameters, in the reference's format `yyyy-MM-dd HH:mm:ss ZZ`."""
         return {"startDateTime": _export_time(self.start), "endDateTime": _export_time(self.end)}
 
     def halves(self) -> tuple[Window, Window]:
@@ -47,7 +47,7 @@ class Window(NamedTuple):
 
 
 class WindowPlan:
-    """Cuts [start, end), in seconds since the epoch, into windows. The size of each follows from the ones read before it."""
+    """Splits [start, end), in seconds since the epoch, into windows, sizing each by those read before it."""
 
     def __init__(self, start: int, end: int) -> None:
         self._start = start
@@ -58,7 +58,7 @@ class WindowPlan:
 
     @property
     def at_once(self) -> int:
-        """How many windows to read at a time. While all were empty it is one: the next is far longer, and worth waiting."""
+        """How many windows to read at a time: one while all were empty, as the next is far longer and worth waiting for."""
         return AT_ONCE if self._density else 1
 
     @property
@@ -73,17 +73,17 @@ class WindowPlan:
         return window.expecting(int(self._density * window.seconds)) if self._density else window
 
     def learn(self, window: Window, received: int) -> None:
-        """Take into account that a window brought `received` bytes."""
+        """Adjust to a window that returned `received` bytes."""
         self._size = next_size(self._size, window.seconds, received)
         self._density = received / window.seconds
 
     def share(self, position: int) -> float:
-        """The share (0 to 1) of the whole that lies before `position`."""
+        """The share (0 to 1) of the time range before `position`."""
         return (position - self._start) / max(self._end - self._start, 1)
 
 
 def next_size(size: int, seconds: int, received: int) -> int:
-    """The seconds of the next windows, after a window of `seconds` brought `received` bytes; `size` was its aim."""
+    """The length in seconds of the next window, after one of `seconds` (planned: `size`) returned `received` bytes."""
     wanted = MAX_CHANGE * size if received == 0 else seconds * TARGET_BYTES // received
     return max(1, size // MAX_CHANGE, min(wanted, MAX_CHANGE * size))
 

@@ -1,4 +1,4 @@
-"""ChildStream: a stream that is read slice by slice, one slice for each item of its parent."""
+"""ChildStream: a stream read slice by slice, one slice per item of its parent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from source_iterable.errors import NotFound
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
 
-# What identifies a slice: the id or the name of the parent's item.
+# Identifies a slice: the id or name of the parent's item.
 Key = int | str
 
 
 class Parent(Protocol):
-    """A stream whose items others are read by."""
+    """A stream whose items are the slices of child streams."""
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
-        """Every item; its pages are requested once a sync."""
+        """Yield every item; the pages are requested once per sync."""
 
 
 def keys_of(parent: Parent, field: str, context: StreamContext) -> list[Key]:
@@ -28,9 +28,9 @@ def keys_of(parent: Parent, field: str, context: StreamContext) -> list[Key]:
 
 
 class ChildStream(Stream):
-    """Subclasses name the parent, and say how to read one slice. Where they are resumable, the state has the slices done.
+    """Subclasses name the parent and read one slice. If they are resumable, the state holds the finished slices.
 
-    A slice that no longer exists when it is requested (404) is skipped with a warning.
+    A slice that no longer exists (404) is skipped with a warning.
     """
 
     parent: Parent
@@ -40,14 +40,14 @@ class ChildStream(Stream):
 
     @abstractmethod
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
-        """The records of one slice, in lists."""
+        """Yield the records of one slice, in lists."""
 
     def keys(self, context: StreamContext) -> Iterable[Key]:
-        """The keys of all slices, of one type."""
+        """The keys of all slices, all of one type."""
         return keys_of(self.parent, self.parent_key, context)
 
     def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
-        """The slices with these keys, in any order."""
+        """Yield the slices with these keys, in any order."""
         for key in keys:
             yield key, self.read_slice(context, key)
 
@@ -66,9 +66,9 @@ class ChildStream(Stream):
 
 
 class Done:
-    """Which slices are done: all up to a key, in the order of the keys, and some beyond it.
+    """Tracks finished slices: all up to a key, in key order, and some beyond it.
 
-    Its state stays small however many slices there are: {"after": key} and, where slices are done in another order,
+    Its state stays small however many slices there are: {"after": key} and, if slices finish out of order,
     {"done": [those beyond it]}. A state that does not fit the keys is ignored.
     """
 
@@ -84,7 +84,7 @@ class Done:
         self.remaining = [key for key in self._open if key not in self._beyond]
 
     def add(self, key: Key) -> None:
-        """Note that a slice is done."""
+        """Record that a slice is done."""
         self._beyond.add(key)
         while self._open and self._open[0] in self._beyond:
             self._after = self._open.popleft()
@@ -92,6 +92,6 @@ class Done:
 
     @property
     def state(self) -> State:
-        """The state that says so."""
+        """The state to resume from."""
         after = {} if self._after is None else {"after": self._after}
         return {**after, "done": sorted(self._beyond)} if self._beyond else after

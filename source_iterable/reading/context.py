@@ -1,4 +1,4 @@
-"""StreamContext: what a stream gets to do its work."""
+"""StreamContext: everything a stream needs to be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from source_iterable.reading.shared_pages import SharedPages
 class StreamContext:
     """One sync's configuration, client, export reader and log; shared by all of its streams.
 
-    `catalog_schemas` are the schemas that the configured catalog gives to the streams.
+    `catalog_schemas` are the configured catalog's, by stream.
     """
 
     config: Config
@@ -37,7 +37,7 @@ class StreamContext:
         return self.client.progress
 
     def close(self) -> None:
-        """End everything that this sync has under way, here and at Iterable."""
+        """Stop everything that this sync has in progress, here and at Iterable."""
         self.client.stop()
         self.exports.close()
         self.shared.close()

@@ -1,4 +1,4 @@
-"""DistinctUsers: the users of all lists, each once, however many millions, in constant memory."""
+"""DistinctUsers: deduplicates the users of all lists, however many millions, in constant memory."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
-# How much of its temporary file SQLite keeps in memory, in KiB.
+# SQLite's page cache, in KiB.
 _CACHE = 16 * 1024
 
 
 class DistinctUsers:
-    """A set of names on disk, read in the order of their digests, which is the same in every sync.
+    """A set of names on disk, read in digest order, which is the same in every sync.
 
-    A digest is 16 bytes; it stands for a name where the name itself, personal data, must not be written.
+    A 16-byte digest stands in for a name where the name, personal data, must not be written.
     """
 
     def __init__(self) -> None:
@@ -24,20 +24,20 @@ class DistinctUsers:
         self._database.execute("CREATE TABLE users (digest BLOB PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
 
     def add(self, names: Iterable[str]) -> None:
-        """Add names; known ones change nothing."""
-        # In order: neighbours in the file are written together.
+        """Add names; duplicates are ignored."""
+        # Sorted, so that neighbors in the file are written together.
         rows = sorted((blake2b(name.encode(), digest_size=16).digest(), name) for name in names)
         self._database.execute("BEGIN")
         self._database.executemany("INSERT OR IGNORE INTO users VALUES (?, ?)", rows)
         self._database.execute("COMMIT")
 
     def count(self, after: bytes = b"") -> int:
-        """How many follow a digest."""
+        """How many names follow a digest."""
         (count,) = self._database.execute("SELECT count(*) FROM users WHERE digest > ?", (after,)).fetchone()
         return int(count)
 
     def names(self, after: bytes = b"") -> Iterator[tuple[bytes, str]]:
-        """Digest and name of each that follows a digest, in order."""
+        """Yield digest and name of each that follows a digest, in order."""
         yield from self._database.execute("SELECT digest, name FROM users WHERE digest > ? ORDER BY digest", (after,))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Export streams: records of the export API, in windows of time."""
+"""Export streams: records of the export API, read in time windows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import RecordParser
 
-# A window fails when more of its lines are bad than both of these allow: a number, and a share.
+# A window fails if its bad lines exceed both of these: a number, and a share.
 BAD_LINES, BAD_SHARE = 10, 0.001
 
 
@@ -29,7 +29,7 @@ class ExportStream(Stream):
 
     @abstractmethod
     def records(self, context: StreamContext) -> RecordParser:
-        """What makes the stream's records from lines."""
+        """The parser that turns lines into the stream's records."""
 
     def read(self, context: StreamContext, state: State) -> Reading:
         plan = self._plan(context, state)
@@ -60,7 +60,7 @@ class ExportStream(Stream):
 
 
 class EventStream(ExportStream):
-    """One row of the table: an event stream and the data type that it reads."""
+    """One row of the table: an event stream and its data type."""
 
     primary_key = ("_event_id",)
     cursor_field = "createdAt"
@@ -74,7 +74,7 @@ class EventStream(ExportStream):
 
 
 class _LineCount:
-    """Counts the lines of a window, reports the bad ones, and fails the window when they are too many."""
+    """Counts the lines of a window, logs the bad ones, and fails the window if there are too many."""
 
     def __init__(self, stream_name: str, window: Window, logger: logging.Logger) -> None:
         self._what = f"{stream_name}, {window}"
@@ -86,7 +86,7 @@ class _LineCount:
         for position in bad:
             self._bad += 1
             if self._bad <= BAD_LINES + 1:
-                # Never the line itself: it is somebody's personal data.
+                # Never log the line itself: it is personal data.
                 self._logger.warning(f"{self._what}: line {self._lines + position + 1} is not a JSON object; skipped.")
         self._lines += lines
 
@@ -96,6 +96,6 @@ class _LineCount:
 
 
 def end_of_sync(config: Config, now: float) -> int:
-    """The second before which a sync reads: the lookback window before `now` (seconds), or end_date if that is earlier."""
+    """The exclusive end of a sync: `now` (seconds) less the lookback window, or end_date if that is earlier."""
     end = int(now) - 60 * config.lookback_window
     return end if config.end_date is None else min(end, int(parse_date(config.end_date).timestamp()))

@@ -1,4 +1,4 @@
-"""Newest first: paged lists sorted by their last update, so that a sync stops where the last one began."""
+"""Newest first: paged lists sorted by last update, so that a sync stops where the previous one began."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ UPDATED_AT = "updatedAt"
 class NewestFirstStream(Stream):
     """A list requested with `sort=-updatedAt`, page by page and kind by kind; incremental on updatedAt (milliseconds).
 
-    For every kind, the state holds the newest updatedAt that was read and the keys of the records that had it: a record
-    updated later in the same millisecond is still found, and none is read twice. Another connector's state, a plain
-    updatedAt, applies to all kinds.
+    For every kind, the state holds the newest updatedAt read and the keys of the records that had it: a record updated
+    later in the same millisecond is still found, and none is read twice. Another connector's state, a plain updatedAt,
+    applies to all kinds.
     """
 
     cursor_field = UPDATED_AT
@@ -28,7 +28,7 @@ class NewestFirstStream(Stream):
     page_size = 1000
 
     def kinds(self) -> dict[str, Parameters]:
-        """The separate lists that make up the stream: a name for the state, and the parameters that request it."""
+        """The lists that make up the stream: each a name for the state, and its query parameters."""
         return {"all": {}}
 
     def record(self, kind: str, item: Fields) -> Fields:
@@ -36,11 +36,11 @@ class NewestFirstStream(Stream):
         return item
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
-        """The records for the items of a page."""
+        """Yield the records for the items of a page."""
         yield self.batch(self.record(kind, item) for item in items)
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
-        """Every item, whatever the state, for other streams. One that is updated meanwhile comes again, newer."""
+        """Yield every item regardless of state, for other streams. One updated meanwhile is yielded again."""
         for parameters in self.kinds().values():
             for items in self._newer(context, parameters, {UPDATED_AT: -1, "seen": []}):
                 yield from items
@@ -59,10 +59,10 @@ class NewestFirstStream(Stream):
         yield Checkpoint({UPDATED_AT: max(mark[UPDATED_AT] for mark in marks.values()), "kinds": marks})
 
     def _newer(self, context: StreamContext, parameters: Parameters, mark: Fields) -> Iterator[list[Fields]]:
-        """The items that are newer than the mark, each version once, a page at a time.
+        """Yield the items newer than the mark, each version once, a page at a time.
 
-        An item that is updated while we page moves to the front, which was read before: after more than one page the
-        front is read again, until nothing there is new.
+        An item updated during paging moves to the front, which was already read: after more than one page, the front is
+        read again until nothing there is new.
         """
         query = {**parameters, "sort": f"-{UPDATED_AT}"}
         known: set[tuple[int, Any]] = set()
@@ -82,7 +82,7 @@ class NewestFirstStream(Stream):
                 yield new
                 times = [time for time, _ in versions]
                 if times != sorted(times, reverse=True) or (last is not None and times and times[0] > last):
-                    continue  # not sorted after all: only reading everything finds the end
+                    continue  # not sorted after all: only reading everything reaches the end
                 last = times[-1] if times else last
                 if times and (times[-1] < mark[UPDATED_AT] or (reading and len(new) < len(items))):
                     break

@@ -9,7 +9,7 @@ from source_iterable.reading.stream import Fields, Reading, State, Stream
 
 
 class PlainList(Stream):
-    """`GET path` answers `{selector: [...]}`, all at once or, with a `page_size`, in pages."""
+    """`GET path` returns `{selector: [...]}`, all at once or, with a `page_size`, in pages."""
 
     def __init__(self, name: str, path: str, selector: str, primary_key: str, page_size: int | None = None) -> None:
         self.name = name
@@ -24,7 +24,7 @@ class PlainList(Stream):
             yield self.batch(map(self.record, items))
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
-        """Every item, for the streams that are read item by item of this one. Requested once a sync for all of them."""
+        """Yield every item, for the child streams. Requested once per sync for all of them."""
         for items in self._pages(context):
             yield from items
 

@@ -1,4 +1,4 @@
-"""Reports: metrics as CSV, for as many campaigns a request as its URL can name."""
+"""Reports: metrics as CSV, for as many campaigns per request as fit in its URL."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from source_iterable.config import REGION_BASE_URLS
 from source_iterable.errors import IterableError
 from source_iterable.reading.context import StreamContext
 
-# Iterable refuses longer URLs with 414 (seen).
+# Iterable rejects longer URLs with 414 (seen).
 URL_LENGTH = 2048
-# Digits that stay the same when they become a number; 18 of them fit every integer column.
+# Digits that survive conversion to a number; 18 of them fit every integer column.
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
 _FLOAT = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+", re.ASCII)
 
 
 def read_reports(context: StreamContext, path: str, campaign_ids: Iterable[int]) -> Iterator[str]:
-    """The texts of `GET path` since start_date, one for each batch of campaigns."""
+    """Yield the text of `GET path` since start_date for each batch of campaigns."""
     for batch in url_batches(context, path, campaign_ids):
         yield context.client.get_text(path, {"startDateTime": _since(context), "campaignId": batch})
 
 
 def url_batches(context: StreamContext, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
-    """The ids in batches, each as long as the URL that names them may be: at our base URL and at Iterable's own."""
+    """Yield the ids in batches, each as large as fits in a URL, both at our base URL and at Iterable's own."""
     root = max(context.config.base_url, *REGION_BASE_URLS.values(), key=len)
     fixed = len(f"{root}{path}?startDateTime={_since(context)}")
     batch: list[int] = []
@@ -45,9 +45,9 @@ def url_batches(context: StreamContext, path: str, campaign_ids: Iterable[int]) 
 
 
 def rows_of(text: str) -> list[dict[str, Any]]:
-    """The rows of a CSV text by the names of its columns: numbers as numbers, empty cells left out.
+    """Parse CSV text into rows by column name: numbers as numbers, empty cells left out.
 
-    A repeated name gets a number. Raises IterableError for text that is no such table.
+    A repeated name gets a number. Raises IterableError for a row with too many cells.
     """
     lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     columns: list[str] = []
@@ -62,7 +62,7 @@ def rows_of(text: str) -> list[dict[str, Any]]:
 
 
 def number_in(cell: str) -> int | float | str:
-    """A cell as a number, where it is one."""
+    """A cell as a number, if it is one."""
     if _INTEGER.fullmatch(cell):
         return int(cell)
     if _FLOAT.fullmatch(cell) and math.isfinite(number := float(cell)):
@@ -71,5 +71,5 @@ def number_in(cell: str) -> int | float | str:
 
 
 def _since(context: StreamContext) -> str:
-    # A date: the reference's form for this endpoint, and nothing in it needs more room in a URL than it shows.
+    # A date: the reference's form for this endpoint, and nothing in it grows by URL encoding.
     return context.config.start_date[:10]

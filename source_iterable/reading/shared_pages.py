@@ -1,8 +1,8 @@
-"""SharedPages: lists that several streams read, each page of which is requested once a sync.
+"""SharedPages: lists that several streams read, each page requested once per sync.
 
-A parent stream (lists, campaigns, templates, catalogs, metadata) and all of its children need the same responses. The first
-one requests a page; the others wait for it and read it from a temporary file. No page is requested before a stream needs
-it, so a stream that stops at its state costs no more for being shared.
+A parent stream (lists, campaigns, templates, catalogs, metadata) and its children need the same responses. The first stream
+to need a page requests it; the others wait and read it from a temporary file. No page is requested before a stream needs
+it, so sharing costs nothing extra for a stream that stops at its state.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.paging import Items, items_of, read_page
 from source_iterable.api.request import Parameters
 
-# The pages of one list are kept in memory up to this many bytes, beyond them in a temporary file.
+# The pages of one list over this many bytes spill from memory to a temporary file.
 MEMORY_BYTES = 256 * 2**10
 
 
 class SharedPages:
-    """The shared lists of one sync; for all threads."""
+    """The shared lists of one sync. Thread-safe."""
 
     def __init__(self, client: IterableClient) -> None:
         self._client = client
@@ -33,10 +33,9 @@ class SharedPages:
     def pages(
         self, path: str, selector: str, parameters: Parameters, page_size: int | None, reading: int = 0
     ) -> Iterator[Items]:
-        """The items of each page of a list; without a `page_size` the list is one response.
+        """Yield the items of each page of a list; without a `page_size` the list is one response.
 
-        `reading` tells readings of one list apart, for streams that read its pages again. Raises IterableError; the next
-        reader then requests the page again.
+        `reading` tells repeated readings of one list apart. Raises IterableError; the next reader then retries the page.
         """
         key = (path, tuple(sorted(parameters.items())), page_size, reading)
         with self._lock:
@@ -66,7 +65,7 @@ class SharedPages:
 
 
 class _Pages:
-    """The pages of one list, as far as they were requested."""
+    """The pages of one list requested so far."""
 
     def __init__(self, fetch: Callable[[int], tuple[Items, int | None]]) -> None:
         self._fetch = fetch

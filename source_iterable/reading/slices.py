@@ -1,4 +1,4 @@
-"""Slices: long responses, received whole or not at all, retried, and skipped where Iterable cannot give them."""
+"""Slices: long responses, received whole or not at all, retried, and skipped if Iterable cannot return them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from source_iterable.errors import (
 )
 from source_iterable.reading.context import StreamContext
 
-# After so many skipped slices in a row, the slices are not to blame.
+# After this many skipped slices in a row, the slices are not to blame.
 MAX_SKIPPED_IN_A_ROW = 10
 
 
 class SliceReader:
-    """Reads the slices of one stream, for its threads, and reports the skipped ones.
+    """Reads the slices of one stream and logs the skipped ones. Thread-safe.
 
-    `read_timeout` is in seconds, until a response begins and between two packets of it; `max_bytes` bounds a response.
+    `read_timeout` is in seconds, until a response begins and between its packets; `max_bytes` limits a response.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class SliceReader:
         self._in_a_row = 0
 
     def get(self, what: str, path: str, parameters: Parameters) -> Part | None:
-        """The response to GET `path`, whole; None where it is skipped, with a warning that names `what`.
+        """The whole response to GET `path`; None if it is skipped, with a warning that names `what`.
 
-        Skipped is what does not exist (404), and what after its retries is still answered with GenericError, timed out
-        or broken. Anything else raises IterableError, and so do too many skipped in a row.
+        Skips what does not exist (404), and what after its retries still returns GenericError, times out or breaks off.
+        Anything else raises IterableError, and so do too many skipped in a row.
         """
 
         def spool(response: requests.Response) -> Part:
@@ -73,7 +73,7 @@ class SliceReader:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Report at the end of the block how many slices were skipped."""
+        """Log at the end of the block how many slices were skipped."""
         yield
         if self._skipped:
             self._context.logger.warning(
@@ -94,9 +94,9 @@ class SliceReader:
 
 
 def _is_of_the_slice(error: IterableError) -> bool:
-    """Whether Iterable says with an error that it can never return this slice, rather than being out of order.
+    """Whether an error means that Iterable can never return this slice, rather than that the API is out of order.
 
-    500 GenericError, written `Generic Error` at times (both seen); 503 `Request timeout` of lists/getUsers (reference).
+    500 GenericError, sometimes spelled `Generic Error` (both seen); 503 `Request timeout` of lists/getUsers (reference).
     """
     if not isinstance(error, ApiError):
         return False

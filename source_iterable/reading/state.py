@@ -1,4 +1,4 @@
-"""The time in a state: ours, or one of Airbyte's published connector."""
+"""The time in a state: ours, or that of Airbyte's published connector."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dateutil import parser
 
 from source_iterable.errors import ConfigError
 
-# A number larger than this is in milliseconds since the epoch, not in seconds.
+# A larger number is in milliseconds since the epoch, not in seconds.
 _MILLISECONDS = 10**11
 
 
 def state_time(stream_name: str, cursor_field: str, state: Mapping[str, Any]) -> int | None:
-    """The time of a state in seconds since the epoch, None without one.
+    """The time of a state in seconds since the epoch; None if it has none.
 
-    Takes our states and those of Airbyte's published connector: a date in any format. Raises ConfigError for a value
-    that is no date.
+    Accepts our states and those of Airbyte's published connector: a date in any format. Raises ConfigError for a value
+    that is not a date.
     """
     value = state.get(cursor_field)
     if value is None:
@@ -26,9 +26,9 @@ def state_time(stream_name: str, cursor_field: str, state: Mapping[str, Any]) ->
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             seconds = int(value / 1000 if value > _MILLISECONDS else value)
-            datetime.fromtimestamp(seconds, timezone.utc)  # raises where there is no such year
+            datetime.fromtimestamp(seconds, timezone.utc)  # raises if there is no such year
             return seconds
-        # A text without year, month or day takes it from the default: with two defaults it parses differently.
+        # Text without a year, month or day takes it from the default, so two defaults parse differently.
         first, second = (parser.parse(value, default=datetime(year, year, year)) for year in (1, 2))
         if first != second:
             raise ValueError

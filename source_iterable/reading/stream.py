@@ -1,4 +1,4 @@
-"""Stream: what every stream of the table is, and what reading one yields."""
+"""Stream: the base class of all streams, and what reading one yields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from source_iterable.records.batch import LineFormat, RecordBatch
 from source_iterable.records.columns import Fields as Fields
 from source_iterable.schemas import load_schema
 
-# A stream's state, as the protocol carries it between syncs. Values, never changed in place.
+# A stream's state, as the protocol carries it between syncs. Never changed in place.
 State = Mapping[str, Any]
 
 
@@ -31,8 +31,8 @@ Reading: TypeAlias = "Iterator[RecordBatch | Checkpoint]"
 class Stream(ABC):
     """A stream of the table.
 
-    With a `cursor_field` it is incremental; a `resumable` one is read in full, and a sync that was cut off goes on where
-    it was. `cost` says for people how many requests a sync makes.
+    With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
+    was. `cost` tells people how many requests a sync makes.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Stream(ABC):
         """
 
     def key(self, config: Config) -> list[str]:
-        """The columns of the primary key; empty when there is none."""
+        """The columns of the primary key; empty if there is none."""
         return list(self.primary_key)
 
     def schema(self, config: Config) -> dict[str, Any]:
@@ -57,10 +57,10 @@ class Stream(ABC):
         return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])
 
     def check_state(self, state: State) -> None:
-        """Raise ConfigError when `state` cannot be read."""
+        """Raise ConfigError if `state` cannot be read."""
         if self.cursor_field:
             state_time(self.name, self.cursor_field, state)
 
     def batch(self, records: Iterable[Fields]) -> RecordBatch:
-        """A batch of ready records of this stream."""
+        """A batch of finished records of this stream."""
         return LineFormat(self.name).batch(records)

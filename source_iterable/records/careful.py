@@ -1,7 +1,7 @@
-"""The careful path: lines that orjson refuses or would change, read and written by the standard library instead.
+"""The careful path: lines that orjson rejects or would change, parsed and serialized by the standard library instead.
 
-orjson turns integers over 64 bits into floats and refuses half surrogate pairs (`"\\ud83d"` alone), which JavaScript
-senders produce when they cut a text in the middle of an emoji. Both are rare: one record in millions.
+orjson turns integers over 64 bits into floats and rejects lone surrogates (`"\\ud83d"`), which JavaScript senders produce
+when they truncate text in the middle of an emoji. Both are rare: one record in millions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-# Every digit to 0, all else to a space: a run of digits is then found by a plain search, at a gigabyte a second.
+# Maps digits to 0 and all else to a space, so that a plain search finds runs of digits, at a gigabyte a second.
 _DIGITS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _LONG = b"0" * 19  # the shortest integer that may exceed 64 bits
 _BEFORE_A_NUMBER = b":,[-\t "
@@ -25,15 +25,15 @@ class NotARecord(ValueError):
 
 
 def may_hold_a_changed_integer(output: bytes) -> bool:
-    """Whether orjson's output may hold a float that was an integer over 64 bits: it has a positive exponent then.
+    """Whether orjson's output may hold a float that was an integer over 64 bits, which has a positive exponent.
 
-    Much cheaper than to look for the integers; text such as `jane+news@example.com` is a false alarm that costs little.
+    Much cheaper than searching for the integers; text such as `jane+news@example.com` is a cheap false positive.
     """
     return b"e+" in output or not _EXPONENTS_HAVE_A_SIGN
 
 
 def lines_with_long_integers(chunk: bytes) -> set[bytes]:
-    """The lines of `chunk` that hold, outside of identifiers, an integer which may exceed 64 bits."""
+    """The lines of `chunk` that hold an integer, outside of identifiers, that may exceed 64 bits."""
     runs = chunk.translate(_DIGITS)
     lines: set[bytes] = set()
     at = runs.find(_LONG)
@@ -50,7 +50,7 @@ def lines_with_long_integers(chunk: bytes) -> set[bytes]:
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """A line as a dictionary, integers of any size exact, a half surrogate pair as U+FFFD. Raises NotARecord."""
+    """Parse a line: integers of any size stay exact, lone surrogates become U+FFFD. Raises NotARecord."""
     try:
         text = line.decode("utf-8")
         record = json.loads(text, parse_constant=_refuse, parse_float=_finite)
@@ -64,9 +64,9 @@ def parse(line: bytes) -> dict[str, Any]:
 
 
 def dumps(value: Any, default: None = None, option: int = 0) -> bytes:
-    """The JSON of what `parse` returned; the parameters are orjson's.
+    """Serialize what `parse` returned; the parameters are orjson's.
 
-    Written by orjson wherever it can be, so that a record's id does not depend on the way that it was read.
+    Uses orjson wherever possible, so that a record's id does not depend on how it was parsed.
     """
     try:
         return orjson.dumps(value, default, option)

@@ -1,4 +1,4 @@
-"""Columns: which fields of a record are columns of its stream, by the stream's JSON schema."""
+"""Columns: which fields of a record are columns of its stream, according to the stream's JSON schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from source_iterable.records.timestamps import rfc3339
 
 Fields = dict[str, Any]
-# Columns that the connector makes; a field of the same name that the API sends goes under `data`.
+# Columns that the connector adds; an API field of the same name goes under `data`.
 OURS = frozenset(("_event_id", "itblInternal", "data"))
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -22,7 +22,7 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 
 
 class Columns:
-    """Which values the columns of a stream take, from its JSON schema."""
+    """Which values the columns of a stream accept, from its JSON schema."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.fitting: set[tuple[str, type]] = set()
@@ -37,7 +37,7 @@ class Columns:
             self.fitting.update((name, python_type) for kind in types for python_type in _PYTHON_TYPES[kind])
 
     def split(self, record: Fields) -> tuple[Fields, Fields]:
-        """The fields that are columns, with their times in RFC 3339, and all others."""
+        """Split a record into its columns, with times in RFC 3339, and all other fields."""
         columns, data = {}, {}
         for name, value in record.items():
             if (name, type(value)) in self.fitting:

@@ -1,6 +1,6 @@
-"""Records of event streams: lossless, typed, with an id from the content.
+"""Records of event streams: lossless, typed, with an id derived from the content.
 
-One sorted serialization serves both the id and the output wherever no field of the record has to move.
+One sorted serialization serves both the id and the output unless a field has to move.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from source_iterable.records.timestamps import rfc3339
 
 _INTERNAL = "itblInternal"
 _INTERNAL_PREFIX = "itblInternal."
-# The fields that nearly every record has; others are searched for where these do not explain the record.
+# The fields that nearly every record has; others are searched for only if these do not account for it.
 _USUAL_INTERNAL = tuple((_INTERNAL_PREFIX + name, name) for name in ("documentCreatedAt", "documentUpdatedAt"))
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -30,14 +30,14 @@ class EventRecords:
     def __init__(self, stream_name: str, schema: Mapping[str, Any]) -> None:
         self._format = LineFormat(stream_name)
         self._columns = Columns(schema)
-        # createdAt has its final form by the time that columns are told apart.
+        # createdAt is already normalized when columns are checked.
         self._settled = frozenset(self._columns.fitting | {("createdAt", str)})
 
     def parse(self, chunk: bytes) -> Parsed:
         return parse_lines(self._format, self._message, chunk)
 
     def _message(self, before: bytes, record: Fields, after: bytes, dumps: Dumps) -> bytes:
-        """A record's data as JSON, with what comes before and after it; `record` is used up."""
+        """Serialize a record between `before` and `after`; `record` is consumed."""
         internal = {}
         if _INTERNAL not in record:
             for dotted, name in _USUAL_INTERNAL:
@@ -46,8 +46,8 @@ class EventRecords:
         if (
             normalize(record, dumps)
             and "_type" not in record
-            # All that is left are columns, and nothing has to move: asked without a loop in Python.
-            and self._settled.issuperset(zip(record, map(type, record.values())))  # noqa: B905  they are of one length
+            # Only columns are left, and nothing has to move: checked without a Python loop.
+            and self._settled.issuperset(zip(record, map(type, record.values())))  # noqa: B905  same length
         ):
             identity = dumps(record, None, _SORTED)
             return b'%b{"_event_id":"%b",%b,"itblInternal":%b,"data":{}}%b' % (
@@ -58,7 +58,7 @@ class EventRecords:
                 after,
             )
         columns, data = self._columns.split(record)
-        # No column of an event has such a name, so that they are all in `data`.
+        # No event column has such a name, so they are all in `data`.
         if names := [name for name in data if name.startswith(_INTERNAL)]:
             internal.update(take_internal(data))
             for name in names:
@@ -77,9 +77,9 @@ class EventRecords:
 
 
 def take_internal(record: Fields) -> Fields:
-    """Take the `itblInternal` fields out of a record, nested or dotted as they may be, as one object.
+    """Move the `itblInternal` fields, nested or dotted, out of a record into one object.
 
-    Where both shapes name the same field, and where `itblInternal` is no object, the record keeps what does not fit.
+    If both shapes name the same field, or `itblInternal` is not an object, the record keeps what does not fit.
     """
     internal: Fields = {}
     if type(record.get(_INTERNAL)) is dict:
@@ -92,9 +92,9 @@ def take_internal(record: Fields) -> Fields:
 
 
 def normalize(record: Fields, dumps: Dumps = orjson.dumps) -> bool:
-    """Bring `createdAt` to its one form and open `transactionalData`, in the record itself.
+    """Normalize `createdAt` and parse `transactionalData`, in place.
 
-    Their shape is the transport's, not the event's. Returns whether `createdAt` is a time.
+    Their shape depends on the transport, not on the event. Returns whether `createdAt` is a time.
     """
     transactional = record.get("transactionalData")
     if type(transactional) is str and transactional[:1] == "{":
@@ -111,10 +111,10 @@ def normalize(record: Fields, dumps: Dumps = orjson.dumps) -> bool:
 
 
 def identity_of(record: Fields, dumps: Dumps = orjson.dumps) -> bytes:
-    """What an event's id is made from: the content of a normalized record without `itblInternal`, as sorted JSON.
+    """What an event's id is computed from: the content of a normalized record without `itblInternal`, as sorted JSON.
 
-    The schema has no part in it, so that a column added later changes no id; nor has `_type`, which userEvents alone
-    tells: it is the name of the stream.
+    Independent of the schema, so that a column added later changes no id, and of `_type`, which only userEvents returns:
+    it is the name of the stream.
     """
     if "_type" in record:
         record = {name: value for name, value in record.items() if name != "_type"}
@@ -122,8 +122,8 @@ def identity_of(record: Fields, dumps: Dumps = orjson.dumps) -> bytes:
 
 
 def event_id_of(identity: bytes) -> str:
-    """32 hex digits of XXH3-128: ten times as fast as the standard library's hashes, and spread as well.
+    """32 hex digits of XXH3-128: ten times as fast as the standard library's hashes, and as well distributed.
 
-    It does not withstand somebody who makes collisions on purpose; who can send events could send one twice as well.
+    Not resistant to deliberate collisions; but anyone who can send events could just as well send one twice.
     """
     return xxh3_128_hexdigest(identity)

@@ -1,6 +1,6 @@
-"""From lines to a batch: parse each line, let the stream's format make its message, and report the lines that are bad.
+"""From lines to a batch: parse each line, make its message in the stream's format, and report bad lines.
 
-This and what it calls is done for every record, so it is written for speed.
+This and what it calls runs for every record, so it is written for speed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from source_iterable.records.columns import Fields
 
 # orjson.dumps, or the careful path's.
 Dumps = Callable[[Any, None, int], bytes]
-# Makes the message of one record: what comes before it, the record (used up), what comes after it, and how to serialize.
+# Makes one record's message from the bytes before it, the record (consumed), the bytes after it, and the serializer.
 MakeMessage = Callable[[bytes, Fields, bytes, Dumps], bytes]
 
 
 class Parsed(NamedTuple):
-    """The result of a chunk: a batch, the number of lines, and the positions (from 0) of those that are no records."""
+    """The result of a chunk: a batch, the number of lines, and the positions (from 0) of those that are not records."""
 
     batch: RecordBatch
     lines: int
@@ -30,10 +30,10 @@ class Parsed(NamedTuple):
 
 
 class RecordParser(Protocol):
-    """Makes the records of one stream."""
+    """Parses the records of one stream."""
 
     def parse(self, chunk: bytes) -> Parsed:
-        """The records of a chunk of whole lines."""
+        """Parse a chunk of whole lines."""
 
 
 def parse_lines(
@@ -42,7 +42,7 @@ def parse_lines(
     chunk: bytes,
     long: Collection[bytes] = (),
 ) -> Parsed:
-    """The batch of a chunk of whole lines. The lines in `long` take the careful path, as do those that orjson refuses."""
+    """Parse a chunk of whole lines. Lines in `long` take the careful path, as do those that orjson rejects."""
     before, after = line_format.before, line_format.after()
     loads, fast = orjson.loads, orjson.dumps
     out: list[bytes] = []

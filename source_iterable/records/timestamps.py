@@ -1,4 +1,4 @@
-"""Timestamps: every shape in which Iterable sends a time, to one RFC 3339 form in UTC."""
+"""Timestamps: every time format that Iterable sends, to one RFC 3339 form in UTC."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _MILLISECONDS = range(10**11, 10**13)
 _SHAPE = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
-# Times that have been parsed: events come many to a second. Emptied when it is full.
+# Cache of parsed times: many events share a second. Cleared when full.
 _known: dict[str, str] = {}
 _MOST_KNOWN = 20_000
 
 
 def rfc3339(value: Any) -> str | None:
-    """`value` as an RFC 3339 time with the offset +00:00, or None where it is not a time.
+    """`value` as an RFC 3339 time with the offset +00:00, or None if it is not a time.
 
     Seen in exports: `2021-04-14 16:52:42 +00:00`, `... +0000`, `2025-12-19T22:43:34.134105.000Z` (a doubled fraction)
     and epoch milliseconds. A fraction is kept, without trailing zeros, so that one instant has one form. A time without

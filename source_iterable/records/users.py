@@ -11,7 +11,7 @@ from source_iterable.records.lines import Dumps, Parsed, parse_lines
 
 
 class UserRecords:
-    """Records of the users stream: the declared fields on top, all others under `data`; dotted names stay dotted."""
+    """Records of the users stream: declared fields at the top level, others under `data`; dotted names stay dotted."""
 
     def __init__(self, stream_name: str, schema: Mapping[str, Any]) -> None:
         self._format = LineFormat(stream_name)

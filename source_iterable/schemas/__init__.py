@@ -10,7 +10,7 @@ from typing import Any
 
 # The first and last columns of a record; all others are in alphabetical order.
 _FIRST, _LAST = ("_event_id",), ("itblInternal", "data")
-# The keyword of a column that refers to another, as "stream.column". For the documentation; `discover` does not show it.
+# The keyword of a column that references another, as "stream.column". For the documentation; `discover` omits it.
 _REFERENCES = "x-references"
 
 
@@ -29,9 +29,9 @@ def load_schema(stream: str, required: Collection[str] = ()) -> dict[str, Any]:
 
 
 def references(stream: str) -> dict[str, tuple[str, str]]:
-    """Return which columns of a stream refer to another: column -> (stream, column).
+    """Return the columns of a stream that reference another: column -> (stream, column).
 
-    Each item of an array column is such a reference.
+    In an array column, each item is a reference.
     """
     columns = _columns(_read(f"{stream}.json"))
     found = {name: column[_REFERENCES].split(".") for name, column in columns.items() if _REFERENCES in column}
@@ -39,7 +39,7 @@ def references(stream: str) -> dict[str, tuple[str, str]]:
 
 
 def _columns(schema: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a schema file, those of its shared parts included."""
+    """The columns of a schema file, including those of its shared parts."""
     columns: dict[str, Any] = {}
     for part in schema.get("allOf", []):
         columns.update(_read(part["$ref"])["properties"])

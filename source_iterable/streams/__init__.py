@@ -1,1 +1,1 @@
-"""The streams: what each asks Iterable for, and the table that lists them."""
+"""The streams: what each requests from Iterable, and the table that lists them."""

@@ -1,4 +1,4 @@
-"""Campaigns, and the campaigns that recurring ones have made."""
+"""Campaigns, and the child campaigns of recurring ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CAMPAIGNS = Campaigns()
 
 
 class ChildCampaigns(ChildStream):
-    """`GET campaigns/recurring/{id}/childCampaigns`: the campaigns that recurring ones have made."""
+    """`GET campaigns/recurring/{id}/childCampaigns`: the campaigns that recurring ones have created."""
 
     name = "child_campaigns"
     primary_key = ("id",)

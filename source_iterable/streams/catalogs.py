@@ -24,7 +24,7 @@ class CatalogItems(ChildStream):
     parent_key = "name"
     noun = "catalog"
     resumable = True
-    # Iterable gives up to 1,000 a page, of up to 30 KB each: too much to hold in memory.
+    # Iterable returns up to 1,000 per page, of up to 30 KB each: too much to hold in memory.
     page_size = 200
     cost = "1 per catalog, plus 1 per further 200 items"
 
@@ -32,13 +32,13 @@ class CatalogItems(ChildStream):
         path = f"catalogs/{quote(str(key), safe='')}/items"
         before: set[str] = set()
         for items in pages(context.client, path, "catalogItemsWithProperties", {}, self.page_size):
-            # An item that is added meanwhile moves others from the end of one page to the start of the next.
+            # An item added meanwhile shifts others from the end of one page to the start of the next.
             yield [{"catalogName": key, **item} for item in items if item["itemId"] not in before]
             before = {item["itemId"] for item in items}
 
 
 class CatalogFieldMappings(ChildStream):
-    """`GET catalogs/{catalogName}/fieldMappings`: one record a catalog."""
+    """`GET catalogs/{catalogName}/fieldMappings`: one record per catalog."""
 
     name = "catalog_field_mappings"
     primary_key = ("catalogName",)
@@ -50,7 +50,7 @@ class CatalogFieldMappings(ChildStream):
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{quote(str(key), safe='')}/fieldMappings"
         response = context.client.get_json(path)
-        # Catalog endpoints wrap their responses in `params` at times (seen).
+        # Catalog endpoints sometimes wrap their responses in `params` (seen).
         for holder in (response, response.get("params") if isinstance(response, dict) else None):
             if isinstance(holder, dict) and "definedMappings" in holder:
                 yield [{**holder, "catalogName": key}]

@@ -7,7 +7,7 @@ from source_iterable.reading.newest_first import NewestFirstStream
 
 
 class Journeys(NewestFirstStream):
-    """All journeys; Iterable returns archived ones only when they are requested alone."""
+    """All journeys; Iterable returns archived ones only when they are requested separately."""
 
     name = "journeys"
     primary_key = ("id",)

@@ -1,4 +1,4 @@
-"""Lists of users, and who is in them."""
+"""Lists of users, and their members."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from source_iterable.reading.slices import SliceReader
 from source_iterable.reading.stream import Fields
 
 LISTS = PlainList("lists", "lists", "lists", "id")
-# A list of a million users takes more than an hour to answer (seen). Seconds.
+# Seconds. The response for a list of a million users takes more than an hour (seen).
 READ_TIMEOUT = 2 * 3600.0
 LIST_BYTES = 16 * 2**30
-# Lists requested at a time: the limit is five a minute, and the long ones must not hold up the others.
+# Lists requested at a time: the limit is five a minute, and long ones must not hold up the others.
 THREADS = 4
 
 
 class ListUsers(ChildStream):
-    """`GET lists/getUsers` for every list: one line a user."""
+    """`GET lists/getUsers` for every list: one line per user."""
 
     name = "list_users"
     primary_key = ("listId", "userIdentifier")
@@ -43,12 +43,12 @@ class ListUsers(ChildStream):
 
 
 def users_of_lists(context: StreamContext, stream_name: str, keys: Iterable[Key]) -> Iterator[tuple[Key, Part | None]]:
-    """The users of the lists with these ids, whole, as they arrive; None for a list that is skipped.
+    """Yield the users of the lists with these ids, whole, as they arrive; None for a skipped list.
 
     The caller closes the parts.
     """
     slices = SliceReader(stream_name, context, READ_TIMEOUT, LIST_BYTES, json_lines=False)
-    # Where a user has both names, the userId is the one that never changes.
+    # If a user has both names, the userId is the one that never changes.
     prefer_user_id = {} if context.config.project_type == "Email-based" else {"preferUserId": "true"}
 
     def fetch(list_id: Key) -> Part | None:
@@ -65,7 +65,7 @@ def names_in(chunk: bytes) -> list[str]:
 
 
 def name_column(config: Config, name: str) -> str:
-    """Whether a list's name of a user is an `email` or a `userId`: in hybrid projects the at sign decides."""
+    """Whether a user's name in a list is an `email` or a `userId`: in hybrid projects the at sign decides."""
     if config.project_type == "Hybrid":
         return "email" if "@" in name else "userId"
     return "email" if config.project_type == "Email-based" else "userId"

@@ -16,12 +16,12 @@ from source_iterable.reading.plain_list import PlainList
 from source_iterable.reading.stream import Fields
 
 METADATA = PlainList("metadata", "metadata", "results", "name")
-# Entries requested at a time (the limit is ten a second), and entries a batch.
+# Entries requested at a time (the limit is ten a second), and entries per batch.
 THREADS, ENTRIES = 4, 50
 
 
 class MetadataEntries(ChildStream):
-    """`GET metadata/{table}` lists a table's keys; the value of each is a request of its own."""
+    """`GET metadata/{table}` lists a table's keys; each value is a separate request."""
 
     name = "metadata_entries"
     primary_key = ("table", "key")
@@ -42,7 +42,7 @@ class MetadataEntries(ChildStream):
         yield records
 
     def _entry(self, context: StreamContext, path: str, listed: Fields) -> list[Fields]:
-        """The one record for a listed entry, none when it no longer exists."""
+        """The one record for a listed entry, none if it no longer exists."""
         try:
             entry = context.client.get_json(f"{path}/{quote(listed['key'], safe='')}")
         except NotFound:
@@ -52,7 +52,7 @@ class MetadataEntries(ChildStream):
 
 
 def _listed(context: StreamContext, path: str) -> Iterator[Fields]:
-    """The entries of a table, without their values."""
+    """Yield the entries of a table, without their values."""
     marker: Any = None
     while True:
         response = context.client.get_json(path, {"nextMarker": marker} if marker else None)

@@ -17,7 +17,7 @@ WITHOUT_METRICS = ("Draft", "Scheduled")
 
 
 class CampaignsMetrics(Stream):
-    """`GET campaigns/metrics`: one record a campaign, with the columns that are not empty, since start_date."""
+    """`GET campaigns/metrics`: one record per campaign, with its nonempty columns, since start_date."""
 
     name = "campaigns_metrics"
     primary_key = ("id",)
@@ -32,9 +32,9 @@ class CampaignsMetrics(Stream):
 
 
 class ExperimentsMetrics(Stream):
-    """`GET experiments/metrics`: one record a row of the report, since start_date. Email experiments only (reference).
+    """`GET experiments/metrics`: one record per row of the report, since start_date. Email experiments only (reference).
 
-    There is no key: the reference names no column of the report, so none can be relied on.
+    No primary key: the reference names no column of the report, so none can be relied on.
     """
 
     name = "experiments_metrics"
@@ -51,7 +51,7 @@ class ExperimentsMetrics(Stream):
 
 def _metrics(row: Fields) -> Fields:
     if not isinstance(row.get("id"), int):
-        raise IterableError("A row of the response to GET campaigns/metrics has no id of a campaign.")
+        raise IterableError("A row of the response to GET campaigns/metrics has no campaign id.")
     return {"id": row["id"], "data": row}
 
 
@@ -69,7 +69,7 @@ def _as_csv(text: str) -> str:
 
 
 def _experiment(row: Fields) -> Fields:
-    """A row, with its ids as columns of their own, however the report writes their names."""
+    """A row, with its ids as columns, however the report spells their names."""
     known = {re.sub("[^a-z]", "", name.lower()): value for name, value in row.items()}
     ids = {name: known[name.lower()] for name in ("experimentId", "campaignId", "templateId") if name.lower() in known}
     return {**{name: value for name, value in ids.items() if isinstance(value, int)}, "data": row}

@@ -84,7 +84,7 @@ EXPORTS: list[ExportStream] = [
     EventStream("whatsapp_usage_info", "whatsAppUsageInfo"),
 ]
 
-# Each a class of its own: lists that need more, then streams that are read item by item of another one.
+# Each with its own class: lists that need more, then child streams.
 OTHERS: list[Stream] = [
     UserFields(),
     ForgottenUsers(),
@@ -102,5 +102,5 @@ OTHERS: list[Stream] = [
     UserEvents(),
 ]
 
-# Short lists first: they are done while the exports wait for the export rate limit.
+# Short lists first: they finish while the exports wait for the export rate limit.
 STREAMS: dict[str, Stream] = {stream.name: stream for stream in [*PLAIN_LISTS, *OTHERS, *EXPORTS]}

@@ -17,7 +17,7 @@ from source_iterable.records.timestamps import rfc3339
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 MESSAGE_MEDIA = ("Email", "Push", "InApp", "SMS")
-# Contents requested at a time (the limit is a hundred a second), and contents a batch: each may be large.
+# Contents requested at a time (the limit is a hundred a second), and contents per batch: each may be large.
 CONTENT_THREADS, CONTENTS = 8, 20
 
 
@@ -43,7 +43,7 @@ class Templates(NewestFirstStream):
 
 
 class TemplateContents(Templates):
-    """The content of every template that was updated since the last sync: one request each."""
+    """The content of every template updated since the last sync: one request each."""
 
     name = "template_contents"
     primary_key = ("templateId", "messageMedium")
@@ -60,7 +60,7 @@ class TemplateContents(Templates):
         yield self.batch(contents)
 
     def _content(self, context: StreamContext, medium: str, item: Fields) -> list[Fields]:
-        """The one record for a template, none when it no longer exists."""
+        """The one record for a template, none if it no longer exists."""
         template_id = item["templateId"]
         try:
             content = context.client.get_json(f"templates/{medium.lower()}/get", {"templateId": template_id})
@@ -74,7 +74,7 @@ class TemplateContents(Templates):
                 "templateId": template_id,
                 "messageMedium": medium,
                 "createdAt": rfc3339(created) or created,
-                # That of the list, which is the cursor; not all media have one in their content.
+                # The list's, which is the cursor; not all media have one in their content.
                 "updatedAt": item.get("updatedAt"),
             }
         ]

@@ -33,7 +33,7 @@ def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
 
 
 def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any]) -> Schema:
-    """The users' schema with the further columns of the configured catalog: as they were when it was discovered."""
+    """The users' schema with the configured catalog's additional columns, as they were at discovery."""
     properties = catalog_schema.get("properties")
     columns = {
         name: deepcopy(known)
@@ -44,7 +44,7 @@ def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any]) -> Sch
 
 
 def _type_of(column: Mapping[str, Any]) -> Schema | None:
-    """Our type of a catalog's column, None for another; a platform may have reordered it."""
+    """Our type for a catalog's column, None for any other; a platform may have reordered it."""
     types = column.get("type")
     for known in _TYPES.values():
         if isinstance(types, list) and set(types) == set(known["type"]) and column.get("format") == known.get("format"):
@@ -53,7 +53,7 @@ def _type_of(column: Mapping[str, Any]) -> Schema | None:
 
 
 def _with_columns(schema: Schema, columns: Mapping[str, Any]) -> Schema:
-    """The schema with further columns, before `data`, which stays the last."""
+    """The schema with additional columns before `data`, which stays last."""
     known = dict(schema["properties"])
     data = known.pop("data")
     more = {name: columns[name] for name in sorted(columns) if name not in known and name != "data"}

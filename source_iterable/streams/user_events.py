@@ -1,4 +1,4 @@
-"""The events of single users: everything that Iterable holds of everybody who is in a list."""
+"""The events of individual users: everything that Iterable has on anyone who is in a list."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ USERS_A_STATE = 100
 
 
 class UserEvents(Stream):
-    """`GET export/userEvents` for every user of any list, once a user.
+    """`GET export/userEvents`, once for every user of any list.
 
-    First all lists are read; then the users are read in the order of their digests, which is the same whatever the order
-    in which Iterable returns them. So the state is one digest, {"after": ...}, and a sync that was cut off resumes behind it
-    without requesting any user twice.
+    Reads all lists, then the users in digest order, which does not depend on the order in which Iterable returns them. So
+    the state is one digest, {"after": ...}, and an interrupted sync resumes after it without requesting any user twice.
     """
 
     name = "events"

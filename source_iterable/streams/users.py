@@ -1,4 +1,4 @@
-"""Users: their profiles, the fields of profiles, and the users that were forgotten."""
+"""Users: their profiles, profile fields, and forgotten users."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from source_iterable.records.lines import RecordParser
 from source_iterable.records.users import UserRecords
 from source_iterable.streams.user_columns import configured_columns, discovered_columns
 
-# Hashes a batch.
+# Hashes per batch.
 HASHES = 10_000
 
 
 class Users(ExportStream):
-    """The `user` export: profiles by their last update."""
+    """The `user` export: profiles by last update."""
 
     name = "users"
     data_type = "user"
@@ -41,13 +41,13 @@ class Users(ExportStream):
     def records(self, context: StreamContext) -> RecordParser:
         schema = super().schema(context.config)
         if context.config.user_fields_as_columns:
-            # Not requested again: the destination has the columns of the catalog.
+            # Not requested again: the destination has the catalog's columns.
             schema = configured_columns(schema, context.catalog_schemas.get(self.name, {}))
         return UserRecords(self.name, schema)
 
 
 class UserFields(Stream):
-    """`GET users/getFields`: one record a field of user profiles."""
+    """`GET users/getFields`: one record per profile field."""
 
     name = "user_fields"
     primary_key = ("name",)
@@ -58,9 +58,9 @@ class UserFields(Stream):
 
 
 def user_fields(client: IterableClient) -> dict[str, str]:
-    """The fields of user profiles and their types, as Iterable names them.
+    """The profile fields and their types, as Iterable names them.
 
-    The response is a map named `fields` in the reference, and one or an array named `userFields` in other documents.
+    The response has a map `fields` in the reference, and a map or an array `userFields` in other documents.
     Raises IterableError.
     """
     response = client.get_json("users/getFields")
@@ -74,7 +74,7 @@ def user_fields(client: IterableClient) -> dict[str, str]:
 
 
 class ForgottenUsers(Stream):
-    """The hashes of forgotten users: emails and userIds, each where the project identifies users by them."""
+    """The hashes of forgotten users' emails and userIds, whichever the project identifies users by."""
 
     name = "forgotten_users"
     primary_key = ("hash",)

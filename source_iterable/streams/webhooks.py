@@ -10,7 +10,7 @@ from source_iterable.reading.plain_list import PlainList
 from source_iterable.reading.stream import Fields
 
 _MASK = "***"
-# Names of fields and URL parameters that may hold a secret. `authType` names a method, no secret.
+# Names of fields and URL parameters that may hold a secret. `authType` names a method, not a secret.
 _SECRET = re.compile(
     r"auth(?!type)|token|secret|password|passwd|pwd|credential|header|signature|(api|access).?key|^key$", re.I
 )
@@ -27,14 +27,14 @@ class Webhooks(PlainList):
 
 
 def without_secrets(value: Any) -> Any:
-    """A value without the fields, at any depth, whose names say that they may hold a secret."""
+    """A value without the fields, at any depth, whose names suggest a secret."""
     if isinstance(value, dict):
         return {name: without_secrets(each) for name, each in value.items() if not _SECRET.search(name)}
     return [without_secrets(each) for each in value] if isinstance(value, list) else value
 
 
 def masked_url(url: str) -> str:
-    """A URL with its user and password masked, and the values of parameters that may be secret."""
+    """A URL with its credentials and the values of possibly secret parameters masked."""
     try:
         parts: SplitResult = urlsplit(url)
     except ValueError:
