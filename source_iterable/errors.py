@@ -1,20 +1,21 @@
 """The exception hierarchy: where an exception is caught decides how much fails with it.
 
-    IterableError               fails a stream, unless caught further down; str() is for the user
-    ├── ConfigError             the configuration, catalog or state must change
-    ├── Stopped                 the sync is being terminated
-    ├── Unreachable             no complete response: refused, reset, timed out
-    ├── TimedOut                a streamed response did not begin in time
-    ├── BrokenResponse          a response began but did not arrive whole, or is malformed
-    ├── TooLarge                a response exceeds its size limit
-    ├── WindowFailed            a window could not be read whole; its halves may be
-    │   └── JobFailed           ... because its export job failed; another job may not
-    └── ApiError                Iterable returned an error status
-        ├── BadKey              401
-        ├── Forbidden           403
-        ├── NotFound            404
-        ├── BadRequest          every other status below 500
-        └── ServerError         5xx
+    IterableError                   fails the stream, unless a caller handles it; str() is for the user
+    ├── ConfigError                 the configuration, catalog or state must change
+    ├── TooLarge                    a response is over its bound
+    ├── TransientError              a later sync may succeed
+    │   ├── Stopped                 the sync is being terminated
+    │   ├── Unreachable             no response: connection refused, reset, timed out
+    │   ├── TimedOut                a response did not begin in time
+    │   ├── BrokenResponse          a response began and did not arrive whole, or is not what it should be
+    │   └── WindowFailed            a window could not be read whole; its halves may be
+    │       └── JobFailed           its export job failed; another job may not
+    └── ApiError                    Iterable answered with an error status
+        ├── BadKey                  401
+        ├── Forbidden               403
+        ├── NotFound                404
+        ├── BadRequest              every other status below 500
+        └── ServerError             5xx
 
 api/retry.py says which of them are retried, and how often.
 """
@@ -47,38 +48,34 @@ class ConfigError(IterableError):
     failure = "config_error"
 
 
-class Stopped(IterableError):
+class TransientError(IterableError):
+    """A later sync may succeed where this one failed."""
+
+    failure = "transient_error"
+
+
+class Stopped(TransientError):
     """The sync is being terminated; nothing new is started."""
 
-    failure = "transient_error"
+
+class Unreachable(TransientError):
+    """No response: connection refused, reset or timed out."""
 
 
-class Unreachable(IterableError):
-    """No complete response: connection refused, reset or timed out."""
-
-    failure = "transient_error"
+class TimedOut(TransientError):
+    """A response did not begin in time. A streamed window is halved then; other requests are retried."""
 
 
-class TimedOut(IterableError):
-    """A streamed response did not begin in time. Not retried as it is: the caller retries a smaller window."""
-
-    failure = "transient_error"
-
-
-class BrokenResponse(IterableError):
+class BrokenResponse(TransientError):
     """A response that did not arrive whole, or is not what was requested; str() says how."""
-
-    failure = "transient_error"
 
 
 class TooLarge(IterableError):
     """A response over its size limit."""
 
 
-class WindowFailed(IterableError):
+class WindowFailed(TransientError):
     """A window could not be read whole; none of its parts was yielded. At least `at_least` bytes of it exist."""
-
-    failure = "transient_error"
 
     def __init__(self, message: str, at_least: int = 0) -> None:
         super().__init__(message)

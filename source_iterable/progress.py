@@ -1,4 +1,4 @@
-"""Progress: what a sync is doing and waiting for, logged at least every thirty seconds."""
+"""Progress: what a sync is doing and waiting for, logged every twenty seconds."""
 
 from __future__ import annotations
 

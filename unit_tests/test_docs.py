@@ -18,7 +18,7 @@ import source_iterable.schemas
 from integration_tests.connector import FACTOR
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from source_iterable.config import Config, option_docs
-from source_iterable.streams.lists import PlainList
+from source_iterable.reading.plain_list import PlainList
 from source_iterable.streams.table import STREAMS
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ import pytest
 from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
 from source_iterable.config import Config
-from source_iterable.errors import IterableError, JobFailed, Unreachable, WindowFailed
+from source_iterable.errors import IterableError, JobFailed, TransientError, WindowFailed
 from source_iterable.exports.reader import ExportReader
 from source_iterable.exports.windows import Window, WindowPlan
 
@@ -95,7 +95,7 @@ def test_a_failed_window_is_halved_down_to_one_second(reader: ExportReader, monk
         return iter([part(window)])
 
     opening(reader, monkeypatch, opened)
-    with pytest.raises(Unreachable, match=r"broke off \(tried 3 times\)"):
+    with pytest.raises(TransientError, match=r"broke off \(tried 3 times\)"):
         list(windows_of(reader.read("emailSend", WindowPlan(0, DAY))))
     assert [(window.start, window.seconds) for window in tried[-3:]] == [(1000, 1)] * 3
     broken = False
@@ -137,7 +137,7 @@ def test_failures_are_counted_until_a_window_succeeds(reader: ExportReader, monk
     tried.clear()
     opening(reader, monkeypatch, fails_but(10**6))
     for start in range(200):
-        with pytest.raises(Unreachable) as caught:
+        with pytest.raises(TransientError) as caught:
             list(windows_of(reader.read("emailSend", WindowPlan(start, start + 2))))
         if "60 windows in a row" in str(caught.value):
             break

@@ -19,7 +19,7 @@ from source_iterable import __version__
 from source_iterable.api.parts import Part, network_pieces, receive
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Timeout
-from source_iterable.api.retry import MAX_RATE_LIMITED, ONCE, RESPONSE, RetryPolicy, pause_before, retry
+from source_iterable.api.retry import MAX_RATE_LIMITED, ONCE, RESPONSE, RetryPolicy, pause_after, retry
 from source_iterable.config import Config
 from source_iterable.errors import (
     ApiError,
@@ -88,7 +88,7 @@ class IterableClient:
             with response, self.progress.waiting(f"the rest of the response to {request}"):
                 return read(response)
 
-        return self.retry(policy, str(request), attempt)
+        return self.with_retries(policy, str(request), attempt)
 
     def get_json(self, path: str, parameters: Parameters | None = None) -> Any:
         """GET `path` and parse its JSON."""
@@ -128,12 +128,12 @@ class IterableClient:
                 raise BrokenResponse(f"The storage host answered {response.status_code}.")
             return receive(response, max_bytes)
 
-    def retry(self, policy: RetryPolicy, what: str, operation: Callable[[], T]) -> T:
+    def with_retries(self, policy: RetryPolicy, what: str, operation: Callable[[], T]) -> T:
         """Run `operation`, retried according to `policy`; `what` names it in the log. Raises the last attempt's error."""
 
         def pause(attempt: int, error: IterableError) -> None:
             with self.progress.waiting(f"a retry of {what}: {error}"):
-                self.wait(pause_before(attempt) * self.pace)
+                self.wait(pause_after(attempt) * self.pace)
 
         return retry(policy, operation, pause)
 
@@ -197,7 +197,7 @@ class IterableClient:
     def _wait_out(self, response: requests.Response, request: Request, times: int) -> None:
         retry_after = _retry_after(response)
         response.close()
-        seconds = pause_before(times) if retry_after is None else retry_after
+        seconds = pause_after(times) if retry_after is None else retry_after
         self._logger.warning(
             f"Iterable answered 429 to {request} although this sync keeps to the rate limit: another program probably uses "
             f"the same project. Waiting {seconds:.1f} s."

@@ -12,7 +12,7 @@ import requests
 from source_iterable.errors import BrokenResponse, TooLarge
 
 # A part over this many bytes spills from memory to a temporary file.
-MEMORY_BYTES = 1 * 2**20
+MEMORY_BYTES = 256 * 2**10
 # Bytes read from a part at a time, so about the size of a batch: large enough to amortize the cost of a batch, small
 # enough for a dozen threads to hold one each.
 CHUNK_BYTES = 512 * 2**10

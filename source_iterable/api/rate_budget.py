@@ -84,7 +84,7 @@ class RateBudget:
             return NotYet(min(self._period, MAX_TRANSIT) / 10)
 
     def acquire(self, wait: Callable[[float], None]) -> Permit:
-        """Wait for a permit by calling `wait(seconds)`. Threads are served in turn."""
+        """Wait for a permit by calling `wait(seconds)`. One thread at a time."""
         with self._turn:
             while isinstance(permit := self.try_acquire(), NotYet):
                 wait(permit.seconds)

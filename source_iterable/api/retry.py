@@ -40,7 +40,7 @@ NO_WHOLE_RESPONSE = (*NO_RESPONSE, TimedOut, BrokenResponse)
 
 # A response read in one go. Once exhausted: the stream fails.
 RESPONSE = RetryPolicy(5, NO_WHOLE_RESPONSE)
-# Requests that must not be repeated: a job started twice runs twice.
+# Requests that may have worked although they failed: a job started twice runs twice.
 ONCE = RetryPolicy(1)
 # A window as one streamed response. Once exhausted, or at once if the body fails: the window is halved.
 STREAMED_WINDOW = RetryPolicy(3, NO_RESPONSE)
@@ -56,7 +56,7 @@ SHORTEST_WINDOW = RetryPolicy(3, (WindowFailed,))
 MAX_RATE_LIMITED = 25
 
 
-def pause_before(attempt: int) -> float:
+def pause_after(attempt: int) -> float:
     """Seconds to wait after this attempt (from 1): random, up to 1, 2, 4 ... LONGEST_PAUSE."""
     return random.uniform(0.5, 1.0) * min(2.0 ** (attempt - 1), LONGEST_PAUSE)
 

@@ -52,7 +52,7 @@ class TransportChoice:
                 return _chain(first, parts)
 
     def acquire(self, data_type: str, window: Window) -> tuple[Transport, Permit]:
-        """Wait for the first free transport that suits the window. Threads wait in turn."""
+        """Wait for the first free transport that suits the window. One thread a line tries, the others wait."""
         line = tuple(transport.name for transport in self._candidates(data_type, window))
         with self._client.progress.waiting(f"the export rate limit ({data_type})"), self._lines[line]:
             while True:

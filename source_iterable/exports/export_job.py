@@ -104,7 +104,7 @@ class ExportJob:
         except ValidationError as error:
             problem = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(map(str, problem["loc"])) or "it"
-            raise Unreachable(
+            raise BrokenResponse(
                 f"The response to GET {path} is not a list of files: {where}: {problem['msg']}."
             ) from None
 

@@ -10,7 +10,15 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.retry import FILE
-from source_iterable.errors import BrokenResponse, JobFailed, ServerError, TooLarge, Unreachable, WindowFailed
+from source_iterable.errors import (
+    BrokenResponse,
+    JobFailed,
+    ServerError,
+    TooLarge,
+    TransientError,
+    Unreachable,
+    WindowFailed,
+)
 from source_iterable.exports.export_job import ENDED, START, TRUNCATED, ExportFile, ExportJob, FilesPage, JobState
 from source_iterable.exports.windows import Window
 
@@ -139,6 +147,6 @@ class JobsTransport:
 
         what = f"file {file.name} of {job}"
         try:
-            return self._client.retry(FILE, what, attempt)
+            return self._client.with_retries(FILE, what, attempt)
         except (BrokenResponse, TooLarge, Unreachable) as error:
-            raise Unreachable(f"The {what} could not be fetched whole: {error}") from None
+            raise TransientError(f"The {what} could not be fetched whole: {error}") from None

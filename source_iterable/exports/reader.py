@@ -13,7 +13,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
 from source_iterable.api.retry import SHORTEST_WINDOW, WINDOW
 from source_iterable.config import Config
-from source_iterable.errors import Unreachable, WindowFailed
+from source_iterable.errors import TransientError, WindowFailed
 from source_iterable.exports.choice import TransportChoice
 from source_iterable.exports.windows import Window, WindowPlan
 
@@ -56,7 +56,7 @@ class ExportReader:
         self._choice = TransportChoice(client, config.export_method, logger)
         self._failed_in_a_row = 0
         self._pool = ThreadPoolExecutor(WINDOWS_AHEAD, thread_name_prefix="window")
-        self._free_threads = threading.Semaphore(WINDOWS_AHEAD)
+        self._slots = threading.Semaphore(WINDOWS_AHEAD)
 
     def read(self, data_type: str, plan: WindowPlan) -> Iterator[Piece]:
         """Yield the windows of a plan in time order, in one or more pieces each. Later windows are opened ahead.
@@ -88,11 +88,11 @@ class ExportReader:
         """Open the next windows in the pool. The stream's own thread opens the first one when it gets there."""
         while plan.left and len(opened) < plan.at_once:
             ahead = bool(opened)
-            if ahead and not self._free_threads.acquire(blocking=False):
+            if ahead and not self._slots.acquire(blocking=False):
                 return
             window = plan.next()
             pieces = self._pieces(data_type, window)
-            opened.append((window, _OpenedAhead(pieces, self._pool, self._free_threads) if ahead else pieces))
+            opened.append((window, _OpenedAhead(pieces, self._pool, self._slots) if ahead else pieces))
 
     def _pieces(self, data_type: str, window: Window) -> Generator[Piece, None, None]:
         ahead = [window]
@@ -105,7 +105,7 @@ class ExportReader:
                 parts = Parts(self._open(data_type, current))
             except WindowFailed as why:
                 if current.seconds == 1:
-                    raise Unreachable(
+                    raise TransientError(
                         f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
                     ) from None
                 self._logger.info(f"Reading {data_type}, {current}, in halves: {why}")
@@ -126,12 +126,12 @@ class ExportReader:
             return parts
 
         policy = WINDOW if window.seconds > 1 else SHORTEST_WINDOW
-        return self._client.retry(policy, f"{data_type}, {window}", attempt)
+        return self._client.with_retries(policy, f"{data_type}, {window}", attempt)
 
     def _note_failure(self, data_type: str, window: Window, why: WindowFailed) -> None:
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
-            raise Unreachable(
+            raise TransientError(
                 f"Iterable's export API is out of order: {self._failed_in_a_row} windows in a row failed, the last one "
                 f"{data_type}, {window}: {why}"
             )
@@ -144,23 +144,23 @@ class _OpenedAhead:
     """
 
     def __init__(
-        self, pieces: Generator[Piece, None, None], pool: ThreadPoolExecutor, free_threads: threading.Semaphore
+        self, pieces: Generator[Piece, None, None], pool: ThreadPoolExecutor, slots: threading.Semaphore
     ) -> None:
         self._pieces = pieces
-        self._free_threads = free_threads
+        self._slots = slots
         self._first = pool.submit(next, pieces, None)
 
     def __iter__(self) -> Iterator[Piece]:
         try:
             first = self._first.result()
         finally:
-            self._free_threads.release()
+            self._slots.release()
         if first is not None:
             yield first
             yield from self._pieces
 
     def close(self) -> None:
-        self._free_threads.release()
+        self._slots.release()
         self._first.cancel()
         # At once, or when the thread is done with it: a running generator cannot be closed.
         self._first.add_done_callback(lambda _: self._pieces.close())

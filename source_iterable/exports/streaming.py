@@ -29,8 +29,7 @@ class StreamingTransport:
 
     def __init__(self, client: IterableClient, max_bytes: int = SPOOL_BYTES) -> None:
         self._client = client
-        self.max_bytes: int | None = max_bytes
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
 
     def prefers(self, window: Window) -> bool:
         """Whether the window is small: a streamed response must fit its spool and arrive in one go.
@@ -50,12 +49,12 @@ class StreamingTransport:
         request = Request(PATH, {"dataTypeName": data_type, **window.parameters}, timeout=TIMEOUT)
 
         def spool(response: requests.Response) -> Part:
-            return receive(response, self._max_bytes)
+            return receive(response, self.max_bytes)
 
         try:
             yield self._client.fetch(request, spool, STREAMED_WINDOW, permit)
         except TooLarge as error:
-            raise WindowFailed(str(error), at_least=self._max_bytes) from None
+            raise WindowFailed(str(error), at_least=self.max_bytes) from None
         except (BrokenResponse, TimedOut, ServerError, Unreachable) as error:
             raise WindowFailed(str(error)) from None
 

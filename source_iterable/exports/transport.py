@@ -15,8 +15,10 @@ class Transport(Protocol):
 
     # The value of the option `export_method` that selects only this transport.
     name: str
-    # The largest window that it can read, in bytes; None for no limit.
-    max_bytes: int | None
+
+    @property
+    def max_bytes(self) -> int | None:
+        """The largest window that it can read, in bytes; None for no limit."""
 
     def prefers(self, window: Window) -> bool:
         """Whether it suits the window. A transport that does not gets the window only if no usable one does."""

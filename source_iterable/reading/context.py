@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 from typing import Any
 
 from source_iterable.api.client import IterableClient
@@ -12,6 +13,10 @@ from source_iterable.config import Config
 from source_iterable.exports.reader import ExportReader
 from source_iterable.progress import Progress
 from source_iterable.reading.shared_pages import SharedPages
+
+# Batches of all export streams that exist at a time, besides those in the queue to stdout: each costs about 3 MB while it
+# is made, and one core makes them.
+BATCHES_AT_ONCE = 8
 
 
 @dataclass
@@ -25,6 +30,7 @@ class StreamContext:
     client: IterableClient
     logger: logging.Logger
     catalog_schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    batch_slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(BATCHES_AT_ONCE))
     exports: ExportReader = field(init=False)
     shared: SharedPages = field(init=False)
 

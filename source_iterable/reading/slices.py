@@ -19,6 +19,7 @@ from source_iterable.errors import (
     ServerError,
     TimedOut,
     TooLarge,
+    TransientError,
     Unreachable,
 )
 from source_iterable.reading.context import StreamContext
@@ -87,7 +88,7 @@ class SliceReader:
             in_a_row = self._in_a_row
         self._context.logger.warning(f"{self._stream_name}: {what} skipped. {error}")
         if in_a_row >= MAX_SKIPPED_IN_A_ROW:
-            raise Unreachable(
+            raise TransientError(
                 f"{self._stream_name}: Iterable could not return {in_a_row} slices in a row, the last one {what}. {error} "
                 "The next sync resumes here."
             )

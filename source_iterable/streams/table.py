@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from source_iterable.reading.export import EventStream, ExportStream
+from source_iterable.reading.export_stream import EventStream, ExportStream
 from source_iterable.reading.plain_list import PlainList
 from source_iterable.reading.stream import Stream
 from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns

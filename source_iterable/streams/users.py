@@ -11,7 +11,7 @@ from source_iterable.api.paging import items_of
 from source_iterable.config import Config
 from source_iterable.errors import BadRequest, IterableError, NotFound
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.export import ExportStream
+from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Reading, State, Stream
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.users import UserRecords

@@ -39,10 +39,12 @@ class ExportStream(Stream):
             for part in parts:
                 with closing(part):
                     for chunk in part.chunks():
-                        parsed = records.parse(chunk)
-                        lines.add(parsed.lines, parsed.bad)
-                        context.progress.advance(self.name, window=str(window))
-                        yield parsed.batch
+                        # Held until the batch is in the queue: a slow destination must not cost memory per stream.
+                        with context.batch_slots:
+                            parsed = records.parse(chunk)
+                            lines.add(parsed.lines, parsed.bad)
+                            context.progress.advance(self.name, window=str(window))
+                            yield parsed.batch
             lines.check()
             context.progress.advance(self.name, share=plan.share(window.end))
             yield Checkpoint({self.cursor_field: iso_time(window.end)})
