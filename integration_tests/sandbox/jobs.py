@@ -1,4 +1,4 @@
-"""The second door of the export: jobs that run in the background and leave files."""
+"""Export jobs: they run in the background and leave files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import shutil
 import tempfile
 import threading
 from dataclasses import dataclass, field
-from hashlib import md5
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from .errors import bad_params, not_found
+from .errors import Refusal
 from .exports import Exports, Selection
 from .faults import Fault
 from .settings import SandboxSettings
@@ -21,14 +20,12 @@ FIRST_JOB_ID = 3562
 FIRST_FILE = 1_679_086_247_925
 
 
-@dataclass
-class ExportFile:
+class ExportFile(NamedTuple):
     """A finished file of a job."""
 
     name: str
     path: Path
     size: int
-    etag: str
 
 
 @dataclass
@@ -38,7 +35,8 @@ class Job:
     id: int
     data_type: str
     selection: Selection | None  # None: somebody else's job, which leaves no files here
-    fate: Fault | None
+    fate: str  # the kind of fault that befalls it
+    fate_files: int  # files that appear before it does
     asked_ms: int
     seconds: float
     per_file: float
@@ -50,12 +48,9 @@ class Job:
     polls: int = 0
     files: list[ExportFile] = field(default_factory=list)
 
-    def fated(self, kind: str) -> bool:
-        """Whether this is to happen to it."""
-        return self.fate is not None and self.fate.kind == kind
-
+    @property
     def duration(self) -> float:
-        """How long it runs."""
+        """Seconds that it runs."""
         return self.seconds + self.per_file * len(self.files)
 
     def state(self, at: float) -> str:
@@ -64,27 +59,24 @@ class Job:
             return "Cancelled"
         if self.began is None:
             return "Enqueued"
-        if not self.written or self.fated("job_endless"):
+        if not self.written or self.fate == "job_endless":
             return "Running"
-        if self.fated("job_requeue") and self.polls <= 3:
+        if self.fate == "job_requeue" and self.polls <= 3:
             return "Enqueued" if self.polls == 2 else "Running"
-        if at - self.began < self.duration():
+        if at - self.began < self.duration:
             return "Running"
-        if self.fated("job_failed"):
-            return "Failed"
-        return "Cancelled" if self.fated("job_cancelled") else "Completed"
+        return {"job_failed": "Failed", "job_cancelled": "Cancelled"}.get(self.fate, "Completed")
 
     def visible_files(self, at: float) -> list[ExportFile]:
         """The files that have appeared: one after the other while it runs."""
         if self.began is None or self.cancelled:
             return []
-        if self.fate is not None and self.fate.kind in ("job_failed", "job_cancelled", "job_endless", "job_truncated"):
-            return self.files[: self.fate.after_files]
-        duration = self.duration()
-        if self.written and at - self.began >= duration:
+        if self.fate in ("job_failed", "job_cancelled", "job_endless", "job_truncated"):
+            return self.files[: self.fate_files]
+        passed = at - self.began
+        if self.written and passed >= self.duration:
             return list(self.files)
-        share = (at - self.began) / duration if duration > 0 else 1.0
-        return self.files[: int(share * len(self.files))]
+        return self.files[: int(passed / self.duration * len(self.files)) if self.duration > 0 else None]
 
 
 class Jobs:
@@ -101,26 +93,21 @@ class Jobs:
         self._writers: list[threading.Thread] = []
 
     def start(
-        self, data_type: str, selection: Selection | None, fate: Fault | None, seconds: float | None = None
+        self, data_type: str, selection: Selection | None, fate: Fault | None = None, seconds: float | None = None
     ) -> Job:
         """Take a job in; it runs at once where fewer than four do."""
+        settings = self._settings
+        always = "job_requeue" if settings.job_requeue and selection is not None else ""
+        kind, files = (fate.kind, fate.after_files) if fate is not None else (always, 0)
+        seconds = settings.job_seconds if seconds is None else seconds
+        asked_ms, per_file = self._clock.now_ms(), settings.job_seconds_per_file
         with self._lock:
-            if fate is None and self._settings.job_requeue and selection is not None:
-                fate = Fault(None, "job_requeue")
-            job = Job(
-                id=FIRST_JOB_ID + len(self._jobs),
-                data_type=data_type,
-                selection=selection,
-                fate=fate,
-                asked_ms=self._clock.now_ms(),
-                seconds=self._settings.job_seconds if seconds is None else seconds,
-                per_file=self._settings.job_seconds_per_file,
-            )
+            job = Job(FIRST_JOB_ID + len(self._jobs), data_type, selection, kind, files, asked_ms, seconds, per_file)
             self._jobs[job.id] = job
-        self.tick()
+        self._tick()
         return job
 
-    def tick(self) -> None:
+    def _tick(self) -> None:
         """Let waiting jobs begin where others have ended."""
         begun: list[threading.Thread] = []
         with self._lock:
@@ -132,119 +119,106 @@ class Jobs:
                 elif job.ended_ms is None and job.state(at) in FINAL:
                     job.ended_ms = self._clock.now_ms()
             for job in self._jobs.values():
-                if running >= self._settings.jobs_at_once:
-                    break
-                if job.began is None and not job.cancelled and not job.fated("job_stuck"):
+                if job.began is None and not job.cancelled and job.fate != "job_stuck":
+                    if running >= self._settings.jobs_at_once:
+                        break
                     running += 1
                     job.began = at
-                    begun.append(self._begin(job))
+                    begun.append(threading.Thread(target=self._write, args=(job,), daemon=True))
+            self._writers = [thread for thread in self._writers if thread.is_alive()] + begun
+            for writer in begun:
+                writer.start()
         for writer in begun:
-            # Small jobs are written by the time the answer goes out, so that tests meet no race.
+            # Small jobs are written by the time the response goes out, so that tests meet no race.
             writer.join(timeout=0.5)
-
-    def _begin(self, job: Job) -> threading.Thread:
-        writer = threading.Thread(target=self._write, args=(job,), daemon=True, name=f"export-job-{job.id}")
-        self._writers = [thread for thread in self._writers if thread.is_alive()] + [writer]
-        writer.start()
-        return writer
 
     def _write(self, job: Job) -> None:
         """Write the window into files, none over the bound, none ending within a record."""
-        if job.selection is not None:
-            folder = self._job_folder(job)
-            selection = job.selection._replace(as_of_ms=self._clock.now_ms())
-            lines: list[bytes] = []
-            size = total = 0
-            for line in self._exports.lines(selection):
-                if self._closed or job.cancelled:
-                    break
-                if total + len(line) > self._settings.truncate_bytes:
-                    job.truncated = True
-                    break
-                if lines and size + len(line) > self._settings.file_bytes:
-                    self._finish_file(job, folder, lines)
-                    lines, size = [], 0
-                lines.append(line)
-                size += len(line)
-                total += len(line)
-            if lines and not self._closed:
-                self._finish_file(job, folder, lines)
-        if job.fated("job_truncated"):
-            job.truncated = True
+        lines: list[bytes] = []
+        size = total = 0
+        selection = job.selection and job.selection._replace(as_of_ms=self._clock.now_ms())
+        for line in self._exports.lines(selection) if selection else ():
+            if self._closed or job.cancelled:
+                break
+            if total + len(line) > self._settings.truncate_bytes:
+                job.truncated = True
+                break
+            if lines and size + len(line) > self._settings.file_bytes:
+                self._finish_file(job, lines)
+                lines, size = [], 0
+            lines.append(line)
+            size += len(line)
+            total += len(line)
+        if lines and not self._closed:
+            self._finish_file(job, lines)
+        job.truncated |= job.fate == "job_truncated"
         job.written = True
 
-    def _job_folder(self, job: Job) -> Path:
+    def _finish_file(self, job: Job, lines: list[bytes]) -> None:
         with self._lock:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="sandbox-jobs-"))
-            folder = self._folder / str(job.id)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def _finish_file(self, job: Job, folder: Path, lines: list[bytes]) -> None:
-        body = b"".join(lines)
+            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="sandbox-jobs-"))
         name = f"file-{FIRST_FILE + len(job.files)}.json"
-        path = folder / name
-        path.write_bytes(body)
-        job.files.append(ExportFile(name, path, len(body), md5(body).hexdigest()))
+        path = self._folder / f"{job.id}-{name}"
+        job.files.append(ExportFile(name, path, path.write_bytes(b"".join(lines))))
 
-    def get(self, job_id: int) -> Job:
-        """The job of this id."""
-        job = self._jobs.get(job_id)
-        if job is None:
-            raise not_found(f"Export job {job_id} not found")
-        return job
+    def _get(self, job_id: int) -> Job:
+        if job_id not in self._jobs:
+            raise Refusal(f"Export job {job_id} not found", 404)
+        return self._jobs[job_id]
 
-    def poll(self, job_id: int, start_after: str | None) -> tuple[Job, str, list[ExportFile]]:
+    def file(self, job_id: int, name: str) -> ExportFile:
+        """A file of a job."""
+        job = self._get(job_id)
+        for file in job.files:
+            if file.name == name and not job.cancelled:
+                return file
+        raise Refusal("The specified key does not exist.", 404)
+
+    def poll(self, job_id: int, start_after: str) -> tuple[Job, str, list[ExportFile]]:
         """What `export/{jobId}/files` tells: the job, its state, and a page of its files."""
-        self.tick()
+        self._tick()
         with self._lock:
-            job = self.get(job_id)
+            job = self._get(job_id)
             job.polls += 1
             at = self._clock.elapsed()
             state = job.state(at)
-            files = [file for file in job.visible_files(at) if start_after is None or file.name > start_after]
-            return job, self._in_some_case(state, job), files[: self._settings.files_page]
-
-    def _in_some_case(self, state: str, job: Job) -> str:
-        # The case of states varies (seen); here from one poll to the next.
-        if not self._settings.vary_state_case:
-            return state
-        return (state, state.lower(), state, state.upper())[(job.id + job.polls) % 4]
+            files = [file for file in job.visible_files(at) if file.name > start_after]
+            if self._settings.odd and self._settings.vary_state_case:
+                # The case of states varies (seen); here from one poll to the next.
+                state = (state, state.lower(), state, state.upper())[(job.id + job.polls) % 4]
+            return job, state, files[: self._settings.files_page]
 
     def cancel(self, job_id: int) -> None:
         """End a job that is queued or running."""
-        self.tick()
+        self._tick()
         with self._lock:
-            job = self.get(job_id)
+            job = self._get(job_id)
             if job.state(self._clock.elapsed()) in FINAL:
-                raise bad_params(f"Export job {job_id} is not queued or running")
+                raise Refusal(f"Export job {job_id} is not queued or running")
             job.cancelled = True
             job.ended_ms = self._clock.now_ms()
-        self.tick()
+        self._tick()
 
     def state(self, job_id: int) -> str:
         """The state of a job, in its ordinary case."""
-        self.tick()
-        return self.get(job_id).state(self._clock.elapsed())
+        self._tick()
+        return self._get(job_id).state(self._clock.elapsed())
 
     def recent(self) -> list[dict[str, Any]]:
         """All jobs as `export/jobs` lists them, newest first."""
-        self.tick()
+        self._tick()
         at = self._clock.elapsed()
-        listed = []
-        for job in reversed(list(self._jobs.values())):
-            entry: dict[str, Any] = {
+        return [
+            {
                 "id": job.id,
                 "dataTypeName": job.data_type,
                 "jobState": job.state(at),
                 "scheduledStartTime": iso_time(job.asked_ms),
                 "bytesExported": sum(file.size for file in job.visible_files(at)),
+                **({} if job.ended_ms is None else {"endTime": iso_time(job.ended_ms)}),
             }
-            if job.ended_ms is not None:
-                entry["endTime"] = iso_time(job.ended_ms)
-            listed.append(entry)
-        return listed
+            for job in reversed(list(self._jobs.values()))
+        ]
 
     def close(self) -> None:
         """Stop writing and remove all files."""

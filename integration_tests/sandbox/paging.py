@@ -1,93 +1,66 @@
-"""Parameters of list endpoints: pages, sorting, filters; and the answers' links to the pages beside."""
+"""How lists are paged and sorted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from .errors import bad_params
+from .core import Core
+from .errors import Refusal
+from .params import Params
 
-Query = dict[str, list[str]]
-Thing = dict[str, Any]
-
-
-def one(query: Query, name: str) -> str | None:
-    """The value of a parameter that is given once or not at all."""
-    values = query.get(name)
-    return values[-1] if values else None
+# Makes the response of a list's things, under their selector, at this path.
+Paging = Callable[[Core, Params, str, str, list[Any]], dict[str, Any]]
 
 
-def required(query: Query, name: str) -> str:
-    """The value of a parameter that must be there."""
-    value = one(query, name)
-    if not value:
-        raise bad_params(f"Missing required parameter: {name}")
-    return value
+def whole(core: Core, params: Params, path: str, selector: str, things: list[Any]) -> dict[str, Any]:
+    """All at once."""
+    return {selector: things}
 
 
-def number(text: str, name: str) -> int:
-    """A whole number."""
-    if not text.isascii() or not text.lstrip("-").isdigit():
-        raise bad_params(f"Invalid value for {name}: {text}")
-    return int(text)
+def numbered(default: int, maximum: int, total: str, always: bool = True) -> Paging:
+    """By `page` and `pageSize`, with links to the pages beside. Without `always`, `total` comes only where pages are
+    asked for, and old projects give everything where they are not.
+    """
+
+    def page_of(core: Core, params: Params, path: str, selector: str, things: list[Any]) -> dict[str, Any]:
+        number, size = params.number("page", 1), params.number("pageSize", default)
+        if number < 1 or not 1 <= size <= maximum:
+            raise Refusal(f"page must be at least 1, and pageSize between 1 and {maximum}")
+        asked = "page" in params.query or "pageSize" in params.query
+        if core.settings.unpaginated and not asked and not always:
+            return {selector: things}
+        response: dict[str, Any] = {selector: things[(number - 1) * size : number * size]}
+        if asked or always:
+            response[total] = len(things)
+        root = "/api/" if core.settings.relative_next_page else core.base_url
+        for name, other, there in (
+            ("nextPageUrl", number + 1, number * size < len(things)),
+            ("previousPageUrl", number - 1, number > 1),
+        ):
+            if there:
+                query = {**params.query, "page": [other], "pageSize": [size]}
+                response[name] = f"{root}{path}?{urlencode(query, doseq=True)}"
+        return response
+
+    return page_of
 
 
-def flag(query: Query, name: str) -> bool:
-    """A true or false."""
-    text = one(query, name)
-    if text not in (None, "true", "false"):
-        raise bad_params(f"Invalid value for {name}: {text}")
-    return text == "true"
+def by_marker(core: Core, params: Params, path: str, selector: str, things: list[Any]) -> dict[str, Any]:
+    """By `nextMarker`: the last key of the page before."""
+    marker, size = params.one("nextMarker"), core.settings.metadata_page_size
+    rest = [thing for thing in things if marker is None or thing["key"] > marker]
+    return {selector: rest[:size], **({"nextMarker": rest[size - 1]["key"]} if len(rest) > size else {})}
 
 
-def chosen(query: Query, name: str, choices: tuple[str, ...]) -> str | None:
-    """One of some values, or none."""
-    value = one(query, name)
-    if value is not None and value not in choices:
-        raise bad_params(f"Invalid value for {name}: {value}")
-    return value
-
-
-def sorted_by(things: list[Thing], query: Query, fields: dict[str, str]) -> list[Thing]:
-    """Things in the order that `sort` asks for; fields maps the names it may use to keys."""
-    text = one(query, "sort") or "id"
+def sorted_by(things: list[Any], params: Params, fields: dict[str, str]) -> list[Any]:
+    """Things in the order that `sort` asks for; `fields` maps the names that it may use to keys."""
+    text = params.one("sort") or "id"
     # "+name" reaches a server as " name" where the client did not encode the plus sign.
-    descending, name = text[:1] == "-", text.lstrip("-+ ")
+    name = text.lstrip("-+ ")
     if name not in fields:
-        raise bad_params(f"Invalid sort field: {text}")
+        raise Refusal(f"Invalid sort field: {text}")
     key = fields[name]
-    with_value = sorted((thing for thing in things if key in thing), key=lambda thing: thing[key], reverse=descending)
-    return with_value + [thing for thing in things if key not in thing]
-
-
-class Page:
-    """One page of a listing."""
-
-    def __init__(self, query: Query, default: int, maximum: int) -> None:
-        self.query = query
-        self.asked = "page" in query or "pageSize" in query
-        self.number = number(one(query, "page") or "1", "page")
-        self.size = number(one(query, "pageSize") or str(default), "pageSize")
-        if self.number < 1:
-            raise bad_params("page must be at least 1")
-        if not 1 <= self.size <= maximum:
-            raise bad_params(f"pageSize must be between 1 and {maximum}")
-
-    def cut(self, things: list[Any]) -> list[Any]:
-        """The things on this page."""
-        return things[(self.number - 1) * self.size : self.number * self.size]
-
-    def links(self, root: str, path: str, total: int) -> dict[str, str]:
-        """nextPageUrl where there is more, previousPageUrl where there was something before."""
-        links = {}
-        if self.number * self.size < total:
-            links["nextPageUrl"] = self._url(root, path, self.number + 1)
-        if self.number > 1:
-            links["previousPageUrl"] = self._url(root, path, self.number - 1)
-        return links
-
-    def _url(self, root: str, path: str, page: int) -> str:
-        others = [
-            (name, value) for name, values in self.query.items() if name not in ("page", "pageSize") for value in values
-        ]
-        return f"{root}{path}?{urlencode([('page', page), ('pageSize', self.size), *others])}"
+    ordered = sorted((thing for thing in things if key in thing), key=lambda thing: thing[key], reverse=text[0] == "-")
+    return ordered + [thing for thing in things if key not in thing]

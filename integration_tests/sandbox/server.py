@@ -7,12 +7,11 @@ import contextlib
 import logging
 import socket
 import threading
-from types import TracebackType
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .replies import SEVER
+from .responses import SEVER
 
 START_SECONDS = 10.0
 
@@ -46,7 +45,7 @@ class Severable:
 
 
 class Servers:
-    """Serves applications, each on its own socket, until closed."""
+    """Serves applications, each on its own socket, from now on until closed."""
 
     def __init__(self, apps: list[tuple[ASGIApp, socket.socket]]) -> None:
         # Cut connections are made by raising; uvicorn would print each with a traceback.
@@ -69,14 +68,8 @@ class Servers:
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True, name="sandbox-server")
-
-    def start(self) -> None:
-        """Serve."""
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True, name="sandbox-server")
         self._thread.start()
-
-    def _run(self) -> None:
-        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -106,10 +99,3 @@ class Servers:
         self._thread.join(timeout=START_SECONDS)
         for sock in self._sockets:
             sock.close()
-
-    def __enter__(self) -> Servers:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()

@@ -1,0 +1,72 @@
+"""The parameters of a request, parsed and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import Refusal
+from .faults import Fault
+from .times import parse_date, to_ms
+
+
+@dataclass
+class Params:
+    """What a handler is given. Its methods raise Refusal for parameters that are missing or wrong."""
+
+    path: dict[str, str]
+    query: dict[str, list[str]]
+    body: Any = None
+    fault: Fault | None = None  # what the response or the job is to suffer
+
+    def one(self, name: str) -> str | None:
+        """A parameter of the query; the last where it is given more than once."""
+        return self.query.get(name, [None])[-1]
+
+    def required(self, name: str) -> str:
+        """A parameter of the query that must be there."""
+        value = self.one(name)
+        if not value:
+            raise Refusal(f"Missing required parameter: {name}")
+        return value
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """A whole number, of the path or the query; required where there is no default."""
+        text = self.path.get(name) or self.one(name)
+        return default if default is not None and not text else whole_number(text or self.required(name), name)
+
+    def numbers(self, name: str) -> list[int]:
+        """Any number of whole numbers."""
+        return [whole_number(text, name) for text in self.query.get(name, [])]
+
+    def flag(self, name: str) -> bool:
+        """True or false; false where it is not there."""
+        return self.choice(name, ("true", "false")) == "true"
+
+    def choice(self, name: str, choices: Collection[str]) -> str | None:
+        """One of some values, or None where it is not there."""
+        return next(iter(self.choices(name, choices)[-1:]), None)
+
+    def choices(self, name: str, choices: Collection[str]) -> list[str]:
+        """Any number of some values."""
+        values = self.query.get(name, [])
+        for value in values:
+            if value not in choices:
+                raise Refusal(f"Invalid value for {name}: {value}")
+        return values
+
+    def date(self, name: str) -> int | None:
+        """A date in epoch milliseconds, or None where it is not there."""
+        text = self.one(name)
+        moment = parse_date(text) if text else None
+        if text and moment is None:
+            raise Refusal(f"Invalid date for {name}: {text}")
+        return None if moment is None else to_ms(moment)
+
+
+def whole_number(text: str, name: str) -> int:
+    """The number that a parameter is. Raises Refusal."""
+    if not text.isascii() or not text.lstrip("-").isdigit():
+        raise Refusal(f"Invalid value for {name}: {text}")
+    return int(text)
