@@ -13,10 +13,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .core import Core
-from .details import DETAIL_HANDLERS
+from .endpoints import ROWS
 from .errors import Refusal, error_body
 from .exporting import EXPORT_HANDLERS
-from .lists import list_handlers
 from .log import RequestLogEntry
 from .params import Params
 from .responses import Response, Sender, changed_by, json_response
@@ -52,7 +51,7 @@ class Guard:
             fault = core.faults.strike(entry)
             response = Response()
             if fault is None or fault.kind not in WITHOUT_HANDLER:
-                params = Params(scope.get("path_params", {}), entry.query, entry.body, fault)
+                params = Params(scope.get("path_params", {}), entry.query, entry.body, fault, entry.path[5:])
                 response = await asyncio.get_running_loop().run_in_executor(None, handler, core, params)
         except Refusal as refusal:
             response = self.refuse(refusal)
@@ -94,7 +93,7 @@ class Guard:
 def api_app(core: Core, more: list[BaseRoute] | None = None) -> ASGIApp:
     """The API; `more` are routes beside it."""
     handlers: dict[str, dict[str, Handler]] = {}
-    for name, handler in {**list_handlers(), **DETAIL_HANDLERS, **EXPORT_HANDLERS}.items():
+    for name, handler in {**{f"GET {row.path}": row.respond for row in ROWS}, **EXPORT_HANDLERS}.items():
         method, path = name.split(" ")
         handlers.setdefault(path, {})[method] = handler
     routes: list[BaseRoute] = [Route(f"/api/{path}", Guard(core, path, handlers[path])) for path in handlers]

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from .draws import Draw, seeded
-from .fixtures import Maker, Oddities, Record, fixture, patched
+from .fixtures import Draw, Maker, Record, fixture, oddities, patched, seeded
 from .kinds import USER, before, data_types, medium_of
 from .settings import SandboxSettings
 from .times import HOUR_MS, format_time
@@ -63,8 +62,8 @@ class Events:
             for name in self._hourly
         }
         self._custom = [makers.maker(shape) for shape in events["custom"]]
-        self._odd = Oddities(makers, "event", 0.25)
-        self._odd_custom = Oddities(makers, "customEvent", 0.8)
+        self._odd = oddities(makers, "event", 0.25)
+        self._odd_custom = oddities(makers, "customEvent", 0.8)
         # An hour's moments are asked for again by the events that follow on them.
         self._moments = lru_cache(256)(self._make_moments)
         self._by_user: dict[int, list[tuple[str, Moment]]] = {}
@@ -80,7 +79,7 @@ class Events:
     def _make_moments(self, data_type: str, hour: int) -> list[Moment]:
         """The events of one hour, in no order of time."""
         settings, hourly = self._settings, self._hourly[data_type]
-        chance = random.Random(seeded(settings.seed, "events", data_type, hour))
+        chance = random.Random(seeded(settings.seed, "events", data_type, hour, size=16))
         count = int(hourly) + (chance.random() < hourly - int(hourly))
         earlier, messages = self._before[data_type], self._messages[data_type]
         moments = []
@@ -96,7 +95,7 @@ class Events:
             draw = Draw(chance.getrandbits(704))
             message = None
             # One purchase in two is attributed to a message.
-            if messages and (data_type != "purchase" or draw.one_in(2)):
+            if messages and (data_type != "purchase" or draw.below(2)):
                 sent = self._earlier(earlier, hour, draw, data_type.endswith("Bounce")) if earlier else None
                 user = user if sent is None else sent.user
                 message = (draw.pick(messages), draw.hex(32)) if sent is None else sent.message
@@ -132,15 +131,15 @@ class Events:
             record.update(draw.pick(self._custom)(draw))
         elif data_type == "purchase":
             record["total"] = sum(item["price"] * item["quantity"] for item in record["shoppingCartItems"])
-        elif data_type == "journeyExit" and self._world.journeys:
-            journey = draw.pick(self._world.journeys)
+        elif data_type == "journeyExit" and self._world.things("journeys"):
+            journey = draw.pick(self._world.things("journeys"))
             record["workflowId"], record["workflowName"] = journey["id"], journey["name"]
         record["itblInternal.documentCreatedAt"] = format_time(moment.ms)
         record["itblInternal.documentUpdatedAt"] = format_time(moment.ms + 2000)
         if self._settings.odd:
             if data_type == "customEvent":
-                self._odd_custom.strike(record, draw)
-            self._odd.strike(record, draw)
+                self._odd_custom(record, draw)
+            self._odd(record, draw)
         if self._settings.padding:
             record["padding"] = "x" * self._settings.padding
         return record

@@ -8,18 +8,15 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from .core import Core
-from .details import csv_text
 from .errors import Refusal
 from .exports import Selection, chunks
 from .faults import JOB_KINDS
 from .params import Params
-from .responses import CSV, Response, json_response, text_response
+from .responses import CSV, JSON_LINES, Response, json_response, text_response
+from .shapes import csv_text
 from .times import parse_request_date, to_ms
 
-JSON_LINES = "application/x-json-stream"
 LONG_AGO_MS = 0
 FAR_AHEAD_MS = 4_102_444_800_000  # the year 2100
 DAY = timedelta(days=1)
@@ -82,14 +79,6 @@ def _cancel(core: Core, params: Params) -> Response:
     return json_response({"code": "Success", "msg": f"Export job {job_id} cancelled", "params": None})
 
 
-def _user_events(core: Core, params: Params) -> Response:
-    name = params.one("email") or params.one("userId")
-    if not name:
-        raise Refusal("Either email or userId is required")
-    records = core.exports.user_events(name, params.flag("includeCustomEvents"))
-    return Response(body=chunks(orjson.dumps(record) + b"\n" for record in records), media_type=JSON_LINES)
-
-
 def _selection(core: Core, params: Params) -> Selection:
     data_type = _data_type(core, params.required("dataTypeName"))
     today, now = core.clock.now().replace(hour=0, minute=0, second=0, microsecond=0), core.clock.now_ms()
@@ -139,7 +128,6 @@ def _edge(text: object, name: str, default: int) -> int:
 EXPORT_HANDLERS = {
     "GET export/data.json": _data_json,
     "GET export/data.csv": _data_csv,
-    "GET export/userEvents": _user_events,
     "GET export/{jobId}/files": _files,
     "POST export/start": _start,
     "DELETE export/{jobId}": _cancel,

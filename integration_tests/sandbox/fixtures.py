@@ -1,4 +1,4 @@
-"""Fixtures: JSON with placeholders, compiled into functions that fill them.
+"""Fixtures: JSON with placeholders, and the chance that fills them, which is the same every time.
 
 A text may hold placeholders. One that is nothing else becomes the value itself, a number or whatever it is.
 
@@ -8,8 +8,7 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
 - {created}, {updated}, {created_iso}, {updated_iso}: the times of a thing
 - {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
-- {id channels}, {ids lists}: the id of a thing of the project by place, and up to two drawn ones
-- {absent}: no such field
+- {id channels}, {ids lists}: the id of a thing of the project by place, and up to two drawn ones; {absent}: no such field
 
 {"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text, and a field with a
 minus sign before its name takes a field away.
@@ -18,21 +17,23 @@ minus sign before its name takes a field away.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from .draws import Draw
 from .times import OFFSET_COLON, SHAPE_OF_16, format_time, iso_time
+
+if TYPE_CHECKING:
+    from .users import User
 
 FOLDER = Path(__file__).parent / "fixtures"
 ABSENT = object()
+T = TypeVar("T")
 Record = dict[str, Any]
-Maker = Callable[[Draw], Any]
-Find = Callable[[str], list[Record]]
 _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)(?: ([^{}]*))?\}")
 
 
@@ -42,10 +43,48 @@ def fixture(name: str) -> Any:
     return orjson.loads((FOLDER / f"{name}.json").read_bytes())
 
 
+def seeded(seed: int, *name: object, size: int = 64) -> int:
+    """A number of so many bytes that belongs to this seed and name: any two names are independent."""
+    return int.from_bytes(blake2b(repr((seed, *name)).encode(), digest_size=size).digest(), "big")
+
+
+class Draw:
+    """A large random number, spent piece by piece, and what else decides the values of a fixture.
+
+    Seeding a generator costs microseconds, and every event needs its own chance to be the same in any window. One large
+    number an event, divided down, is several times cheaper.
+    """
+
+    __slots__ = ("bits", "created_ms", "ms", "n", "updated_ms", "user")
+
+    def __init__(self, bits: int, ms: int = 0, user: User | None = None) -> None:
+        self.bits = bits
+        self.ms = ms  # of an event
+        self.user = user  # whose it is
+        self.n = self.created_ms = self.updated_ms = 0  # of a thing: its place in the list, and its times
+
+    def below(self, bound: int) -> int:
+        """A number from 0 up to, not including, bound."""
+        self.bits, value = divmod(self.bits, bound)
+        return value
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One of the choices."""
+        self.bits, value = divmod(self.bits, len(choices))
+        return choices[value]
+
+    def hex(self, digits: int) -> str:
+        """So many hexadecimal digits."""
+        return f"{self.below(16**digits):0{digits}x}"
+
+
+Maker = Callable[[Draw], Any]
+
+
 class Fixtures:
     """Makes functions of fixtures; `find` gives the things of the project by name, `odd` whether odd values are wanted."""
 
-    def __init__(self, find: Find, odd: bool) -> None:
+    def __init__(self, find: Callable[[str], list[Record]], odd: bool) -> None:
         self._find = find
         self.words: dict[str, list[Any]] = {**fixture("words"), **({} if odd else {"odd": fixture("words")["titles"]})}
         self.shapes = SHAPE_OF_16 if odd else (OFFSET_COLON,)
@@ -56,61 +95,61 @@ class Fixtures:
             return self._text(value)
         if isinstance(value, list):
             makers = [self.maker(each) for each in value]
-            return lambda draw: [make(draw) for make in makers]
+            return lambda draw: [made for make in makers if (made := make(draw)) is not ABSENT]
         if not isinstance(value, dict):
             return lambda draw: value
-        if "$pick" in value or "$cycle" in value:
-            choices = [self.maker(each) for each in value.get("$pick") or value["$cycle"]]
-            if "$pick" in value:
+        kind, inner = next(iter(value.items()), ("", None))
+        if kind in ("$pick", "$cycle"):
+            choices = [self.maker(each) for each in inner]
+            if kind == "$pick":
                 return lambda draw: draw.pick(choices)(draw)
             return lambda draw: choices[draw.n % len(choices)](draw)
-        if "$text" in value:
-            inner = self.maker(value["$text"])
-            return lambda draw: orjson.dumps(inner(draw)).decode()
+        if kind == "$text":
+            fill = self.maker(inner)
+            return lambda draw: orjson.dumps(fill(draw)).decode()
         fields = [(name, self.maker(each)) for name, each in value.items()]
         return lambda draw: {name: made for name, make in fields if (made := make(draw)) is not ABSENT}
 
     def _text(self, text: str) -> Maker:
-        found = list(_PLACEHOLDER.finditer(text))
-        if not found:
-            return lambda draw: text
-        if found[0].group() == text:
-            return self._placeholder(*found[0].groups())
-        makers = [self._placeholder(*each.groups()) for each in found]
+        found = [match.groups() for match in _PLACEHOLDER.finditer(text)]
+        makers = [self._placeholder(name, argument or "") for name, argument in found]
         frame = _PLACEHOLDER.sub("%s", text.replace("%", "%%"))
-        return lambda draw: frame % tuple([make(draw) for make in makers])
+        if not makers:
+            return lambda draw: text
+        return makers[0] if frame == "%s" else lambda draw: frame % tuple([make(draw) for make in makers])
 
-    def _placeholder(self, name: str, argument: str | None) -> Maker:
-        text = argument or ""
+    def _placeholder(self, name: str, argument: str) -> Maker:
         words, shapes, find = self.words.get(name), self.shapes, self._find
-        if words is not None and isinstance(words[0], str):
-            return lambda draw: draw.pick(words)
-        if words is not None:
+        if words is not None and any("{" in str(word) for word in words):
             return self.maker({"$pick": words})
-        if name in ("hex", "int", "float", "bool"):
-            size = int(text)
-            drawn: dict[str, Maker] = {"hex": lambda draw: draw.hex(size), "int": lambda draw: draw.below(size)}
-            drawn |= {"float": lambda draw: draw.below(size) / 8, "bool": lambda draw: draw.one_in(size)}
-            return drawn[name]
-        if name == "seq":
-            first, step = map(int, text.split())
-            return lambda draw: first + step * draw.n
-        if name == "time":
-            offset = int(text or 0)
-            return lambda draw: format_time(draw.ms + offset, draw.pick(shapes))
-        others: dict[str, Maker] = {
+        if words is not None:
+            return lambda draw: draw.pick(words)
+        numbers = [int(each) for each in argument.split() if each.lstrip("-").isdigit()]
+        size, step = (*numbers, 0, 0)[:2]
+        makers: dict[str, Maker] = {
             "absent": lambda draw: ABSENT,
+            "hex": lambda draw: draw.hex(size),
+            "int": lambda draw: draw.below(size),
+            "float": lambda draw: draw.below(size) / 8,
+            "bool": lambda draw: draw.below(size) == 0,
             "big": lambda draw: 2**53 + 1 + draw.below(2**61),
             "n": lambda draw: draw.n,
+            "seq": lambda draw: size + step * draw.n,
             "created": lambda draw: draw.created_ms,
             "updated": lambda draw: draw.updated_ms,
             "created_iso": lambda draw: iso_time(draw.created_ms),
             "updated_iso": lambda draw: iso_time(draw.updated_ms),
-            "user": lambda draw: getattr(draw.user, text),
-            "id": lambda draw: next((thing["id"] for thing in find(text)[draw.n % (len(find(text)) or 1) :]), 1),
-            "ids": lambda draw: [draw.pick(find(text))["id"] for _ in range(draw.below(3) if find(text) else 0)],
+            "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),
+            "user": lambda draw: getattr(draw.user, argument),
+            "id": lambda draw: _id(find(argument)[draw.n % len(find(argument))]) if find(argument) else ABSENT,
+            "ids": lambda draw: [_id(draw.pick(find(argument))) for _ in range(draw.below(3) if find(argument) else 0)],
         }
-        return others[name]
+        return makers[name]
+
+
+def _id(thing: Record) -> int:
+    found: int = thing.get("id") or thing["templateId"]
+    return found
 
 
 def patched(record: Record, patch: Record) -> None:
@@ -122,15 +161,14 @@ def patched(record: Record, patch: Record) -> None:
             record[name] = value
 
 
-class Oddities:
-    """What of odd.json befalls records of one kind: about `share` of them get one odd shape."""
+def oddities(fixtures: Fixtures, kind: str, share: float) -> Callable[[Record, Draw], None]:
+    """The function that gives about so large a share of the records of one kind an odd shape, as odd.json has them."""
+    groups = [[fixtures.maker(patch) for patch in group] for group in fixture("odd")[kind].values()]
+    parts = int(len(groups) / share)
 
-    def __init__(self, fixtures: Fixtures, kind: str, share: float) -> None:
-        self._groups = [[fixtures.maker(patch) for patch in group] for group in fixture("odd")[kind].values()]
-        self._parts = int(len(self._groups) / share)
+    def strike(record: Record, draw: Draw) -> None:
+        choice = draw.below(parts)
+        if choice < len(groups):
+            patched(record, draw.pick(groups[choice])(draw))
 
-    def strike(self, record: Record, draw: Draw) -> None:
-        """Give the record an odd shape, or not."""
-        choice = draw.below(self._parts)
-        if choice < len(self._groups):
-            patched(record, draw.pick(self._groups[choice])(draw))
+    return strike

@@ -19,6 +19,7 @@ class Params:
     query: dict[str, list[str]]
     body: Any = None
     fault: Fault | None = None  # what the response or the job is to suffer
+    url_path: str = ""  # below the root
 
     def one(self, name: str) -> str | None:
         """A parameter of the query; the last where it is given more than once."""

@@ -18,6 +18,7 @@ from .log import RequestLogEntry
 SEVER = "sandbox.sever"  # in a request's scope: closes its connection at once
 GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": \n'
 SLOW_PIECE = 1024
+JSON_LINES = "application/x-json-stream"
 JSON, TEXT, CSV = "application/json", "text/plain; charset=utf-8", "text/csv; charset=utf-8"
 
 

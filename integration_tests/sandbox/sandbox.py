@@ -9,15 +9,14 @@ from functools import partial
 from .app import api_app
 from .control import control_routes
 from .core import Core
-from .details import TRUTHS, list_users
+from .endpoints import ROWS
 from .exports import Selection
 from .faults import Fault
 from .filehost import files_app
 from .fixtures import Record
-from .lists import LISTS
 from .log import RequestLogEntry
 from .server import Servers, listen
-from .settings import SandboxSettings
+from .settings import EMAIL_BASED, SandboxSettings
 from .times import to_ms, window_ms
 
 FOR_EVER = 10.0**9
@@ -113,14 +112,15 @@ class Sandbox:
         user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with values.
         template_contents: the response and messageMedium. forgotten_users: {hash, identifierType}.
         """
-        rows = [row for row in LISTS if row.stream == stream]
-        if not rows and stream not in TRUTHS:
+        rows = [row for row in ROWS if row.stream == stream]
+        if not rows:
             raise ValueError(f"no such stream: {stream!r}")
-        return [record for row in rows for record in row.truth(self.core)] if rows else TRUTHS[stream](self.core)
+        return [record for row in rows for record in row.truth(self.core)]
 
     def list_users(self, list_id: int, prefer_user_id: bool | None = None) -> list[str]:
         """The lines of a list; userIds preferred unless the project is email-based or it is said otherwise."""
-        return list_users(self.core, list_id, prefer_user_id)
+        prefer = self.settings.project_type != EMAIL_BASED if prefer_user_id is None else prefer_user_id
+        return self.core.world.people.lines(list_id, prefer)
 
     def user_events(self, identifier: str, include_custom: bool = True) -> list[Record]:
         """What export/userEvents sends for a user (email, userId or itblUserId)."""

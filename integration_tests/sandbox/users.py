@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .draws import Draw, seeded
-from .fixtures import Fixtures, Oddities, Record, fixture
+from .fixtures import Draw, Fixtures, Record, fixture, oddities, seeded
 from .settings import EMAIL_BASED, HYBRID, SandboxSettings
 from .times import DAY_MS, format_time
 
@@ -15,7 +14,7 @@ class User:
     """One user: identifiers that never change, and the rhythm in which the profile is updated."""
 
     def __init__(self, index: int, settings: SandboxSettings, epoch_ms: int, words: dict[str, list[Any]]) -> None:
-        draw = Draw(seeded(settings.seed, "user", index, size=64))
+        draw = Draw(seeded(settings.seed, "user", index))
         # Plus signs, capitals and non-ASCII letters are legal in addresses, and break careless URL building.
         name, tag, domain = (draw.pick(words[part]) for part in ("mail_names", "mail_tags", "mail_domains"))
         user_id = draw.pick((f"user-{index}", f"user {index}/ü", f"{index:08d}", f"USER&{index}=?"))
@@ -36,7 +35,7 @@ class User:
         self.list_ids: list[int] = []
         self.created_ms = epoch_ms - draw.below(400 * DAY_MS)
         # A quarter of the users never changes after signing up; the others every 1 to 20 days.
-        self.period_ms = 0 if draw.one_in(4) else DAY_MS + draw.below(19 * DAY_MS)
+        self.period_ms = 0 if draw.below(4) == 0 else DAY_MS + draw.below(19 * DAY_MS)
 
     def line(self, prefer_user_id: bool) -> str:
         """How lists/getUsers names this user."""
@@ -58,7 +57,7 @@ class People:
         self._settings = settings
         self._fixtures = fixtures
         self._profile = fixtures.maker(fixture("profile"))
-        self._odd = Oddities(fixtures, "user", 0.4)
+        self._odd = oddities(fixtures, "user", 0.4)
         self.users = [User(index, settings, epoch_ms, fixtures.words) for index in range(settings.users)]
         self._members = {
             list_id: [user for user in self.users if user.is_member(place)] for place, list_id in enumerate(list_ids)
@@ -99,7 +98,7 @@ class People:
         return update
 
     def _make(self, user: User, update: int, updated_ms: int) -> Record:
-        draw = Draw(seeded(self._settings.seed, "profile", user.index, update, size=64), updated_ms, user)
+        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), updated_ms, user)
         shapes = self._fixtures.shapes
         profile: Record = {
             **user.identifiers,
@@ -113,5 +112,5 @@ class People:
         if user.email is not None:
             profile["itblInternal.emailDomain"] = user.email.rpartition("@")[2]
         if self._settings.odd:
-            self._odd.strike(profile, draw)
+            self._odd(profile, draw)
         return profile

@@ -1,0 +1,79 @@
+"""The shapes of responses: a list whole or page by page, a single thing, lines, CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from .core import Core
+from .errors import Refusal
+from .params import Params
+from .responses import CSV, Response, json_response, text_response
+
+# Makes the response of things, under their selector.
+Shape = Callable[[Core, Params, str, list[Any]], Response]
+
+
+def whole(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """All at once."""
+    return json_response({selector: things})
+
+
+def single(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """The one thing asked for, without what its path says of it."""
+    if not things:
+        raise Refusal(f"Nothing at specified location: {params.path}", 404)
+    return json_response({name: value for name, value in things[0].items() if name != selector})
+
+
+def numbered(default: int, maximum: int, total: str, always: bool = True) -> Shape:
+    """By `page` and `pageSize`, with links to the pages beside. Without `always`, `total` comes only where pages are
+    asked for, and old projects give everything where they are not.
+    """
+
+    def page_of(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+        number, size = params.number("page", 1), params.number("pageSize", default)
+        if number < 1 or not 1 <= size <= maximum:
+            raise Refusal(f"page must be at least 1, and pageSize between 1 and {maximum}")
+        asked = always or "page" in params.query or "pageSize" in params.query
+        if core.settings.unpaginated and not asked:
+            return whole(core, params, selector, things)
+        response = {selector: things[(number - 1) * size : number * size], **({total: len(things)} if asked else {})}
+        beside = {"nextPageUrl": number + 1, "previousPageUrl": number - 1}
+        for name, other in beside.items():
+            if 0 < other <= -(-len(things) // size):
+                query = urlencode({**params.query, "page": [other], "pageSize": [size]}, doseq=True)
+                root = "/api/" if core.settings.relative_next_page else core.base_url
+                response[name] = f"{root}{params.url_path}?{query}"
+        return json_response(response)
+
+    return page_of
+
+
+def by_marker(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """By `nextMarker`, the last key of the page before, and without values."""
+    marker, size = params.one("nextMarker") or "", core.settings.metadata_page_size
+    rest = [{n: value for n, value in thing.items() if n != "value"} for thing in things if thing["key"] > marker]
+    return json_response({selector: rest[:size], **({"nextMarker": rest[size - 1]["key"]} if rest[size:] else {})})
+
+
+def csv_text(columns: list[str], rows: list[dict[str, str]]) -> str:
+    """Rows as CSV; a cell that a row lacks is empty."""
+
+    def cell(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\r\n') else text
+
+    lines = [columns, *([row.get(name, "") for name in columns] for row in rows)]
+    return "".join(",".join(map(cell, line)) + "\n" for line in lines)
+
+
+def report(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """Rows as CSV, or as the texts of its lines."""
+    text = csv_text(list(dict.fromkeys(name for row in things for name in row)), things)
+    headers, *lines = text.splitlines()
+    return (
+        text_response(text, CSV)
+        if core.settings.experiments_as_csv
+        else json_response({"headers": headers, "rows": lines})
+    )
