@@ -55,8 +55,9 @@ def _file(core: Core, params: Params) -> Response:
     _, job_id, name = path.split("/")
     file = core.jobs.file(int(job_id), name)
     # Small files go out whole, so that a fault can cut them in the middle; the length is known for all.
-    body = file.path.read_bytes() if file.size <= PIECE else _pieces(file.path)
-    return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(file.size)})
+    size = file.stat().st_size
+    body = file.read_bytes() if size <= PIECE else _pieces(file)
+    return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(size)})
 
 
 def files_app(core: Core) -> ASGIApp:

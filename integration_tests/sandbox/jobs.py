@@ -7,7 +7,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .errors import Refusal
 from .exports import Exports, Selection
@@ -18,14 +18,6 @@ from .times import Clock, iso_time
 FINAL = ("Completed", "Failed", "Cancelled")
 FIRST_JOB_ID = 3562
 FIRST_FILE = 1_679_086_247_925
-
-
-class ExportFile(NamedTuple):
-    """A finished file of a job."""
-
-    name: str
-    path: Path
-    size: int
 
 
 @dataclass
@@ -46,37 +38,31 @@ class Job:
     written: bool = False
     truncated: bool = False
     polls: int = 0
-    files: list[ExportFile] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
 
-    @property
-    def duration(self) -> float:
-        """Seconds that it runs."""
-        return self.seconds + self.per_file * len(self.files)
+    def share(self, at: float) -> float:
+        """How much of its time it has run; 1 and more at its end."""
+        duration = self.seconds + self.per_file * len(self.files)
+        passed = 0.0 if self.began is None else at - self.began
+        return 1.0 if passed >= duration else passed / duration
 
     def state(self, at: float) -> str:
         """Enqueued, Running, Completed, Failed or Cancelled."""
-        if self.cancelled:
-            return "Cancelled"
-        if self.began is None:
-            return "Enqueued"
-        if not self.written or self.fate == "job_endless":
-            return "Running"
-        if self.fate == "job_requeue" and self.polls <= 3:
+        if self.cancelled or self.began is None:
+            return "Cancelled" if self.cancelled else "Enqueued"
+        if self.fate == "job_requeue" and self.written and self.polls <= 3:
             return "Enqueued" if self.polls == 2 else "Running"
-        if at - self.began < self.duration:
+        if not self.written or self.fate == "job_endless" or self.share(at) < 1:
             return "Running"
         return {"job_failed": "Failed", "job_cancelled": "Cancelled"}.get(self.fate, "Completed")
 
-    def visible_files(self, at: float) -> list[ExportFile]:
+    def visible_files(self, at: float) -> list[Path]:
         """The files that have appeared: one after the other while it runs."""
         if self.began is None or self.cancelled:
             return []
         if self.fate in ("job_failed", "job_cancelled", "job_endless", "job_truncated"):
             return self.files[: self.fate_files]
-        passed = at - self.began
-        if self.written and passed >= self.duration:
-            return list(self.files)
-        return self.files[: int(passed / self.duration * len(self.files)) if self.duration > 0 else None]
+        return self.files[: int(self.share(at) * len(self.files))]
 
 
 class Jobs:
@@ -99,36 +85,29 @@ class Jobs:
         settings = self._settings
         always = "job_requeue" if settings.job_requeue and selection is not None else ""
         kind, files = (fate.kind, fate.after_files) if fate is not None else (always, 0)
-        seconds = settings.job_seconds if seconds is None else seconds
-        asked_ms, per_file = self._clock.now_ms(), settings.job_seconds_per_file
+        times = (settings.job_seconds if seconds is None else seconds, settings.job_seconds_per_file)
         with self._lock:
-            job = Job(FIRST_JOB_ID + len(self._jobs), data_type, selection, kind, files, asked_ms, seconds, per_file)
-            self._jobs[job.id] = job
+            job_id, asked_ms = FIRST_JOB_ID + len(self._jobs), self._clock.now_ms()
+            job = self._jobs[job_id] = Job(job_id, data_type, selection, kind, files, asked_ms, *times)
         self._tick()
         return job
 
     def _tick(self) -> None:
         """Let waiting jobs begin where others have ended."""
-        begun: list[threading.Thread] = []
         with self._lock:
-            at = self._clock.elapsed()
-            running = 0
-            for job in self._jobs.values():
-                if job.began is not None and job.state(at) not in FINAL:
-                    running += 1
-                elif job.ended_ms is None and job.state(at) in FINAL:
+            at, jobs = self._clock.elapsed(), list(self._jobs.values())
+            for job in jobs:
+                if job.ended_ms is None and job.state(at) in FINAL:
                     job.ended_ms = self._clock.now_ms()
-            for job in self._jobs.values():
-                if job.began is None and not job.cancelled and job.fate != "job_stuck":
-                    if running >= self._settings.jobs_at_once:
-                        break
-                    running += 1
-                    job.began = at
-                    begun.append(threading.Thread(target=self._write, args=(job,), daemon=True))
-            self._writers = [thread for thread in self._writers if thread.is_alive()] + begun
-            for writer in begun:
+            running = sum(job.began is not None and job.ended_ms is None for job in jobs)
+            waiting = [job for job in jobs if job.began is None and not job.cancelled and job.fate != "job_stuck"]
+            begun = waiting[: max(self._settings.jobs_at_once - running, 0)]
+            writers = [threading.Thread(target=self._write, args=(job,), daemon=True) for job in begun]
+            for job, writer in zip(begun, writers, strict=True):
+                job.began = at
                 writer.start()
-        for writer in begun:
+            self._writers = [each for each in self._writers if each.is_alive()] + writers
+        for writer in writers:
             # Small jobs are written by the time the response goes out, so that tests meet no race.
             writer.join(timeout=0.5)
 
@@ -138,17 +117,14 @@ class Jobs:
         size = total = 0
         selection = job.selection and job.selection._replace(as_of_ms=self._clock.now_ms())
         for line in self._exports.lines(selection) if selection else ():
-            if self._closed or job.cancelled:
+            size, total = size + len(line), total + len(line)
+            job.truncated = total > self._settings.truncate_bytes
+            if self._closed or job.cancelled or job.truncated:
                 break
-            if total + len(line) > self._settings.truncate_bytes:
-                job.truncated = True
-                break
-            if lines and size + len(line) > self._settings.file_bytes:
+            if lines and size > self._settings.file_bytes:
                 self._finish_file(job, lines)
-                lines, size = [], 0
+                lines, size = [], len(line)
             lines.append(line)
-            size += len(line)
-            total += len(line)
         if lines and not self._closed:
             self._finish_file(job, lines)
         job.truncated |= job.fate == "job_truncated"
@@ -157,16 +133,17 @@ class Jobs:
     def _finish_file(self, job: Job, lines: list[bytes]) -> None:
         with self._lock:
             self._folder = self._folder or Path(tempfile.mkdtemp(prefix="sandbox-jobs-"))
-        name = f"file-{FIRST_FILE + len(job.files)}.json"
-        path = self._folder / f"{job.id}-{name}"
-        job.files.append(ExportFile(name, path, path.write_bytes(b"".join(lines))))
+        path = self._folder / str(job.id) / f"file-{FIRST_FILE + len(job.files)}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"".join(lines))
+        job.files.append(path)
 
     def _get(self, job_id: int) -> Job:
         if job_id not in self._jobs:
             raise Refusal(f"Export job {job_id} not found", 404)
         return self._jobs[job_id]
 
-    def file(self, job_id: int, name: str) -> ExportFile:
+    def file(self, job_id: int, name: str) -> Path:
         """A file of a job."""
         job = self._get(job_id)
         for file in job.files:
@@ -174,51 +151,42 @@ class Jobs:
                 return file
         raise Refusal("The specified key does not exist.", 404)
 
-    def poll(self, job_id: int, start_after: str) -> tuple[Job, str, list[ExportFile]]:
-        """What `export/{jobId}/files` tells: the job, its state, and a page of its files."""
+    def poll(self, job_id: int, start_after: str) -> tuple[Job, str, list[str]]:
+        """What `export/{jobId}/files` tells: the job, its state, and the names of a page of its files."""
         self._tick()
         with self._lock:
-            job = self._get(job_id)
+            job, at = self._get(job_id), self._clock.elapsed()
             job.polls += 1
-            at = self._clock.elapsed()
             state = job.state(at)
-            files = [file for file in job.visible_files(at) if file.name > start_after]
             if self._settings.odd and self._settings.vary_state_case:
                 # The case of states varies (seen); here from one poll to the next.
                 state = (state, state.lower(), state, state.upper())[(job.id + job.polls) % 4]
-            return job, state, files[: self._settings.files_page]
+            names = [file.name for file in job.visible_files(at) if file.name > start_after]
+            return job, state, names[: self._settings.files_page]
 
     def cancel(self, job_id: int) -> None:
         """End a job that is queued or running."""
-        self._tick()
         with self._lock:
-            job = self._get(job_id)
-            if job.state(self._clock.elapsed()) in FINAL:
+            if self.state(job_id) in FINAL:
                 raise Refusal(f"Export job {job_id} is not queued or running")
-            job.cancelled = True
-            job.ended_ms = self._clock.now_ms()
+            self._get(job_id).cancelled = True
         self._tick()
 
     def state(self, job_id: int) -> str:
-        """The state of a job, in its ordinary case."""
+        """The state of a job, in its ordinary case; does not count as a poll."""
         self._tick()
         return self._get(job_id).state(self._clock.elapsed())
 
     def recent(self) -> list[dict[str, Any]]:
         """All jobs as `export/jobs` lists them, newest first."""
         self._tick()
-        at = self._clock.elapsed()
-        return [
-            {
-                "id": job.id,
-                "dataTypeName": job.data_type,
-                "jobState": job.state(at),
-                "scheduledStartTime": iso_time(job.asked_ms),
-                "bytesExported": sum(file.size for file in job.visible_files(at)),
-                **({} if job.ended_ms is None else {"endTime": iso_time(job.ended_ms)}),
-            }
-            for job in reversed(list(self._jobs.values()))
-        ]
+        at, listed = self._clock.elapsed(), []
+        for job in reversed(list(self._jobs.values())):
+            size = sum(file.stat().st_size for file in job.visible_files(at))
+            entry = {"id": job.id, "dataTypeName": job.data_type, "jobState": job.state(at), "bytesExported": size}
+            entry |= {"scheduledStartTime": iso_time(job.asked_ms)}
+            listed.append(entry if job.ended_ms is None else {**entry, "endTime": iso_time(job.ended_ms)})
+        return listed
 
     def close(self) -> None:
         """Stop writing and remove all files."""

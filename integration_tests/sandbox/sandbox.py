@@ -15,7 +15,7 @@ from .faults import Fault
 from .filehost import files_app
 from .fixtures import Record
 from .log import RequestLogEntry
-from .server import Servers, listen
+from .server import Server, listen
 from .settings import EMAIL_BASED, SandboxSettings
 from .times import to_ms, window_ms
 
@@ -32,7 +32,7 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings | None = None) -> None:
         self.settings = settings or SandboxSettings()
         self.core = core = Core(self.settings)
-        self._servers: Servers | None = None
+        self._server: Server | None = None
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
         self.now, self.advance = core.clock.now, core.clock.advance
         self.count, self.clear_requests, self.clear_faults = core.log.count, core.log.clear, core.faults.clear
@@ -58,14 +58,14 @@ class Sandbox:
         self.core.base_url = f"http://{named}:{api_socket.getsockname()[1]}/api/"
         self.core.files_url = f"http://{named}:{files_socket.getsockname()[1]}/"
         api = api_app(self.core, control_routes(self))
-        self._servers = Servers([(api, api_socket), (files_app(self.core), files_socket)])
+        self._server = Server({api_socket: api, files_socket: files_app(self.core)})
         return self
 
     def close(self) -> None:
         """Stop serving and remove the files of jobs."""
-        if self._servers is not None:
-            self._servers.close()
-            self._servers = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         self.core.jobs.close()
 
     @property
