@@ -98,16 +98,20 @@ class Exports:
             if whole or wanted is not None:
                 yield (line if whole else orjson.dumps(wanted)) + b"\n"
 
-    def user_events(self, identifier: str, include_custom: bool) -> Iterator[Record]:
+    def user_events(self, identifier: str, include_custom: bool = True) -> Iterator[Record]:
         """All events of one user, as export/userEvents sends them now; none of a user that nobody knows."""
         user, now = self._people.find(identifier), self._clock.now_ms()
         if user is not None:
             yield from self._events.of_user(user.index, include_custom, now)
+            left_out = {USER} if include_custom else {USER, "customEvent"}
             for data_type, _, visible_ms, _, record in list(self._puts):
-                of_user = record and any(record.get(name) == known for name, known in user.identifiers.items())
-                if record and of_user and visible_ms <= now and data_type != USER:
-                    if include_custom or data_type != "customEvent":
-                        yield as_user_event(data_type, record)
+                known = user.identifiers.items()
+                if record and data_type not in left_out and visible_ms <= now and known & set(_texts(record)):
+                    yield as_user_event(data_type, record)
+
+
+def _texts(record: Record) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, value in record.items() if isinstance(value, str))
 
 
 def chunks(lines: Iterable[bytes], size: int = 65_536) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from .filehost import files_app
 from .fixtures import Record
 from .log import RequestLogEntry
 from .server import Server, listen
-from .settings import EMAIL_BASED, SandboxSettings
+from .settings import SandboxSettings
 from .times import to_ms, window_ms
 
 FOR_EVER = 10.0**9
@@ -119,8 +119,7 @@ class Sandbox:
 
     def list_users(self, list_id: int, prefer_user_id: bool | None = None) -> list[str]:
         """The lines of a list; userIds preferred unless the project is email-based or it is said otherwise."""
-        prefer = self.settings.project_type != EMAIL_BASED if prefer_user_id is None else prefer_user_id
-        return self.core.world.people.lines(list_id, prefer)
+        return self.core.world.people.lines(list_id, prefer_user_id is not False)
 
     def user_events(self, identifier: str, include_custom: bool = True) -> list[Record]:
         """What export/userEvents sends for a user (email, userId or itblUserId)."""

@@ -1,4 +1,4 @@
-"""The shapes of responses: a list whole or page by page, a single thing, lines, CSV."""
+"""The shapes of responses: a list whole or page by page, a single thing, CSV."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def whole(core: Core, params: Params, selector: str, things: list[Any]) -> Respo
 
 
 def single(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """The one thing asked for, without what its path says of it."""
+    """The one thing asked for, without the field that is the selector."""
     if not things:
-        raise Refusal(f"Nothing at specified location: {params.path}", 404)
+        raise Refusal("Nothing at specified location", 404)
     return json_response({name: value for name, value in things[0].items() if name != selector})
 
 
@@ -40,8 +40,7 @@ def numbered(default: int, maximum: int, total: str, always: bool = True) -> Sha
         if core.settings.unpaginated and not asked:
             return whole(core, params, selector, things)
         response = {selector: things[(number - 1) * size : number * size], **({total: len(things)} if asked else {})}
-        beside = {"nextPageUrl": number + 1, "previousPageUrl": number - 1}
-        for name, other in beside.items():
+        for name, other in {"nextPageUrl": number + 1, "previousPageUrl": number - 1}.items():
             if 0 < other <= -(-len(things) // size):
                 query = urlencode({**params.query, "page": [other], "pageSize": [size]}, doseq=True)
                 root = "/api/" if core.settings.relative_next_page else core.base_url
@@ -70,10 +69,7 @@ def csv_text(columns: list[str], rows: list[dict[str, str]]) -> str:
 
 def report(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
     """Rows as CSV, or as the texts of its lines."""
-    text = csv_text(list(dict.fromkeys(name for row in things for name in row)), things)
-    headers, *lines = text.splitlines()
-    return (
-        text_response(text, CSV)
-        if core.settings.experiments_as_csv
-        else json_response({"headers": headers, "rows": lines})
-    )
+    text = csv_text(list(things[0]) if things else [], things)
+    if core.settings.experiments_as_csv:
+        return text_response(text, CSV)
+    return json_response({"headers": text.split("\n")[0], "rows": text.splitlines()[1:]})

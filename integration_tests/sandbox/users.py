@@ -66,7 +66,7 @@ class People:
         """The user with this email, userId or itblUserId."""
         return self._by_name.get(identifier)
 
-    def lines(self, list_id: int, prefer_user_id: bool) -> list[str]:
+    def lines(self, list_id: int, prefer_user_id: bool = True) -> list[str]:
         """The users of a list as lists/getUsers names them."""
         prefer = prefer_user_id and self._settings.project_type != EMAIL_BASED
         return [user.line(prefer) for user in self.users if list_id in user.list_ids]
@@ -89,16 +89,17 @@ class People:
 
     def _make(self, user: User, update: int, updated_ms: int) -> Record:
         draw = Draw(seeded(self._settings.seed, "profile", user.index, update), updated_ms, user)
-        profile = {
+        profile: Record = {
             **user.identifiers,
             "profileUpdatedAt": format_time(updated_ms, draw.pick(self._shapes)),
             "signupDate": format_time(user.created_ms, draw.pick(self._shapes)),
             **self._profile(draw),
             "updateCount": update,
-            "itblInternal.emailDomain": user.identifiers.get("email", "").rpartition("@")[2],
             "itblInternal.documentCreatedAt": format_time(user.created_ms),
             "itblInternal.documentUpdatedAt": format_time(updated_ms),
         }
+        if "email" in profile:
+            profile["itblInternal.emailDomain"] = profile["email"].rpartition("@")[2]
         if self._settings.odd:
             self._odd(profile, draw)
         return profile

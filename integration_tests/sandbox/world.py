@@ -114,25 +114,36 @@ class World:
         """Let the campaign, template or journey with this id be updated now."""
         next(each for each in self.things(name) if each[key] == thing_id)["updatedAt"] = self._clock.now_ms()
 
-    def catalog_items(self, catalog: str) -> list[Thing]:
-        """The items of a catalog: the first holds all that the settings say, the second none, others a part."""
-        names = [f"Item-{place:04d}" for place in range(_share(self._settings.catalog_items, self.catalogs, catalog))]
-        made = [self.make(fixture("catalog_items"), place, "item", catalog, place) for place in range(len(names))]
-        return [{"catalogName": catalog, "itemId": name, **item} for name, item in zip(names, made, strict=True)]
+    @cached_property
+    def catalog_items(self) -> list[Thing]:
+        """The items of all catalogs."""
+        return [
+            {"catalogName": name, "itemId": f"Item-{n:04d}", **self.make(fixture("catalog_items"), n, name, n)}
+            for name, n in _shares(self.catalogs, self._settings.catalog_items)
+        ]
 
-    def metadata_entries(self, table: str) -> list[Thing]:
-        """The entries of a table by their keys, which know case; as many as items of a catalog."""
-        count = _share(self._settings.metadata_entries, self.tables, table)
-        keys = sorted(f"{('Key', 'key')[place % 2]}{place // 2:04d}" for place in range(count))
+    @property
+    def field_mappings(self) -> list[Thing]:
+        """The types that somebody has given to fields of catalogs, and the fields that nobody has."""
+        named = enumerate(self.catalogs)
+        return [{"catalogName": name, **self.make(fixture("field_mappings"), place, name)} for place, name in named]
+
+    @cached_property
+    def entries(self) -> list[Thing]:
+        """The entries of all metadata tables by their keys, which know case."""
+        shares = _shares(self.tables, self._settings.metadata_entries)
+        keys = sorted((table, f"{('Key', 'key')[place % 2]}{place // 2:04d}") for table, place in shares)
         template = fixture("metadata_entries")
-        return [{"table": table, "key": key, **self.make(template, 0, "metadata", table, key)} for key in keys]
+        return [{"table": table, "key": key, **self.make(template, 0, table, key)} for table, key in keys]
 
-    def forgotten(self, kind: str) -> list[str]:
-        """Hashes of forgotten users; kind is `email` or `userId`."""
-        names = (f"{kind}-forgotten-{number}" for number in range(self._settings.forgotten))
-        return [sha256(name.encode()).hexdigest() for name in names]
+    def forgotten(self, kind: str, without: str) -> list[Thing]:
+        """Hashes of forgotten users, by email or userId; none in projects of the type that does not know these."""
+        count = 0 if self._settings.project_type == without else self._settings.forgotten
+        digests = [sha256(f"{kind}-forgotten-{number}".encode()).hexdigest() for number in range(count)]
+        return [{"hash": digest, "identifierType": kind} for digest in digests]
 
 
-def _share(count: int, names: list[str], name: str) -> int:
-    place = names.index(name)
-    return (count, 0)[place] if place < 2 else count // place
+def _shares(names: list[str], count: int) -> list[tuple[str, int]]:
+    """What each holds by number: the first all that the settings say, the second none, the others a part."""
+    shares = [(count, 0)[place] if place < 2 else count // place for place in range(len(names))]
+    return [(name, place) for name, share in zip(names, shares, strict=True) for place in range(share)]
