@@ -57,7 +57,7 @@ class Guard:
             response = self.refuse(refusal)
         other_host = core.files_url if self.host == "api" else core.base_url
         response = changed_by(fault, response, f"{other_host}elsewhere")
-        await Sender(scope, receive, send, core.settings.reader_patience).send(response, fault, entry)
+        await Sender(response, fault, entry, core.settings.reader_patience)(scope, receive, send)
 
     def _entry(self, request: Request, body: bytes) -> RequestLogEntry:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -16,10 +16,10 @@ from .faults import Fault
 from .log import RequestLogEntry
 
 SEVER = "sandbox.sever"  # in a request's scope: closes its connection at once
-GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": \n'
+GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": '
 SLOW_PIECE = 1024
-JSON_LINES = "application/x-json-stream"
-JSON, TEXT, CSV = "application/json", "text/plain; charset=utf-8", "text/csv; charset=utf-8"
+JSON, JSON_LINES = "application/json", "application/x-json-stream"
+TEXT, CSV = "text/plain; charset=utf-8", "text/csv; charset=utf-8"
 
 
 class CutConnection(Exception):
@@ -49,119 +49,107 @@ def text_response(text: str, media_type: str = TEXT) -> Response:
 
 def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Response:
     """What a fault puts in place of the proper response, where it does that."""
-    if fault is None:
+    kind = fault.kind if fault is not None else ""
+    if fault is None or kind not in ("status", "redirect", "next_elsewhere", "garbage"):
         return response
-    whole = isinstance(response.body, bytes)
-    location = elsewhere if fault.location is None else fault.location
-    if fault.kind == "status":
-        body = error_body(fault.status) if fault.body is None else fault.body
-        raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        return Response(fault.status, raw, headers=dict(fault.headers))
-    if fault.kind == "redirect":
-        return Response(302, b"", headers={"Location": location, **fault.headers})
-    if fault.kind == "next_elsewhere" and isinstance(response.body, bytes):
-        return json_response({**orjson.loads(response.body), "nextPageUrl": location})
-    if fault.kind == "garbage" and whole and response.media_type == JSON:
+    body, location = response.body, elsewhere if fault.location is None else fault.location
+    if kind == "status":
+        error = error_body(fault.status) if fault.body is None else fault.body
+        return Response(fault.status, error if isinstance(error, bytes) else orjson.dumps(error), headers=fault.headers)
+    if kind == "redirect":
+        return Response(302, headers={"Location": location, **fault.headers})
+    if kind == "next_elsewhere":
+        return json_response({**orjson.loads(body), "nextPageUrl": location}) if isinstance(body, bytes) else response
+    if isinstance(body, bytes) and response.media_type == JSON:
         return Response(body=fault.body or b"<html><body>Hello</body></html>")
-    if fault.kind == "garbage":
-        rest = iter((response.body,)) if isinstance(response.body, bytes) else response.body
-        line: bytes = (fault.body or GARBAGE).removesuffix(b"\n") + b"\n"
-        headers = {name: value for name, value in response.headers.items() if name.lower() != "content-length"}
-        return Response(response.status, chain((line,), rest), response.media_type, headers)
-    return response
+    line = (fault.body or GARBAGE).removesuffix(b"\n") + b"\n"
+    return Response(body=chain((line,), (body,) if isinstance(body, bytes) else body), media_type=response.media_type)
 
 
+@dataclass
 class Sender:
-    """Sends one response, with what its fault does to the way."""
+    """Sends one response, with what its fault does to the way. Raises CutConnection where the connection is to break."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, patience: float | None) -> None:
-        self._sever: Callable[[], None] = scope.get(SEVER, lambda: None)
-        self._receive = receive
-        self._send = send
-        self._patience = patience
+    response: Response
+    fault: Fault | None
+    entry: RequestLogEntry
+    patience: float | None
 
-    async def send(self, response: Response, fault: Fault | None, entry: RequestLogEntry) -> None:
-        """Send it, and note its status. Raises CutConnection where the connection is to break."""
-        gone = asyncio.ensure_future(self._until_gone())
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._send, self._kind = send, self.fault.kind if self.fault is not None else ""
+        self._gone = asyncio.ensure_future(_until_gone(receive))
         try:
-            if fault is not None and fault.kind in ("hang", "drop"):
-                if fault.kind == "hang":
-                    await asyncio.wait({gone}, timeout=fault.delay)
-                self._sever()
-                await asyncio.wait({gone}, timeout=1)
+            if self._kind in ("hang", "drop"):
+                if self._kind == "hang":
+                    await self._pause()
+                scope.get(SEVER, lambda: None)()
+                await asyncio.wait({self._gone}, timeout=1)
                 raise CutConnection
-            entry.status = response.status
-            await self._send_body(response, fault, gone)
+            self.entry.status = self.response.status
+            await self._send_body(self.response.body)
         finally:
-            gone.cancel()
+            self._gone.cancel()
 
-    async def _until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    async def _pause(self) -> None:
+        await asyncio.wait({self._gone}, timeout=self.fault.delay if self.fault is not None else 0)
 
-    async def _send_body(self, response: Response, fault: Fault | None, gone: asyncio.Future[None]) -> None:
-        kind = fault.kind if fault is not None else ""
-        cut_at = response.cut_after
-        if fault is not None and kind in ("cut", "clean_cut"):
-            cut_at = fault.at_bytes
-            if cut_at is None and isinstance(response.body, bytes):
-                cut_at = _middle_of_line(response.body)
-        headers = {"content-type": response.media_type, **{n.lower(): value for n, value in response.headers.items()}}
-        if isinstance(response.body, bytes):
-            length = len(response.body)
-            headers["content-length"] = str(length if kind != "clean_cut" or cut_at is None else min(cut_at, length))
-        elif kind == "clean_cut":
+    async def _send_body(self, body: bytes | Iterator[bytes]) -> None:
+        cutting, cut_at = self._kind in ("cut", "clean_cut"), self.response.cut_after
+        headers = {"content-type": self.response.media_type}
+        headers |= {name.lower(): value for name, value in self.response.headers.items()}
+        if cutting and self.fault is not None:
+            cut_at = self.fault.at_bytes
+            if cut_at is None and isinstance(body, bytes):
+                cut_at = _middle_of_line(body)
+        if self._kind == "clean_cut":
             headers.pop("content-length", None)
+        if isinstance(body, bytes):
+            clean_end = cut_at if self._kind == "clean_cut" else None
+            headers["content-length"] = str(len(body[:clean_end]))
         raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-        await self._send({"type": "http.response.start", "status": response.status, "headers": raw})
+        await self._send({"type": "http.response.start", "status": self.response.status, "headers": raw})
         sent = 0
-        async for piece in self._pieces(response.body, fault, gone):
-            if cut_at is None and kind in ("cut", "clean_cut"):
+        async for piece in self._pieces(body):
+            if cutting and cut_at is None:
                 cut_at = _middle_of_line(piece)
-            if cut_at is not None and sent + len(piece) > cut_at:
-                await self._pass(piece[: cut_at - sent])
-                if kind == "clean_cut":
-                    break
-                raise CutConnection
-            await self._pass(piece)
+            await self._pass(piece if cut_at is None else piece[: cut_at - sent])
             sent += len(piece)
-        else:
-            if kind == "cut" or response.cut_after is not None:
-                raise CutConnection
+            if cut_at is not None and sent > cut_at:
+                break
+        if self._kind == "cut" or self.response.cut_after is not None:
+            raise CutConnection
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pass(self, piece: bytes) -> None:
         # Iterable gives up on slow readers (seen); the server's send() returns when its buffer has room again.
         message = {"type": "http.response.body", "body": piece, "more_body": True}
         try:
-            await asyncio.wait_for(self._send(message), self._patience)
+            await asyncio.wait_for(self._send(message), self.patience)
         except asyncio.TimeoutError:
             raise CutConnection from None
 
-    async def _pieces(
-        self, body: bytes | Iterator[bytes], fault: Fault | None, gone: asyncio.Future[None]
-    ) -> AsyncIterator[bytes]:
+    async def _pieces(self, body: bytes | Iterator[bytes]) -> AsyncIterator[bytes]:
         """The body's pieces, made in a thread so that other requests are answered meanwhile."""
         made, whole = (iter((body,) if body else ()), True) if isinstance(body, bytes) else (body, False)
-        loop = asyncio.get_running_loop()
         begun = False
-        while not gone.done():
-            piece = next(made, None) if whole else await loop.run_in_executor(None, next, made, None)
+        while not self._gone.done():
+            piece = next(made, None) if whole else await asyncio.to_thread(next, made, None)
             if piece is None:
                 return
-            if fault is None or fault.kind not in ("slow", "stall"):
-                yield piece
-                continue
-            for start in range(0, len(piece), SLOW_PIECE):
-                if fault.kind == "slow" or begun:
-                    await asyncio.wait({gone}, timeout=fault.delay)
+            for start in range(0, len(piece), SLOW_PIECE) if self._kind in ("slow", "stall") else (None,):
+                if start is not None and (begun or self._kind == "slow"):
+                    await self._pause()
                 begun = True
-                if gone.done():
-                    return
-                yield piece[start : start + SLOW_PIECE]
+                if not self._gone.done():
+                    yield piece if start is None else piece[start : start + SLOW_PIECE]
 
 
 def _middle_of_line(piece: bytes) -> int:
     """A place near the middle that is not the end of a line."""
     middle = max(len(piece) // 2, 1)
     return middle + 1 if piece[middle - 1 : middle] == b"\n" and middle + 1 < len(piece) else middle
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
