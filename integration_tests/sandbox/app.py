@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from . import endpoints
 from .core import Core
-from .endpoints import ROWS
 from .errors import Refusal, error_body
 from .exporting import EXPORT_HANDLERS
 from .log import RequestLogEntry
@@ -93,7 +93,7 @@ class Guard:
 def api_app(core: Core, more: list[BaseRoute] | None = None) -> ASGIApp:
     """The API; `more` are routes beside it."""
     handlers: dict[str, dict[str, Handler]] = {}
-    for name, handler in {**{f"GET {row.path}": row.respond for row in ROWS}, **EXPORT_HANDLERS}.items():
+    for name, handler in {**{f"GET {row.path}": row.respond for row in endpoints.ROWS}, **EXPORT_HANDLERS}.items():
         method, path = name.split(" ")
         handlers.setdefault(path, {})[method] = handler
     routes: list[BaseRoute] = [Route(f"/api/{path}", Guard(core, path, handlers[path])) for path in handlers]

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
+from . import endpoints
 from .app import api_app
 from .control import control_routes
 from .core import Core
-from .endpoints import ROWS
 from .exports import Selection
 from .faults import Fault
 from .filehost import files_app
@@ -112,7 +112,7 @@ class Sandbox:
         user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with values.
         template_contents: the response and messageMedium. forgotten_users: {hash, identifierType}.
         """
-        rows = [row for row in ROWS if row.stream == stream]
+        rows = [row for row in endpoints.ROWS if row.stream == stream]
         if not rows:
             raise ValueError(f"no such stream: {stream!r}")
         return [record for row in rows for record in row.truth(self.core)]
