@@ -12,12 +12,12 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integration_tests.sandbox import Sandbox, SandboxSettings, endpoints, kinds
+from integration_tests.sandbox import Sandbox, SandboxSettings, endpoints
 from integration_tests.sandbox.kinds import DATA_TYPES
 from integration_tests.sandbox.settings import EMAIL_BASED, HYBRID, PROJECT_TYPES, USER_ID_BASED
 from integration_tests.sandbox.times import parse_record_time, parse_request_date
+from source_iterable.streams import table
 from source_iterable.streams.export import ExportStream
-from source_iterable.streams.table import EXPORTS
 
 NOW = datetime(2026, 3, 10, 14, 30, 15, tzinfo=timezone.utc)
 START = NOW - timedelta(days=4)
@@ -200,7 +200,7 @@ def test_without_oddities_records_have_one_form() -> None:
 
 
 def test_a_new_event_type_and_a_new_list_take_no_more_than_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds, "EXPORTS", [*EXPORTS, ExportStream("whats_app_open", "whatsAppOpen")])
+    monkeypatch.setattr(table, "EXPORTS", [*table.EXPORTS, ExportStream("whatsapp_open", "whatsAppOpen")])
     monkeypatch.setattr(endpoints, "ROWS", [*endpoints.ROWS, endpoints.Row("things", [{"id": 1}])])
     sandbox = make(odd=False, events_per_day=20_000)
     sent = {record["messageId"] for record in sandbox.truth("whatsAppSend", START, NOW)}

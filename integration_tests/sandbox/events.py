@@ -14,13 +14,22 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .fixtures import Draw, Maker, Record, fixture, oddities, patched, seeded
-from .kinds import USER, before, data_types, medium_of
+from .kinds import REFERENCE, USER, before, data_types, medium_of
 from .settings import SandboxSettings
 from .times import HOUR_MS, format_time
 from .world import World
 
 # A message is opened up to so many hours after it was sent; where nothing was sent then, what was sent earlier is taken.
 HOURS, HOURS_BEFORE = 6, 48
+
+
+class Kind(NamedTuple):
+    """A data type: events an hour, the type of event that comes before, its campaigns' fields, the makers of its own."""
+
+    hourly: float
+    before: str | None
+    messages: list[Record]
+    shapes: list[Maker]
 
 
 class Moment(NamedTuple):
@@ -48,51 +57,48 @@ class Events:
     def __init__(self, settings: SandboxSettings, world: World) -> None:
         self._settings = settings
         self._world = world
-        self.data_types = data_types()
+        self._fixtures = fixtures = world.fixtures
         self._epoch_hour = world.epoch_ms // HOUR_MS
-        events, makers = fixture("events"), world.fixtures
-        held = set(self.data_types if settings.data_types is None else settings.data_types) - {USER}
-        weights = {**dict.fromkeys(held, events["weights"]["others"]), **events["weights"], **settings.event_weights}
-        total = sum(weights[name] for name in held) or 1.0
-        self._hourly = {n: settings.events_per_day * weights[n] / total / 24 for n in self.data_types if n in held}
-        self._before = {name: self._held_before(name) for name in self._hourly}
-        self._messages = {name: world.messages(medium_of(name)) for name in self._hourly}
-        self._shapes: dict[str, list[Maker]] = {
-            name: [makers.maker(shape) for form, shape in events["shapes"].items() if re.search(form, name)]
-            for name in self._hourly
-        }
-        self._custom = [makers.maker(shape) for shape in events["custom"]]
-        self._odd = oddities(makers, "event", 0.25)
-        self._odd_custom = oddities(makers, "customEvent", 0.8)
+        self._held = None if settings.data_types is None else set(settings.data_types)
+        self._total = sum(map(self._weight, {*(self._held or REFERENCE)} - {USER})) or 1.0
+        self._custom = fixtures.maker({"$pick": fixture("events")["custom"]})
+        self._odd, self._odd_custom = oddities(fixtures, "event", 0.25), oddities(fixtures, "customEvent", 0.8)
+        self._kind = lru_cache(None)(self._make_kind)
         # An hour's moments are asked for again by the events that follow on them.
         self._moments = lru_cache(256)(self._make_moments)
         self._by_user: dict[int, list[tuple[str, Moment]]] = {}
         self._indexed_to = self._epoch_hour
         self._lock = threading.Lock()
 
-    def _held_before(self, data_type: str) -> str | None:
+    def _weight(self, data_type: str) -> float:
+        if self._held is not None and data_type not in self._held:
+            return 0.0
+        weights: dict[str, float] = {**fixture("events")["weights"], **self._settings.event_weights}
+        return weights.get(data_type, weights["others"])
+
+    def _make_kind(self, data_type: str) -> Kind:
+        shapes = [shape for form, shape in fixture("events")["shapes"].items() if re.search(form, data_type)]
         earlier = before(data_type)
-        while earlier and not self._hourly.get(earlier):
+        while earlier and not self._weight(earlier):
             earlier = before(earlier)
-        return earlier
+        hourly = self._settings.events_per_day * self._weight(data_type) / self._total / 24
+        messages = self._world.messages(medium_of(data_type))
+        return Kind(hourly, earlier, messages, [self._fixtures.maker(shape) for shape in shapes])
 
     def _make_moments(self, data_type: str, hour: int) -> list[Moment]:
         """The events of one hour, in no order of time."""
-        settings, hourly = self._settings, self._hourly[data_type]
+        settings, (hourly, earlier, messages, _) = self._settings, self._kind(data_type)
         chance = random.Random(seeded(settings.seed, "events", data_type, hour, size=16))
-        count = int(hourly) + (chance.random() < hourly - int(hourly))
-        earlier, messages = self._before[data_type], self._messages[data_type]
         moments = []
-        for _ in range(count):
+        for _ in range(int(hourly + chance.random())):
             rest, offset = divmod(chance.getrandbits(64), HOUR_MS)
-            user = rest % settings.users
+            user, draw = rest % settings.users, Draw(chance.getrandbits(704))
             ms = visible_ms = hour * HOUR_MS + offset
             # Shares, not amounts: the lag then changes when an event is seen, and nothing of the event.
             lag, late, share = chance.random(), chance.random(), chance.random()
             visible_ms += int(lag * settings.index_lag * 1000)
             if late < settings.late_share:
                 visible_ms += int(share * settings.late_hours * HOUR_MS)
-            draw = Draw(chance.getrandbits(704))
             message = None
             # One purchase in two is attributed to a message.
             if messages and (data_type != "purchase" or draw.below(2)):
@@ -104,8 +110,7 @@ class Events:
 
     def _earlier(self, data_type: str, hour: int, draw: Draw, bounced: bool) -> Moment | None:
         """An event of an hour before; None where there is none, as of a message that was sent before all history."""
-        last = hour - 1 - draw.below(HOURS)
-        place = draw.below(2**32)
+        last, place = hour - 1 - draw.below(HOURS), draw.below(2**32)
         for each in range(last, max(last - HOURS_BEFORE, self._epoch_hour - 1), -1):
             moments = self._moments(data_type, each)
             for step in range(min(len(moments), 16)):
@@ -115,25 +120,18 @@ class Events:
         return None
 
     def _record(self, data_type: str, moment: Moment) -> Record:
-        user = self._world.people.users[moment.user]
-        draw = Draw(moment.bits, moment.ms, user)
-        draw.n = moment.ms % 10_000
-        record: Record = {
-            "createdAt": format_time(moment.ms, draw.pick(self._world.fixtures.shapes)),
-            **user.identifiers,
-        }
+        user, draw = self._world.people.users[moment.user], Draw(moment.bits, moment.ms)
+        draw.user, draw.n = user, moment.ms % 10_000
+        record: Record = {"createdAt": format_time(moment.ms, draw.pick(self._fixtures.shapes)), **user.identifiers}
         if moment.message is not None:
             record.update(moment.message[0])
             record["messageId"] = moment.message[1]
-        for make in self._shapes[data_type]:
+        for make in self._kind(data_type).shapes:
             patched(record, make(draw))
         if data_type == "customEvent":
-            record.update(draw.pick(self._custom)(draw))
+            record.update(self._custom(draw))
         elif data_type == "purchase":
             record["total"] = sum(item["price"] * item["quantity"] for item in record["shoppingCartItems"])
-        elif data_type == "journeyExit" and self._world.things("journeys"):
-            journey = draw.pick(self._world.things("journeys"))
-            record["workflowId"], record["workflowName"] = journey["id"], journey["name"]
         record["itblInternal.documentCreatedAt"] = format_time(moment.ms)
         record["itblInternal.documentUpdatedAt"] = format_time(moment.ms + 2000)
         if self._settings.odd:
@@ -149,31 +147,26 @@ class Events:
 
         Half the hours come before the other half: a window of hours is as unsorted as one of minutes.
         """
-        if data_type not in self._hourly:
-            return
         first = max(start_ms // HOUR_MS, self._epoch_hour)
-        last = (min(end_ms, as_of_ms + 1) - 1) // HOUR_MS
-        for begin in (first + 1, first):
-            for hour in range(begin, last + 1, 2):
-                for moment in self._moments(data_type, hour):
-                    if start_ms <= moment.ms < end_ms and moment.visible_ms <= as_of_ms:
-                        yield self._record(data_type, moment)
+        hours = range(first, (min(end_ms, as_of_ms + 1) - 1) // HOUR_MS + 1)
+        for hour in (*hours[1::2], *hours[::2]) if self._kind(data_type).hourly else ():
+            for moment in self._moments(data_type, hour):
+                if start_ms <= moment.ms < end_ms and moment.visible_ms <= as_of_ms:
+                    yield self._record(data_type, moment)
 
     def of_user(self, user: int, include_custom: bool, as_of_ms: int) -> Iterator[Record]:
         """All events of a user as export/userEvents has them: nested itblInternal, and `_type`."""
-        self._index(as_of_ms // HOUR_MS + 1)
-        for data_type, moment in self._by_user.get(user, ()):
-            if moment.visible_ms <= as_of_ms and (include_custom or data_type != "customEvent"):
-                yield as_user_event(data_type, self._record(data_type, moment))
-
-    def _index(self, hour: int) -> None:
-        """Note which events are whose, up to that hour."""
+        hour = as_of_ms // HOUR_MS + 1
         with self._lock:
-            for data_type in self._hourly:
-                for each in range(self._indexed_to, hour):
+            # Whose the events of the hours since the last call are.
+            for data_type in data_types() if hour > self._indexed_to else ():
+                for each in range(self._indexed_to, hour) if data_type != USER else ():
                     for moment in self._moments(data_type, each):
                         self._by_user.setdefault(moment.user, []).append((data_type, moment))
             self._indexed_to = max(self._indexed_to, hour)
+        for data_type, moment in self._by_user.get(user, ()):
+            if moment.visible_ms <= as_of_ms and (include_custom or data_type != "customEvent"):
+                yield as_user_event(data_type, self._record(data_type, moment))
 
 
 def as_user_event(data_type: str, record: Record) -> Record:
@@ -187,8 +180,5 @@ def as_user_event(data_type: str, record: Record) -> Record:
         place = event
         for step in path:
             place = place.setdefault(step, {})
-        place[last] = value
-    if "documentUpdatedAt" in (event.get("itblInternal") or {}):
-        event["itblInternal"]["documentUpdatedAt"] = "2037-01-01 00:00:00 +00:00"
-    event["_type"] = data_type
-    return event
+        place[last] = "2037-01-01 00:00:00 +00:00" if path and last == "documentUpdatedAt" else value
+    return {**event, "_type": data_type}

@@ -11,6 +11,7 @@ from .core import Core
 from .errors import Refusal
 from .exports import Selection, chunks
 from .faults import JOB_KINDS
+from .kinds import is_data_type
 from .params import Params
 from .responses import CSV, JSON_LINES, Response, json_response, text_response
 from .shapes import csv_text
@@ -22,7 +23,7 @@ DAY = timedelta(days=1)
 
 def _selection(core: Core, params: Params) -> Selection:
     data_type, now = params.required("dataTypeName"), core.clock.now()
-    if data_type not in core.events.data_types:
+    if not is_data_type(data_type):
         raise Refusal(f"Invalid dataTypeName: {data_type}")
     if data_type in core.settings.forbidden_data_types:
         raise Refusal(f"This API key is not permitted to export {data_type}", 403)

@@ -21,14 +21,11 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
 from .times import OFFSET_COLON, SHAPE_OF_16, format_time, iso_time
-
-if TYPE_CHECKING:
-    from .users import User
 
 FOLDER = Path(__file__).parent / "fixtures"
 ABSENT = object()
@@ -57,11 +54,11 @@ class Draw:
 
     __slots__ = ("bits", "created_ms", "ms", "n", "updated_ms", "user")
 
-    def __init__(self, bits: int, ms: int = 0, user: User | None = None) -> None:
+    def __init__(self, bits: int, ms: int = 0) -> None:
         self.bits = bits
         self.ms = ms  # of an event
-        self.user = user  # whose it is
-        self.n = self.created_ms = self.updated_ms = 0  # of a thing: its place in the list, and its times
+        self.user: object = None  # whose it is
+        self.n = 0  # the place of a thing in its list
 
     def below(self, bound: int) -> int:
         """A number from 0 up to, not including, bound."""
@@ -142,6 +139,7 @@ class Fixtures:
             "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),
             "user": lambda draw: getattr(draw.user, argument),
             "id": lambda draw: _id(find(argument)[draw.n % len(find(argument))]) if find(argument) else ABSENT,
+            "id_name": lambda draw: find(argument)[draw.n % len(find(argument))]["name"] if find(argument) else ABSENT,
             "ids": lambda draw: [_id(draw.pick(find(argument))) for _ in range(draw.below(3) if find(argument) else 0)],
         }
         return makers[name]

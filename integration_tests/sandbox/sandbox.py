@@ -14,6 +14,7 @@ from .exports import Selection
 from .faults import Fault
 from .filehost import files_app
 from .fixtures import Record
+from .kinds import is_data_type
 from .log import RequestLogEntry
 from .server import Server, listen
 from .settings import SandboxSettings
@@ -98,7 +99,7 @@ class Sandbox:
     def _selection(
         self, data_type: str, start: datetime | str, end: datetime | str, as_of: datetime | None
     ) -> Selection:
-        if data_type not in self.core.events.data_types:
+        if not is_data_type(data_type):
             raise ValueError(f"no data type {data_type!r}")
         seen_ms = self.core.clock.now_ms() if as_of is None else to_ms(as_of)
         return Selection(data_type, window_ms(start), window_ms(end), seen_ms)

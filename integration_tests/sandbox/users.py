@@ -88,7 +88,8 @@ class People:
         return user.created_ms + update * user.period_ms + delay
 
     def _make(self, user: User, update: int, updated_ms: int) -> Record:
-        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), updated_ms, user)
+        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), updated_ms)
+        draw.user = user
         profile: Record = {
             **user.identifiers,
             "profileUpdatedAt": format_time(updated_ms, draw.pick(self._shapes)),
