@@ -1,4 +1,4 @@
-"""The API as an ASGI application: its routes, and the guard that every request passes before its handler."""
+"""The API and the storage host as ASGI applications: routes, and the guard that every request passes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import endpoints
 from .core import Core
 from .errors import Refusal, error_body
-from .exporting import EXPORT_HANDLERS
+from .exporting import EXPORT_HANDLERS, file_of_job
 from .log import RequestLogEntry
 from .params import Params
 from .responses import Response, Sender, changed_by, json_response
@@ -88,6 +88,29 @@ class Guard:
     def refuse(self, refusal: Refusal) -> Response:
         """The response to a request that may not pass."""
         return json_response(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
+
+
+class FileGuard(Guard):
+    """What the storage host refuses, and how: a second way to authorize, with an error in XML."""
+
+    host = "files"
+
+    def admit(self, request: Request, entry: RequestLogEntry) -> None:
+        """Raise Refusal for a request with a key."""
+        entry.endpoint = "files"
+        if "api-key" in request.headers:
+            raise Refusal("Only one auth mechanism allowed")
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """An error as storage hosts send it."""
+        code = {400: "InvalidArgument", 403: "AccessDenied", 404: "NoSuchKey"}.get(refusal.status, "MethodNotAllowed")
+        error = f"<Error><Code>{code}</Code><Message>{refusal.msg}</Message></Error>"
+        return Response(refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode(), "application/xml")
+
+
+def files_app(core: Core) -> ASGIApp:
+    """The storage host of exported files: presigned links, no API key."""
+    return Starlette(routes=[Route("/{path:path}", FileGuard(core, "files", {"GET": file_of_job}))])
 
 
 def api_app(core: Core, more: list[BaseRoute] | None = None) -> ASGIApp:

@@ -10,15 +10,14 @@ from typing import Any
 
 import orjson
 
+from . import shapes
 from .core import Core
 from .errors import Refusal
 from .exports import chunks
 from .fixtures import fixture
 from .params import Params
-from .reports import contents, experiments, experiments_of, metrics, metrics_csv
 from .responses import JSON_LINES, TEXT, Response, json_response, text_response
 from .settings import EMAIL_BASED, USER_ID_BASED
-from .shapes import Shape, by_marker, numbered, report, single, whole
 from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
 
 
@@ -35,7 +34,7 @@ class Row:
     items: Sequence[Thing] | Callable[[Core], Sequence[Thing]] | None = None
     selector: str = ""
     stream: str = ""
-    shape: Shape = whole
+    shape: shapes.Shape = shapes.whole
     sorts: dict[str, str] = field(default_factory=dict)  # what `sort` may name, and the keys of these
     wanted: Callable[[Core, Params, list[Any]], list[Any]] | None = None  # the items that a query asks for
     parents: Callable[[Core], list[str]] | None = None  # what the first parameter of the path may be, in any case
@@ -169,21 +168,21 @@ def _event_lines(core: Core, params: Params) -> Response:
 
 _BY_ID = {name: name for name in ("id", "name", "createdAt", "updatedAt")}
 _CAMPAIGNS: dict[str, Any] = {
-    "shape": numbered(20, 1000, "totalCampaignsCount", always=False),
+    "shape": shapes.numbered(20, 1000, "totalCampaignsCount", always=False),
     "sorts": {**_BY_ID, "startAt": "startAt"},
 }
 _TEMPLATES: dict[str, Any] = {
-    "shape": numbered(20, 1000, "totalTemplatesCount", always=False),
+    "shape": shapes.numbered(20, 1000, "totalTemplatesCount", always=False),
     "sorts": {**_BY_ID, "id": "templateId"},
 }
 _CATALOG: dict[str, Any] = {"parents": lambda core: core.world.catalogs}
 _TABLE: dict[str, Any] = {"parents": lambda core: core.world.tables}
-_CONTENTS: dict[str, Any] = {"stream": "template_contents", "shape": single, "wanted": _of_template}
+_CONTENTS: dict[str, Any] = {"stream": "template_contents", "shape": shapes.single, "wanted": _of_template}
 _FORGOTTEN: dict[str, Any] = {"stream": "forgotten_users", "wanted": _hashes}
 # The reference names no maximum for pages of catalogs.
-_CATALOGS = numbered(10, 1000, "totalCatalogsCount")
-_ITEMS = numbered(10, 1000, "totalItemsCount")
-_JOURNEYS = numbered(10, 50, "totalJourneysCount")
+_CATALOGS = shapes.numbered(10, 1000, "totalCatalogsCount")
+_ITEMS = shapes.numbered(10, 1000, "totalItemsCount")
+_JOURNEYS = shapes.numbered(10, 50, "totalJourneysCount")
 
 ROWS = [
     Row("lists", lambda core: core.world.lists),
@@ -200,10 +199,17 @@ ROWS = [
         wanted=_of_parent,
         **_CAMPAIGNS,
     ),
-    Row("campaigns/metrics", metrics, "-", "campaigns_metrics", metrics_csv),
-    Row("experiments/metrics", experiments, "-", "experiments_metrics", report, wanted=experiments_of),
+    Row("campaigns/metrics", shapes.metrics, "-", "campaigns_metrics", shapes.metrics_csv),
+    Row(
+        "experiments/metrics",
+        shapes.experiments,
+        "-",
+        "experiments_metrics",
+        shapes.report,
+        wanted=shapes.experiments_of,
+    ),
     Row("templates", wanted=_of_kind_and_time, **_TEMPLATES),
-    *(Row(f"templates/{medium.lower()}/get", contents, "messageMedium", **_CONTENTS) for medium in MEDIA),
+    *(Row(f"templates/{medium.lower()}/get", shapes.contents, "messageMedium", **_CONTENTS) for medium in MEDIA),
     Row("catalogs", lambda core: [{"name": name} for name in core.world.catalogs], "catalogNames", shape=_CATALOGS),
     Row(
         "catalogs/{catalogName}/items",
@@ -213,18 +219,25 @@ ROWS = [
         _ITEMS,
         **_CATALOG,
     ),
-    Row("catalogs/{catalogName}/items/{itemId}", lambda core: core.world.catalog_items, "-", "-", single, **_CATALOG),
+    Row(
+        "catalogs/{catalogName}/items/{itemId}",
+        lambda core: core.world.catalog_items,
+        "-",
+        "-",
+        shapes.single,
+        **_CATALOG,
+    ),
     Row(
         "catalogs/{catalogName}/fieldMappings",
         lambda core: core.world.field_mappings,
         "catalogName",
         "catalog_field_mappings",
-        single,
+        shapes.single,
         **_CATALOG,
     ),
     Row("metadata", lambda core: [{"name": name} for name in core.world.tables], "results"),
-    Row("metadata/{table}", lambda core: core.world.entries, "results", "metadata_entries", by_marker, **_TABLE),
-    Row("metadata/{table}/{key}", lambda core: core.world.entries, "-", "-", single, **_TABLE),
+    Row("metadata/{table}", lambda core: core.world.entries, "results", "metadata_entries", shapes.by_marker, **_TABLE),
+    Row("metadata/{table}/{key}", lambda core: core.world.entries, "-", "-", shapes.single, **_TABLE),
     Row("users/getFields", _field_types, stream="user_fields", shape=_fields),
     Row("users/forgotten", lambda core: core.world.forgotten("email", USER_ID_BASED), "hashedEmails", **_FORGOTTEN),
     Row(

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from .fixtures import Draw, Maker, Record, fixture, oddities, patched, seeded
+from .fixtures import Draw, Maker, Record, fixture, oddities, seeded
 from .kinds import REFERENCE, USER, before, data_types, medium_of
 from .settings import SandboxSettings
 from .times import HOUR_MS, format_time
@@ -127,7 +127,7 @@ class Events:
             record.update(moment.message[0])
             record["messageId"] = moment.message[1]
         for make in self._kind(data_type).shapes:
-            patched(record, make(draw))
+            record.update(make(draw))
         if data_type == "customEvent":
             record.update(self._custom(draw))
         elif data_type == "purchase":
@@ -138,6 +138,9 @@ class Events:
             if data_type == "customEvent":
                 self._odd_custom(record, draw)
             self._odd(record, draw)
+        if "-email" in record:
+            record.pop("email", None)
+            del record["-email"]
         if self._settings.padding:
             record["padding"] = "x" * self._settings.padding
         return record

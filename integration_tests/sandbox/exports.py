@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import orjson
@@ -10,7 +11,7 @@ import orjson
 from .events import Events, as_user_event
 from .fixtures import Record
 from .kinds import USER
-from .times import Clock, parse_record_time
+from .times import Clock, parse_record_time, window_ms
 from .users import People
 
 
@@ -53,11 +54,12 @@ class Exports:
         self._clock = clock
         self._puts: list[Put] = []
 
-    def put(self, data_type: str, lines: Iterable[Record | bytes], visible_ms: int) -> None:
-        """Add records; each is served in the window that its own time belongs to."""
+    def put(self, data_type: str, records: Iterable[Record | bytes], visible_at: datetime | None = None) -> None:
+        """Add records, or their lines; their createdAt, or profileUpdatedAt, in any form tells the window."""
+        visible_ms = 0 if visible_at is None else window_ms(visible_at)
         field = "profileUpdatedAt" if data_type == USER else "createdAt"
         puts = []
-        for each in lines:
+        for each in records:
             line, record = (orjson.dumps(each), each) if isinstance(each, dict) else (each, orjson.loads(each))
             ms = parse_record_time(record.get(field))
             if ms is None:
@@ -65,13 +67,15 @@ class Exports:
             puts.append(Put(data_type, ms, visible_ms, line, record))
         self._puts += puts
 
-    def put_line(self, data_type: str, ms: int, line: bytes, visible_ms: int) -> None:
-        """Add one line of any bytes at a moment."""
+    def put_line(self, data_type: str, instant: datetime, line: bytes, visible_at: datetime | None = None) -> None:
+        """Add one line of any bytes at an instant."""
+        visible_ms = 0 if visible_at is None else window_ms(visible_at)
         try:
             parsed = orjson.loads(line)
         except ValueError:
             parsed = None
-        self._puts.append(Put(data_type, ms, visible_ms, line, parsed if isinstance(parsed, dict) else None))
+        record = parsed if isinstance(parsed, dict) else None
+        self._puts.append(Put(data_type, window_ms(instant), visible_ms, line, record))
 
     def _made(self, selection: Selection) -> Iterator[Record]:
         data_type, *window = selection[:4]
@@ -98,20 +102,21 @@ class Exports:
             if whole or wanted is not None:
                 yield (line if whole else orjson.dumps(wanted)) + b"\n"
 
-    def user_events(self, identifier: str, include_custom: bool = True) -> Iterator[Record]:
-        """All events of one user, as export/userEvents sends them now; none of a user that nobody knows."""
+    def user_events(self, identifier: str, include_custom: bool = True) -> list[Record]:
+        """What export/userEvents sends now for a user (email, userId or itblUserId); nothing where nobody knows one."""
         user, now = self._people.find(identifier), self._clock.now_ms()
-        if user is not None:
-            yield from self._events.of_user(user.index, include_custom, now)
-            left_out = {USER} if include_custom else {USER, "customEvent"}
-            for data_type, _, visible_ms, _, record in list(self._puts):
-                known = user.identifiers.items()
-                if record and data_type not in left_out and visible_ms <= now and known & set(_texts(record)):
-                    yield as_user_event(data_type, record)
-
-
-def _texts(record: Record) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in record.items() if isinstance(value, str))
+        if user is None:
+            return []
+        left_out = {USER} if include_custom else {USER, "customEvent"}
+        puts = [put for put in self._puts if put.data_type not in left_out and put.visible_ms <= now]
+        return [
+            *self._events.of_user(user.index, include_custom, now),
+            *(
+                as_user_event(data_type, record)
+                for data_type, _, _, _, record in puts
+                if record and any(record.get(name) == known for name, known in user.identifiers.items())
+            ),
+        ]
 
 
 def chunks(lines: Iterable[bytes], size: int = 65_536) -> Iterator[bytes]:

@@ -10,8 +10,7 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
 - {id channels}, {ids lists}: the id of a thing of the project by place, and up to two drawn ones; {absent}: no such field
 
-{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text, and a field with a
-minus sign before its name takes a field away.
+{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text.
 """
 
 from __future__ import annotations
@@ -150,15 +149,6 @@ def _id(thing: Record) -> int:
     return found
 
 
-def patched(record: Record, patch: Record) -> None:
-    """Change a record by a patch: fields to set, and names with a minus sign of fields to take away."""
-    for name, value in patch.items():
-        if name.startswith("-"):
-            record.pop(name[1:], None)
-        else:
-            record[name] = value
-
-
 def oddities(fixtures: Fixtures, kind: str, share: float) -> Callable[[Record, Draw], None]:
     """The function that gives about so large a share of the records of one kind an odd shape, as odd.json has them."""
     groups = [[fixtures.maker(patch) for patch in group] for group in fixture("odd")[kind].values()]
@@ -167,6 +157,6 @@ def oddities(fixtures: Fixtures, kind: str, share: float) -> Callable[[Record, D
     def strike(record: Record, draw: Draw) -> None:
         choice = draw.below(parts)
         if choice < len(groups):
-            patched(record, draw.pick(groups[choice])(draw))
+            record.update(draw.pick(groups[choice])(draw))
 
     return strike

@@ -143,13 +143,12 @@ class Jobs:
             raise Refusal(f"Export job {job_id} not found", 404)
         return self._jobs[job_id]
 
-    def file(self, job_id: int, name: str) -> Path:
-        """A file of a job."""
-        job = self._get(job_id)
-        for file in job.files:
-            if file.name == name and not job.cancelled:
-                return file
-        raise Refusal("The specified key does not exist.", 404)
+    def file(self, path: str) -> Path:
+        """A file that a job has left, by the job's id and its name."""
+        found = self._folder / path if self._folder is not None else None
+        if found is None or not found.is_file():
+            raise Refusal("The specified key does not exist.", 404)
+        return found
 
     def poll(self, job_id: int, start_after: str) -> tuple[Job, str, list[str]]:
         """What `export/{jobId}/files` tells: the job, its state, and the names of a page of its files."""

@@ -24,8 +24,10 @@ _BEFORE = {
     **dict.fromkeys(("emailClick", "emailComplaint", "emailUnSubscribe", "hostedUnsubscribeClick"), "emailOpen"),
     **dict.fromkeys(("inAppOpen", "inAppDelete", "inboxMessageImpression"), "inAppDelivery"),
     **dict.fromkeys(("inAppClick", "inAppClose"), "inAppOpen"),
-    **{"embeddedClick": "embeddedImpression", "embeddedImpression": "embeddedReceived"},
-    **{"purchase": "emailClick", "whatsAppClick": "whatsAppSeen"},
+    "embeddedClick": "embeddedImpression",
+    "embeddedImpression": "embeddedReceived",
+    "purchase": "emailClick",
+    "whatsAppClick": "whatsAppSeen",
 }
 _MEDIA = {"email": "Email", "push": "Push", "webPush": "Push", "inApp": "InApp", "embedded": "InApp"}
 

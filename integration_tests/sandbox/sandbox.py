@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
 from . import endpoints
-from .app import api_app
+from .app import api_app, files_app
 from .control import control_routes
 from .core import Core
 from .exports import Selection
 from .faults import Fault
-from .filehost import files_app
 from .fixtures import Record
 from .kinds import is_data_type
 from .log import RequestLogEntry
@@ -21,6 +19,7 @@ from .settings import SandboxSettings
 from .times import to_ms, window_ms
 
 FOR_EVER = 10.0**9
+Edge = datetime | str
 
 
 class Sandbox:
@@ -37,6 +36,8 @@ class Sandbox:
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
         self.now, self.advance = core.clock.now, core.clock.advance
         self.count, self.clear_requests, self.clear_faults = core.log.count, core.log.clear, core.faults.clear
+        self.put_records, self.put_line = core.exports.put, core.exports.put_line
+        self.user_events = core.exports.user_events
         # All jobs as export/jobs lists them, and the state of one of them, which does not count as a poll.
         self.jobs, self.job_state = core.jobs.recent, core.jobs.state
         # Let something be gone, or be updated now: each takes its id.
@@ -56,8 +57,8 @@ class Sandbox:
         host = self.settings.host
         api_socket, files_socket = listen(host, self.settings.port), listen(host, self.settings.files_port)
         named = f"[{host}]" if ":" in host else host
-        self.core.base_url = f"http://{named}:{api_socket.getsockname()[1]}/api/"
-        self.core.files_url = f"http://{named}:{files_socket.getsockname()[1]}/"
+        self.base_url = self.core.base_url = f"http://{named}:{api_socket.getsockname()[1]}/api/"
+        self.files_url = self.core.files_url = f"http://{named}:{files_socket.getsockname()[1]}/"
         api = api_app(self.core, control_routes(self))
         self._server = Server({api_socket: api, files_socket: files_app(self.core)})
         return self
@@ -70,39 +71,24 @@ class Sandbox:
         self.core.jobs.close()
 
     @property
-    def base_url(self) -> str:
-        """The root of the API, with a slash at the end."""
-        return self.core.base_url
-
-    @property
-    def files_url(self) -> str:
-        """The root of the storage host."""
-        return self.core.files_url
-
-    @property
     def requests(self) -> list[RequestLogEntry]:
         """Every request so far, in order of arrival."""
         return list(self.core.log)
 
     # what is true, past limits, faults and pages
 
-    def truth(
-        self, data_type: str, start: datetime | str, end: datetime | str, as_of: datetime | None = None
-    ) -> list[Record]:
+    def truth(self, data_type: str, start: Edge, end: Edge, as_of: datetime | None = None) -> list[Record]:
         """Exactly the records that the export sends for [start, end), in any order; as_of: as seen at that time."""
         return list(self.core.exports.records(self._selection(data_type, start, end, as_of)))
 
-    def truth_lines(self, data_type: str, start: datetime | str, end: datetime | str) -> list[bytes]:
+    def truth_lines(self, data_type: str, start: Edge, end: Edge) -> list[bytes]:
         """The lines behind that, without their ends: lines that are no JSON included."""
         return [line[:-1] for line in self.core.exports.lines(self._selection(data_type, start, end, None))]
 
-    def _selection(
-        self, data_type: str, start: datetime | str, end: datetime | str, as_of: datetime | None
-    ) -> Selection:
+    def _selection(self, data_type: str, start: Edge, end: Edge, as_of: datetime | None) -> Selection:
         if not is_data_type(data_type):
             raise ValueError(f"no data type {data_type!r}")
-        seen_ms = self.core.clock.now_ms() if as_of is None else to_ms(as_of)
-        return Selection(data_type, window_ms(start), window_ms(end), seen_ms)
+        return Selection(data_type, window_ms(start), window_ms(end), to_ms(as_of or self.now()))
 
     def truth_list(self, stream: str) -> list[Record]:
         """What the endpoints of any other stream hold now, as the API sends it.
@@ -122,27 +108,12 @@ class Sandbox:
         """The lines of a list; userIds preferred unless the project is email-based or it is said otherwise."""
         return self.core.world.people.lines(list_id, prefer_user_id is not False)
 
-    def user_events(self, identifier: str, include_custom: bool = True) -> list[Record]:
-        """What export/userEvents sends for a user (email, userId or itblUserId)."""
-        return list(self.core.exports.user_events(identifier, include_custom))
-
     # what a test changes
 
     def add_fault(self, fault: Fault) -> Fault:
         """Let something go wrong. The fault counts in `struck` how often it did."""
         self.core.faults.append(fault)
         return fault
-
-    def put_records(
-        self, data_type: str, records: Iterable[Record | bytes], visible_at: datetime | None = None
-    ) -> None:
-        """Add export records (or their lines); their createdAt, or profileUpdatedAt, in any form tells the window."""
-        self.core.exports.put(data_type, records, 0 if visible_at is None else window_ms(visible_at))
-
-    def put_line(self, data_type: str, instant: datetime, line: bytes, visible_at: datetime | None = None) -> None:
-        """Add one line of any bytes at an instant."""
-        visible_ms = 0 if visible_at is None else window_ms(visible_at)
-        self.core.exports.put_line(data_type, window_ms(instant), line, visible_ms)
 
     def break_list(self, list_id: int, kind: str | None = "error") -> None:
         """Let lists/getUsers of a list always answer 500 ("error"), or break off ("cut"); None mends it."""
