@@ -201,7 +201,7 @@ def test_without_oddities_records_have_one_form() -> None:
 
 def test_a_new_event_type_and_a_new_list_take_no_more_than_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "EXPORTS", [*table.EXPORTS, ExportStream("whatsapp_open", "whatsAppOpen")])
-    monkeypatch.setattr(endpoints, "ROWS", [*endpoints.ROWS, endpoints.Row("things", [{"id": 1}])])
+    monkeypatch.setattr(endpoints, "ROWS", [*endpoints.ROWS, endpoints.Row("things", items=[{"id": 1}])])
     sandbox = make(odd=False, events_per_day=20_000)
     sent = {record["messageId"] for record in sandbox.truth("whatsAppSend", START, NOW)}
     opened = sandbox.truth("whatsAppOpen", NOW - timedelta(days=1), NOW)

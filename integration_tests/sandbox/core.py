@@ -26,7 +26,7 @@ class Core:
         self.limits = Limits(settings.rate_limit_factor, settings.shared_limits)
         self.faults = Faults()
         self.log = RequestLog()
-        lists = self.world.lists
+        lists = self.world.things("lists")
         self.broken_lists: dict[int, str | None] = {
             lists[place]["id"]: kind for place, kind in settings.broken_lists.items()
         }

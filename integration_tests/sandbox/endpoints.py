@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,8 @@ from . import shapes
 from .core import Core
 from .errors import Refusal
 from .exports import chunks
-from .fixtures import fixture
 from .params import Params
-from .responses import JSON_LINES, TEXT, Response, json_response, text_response
+from .responses import JSON_LINES, TEXT, Response, text_response
 from .settings import EMAIL_BASED, USER_ID_BASED
 from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
 
@@ -25,19 +24,19 @@ from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thin
 class Row:
     """`GET path` answers `{selector: items}`, and `truth_list(stream)` tells the items.
 
-    `Row("things", [{"id": 1}])` is all that a plain list takes: its selector is the end of the path, its stream the same in
-    snake case. Without items they come from the fixture of the stream's name. A parameter of the path selects the items
-    that have it in the field of its name.
+    `Row("things", items=[{"id": 1}])` is all that a plain list takes: its selector is the end of the path, its stream the
+    same in snake case. Without items it shows what the world has under the stream's name, from a fixture or else. A
+    parameter of the path selects the items that have it in the field of its name.
     """
 
     path: str
-    items: Sequence[Thing] | Callable[[Core], Sequence[Thing]] | None = None
     selector: str = ""
     stream: str = ""
     shape: shapes.Shape = shapes.whole
-    sorts: dict[str, str] = field(default_factory=dict)  # what `sort` may name, and the keys of these
     wanted: Callable[[Core, Params, list[Any]], list[Any]] | None = None  # the items that a query asks for
-    parents: Callable[[Core], list[str]] | None = None  # what the first parameter of the path may be, in any case
+    sorts: dict[str, str] = field(default_factory=dict)  # what `sort` may name, and the keys of these
+    parents: str = ""  # the things that the first parameter of the path names, in any case
+    items: list[Thing] | None = None
     handler: Callable[[Core, Params], Response] | None = None  # in place of that of all rows
 
     def __post_init__(self) -> None:
@@ -46,32 +45,29 @@ class Row:
 
     def truth(self, core: Core) -> list[Thing]:
         """All items."""
-        items = core.world.things(self.stream) if self.items is None else self.items
-        return [dict(item) for item in (items(core) if callable(items) else items)]
+        if self.stream == "events":
+            names = sorted({member["userIdentifier"] for member in core.world.things("list_users")})
+            return [event for name in names for event in core.exports.user_events(name)]
+        items = core.jobs.recent() if self.stream == "jobs" else self.items
+        return [dict(item) for item in (core.world.things(self.stream) if items is None else items)]
 
     def respond(self, core: Core, params: Params) -> Response:
         """The handler."""
         if self.handler is not None:
             return self.handler(core, params)
         things: list[Any] = self.truth(core)
-        for name, value in params.path.items() if self.parents is not None else ():
-            if name == next(iter(params.path)):
-                value = next((each for each in self.parents(core) if each.lower() == value.lower()), "")
-                if not value:
-                    raise Refusal(f"{params.path[name]} not found", 404)
+        for place, (name, value) in enumerate(params.path.items() if self.parents else ()):
+            if place == 0:
+                parents = {thing["name"].lower(): thing["name"] for thing in core.world.things(self.parents)}
+                if value.lower() not in parents:
+                    raise Refusal(f"{value} not found", 404)
+                value = parents[value.lower()]
             things = [thing for thing in things if thing[name] == value]
         if self.wanted is not None:
             things = self.wanted(core, params, things)
-        if self.sorts:
-            text = params.one("sort") or "id"
-            # "+name" reaches a server as " name" where the client did not encode the plus sign.
-            key = self.sorts.get(text.lstrip("-+ "), "")
-            if not key:
-                raise Refusal(f"Invalid sort field: {text}")
-            lacking = [thing for thing in things if key not in thing]
-            rest = (thing for thing in things if key in thing)
-            things = sorted(rest, key=lambda thing: thing[key], reverse=text[0] == "-") + lacking
-        return self.shape(core, params, self.selector, things)
+        return self.shape(
+            core, params, self.selector, shapes.sort(things, params, self.sorts) if self.sorts else things
+        )
 
 
 def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing]:
@@ -81,10 +77,9 @@ def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing
 
 def _of_parent(core: Core, params: Params, children: list[Thing]) -> list[Thing]:
     parent = params.number("id")
-    if (parent, "Recurring") not in {(thing["id"], thing["campaignState"]) for thing in core.world.campaigns}:
+    if (parent, "Recurring") not in {(thing["id"], thing["campaignState"]) for thing in core.world.things("campaigns")}:
         raise Refusal(f"Campaign {parent} is not a recurring campaign")
-    children = [thing for thing in children if thing["recurringCampaignId"] == parent]
-    return _in_states(core, params, children)
+    return _in_states(core, params, [thing for thing in children if thing["recurringCampaignId"] == parent])
 
 
 def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> list[Thing]:
@@ -112,38 +107,22 @@ def _in_state(core: Core, params: Params, jobs: list[Thing]) -> list[Thing]:
 
 
 def _hashes(core: Core, params: Params, users: list[Any]) -> list[Any]:
-    if not users and core.settings.forgotten:
-        raise Refusal(f"This endpoint is not available for {core.settings.project_type} projects")
-    return [user["hash"] for user in users]
+    kind, without = ("userId", EMAIL_BASED) if params.url_path.endswith("UserIds") else ("email", USER_ID_BASED)
+    if core.settings.project_type == without:
+        raise Refusal(f"This endpoint is not available for {without} projects")
+    return [user["hash"] for user in users if user["identifierType"] == kind]
 
 
-def _field_types(core: Core) -> list[Thing]:
-    return [{"name": name, "type": kind} for name, kind in fixture("user_fields").items()]
-
-
-def _fields(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """A map in the reference, an array in other documents."""
-    if core.settings.user_fields_shape == "array":
-        return json_response({"userFields": things})
-    return json_response({"fields": {thing["name"]: thing["type"] for thing in things}})
-
-
-def _members(core: Core) -> list[Thing]:
-    """As a connector asks for them: userIds unless the project is email-based."""
-    ids = [thing["id"] for thing in core.world.lists]
-    return [{"listId": each, "userIdentifier": line} for each in ids for line in core.world.people.lines(each)]
-
-
-def _member_lines(core: Core, params: Params) -> Response:
+def _list_users(core: Core, params: Params) -> Response:
     """A user a line, in another order at every call; some lists never answer properly (both seen)."""
     list_id, size = params.number("listId"), params.number("size", 1000)
-    if list_id not in {thing["id"] for thing in core.world.lists}:
+    if list_id not in {thing["id"] for thing in core.world.things("lists")}:
         raise Refusal(f"List not found: {list_id}", 404)
     lines = [line + "\n" for line in core.world.people.lines(list_id, params.flag("preferUserId"))]
-    core.list_calls += 1
-    random.Random(core.list_calls).shuffle(lines)
     if params.url_path.endswith("size"):
         return text_response(str(len(lines)))
+    core.list_calls += 1
+    random.Random(core.list_calls).shuffle(lines)
     if params.url_path.endswith("previewUsers"):
         if not 1 <= size <= 5000:
             raise Refusal("size must be between 1 and 5000")
@@ -155,100 +134,50 @@ def _member_lines(core: Core, params: Params) -> Response:
     return Response(200, iter((body,)) if broken else body, TEXT, cut_after=cut_after)
 
 
-def _events(core: Core) -> list[Thing]:
-    names = sorted({member["userIdentifier"] for member in _members(core)})
-    return [event for name in names for event in core.exports.user_events(name)]
-
-
-def _event_lines(core: Core, params: Params) -> Response:
+def _user_events(core: Core, params: Params) -> Response:
     name = params.one("email") or params.required("userId")
     events = core.exports.user_events(name, params.flag("includeCustomEvents"))
     return Response(body=chunks(orjson.dumps(event) + b"\n" for event in events), media_type=JSON_LINES)
 
 
 _BY_ID = {name: name for name in ("id", "name", "createdAt", "updatedAt")}
-_CAMPAIGNS: dict[str, Any] = {
-    "shape": shapes.numbered(20, 1000, "totalCampaignsCount", always=False),
-    "sorts": {**_BY_ID, "startAt": "startAt"},
-}
-_TEMPLATES: dict[str, Any] = {
-    "shape": shapes.numbered(20, 1000, "totalTemplatesCount", always=False),
-    "sorts": {**_BY_ID, "id": "templateId"},
-}
-_CATALOG: dict[str, Any] = {"parents": lambda core: core.world.catalogs}
-_TABLE: dict[str, Any] = {"parents": lambda core: core.world.tables}
-_CONTENTS: dict[str, Any] = {"stream": "template_contents", "shape": shapes.single, "wanted": _of_template}
-_FORGOTTEN: dict[str, Any] = {"stream": "forgotten_users", "wanted": _hashes}
+_CAMPAIGN_SORTS, _TEMPLATE_SORTS = {**_BY_ID, "startAt": "startAt"}, {**_BY_ID, "id": "templateId"}
+_CAMPAIGNS = shapes.numbered(20, 1000, "totalCampaignsCount", always=False)
+_TEMPLATES = shapes.numbered(20, 1000, "totalTemplatesCount", always=False)
+_JOURNEYS = shapes.numbered(10, 50, "totalJourneysCount")
 # The reference names no maximum for pages of catalogs.
 _CATALOGS = shapes.numbered(10, 1000, "totalCatalogsCount")
 _ITEMS = shapes.numbered(10, 1000, "totalItemsCount")
-_JOURNEYS = shapes.numbered(10, 50, "totalJourneysCount")
+_CONTENT: dict[str, Any] = {"stream": "template_contents", "shape": shapes.single, "wanted": _of_template}
+_CATALOG, _CATALOG_ITEMS = "catalogs/{catalogName}", "catalogItemsWithProperties"
+_CHILDREN = "campaigns/recurring/{id}/childCampaigns"
 
 ROWS = [
-    Row("lists", lambda core: core.world.lists),
+    Row("lists"),
     Row("channels"),
     Row("messageTypes"),
     Row("snippets"),
     Row("webhooks"),
-    Row("journeys", shape=_JOURNEYS, sorts=_BY_ID, wanted=_live_or_archived),
-    Row("campaigns", lambda core: core.world.campaigns, wanted=_in_states, **_CAMPAIGNS),
-    Row(
-        "campaigns/recurring/{id}/childCampaigns",
-        lambda core: [thing for thing in core.world.campaigns if "recurringCampaignId" in thing],
-        "campaigns",
-        wanted=_of_parent,
-        **_CAMPAIGNS,
-    ),
-    Row("campaigns/metrics", shapes.metrics, "-", "campaigns_metrics", shapes.metrics_csv),
-    Row(
-        "experiments/metrics",
-        shapes.experiments,
-        "-",
-        "experiments_metrics",
-        shapes.report,
-        wanted=shapes.experiments_of,
-    ),
-    Row("templates", wanted=_of_kind_and_time, **_TEMPLATES),
-    *(Row(f"templates/{medium.lower()}/get", shapes.contents, "messageMedium", **_CONTENTS) for medium in MEDIA),
-    Row("catalogs", lambda core: [{"name": name} for name in core.world.catalogs], "catalogNames", shape=_CATALOGS),
-    Row(
-        "catalogs/{catalogName}/items",
-        lambda core: core.world.catalog_items,
-        "catalogItemsWithProperties",
-        "catalog_items",
-        _ITEMS,
-        **_CATALOG,
-    ),
-    Row(
-        "catalogs/{catalogName}/items/{itemId}",
-        lambda core: core.world.catalog_items,
-        "-",
-        "-",
-        shapes.single,
-        **_CATALOG,
-    ),
-    Row(
-        "catalogs/{catalogName}/fieldMappings",
-        lambda core: core.world.field_mappings,
-        "catalogName",
-        "catalog_field_mappings",
-        shapes.single,
-        **_CATALOG,
-    ),
-    Row("metadata", lambda core: [{"name": name} for name in core.world.tables], "results"),
-    Row("metadata/{table}", lambda core: core.world.entries, "results", "metadata_entries", shapes.by_marker, **_TABLE),
-    Row("metadata/{table}/{key}", lambda core: core.world.entries, "-", "-", shapes.single, **_TABLE),
-    Row("users/getFields", _field_types, stream="user_fields", shape=_fields),
-    Row("users/forgotten", lambda core: core.world.forgotten("email", USER_ID_BASED), "hashedEmails", **_FORGOTTEN),
-    Row(
-        "users/forgottenUserIds",
-        lambda core: core.world.forgotten("userId", EMAIL_BASED),
-        "hashedUserIds",
-        **_FORGOTTEN,
-    ),
-    Row("export/jobs", lambda core: core.jobs.recent(), stream="export_jobs", wanted=_in_state),
-    Row("export/userEvents", _events, stream="events", handler=_event_lines),
-    Row("lists/getUsers", _members, stream="list_users", handler=_member_lines),
-    Row("lists/previewUsers", [], handler=_member_lines),
-    Row("lists/{listId}/size", [], handler=_member_lines),
+    Row("journeys", shape=_JOURNEYS, wanted=_live_or_archived, sorts=_BY_ID),
+    Row("campaigns", shape=_CAMPAIGNS, wanted=_in_states, sorts=_CAMPAIGN_SORTS),
+    Row(_CHILDREN, "campaigns", shape=_CAMPAIGNS, wanted=_of_parent, sorts=_CAMPAIGN_SORTS),
+    Row("campaigns/metrics", "-", "campaigns_metrics", shapes.metrics),
+    Row("experiments/metrics", "-", "experiments_metrics", shapes.report),
+    Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_TEMPLATE_SORTS),
+    *(Row(f"templates/{medium.lower()}/get", "messageMedium", **_CONTENT) for medium in MEDIA),
+    Row("catalogs", "catalogNames", shape=_CATALOGS),
+    Row(f"{_CATALOG}/items", _CATALOG_ITEMS, "catalog_items", _ITEMS, parents="catalogs"),
+    Row(f"{_CATALOG}/items/{{itemId}}", "-", "catalog_items", shapes.single, parents="catalogs"),
+    Row(f"{_CATALOG}/fieldMappings", "catalogName", "catalog_field_mappings", shapes.single, parents="catalogs"),
+    Row("metadata", "results"),
+    Row("metadata/{table}", "results", "metadata_entries", shapes.by_marker, parents="metadata"),
+    Row("metadata/{table}/{key}", "-", "metadata_entries", shapes.single, parents="metadata"),
+    Row("users/getFields", "fields", "user_fields", shapes.fields),
+    Row("users/forgotten", "hashedEmails", "forgotten_users", wanted=_hashes),
+    Row("users/forgottenUserIds", "hashedUserIds", "forgotten_users", wanted=_hashes),
+    Row("export/jobs", wanted=_in_state),
+    Row("export/userEvents", stream="events", handler=_user_events),
+    Row("lists/getUsers", stream="list_users", handler=_list_users),
+    Row("lists/previewUsers", stream="list_users", handler=_list_users),
+    Row("lists/{listId}/size", stream="list_users", handler=_list_users),
 ]

@@ -99,10 +99,10 @@ class Sandbox:
         user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with values.
         template_contents: the response and messageMedium. forgotten_users: {hash, identifierType}.
         """
-        rows = [row for row in endpoints.ROWS if row.stream == stream]
-        if not rows:
-            raise ValueError(f"no such stream: {stream!r}")
-        return [record for row in rows for record in row.truth(self.core)]
+        for row in endpoints.ROWS:
+            if row.stream == stream:
+                return row.truth(self.core)
+        raise ValueError(f"no such stream: {stream!r}")
 
     def list_users(self, list_id: int, prefer_user_id: bool | None = None) -> list[str]:
         """The lines of a list; userIds preferred unless the project is email-based or it is said otherwise."""

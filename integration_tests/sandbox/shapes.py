@@ -1,4 +1,4 @@
-"""The shapes of responses: a list whole or page by page, a single thing, CSV; and the reports that come in them."""
+"""The shapes of responses: a list whole or page by page, a single thing, CSV."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from .errors import Refusal
 from .fixtures import fixture
 from .params import Params
 from .responses import CSV, Response, json_response, text_response
-from .world import Thing
 
 # Makes the response of things, under their selector.
 Shape = Callable[[Core, Params, str, list[Any]], Response]
@@ -52,6 +51,18 @@ def numbered(default: int, maximum: int, total: str, always: bool = True) -> Sha
     return page_of
 
 
+def sort(things: list[Any], params: Params, sorts: dict[str, str]) -> list[Any]:
+    """Things in the order that `sort` asks for; what lacks its key comes last."""
+    text = params.one("sort") or "id"
+    # "+name" reaches a server as " name" where the client did not encode the plus sign.
+    key = sorts.get(text.lstrip("-+ "))
+    if key is None:
+        raise Refusal(f"Invalid sort field: {text}")
+    having = [thing for thing in things if key in thing]
+    lacking = [thing for thing in things if key not in thing]
+    return sorted(having, key=lambda thing: thing[key], reverse=text[0] == "-") + lacking
+
+
 def by_marker(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
     """By `nextMarker`, the last key of the page before, and without values."""
     marker, size = params.one("nextMarker") or "", core.settings.metadata_page_size
@@ -69,60 +80,29 @@ def csv_text(columns: list[str], rows: list[dict[str, str]]) -> str:
     return "".join(",".join(map(cell, line)) + "\n" for line in lines)
 
 
-def report(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """Rows as CSV, or as the texts of its lines."""
-    text = csv_text(list(things[0]) if things else [], things)
+def report(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
+    """Of campaigns, of experiments, or of all: rows as CSV, or as the texts of its lines."""
+    params.date("startDateTime"), params.date("endDateTime")
+    asked = {*params.query.get("campaignId", []), *params.query.get("experimentId", [])}
+    wanted = [row for row in rows if not asked or asked & {row["Campaign ID"], row["Experiment ID"]}]
+    text = csv_text(list(fixture("experiments")) if not rows else list(rows[0]), wanted)
     if core.settings.experiments_as_csv:
         return text_response(text, CSV)
     return json_response({"headers": text.split("\n")[0], "rows": text.splitlines()[1:]})
 
 
-def metrics(core: Core) -> list[Thing]:
-    """A row of text for every campaign that has metrics, whatever the dates; a cell may be empty: no order, no average."""
-    rows = []
-    for thing in core.world.campaigns:
-        if thing["campaignState"] not in ("Draft", "Scheduled"):
-            cells = core.world.make(fixture("metrics")[thing["messageMedium"]], 0, "metrics", thing["id"])
-            rows.append({"id": str(thing["id"]), **{name: str(value) for name, value in cells.items()}})
-    return rows
-
-
-def metrics_csv(core: Core, params: Params, selector: str, rows: list[Thing]) -> Response:
+def metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
     """CSV whose columns differ with the media of the campaigns asked for (seen)."""
     ids, _ = params.numbers("campaignId"), params.date("endDateTime")
     if not ids or params.date("startDateTime") is None:
         raise Refusal("Missing required parameter: campaignId or startDateTime")
-    media = {thing["messageMedium"] for thing in core.world.campaigns if thing["id"] in ids}
+    media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
     columns = {name for medium in media for name in fixture("metrics")[medium]}
     return text_response(csv_text(["id", *sorted(columns)], [row for row in rows if int(row["id"]) in ids]))
 
 
-def experiments(core: Core) -> list[Thing]:
-    """A row of text for each variation of an experiment."""
-    rows = []
-    for campaign, experiment in core.world.experiments.items():
-        for place in range(3):
-            cells = core.world.make(fixture("experiments"), place, "experiment", experiment, place)
-            row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
-            rows.append({name: str(value) for name, value in row.items()})
-    return rows
-
-
-def experiments_of(core: Core, params: Params, rows: list[Thing]) -> list[Thing]:
-    """Of campaigns, of experiments, or of all."""
-    params.date("startDateTime"), params.date("endDateTime")
-    asked = {*params.query.get("campaignId", []), *params.query.get("experimentId", [])}
-    return [row for row in rows if not asked or asked & {row["Campaign ID"], row["Experiment ID"]}]
-
-
-def contents(core: Core) -> list[Thing]:
-    """What templates/{medium}/get says of each template, and its medium; what the template says too is as there."""
-    found = []
-    for template in core.world.things("templates"):
-        medium = core.world.template_kinds[template["templateId"]][1]
-        fields = core.world.make(fixture("template_contents")[medium], 0, "content", template["templateId"])
-        fields |= {name: value for name, value in template.items() if name in fields}
-        if "metadata" in fields:
-            fields["metadata"] = {name: value for name, value in template.items() if name != "campaignId"}
-        found.append({"messageMedium": medium, **fields})
-    return found
+def fields(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """A map in the reference, an array in other documents."""
+    if core.settings.user_fields_shape == "array":
+        return json_response({"userFields": things})
+    return json_response({selector: {thing["name"]: thing["type"] for thing in things}})

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from .fixtures import Draw, Fixtures, Maker, Record, fixture, seeded
-from .settings import SandboxSettings
+from .settings import EMAIL_BASED, USER_ID_BASED, SandboxSettings
 from .times import DAY_MS, HOUR_MS, Clock
 from .users import People
 
@@ -21,7 +21,7 @@ TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 
 
 class World:
-    """The project's things, in the order of their ids. Each is the dictionary that the API sends."""
+    """The project's things. Each is the dictionary that the API sends."""
 
     def __init__(self, settings: SandboxSettings, clock: Clock) -> None:
         self._settings = settings
@@ -32,18 +32,25 @@ class World:
         self._things: dict[str, list[Thing]] = {}
         self._makers: dict[int, Maker] = {}
         self._deleted: set[int] = set()
-        self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self.lists], self.fixtures)
-        self.catalogs = [f"Catalog-{place:02d}" for place in range(settings.catalogs)]
-        self.tables = [f"table{place}" for place in range(settings.metadata_tables)]
+        self._catalogs = [f"Catalog-{place:02d}" for place in range(settings.catalogs)]
+        self._tables = [f"table{place}" for place in range(settings.metadata_tables)]
+        self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self.things("lists")], self.fixtures)
 
     def things(self, name: str) -> list[Thing]:
-        """Things of a fixture, as many as the setting of the same name says (10 where there is none)."""
+        """The things of a stream, in the order of their ids. They come from the method of its name, or from its fixture,
+        as many as the setting of its name says (10 where there is none).
+        """
+        if made := getattr(self, f"_make_{name}", None):
+            return list(made())
+        return [thing for thing in self._of_fixture(name) if thing.get("id") not in self._deleted]
+
+    def _of_fixture(self, name: str) -> list[Thing]:
         if name not in self._things:
             count = getattr(self._settings, name, 10)
-            self._things[name] = [self.make(fixture(name), place, name, place) for place in range(count)]
+            self._things[name] = [self._fill(fixture(name), place, name, place) for place in range(count)]
         return self._things[name]
 
-    def make(self, template: Record, place: int, *name: object) -> Thing:
+    def _fill(self, template: Record, place: int, *name: object) -> Thing:
         """A thing of a fixture with times of its own, at this place of its list."""
         draw = Draw(seeded(self._settings.seed, *name))
         draw.n = place
@@ -57,10 +64,15 @@ class World:
         thing: Thing = self._makers[id(template)](draw)
         return thing
 
-    @property
-    def lists(self) -> list[Thing]:
-        """The lists that are not deleted."""
-        return [thing for thing in self.things("lists") if thing["id"] not in self._deleted]
+    def delete_list(self, list_id: int) -> None:
+        """Let a list be gone. Events go on to name it."""
+        self._deleted.add(next(thing["id"] for thing in self.things("lists") if thing["id"] == list_id))
+
+    def touch(self, name: str, key: str, thing_id: int) -> None:
+        """Let the campaign, template or journey with this id be updated now."""
+        next(each for each in self.things(name) if each[key] == thing_id)["updatedAt"] = self._clock.now_ms()
+
+    # campaigns and templates
 
     @cached_property
     def template_kinds(self) -> dict[int, tuple[str, str]]:
@@ -69,78 +81,119 @@ class World:
         return {each: (TEMPLATE_TYPES[place // 4 % 4], MEDIA[place % 4]) for place, each in enumerate(ids)}
 
     @cached_property
-    def campaigns(self) -> list[Thing]:
-        """All campaigns: first those that were made by hand, then the children of recurring ones."""
-        campaigns = self.things("campaigns")
-        for thing in campaigns[12::13] if self._settings.odd else ():
-            thing["campaignState"] = UNKNOWN_STATES[campaigns.index(thing) % 3]
+    def _campaigns(self) -> list[Thing]:
+        """First those that were made by hand, then the children of recurring ones."""
+        campaigns = self._of_fixture("campaigns")
+        for place in range(12, len(campaigns), 13) if self._settings.odd else ():
+            campaigns[place]["campaignState"] = UNKNOWN_STATES[place % 3]
         for parent, count in zip(list(campaigns), self._settings.recurring_children, strict=False):
             parent["campaignState"] = "Recurring"
             for place in range(len(campaigns), len(campaigns) + count):
-                child = self.make(fixture("campaigns"), place, "campaigns", place)
+                child = self._fill(fixture("campaigns"), place, "campaigns", place)
                 child |= {name: parent[name] for name in ("messageMedium", "templateId") if name in parent}
                 child |= {"name": f"{parent['name']} #{place}", "recurringCampaignId": parent["id"]}
                 campaigns.append(child)
         return campaigns
 
+    def _make_campaigns(self) -> list[Thing]:
+        return self._campaigns
+
+    def _make_child_campaigns(self) -> list[Thing]:
+        return [thing for thing in self._campaigns if "recurringCampaignId" in thing]
+
+    def _make_campaigns_metrics(self) -> list[Thing]:
+        """A row of text for every campaign that has metrics; a cell may be empty: no order, no average."""
+        rows = []
+        for thing in self._campaigns:
+            if thing["campaignState"] not in ("Draft", "Scheduled"):
+                cells = self._fill(fixture("metrics")[thing["messageMedium"]], 0, "metrics", thing["id"])
+                rows.append({"id": str(thing["id"]), **{name: str(value) for name, value in cells.items()}})
+        return rows
+
     @cached_property
-    def experiments(self) -> dict[int, int]:
+    def _experiments(self) -> dict[int, int]:
         """Experiments of every third email campaign: id of the campaign -> id of its experiment."""
-        emails = [thing["id"] for thing in self.campaigns if thing["messageMedium"] == "Email"]
+        emails = [thing["id"] for thing in self._campaigns if thing["messageMedium"] == "Email"]
         return {campaign: campaign - 440_000 for campaign in emails[::3]}
+
+    def _make_experiments_metrics(self) -> list[Thing]:
+        """A row of text for each variation of an experiment."""
+        rows = []
+        for campaign, experiment in self._experiments.items():
+            for place in range(3):
+                cells = self._fill(fixture("experiments"), place, "experiment", experiment, place)
+                row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
+                rows.append({name: str(value) for name, value in row.items()})
+        return rows
+
+    def _make_template_contents(self) -> list[Thing]:
+        """What templates/{medium}/get says of each, and its medium; what the template says too is as there."""
+        contents = []
+        for template in self.things("templates"):
+            medium = self.template_kinds[template["templateId"]][1]
+            fields = self._fill(fixture("template_contents")[medium], 0, "content", template["templateId"])
+            fields |= {name: value for name, value in template.items() if name in fields}
+            if "metadata" in fields:
+                fields["metadata"] = {name: value for name, value in template.items() if name != "campaignId"}
+            contents.append({"messageMedium": medium, **fields})
+        return contents
 
     def messages(self, medium: str | None) -> list[Record]:
         """What events say about a message, for every campaign of the medium that was started."""
         templates = {thing["templateId"]: thing for thing in self.things("templates")}
-        channels = {thing["id"]: thing.get("channelId") for thing in self.things("message_types")}
+        channels = {thing["id"]: thing.get("channelId") for thing in self._of_fixture("message_types")}
         journeys = {thing["id"]: thing["name"] for thing in self.things("journeys")}
         messages = []
-        for campaign in self.campaigns:
+        for campaign in self._campaigns:
             if campaign["messageMedium"] == medium and "startAt" in campaign:
                 template_id, workflow_id = campaign.get("templateId"), campaign.get("workflowId")
                 kind = templates.get(template_id, {}).get("messageTypeId")
                 message = {"campaignId": campaign["id"], "templateId": template_id, "messageTypeId": kind}
                 message |= {"channelId": channels.get(kind), "contentId": campaign["id"] + 3_000_000}
                 message |= {"workflowId": workflow_id, "workflowName": journeys.get(workflow_id)}
-                message |= {"experimentId": self.experiments.get(campaign["id"])}
+                message |= {"experimentId": self._experiments.get(campaign["id"])}
                 messages.append({name: value for name, value in message.items() if value is not None})
         return messages
 
-    def delete_list(self, list_id: int) -> None:
-        """Let a list be gone. Events go on to name it."""
-        self._deleted.add(next(thing["id"] for thing in self.lists if thing["id"] == list_id))
+    # catalogs, metadata, users
 
-    def touch(self, name: str, key: str, thing_id: int) -> None:
-        """Let the campaign, template or journey with this id be updated now."""
-        next(each for each in self.things(name) if each[key] == thing_id)["updatedAt"] = self._clock.now_ms()
+    def _make_catalogs(self) -> list[Thing]:
+        return [{"name": name} for name in self._catalogs]
 
-    @cached_property
-    def catalog_items(self) -> list[Thing]:
-        """The items of all catalogs."""
+    def _make_catalog_items(self) -> list[Thing]:
         return [
-            {"catalogName": name, "itemId": f"Item-{n:04d}", **self.make(fixture("catalog_items"), n, name, n)}
-            for name, n in _shares(self.catalogs, self._settings.catalog_items)
+            {"catalogName": name, "itemId": f"Item-{n:04d}", **self._fill(fixture("catalog_items"), n, name, n)}
+            for name, n in _shares(self._catalogs, self._settings.catalog_items)
         ]
 
-    @property
-    def field_mappings(self) -> list[Thing]:
-        """The types that somebody has given to fields of catalogs, and the fields that nobody has."""
-        named = enumerate(self.catalogs)
-        return [{"catalogName": name, **self.make(fixture("field_mappings"), place, name)} for place, name in named]
+    def _make_catalog_field_mappings(self) -> list[Thing]:
+        named, template = enumerate(self._catalogs), fixture("field_mappings")
+        return [{"catalogName": name, **self._fill(template, place, name)} for place, name in named]
 
-    @cached_property
-    def entries(self) -> list[Thing]:
-        """The entries of all metadata tables by their keys, which know case."""
-        shares = _shares(self.tables, self._settings.metadata_entries)
+    def _make_metadata(self) -> list[Thing]:
+        return [{"name": name} for name in self._tables]
+
+    def _make_metadata_entries(self) -> list[Thing]:
+        """By their keys, which know case."""
+        shares = _shares(self._tables, self._settings.metadata_entries)
         keys = sorted((table, f"{('Key', 'key')[place % 2]}{place // 2:04d}") for table, place in shares)
         template = fixture("metadata_entries")
-        return [{"table": table, "key": key, **self.make(template, 0, table, key)} for table, key in keys]
+        return [{"table": table, "key": key, **self._fill(template, 0, table, key)} for table, key in keys]
 
-    def forgotten(self, kind: str, without: str) -> list[Thing]:
-        """Hashes of forgotten users, by email or userId; none in projects of the type that does not know these."""
-        count = 0 if self._settings.project_type == without else self._settings.forgotten
-        digests = [sha256(f"{kind}-forgotten-{number}".encode()).hexdigest() for number in range(count)]
-        return [{"hash": digest, "identifierType": kind} for digest in digests]
+    def _make_user_fields(self) -> list[Thing]:
+        return [{"name": name, "type": kind} for name, kind in fixture("user_fields").items()]
+
+    def _make_forgotten_users(self) -> list[Thing]:
+        """Hashes of what the project knows its users by."""
+        kinds = {"email": USER_ID_BASED, "userId": EMAIL_BASED}
+        names = [kind for kind, without in kinds.items() if self._settings.project_type != without]
+        numbered = [(name, f"{name}-forgotten-{n}") for name in names for n in range(self._settings.forgotten)]
+        return [{"hash": sha256(text.encode()).hexdigest(), "identifierType": name} for name, text in numbered]
+
+    def _make_list_users(self) -> list[Thing]:
+        """As a connector asks for them: userIds unless the project is email-based."""
+        ids = [thing["id"] for thing in self.things("lists")]
+        return [{"listId": each, "userIdentifier": line} for each in ids for line in self.people.lines(each)]
 
 
 def _shares(names: list[str], count: int) -> list[tuple[str, int]]:
