@@ -1,7 +1,5 @@
 """`python -m integration_tests.sandbox`: the sandbox as a server of its own."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import threading

@@ -1,7 +1,5 @@
 """The API and the storage host as ASGI applications: routes, and the guard that every request passes."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs

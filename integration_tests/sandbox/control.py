@@ -54,19 +54,15 @@ COMMANDS: dict[str, Callable[[Sandbox, dict[str, Any]], Any]] = {
 def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
     """The routes of the control API."""
 
-    def route(name: str, command: Callable[[Sandbox, dict[str, Any]], Any]) -> Route:
-        method, path = name.split(" ")
+    async def run(request: Request) -> Response:
+        name = f"{request.method} {request.path_params['name']}"
+        asked = orjson.loads(await request.body() or b"{}") | dict(request.query_params)
+        try:
+            done = await run_in_threadpool(COMMANDS[name], sandbox, asked)
+        except (KeyError, TypeError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        if name == "GET truth":
+            return Response(b"".join(orjson.dumps(record) + b"\n" for record in done))
+        return JSONResponse(done or {})
 
-        async def run(request: Request) -> Response:
-            asked = orjson.loads(await request.body()) if method == "POST" else dict(request.query_params)
-            try:
-                done = await run_in_threadpool(command, sandbox, asked)
-            except (KeyError, TypeError, ValueError) as error:
-                return JSONResponse({"error": str(error)}, 400)
-            if path == "truth":
-                return Response(b"".join(orjson.dumps(record) + b"\n" for record in done))
-            return JSONResponse(done or {})
-
-        return Route(f"/sandbox/{path}", run, methods=[method])
-
-    return [route(name, command) for name, command in COMMANDS.items()]
+    return [Route("/sandbox/{name}", run, methods=["GET", "POST", "DELETE"])]

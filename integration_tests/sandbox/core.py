@@ -1,7 +1,5 @@
 """Everything behind the endpoints, in one place: the project, its data, its limits, its faults and its log."""
 
-from __future__ import annotations
-
 from .events import Events
 from .exports import Exports
 from .faults import Faults

@@ -1,7 +1,5 @@
 """The endpoints that read the project: one row each, and one handler for all of them."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """How Iterable refuses: a status, and `{"code", "msg", "params"}`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 CODE_OF_STATUS = {

@@ -4,8 +4,6 @@ They tell a story: what happens to a message (opened, clicked, bounced) happens 
 the same user, with the same campaign, template and messageId.
 """
 
-from __future__ import annotations
-
 import random
 import re
 import threading

@@ -1,7 +1,5 @@
 """Handlers of the exports: streaming, and jobs with their files."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import replace

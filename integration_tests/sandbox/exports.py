@@ -1,7 +1,5 @@
 """What exports hold: the events of the seed, the profiles of users and what a test has put in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple

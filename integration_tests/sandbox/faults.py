@@ -1,7 +1,5 @@
 """Faults on demand: what goes wrong, where, and how often."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

@@ -13,8 +13,6 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 {"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from functools import cache

@@ -1,7 +1,5 @@
 """Export jobs: they run in the background and leave files."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """The data types of the export, and what the form of a type's name tells about its events."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Iterable's rate limits: a leaky bucket for each budget."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """The log of requests: what was asked, with the names of its headers, never their values."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """The parameters of a request, parsed and checked."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any

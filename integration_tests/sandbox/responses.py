@@ -1,7 +1,5 @@
 """Responses on their way out, whole or as a fault wants them."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field

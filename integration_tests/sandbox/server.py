@@ -1,7 +1,5 @@
 """The server: the API on one port and the storage host on another, in a thread of its own."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

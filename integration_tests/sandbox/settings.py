@@ -1,7 +1,5 @@
 """What a sandbox can be asked to be: its size, its project, its limits and its habits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """The shapes of responses: a list whole or page by page, a single thing, CSV."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode

@@ -1,7 +1,5 @@
 """Times: the sandbox's clock, the dates of requests, and every form of time that records carry."""
 
-from __future__ import annotations
-
 import re
 import time
 from datetime import datetime, timedelta, timezone

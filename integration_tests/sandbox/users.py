@@ -1,7 +1,5 @@
 """Users: who they are, which lists hold them, and what their profile says at a given moment."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from .fixtures import Draw, Fixtures, Record, fixture, oddities, seeded

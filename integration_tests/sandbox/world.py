@@ -1,7 +1,5 @@
 """What the project consists of: lists, campaigns, templates and all other things that the API lists."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
