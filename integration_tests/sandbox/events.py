@@ -72,7 +72,7 @@ class Events:
         if self._held is not None and data_type not in self._held:
             return 0.0
         weights: dict[str, float] = {**fixture("events")["weights"], **self._settings.event_weights}
-        return weights.get(data_type, weights["others"])
+        return weights.get(data_type, 2.0)
 
     def _make_kind(self, data_type: str) -> Kind:
         shapes = [shape for form, shape in fixture("events")["shapes"].items() if re.search(form, data_type)]

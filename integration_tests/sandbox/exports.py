@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 import orjson
@@ -52,53 +53,50 @@ class Exports:
         self._clock = clock
         self._puts: list[Put] = []
 
-    def put(self, data_type: str, records: Iterable[Record | bytes], visible_at: datetime | None = None) -> None:
+    def put(
+        self,
+        data_type: str,
+        records: Iterable[Record | bytes],
+        visible_at: datetime | None = None,
+        instant: datetime | None = None,
+    ) -> None:
         """Add records, or their lines; their createdAt, or profileUpdatedAt, in any form tells the window."""
-        visible_ms = 0 if visible_at is None else window_ms(visible_at)
         field = "profileUpdatedAt" if data_type == USER else "createdAt"
-        puts = []
+        puts, visible_ms = [], 0 if visible_at is None else window_ms(visible_at)
         for each in records:
-            line, record = (orjson.dumps(each), each) if isinstance(each, dict) else (each, orjson.loads(each))
-            ms = parse_record_time(record.get(field))
+            line, record = (orjson.dumps(each), each) if isinstance(each, dict) else (each, _record(each))
+            ms = parse_record_time((record or {}).get(field)) if instant is None else window_ms(instant)
             if ms is None:
-                raise ValueError(f"a record needs a {field} that tells its window: {record.get(field)!r}")
+                raise ValueError(f"a record needs a {field} that tells its window: {each!r}")
             puts.append(Put(data_type, ms, visible_ms, line, record))
         self._puts += puts
 
     def put_line(self, data_type: str, instant: datetime, line: bytes, visible_at: datetime | None = None) -> None:
         """Add one line of any bytes at an instant."""
-        visible_ms = 0 if visible_at is None else window_ms(visible_at)
-        try:
-            parsed = orjson.loads(line)
-        except ValueError:
-            parsed = None
-        record = parsed if isinstance(parsed, dict) else None
-        self._puts.append(Put(data_type, window_ms(instant), visible_ms, line, record))
+        self.put(data_type, [line], visible_at, instant)
 
-    def _made(self, selection: Selection) -> Iterator[Record]:
-        data_type, *window = selection[:4]
-        make = self._people.profiles(*window) if data_type == USER else self._events.records(data_type, *window)
-        return (wanted for record in make if (wanted := selection.apply(record)) is not None)
-
-    def _put(self, selection: Selection) -> Iterator[tuple[bytes, Record | None]]:
-        for data_type, ms, visible_ms, line, record in list(self._puts):
-            seen = data_type == selection.data_type and visible_ms <= selection.as_of_ms
-            if seen and selection.start_ms <= ms < selection.end_ms:
-                yield line, record and selection.apply(record)
+    def _found(self, selection: Selection) -> Iterator[tuple[Record | None, bytes]]:
+        """Records, and those that were put in with their lines."""
+        data_type, start_ms, end_ms, as_of_ms, *_ = selection
+        make = self._people.profiles if data_type == USER else partial(self._events.records, data_type)
+        yield from ((record, b"") for record in make(start_ms, end_ms, as_of_ms))
+        for put in self._puts:
+            if put.data_type == data_type and start_ms <= put.ms < end_ms and put.visible_ms <= as_of_ms:
+                yield put.record, put.line
 
     def records(self, selection: Selection) -> Iterator[Record]:
         """The records that the export sends for the selection."""
-        yield from self._made(selection)
-        yield from (record for _, record in self._put(selection) if record is not None)
+        records = (selection.apply(record) for record, _ in self._found(selection) if record is not None)
+        return (record for record in records if record is not None)
 
     def lines(self, selection: Selection) -> Iterator[bytes]:
         """The lines that the export sends, each with its end. U+2028 and its like stay unescaped, as JSON allows."""
-        for record in self._made(selection):
-            yield orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        whole = selection.only == selection.omit and selection.campaign is None
-        for line, wanted in self._put(selection):
-            if whole or wanted is not None:
-                yield (line if whole else orjson.dumps(wanted)) + b"\n"
+        for record, line in self._found(selection):
+            wanted = None if record is None else selection.apply(record)
+            if line and wanted is record:
+                yield line + b"\n"
+            elif wanted is not None:
+                yield orjson.dumps(wanted, option=orjson.OPT_APPEND_NEWLINE)
 
     def user_events(self, identifier: str, include_custom: bool = True) -> list[Record]:
         """What export/userEvents sends now for a user (email, userId or itblUserId); nothing where nobody knows one."""
@@ -115,6 +113,14 @@ class Exports:
                 if record and any(record.get(name) == known for name, known in user.identifiers.items())
             ),
         ]
+
+
+def _record(line: bytes) -> Record | None:
+    try:
+        parsed = orjson.loads(line)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def chunks(lines: Iterable[bytes], size: int = 65_536) -> Iterator[bytes]:

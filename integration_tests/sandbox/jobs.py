@@ -27,9 +27,9 @@ class Job:
     selection: Selection | None  # None: somebody else's job, which leaves no files here
     fate: str  # the kind of fault that befalls it
     fate_files: int  # files that appear before it does
-    asked_ms: int
     seconds: float
     per_file: float
+    asked_ms: int
     began: float | None = None
     ended_ms: int | None = None
     cancelled: bool = False
@@ -80,13 +80,14 @@ class Jobs:
         self, data_type: str, selection: Selection | None, fate: Fault | None = None, seconds: float | None = None
     ) -> Job:
         """Take a job in; it runs at once where fewer than four do."""
-        settings = self._settings
-        always = "job_requeue" if settings.job_requeue and selection is not None else ""
-        kind, files = (fate.kind, fate.after_files) if fate is not None else (always, 0)
-        times = (settings.job_seconds if seconds is None else seconds, settings.job_seconds_per_file)
+        settings, asked_ms = self._settings, self._clock.now_ms()
+        kind, files = (
+            ("job_requeue" if settings.job_requeue else "", 0) if fate is None else (fate.kind, fate.after_files)
+        )
+        times = settings.job_seconds if seconds is None else seconds, settings.job_seconds_per_file, asked_ms
         with self._lock:
-            job_id, asked_ms = FIRST_JOB_ID + len(self._jobs), self._clock.now_ms()
-            job = self._jobs[job_id] = Job(job_id, data_type, selection, kind, files, asked_ms, *times)
+            job = Job(FIRST_JOB_ID + len(self._jobs), data_type, selection, kind, files, *times)
+            self._jobs[job.id] = job
         self._tick()
         return job
 

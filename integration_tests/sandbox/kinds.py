@@ -3,16 +3,10 @@
 import re
 from typing import Any
 
+from .fixtures import fixture
+
 USER = "user"
-_SENDS = ["emailSend", "pushSend", "webPushSend", "inAppSend", "smsSend", "whatsAppSend", "rcsSend", "embeddedSend"]
-_EMAIL = ["emailOpen", "emailClick", "emailComplaint", "emailBounce", "emailSubscribe", "emailUnSubscribe"]
-_PUSH = ["pushOpen", "pushUninstall", "pushBounce", "webPushClick"]
-_IN_APP = ["inAppOpen", "inAppClick", "inAppClose", "inAppDelete", "inAppDelivery", "inAppRecall"]
-_EMBEDDED = ["embeddedClick", "embeddedReceived", "embeddedImpression", "embeddedSession", "unknownSession"]
-_PHONE = [f"{family}{end}" for family in ("sms", "whatsApp") for end in ("Bounce", "Click", "Received", "UsageInfo")]
-_OTHERS = ["whatsAppSeen", "hostedUnsubscribeClick", "purchase", "customEvent", "journeyExit"]
-_OTHERS += ["inboxSession", "inboxMessageImpression", USER, *(f"{send}Skip" for send in _SENDS)]
-REFERENCE = (*_SENDS, *_EMAIL, *_PUSH, *_IN_APP, *_EMBEDDED, *_PHONE, *_OTHERS)
+REFERENCE = (*fixture("events")["weights"], USER)
 
 # A family of messages, and what happened to one of them.
 _ENDS = "Delivery|Received|Seen|Open|Click|Close|Delete|Recall|Impression|Bounce|Uninstall|UsageInfo|Complaint"

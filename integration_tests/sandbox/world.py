@@ -29,7 +29,6 @@ class World:
         self.fixtures = Fixtures(self.things, settings.odd)
         self._things: dict[str, list[Thing]] = {}
         self._makers: dict[int, Maker] = {}
-        self._deleted: set[int] = set()
         self._catalogs = [f"Catalog-{place:02d}" for place in range(settings.catalogs)]
         self._tables = [f"table{place}" for place in range(settings.metadata_tables)]
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self.things("lists")], self.fixtures)
@@ -38,15 +37,13 @@ class World:
         """The things of a stream, in the order of their ids. They come from the method of its name, or from its fixture,
         as many as the setting of its name says (10 where there is none).
         """
-        if made := getattr(self, f"_make_{name}", None):
-            return list(made())
-        return [thing for thing in self._of_fixture(name) if thing.get("id") not in self._deleted]
-
-    def _of_fixture(self, name: str) -> list[Thing]:
         if name not in self._things:
-            count = getattr(self._settings, name, 10)
-            self._things[name] = [self._fill(fixture(name), place, name, place) for place in range(count)]
+            made, count = getattr(self, f"_make_{name}", None), getattr(self._settings, name, 10)
+            self._things[name] = made() if made is not None else self._of_fixture(name, count)
         return self._things[name]
+
+    def _of_fixture(self, name: str, count: int) -> list[Thing]:
+        return [self._fill(fixture(name), place, name, place) for place in range(count)]
 
     def _fill(self, template: Record, place: int, *name: object) -> Thing:
         """A thing of a fixture with times of its own, at this place of its list."""
@@ -64,11 +61,13 @@ class World:
 
     def delete_list(self, list_id: int) -> None:
         """Let a list be gone. Events go on to name it."""
-        self._deleted.add(next(thing["id"] for thing in self.things("lists") if thing["id"] == list_id))
+        self._things["lists"] = [thing for thing in self.things("lists") if thing["id"] != list_id]
+        self._things.pop("list_users", None)
 
     def touch(self, name: str, key: str, thing_id: int) -> None:
         """Let the campaign, template or journey with this id be updated now."""
         next(each for each in self.things(name) if each[key] == thing_id)["updatedAt"] = self._clock.now_ms()
+        self._things.pop("template_contents", None)
 
     # campaigns and templates
 
@@ -78,10 +77,9 @@ class World:
         ids = [thing["templateId"] for thing in self.things("templates")]
         return {each: (TEMPLATE_TYPES[place // 4 % 4], MEDIA[place % 4]) for place, each in enumerate(ids)}
 
-    @cached_property
-    def _campaigns(self) -> list[Thing]:
+    def _make_campaigns(self) -> list[Thing]:
         """First those that were made by hand, then the children of recurring ones."""
-        campaigns = self._of_fixture("campaigns")
+        campaigns = self._of_fixture("campaigns", self._settings.campaigns)
         for place in range(12, len(campaigns), 13) if self._settings.odd else ():
             campaigns[place]["campaignState"] = UNKNOWN_STATES[place % 3]
         for parent, count in zip(list(campaigns), self._settings.recurring_children, strict=False):
@@ -93,16 +91,13 @@ class World:
                 campaigns.append(child)
         return campaigns
 
-    def _make_campaigns(self) -> list[Thing]:
-        return self._campaigns
-
     def _make_child_campaigns(self) -> list[Thing]:
-        return [thing for thing in self._campaigns if "recurringCampaignId" in thing]
+        return [thing for thing in self.things("campaigns") if "recurringCampaignId" in thing]
 
     def _make_campaigns_metrics(self) -> list[Thing]:
         """A row of text for every campaign that has metrics; a cell may be empty: no order, no average."""
         rows = []
-        for thing in self._campaigns:
+        for thing in self.things("campaigns"):
             if thing["campaignState"] not in ("Draft", "Scheduled"):
                 cells = self._fill(fixture("metrics")[thing["messageMedium"]], 0, "metrics", thing["id"])
                 rows.append({"id": str(thing["id"]), **{name: str(value) for name, value in cells.items()}})
@@ -111,7 +106,7 @@ class World:
     @cached_property
     def _experiments(self) -> dict[int, int]:
         """Experiments of every third email campaign: id of the campaign -> id of its experiment."""
-        emails = [thing["id"] for thing in self._campaigns if thing["messageMedium"] == "Email"]
+        emails = [thing["id"] for thing in self.things("campaigns") if thing["messageMedium"] == "Email"]
         return {campaign: campaign - 440_000 for campaign in emails[::3]}
 
     def _make_experiments_metrics(self) -> list[Thing]:
@@ -139,10 +134,10 @@ class World:
     def messages(self, medium: str | None) -> list[Record]:
         """What events say about a message, for every campaign of the medium that was started."""
         templates = {thing["templateId"]: thing for thing in self.things("templates")}
-        channels = {thing["id"]: thing.get("channelId") for thing in self._of_fixture("message_types")}
+        channels = {thing["id"]: thing.get("channelId") for thing in self.things("message_types")}
         journeys = {thing["id"]: thing["name"] for thing in self.things("journeys")}
         messages = []
-        for campaign in self._campaigns:
+        for campaign in self.things("campaigns"):
             if campaign["messageMedium"] == medium and "startAt" in campaign:
                 template_id, workflow_id = campaign.get("templateId"), campaign.get("workflowId")
                 kind = templates.get(template_id, {}).get("messageTypeId")
