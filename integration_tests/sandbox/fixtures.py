@@ -8,7 +8,8 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
 - {created}, {updated}, {created_iso}, {updated_iso}: the times of a thing
 - {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
-- {id channels}, {ids lists}: the id of a thing of the project by place, and up to two drawn ones; {absent}: no such field
+- {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two drawn ids
+- {absent}: no such field
 
 {"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text.
 """
@@ -55,7 +56,7 @@ class Draw:
         self.bits = bits
         self.ms = ms  # of an event
         self.user: object = None  # whose it is
-        self.n = 0  # the place of a thing in its list
+        self.n = self.created_ms = self.updated_ms = 0  # of a thing: its place in the list, and its times
 
     def below(self, bound: int) -> int:
         """A number from 0 up to, not including, bound."""
@@ -92,7 +93,7 @@ class Fixtures:
             return lambda draw: [made for make in makers if (made := make(draw)) is not ABSENT]
         if not isinstance(value, dict):
             return lambda draw: value
-        kind, inner = next(iter(value.items()), ("", None))
+        kind, inner = next(iter(value.items()), ("", []))
         if kind in ("$pick", "$cycle"):
             choices = [self.maker(each) for each in inner]
             if kind == "$pick":
@@ -135,16 +136,18 @@ class Fixtures:
             "updated_iso": lambda draw: iso_time(draw.updated_ms),
             "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),
             "user": lambda draw: getattr(draw.user, argument),
-            "id": lambda draw: _id(find(argument)[draw.n % len(find(argument))]) if find(argument) else ABSENT,
-            "id_name": lambda draw: find(argument)[draw.n % len(find(argument))]["name"] if find(argument) else ABSENT,
-            "ids": lambda draw: [_id(draw.pick(find(argument))) for _ in range(draw.below(3) if find(argument) else 0)],
+            "id": lambda draw: _of(find(argument), draw.n, "id", "templateId"),
+            "name": lambda draw: _of(find(argument), draw.n, "name"),
+            "ids": lambda draw: [
+                _of(find(argument), draw.below(2**32), "id") for _ in range(draw.below(3) if find(argument) else 0)
+            ],
         }
         return makers[name]
 
 
-def _id(thing: Record) -> int:
-    found: int = thing.get("id") or thing["templateId"]
-    return found
+def _of(things: list[Record], place: int, *names: str) -> Any:
+    """What the thing at this place says under one of these names; places beyond the last begin anew."""
+    return next((things[place % len(things)][name] for name in names if things and name in things[0]), ABSENT)
 
 
 def oddities(fixtures: Fixtures, kind: str, share: float) -> Callable[[Record, Draw], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -31,11 +32,13 @@ class Sandbox:
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:
         self.settings = settings or SandboxSettings()
-        self.core = core = Core(self.settings)
+        core = self.core = Core(self.settings)
         self._server: Server | None = None
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
         self.now, self.advance = core.clock.now, core.clock.advance
-        self.count, self.clear_requests, self.clear_faults = core.log.count, core.log.clear, core.faults.clear
+        self.count = core.log.count
+        self.clear_requests: Callable[[], None] = core.log.clear
+        self.clear_faults: Callable[[], None] = core.faults.clear
         self.put_records, self.put_line = core.exports.put, core.exports.put_line
         self.user_events = core.exports.user_events
         # All jobs as export/jobs lists them, and the state of one of them, which does not count as a poll.

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 import threading
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -44,7 +45,7 @@ class Server:
         await self._apps[scope["server"][1]](scope, receive, send)
 
     async def _serve(self) -> None:
-        options = {"lifespan": "off", "log_config": None, "access_log": False, "server_header": False}
+        options: dict[str, Any] = {"lifespan": "off", "log_config": None, "access_log": False, "server_header": False}
         server = uvicorn.Server(uvicorn.Config(self, timeout_keep_alive=75, **options))
         self._loop, serving = asyncio.get_running_loop(), asyncio.ensure_future(server.serve(self._sockets))
         self._cancel = serving.cancel

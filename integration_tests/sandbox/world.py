@@ -26,12 +26,14 @@ class World:
         self._clock = clock
         self._start_day_ms = clock.now_ms() // DAY_MS * DAY_MS
         self.epoch_ms = self._start_day_ms - settings.days * DAY_MS
-        self.fixtures = Fixtures(self.things, settings.odd)
+        # Events and campaigns go on to name lists that are deleted.
+        self.fixtures = Fixtures(lambda name: self._lists if name == "lists" else self.things(name), settings.odd)
         self._things: dict[str, list[Thing]] = {}
         self._makers: dict[int, Maker] = {}
         self._catalogs = [f"Catalog-{place:02d}" for place in range(settings.catalogs)]
         self._tables = [f"table{place}" for place in range(settings.metadata_tables)]
-        self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self.things("lists")], self.fixtures)
+        self._lists = self.things("lists")
+        self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
 
     def things(self, name: str) -> list[Thing]:
         """The things of a stream, in the order of their ids. They come from the method of its name, or from its fixture,
@@ -60,7 +62,7 @@ class World:
         return thing
 
     def delete_list(self, list_id: int) -> None:
-        """Let a list be gone. Events go on to name it."""
+        """Let a list be gone."""
         self._things["lists"] = [thing for thing in self.things("lists") if thing["id"] != list_id]
         self._things.pop("list_users", None)
 
