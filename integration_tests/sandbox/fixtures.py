@@ -70,7 +70,8 @@ class Draw:
 
     def hex(self, digits: int) -> str:
         """So many hexadecimal digits."""
-        return f"{self.below(16**digits):0{digits}x}"
+        self.bits, value = self.bits >> 4 * digits, self.bits & ((1 << 4 * digits) - 1)
+        return f"{value:0{digits}x}"
 
 
 Maker = Callable[[Draw], Any]

@@ -34,6 +34,7 @@ class Sandbox:
         self.settings = settings or SandboxSettings()
         core = self.core = Core(self.settings)
         self._server: Server | None = None
+        self.base_url = self.files_url = ""  # the roots of API and storage host, with a slash at the end
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
         self.now, self.advance = core.clock.now, core.clock.advance
         self.count = core.log.count

@@ -24,15 +24,11 @@ class User:
         if part >= 4 if kind == HYBRID else kind != EMAIL_BASED or part < 5:
             self.identifiers["userId"] = user_id
         self.phone = f"+4930{index:07d}"
-        self.place: dict[str, str] = draw.pick(words["places"])
+        vars(self).update(draw.pick(words["places"]))  # city, region, country, zone and locale
         self.list_ids: list[int] = []
         self.created_ms = epoch_ms - draw.below(400 * DAY_MS)
         # A quarter of the users never changes after signing up; the others every 1 to 20 days.
         self.period_ms = DAY_MS + draw.below(19 * DAY_MS) if draw.below(4) else 0
-
-    def __getattr__(self, name: str) -> str:
-        """The city, region, country, time zone and locale are those of a place."""
-        return self.place[name]
 
     def line(self, prefer_user_id: bool) -> str:
         """How lists/getUsers names this user."""

@@ -1,5 +1,6 @@
 """What the project consists of: lists, campaigns, templates and all other things that the API lists."""
 
+import threading
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -29,6 +30,7 @@ class World:
         # Events and campaigns go on to name lists that are deleted.
         self.fixtures = Fixtures(lambda name: self._lists if name == "lists" else self.things(name), settings.odd)
         self._things: dict[str, list[Thing]] = {}
+        self._lock = threading.RLock()
         self._makers: dict[int, Maker] = {}
         self._catalogs = [f"Catalog-{place:02d}" for place in range(settings.catalogs)]
         self._tables = [f"table{place}" for place in range(settings.metadata_tables)]
@@ -39,10 +41,11 @@ class World:
         """The things of a stream, in the order of their ids. They come from the method of its name, or from its fixture,
         as many as the setting of its name says (10 where there is none).
         """
-        if name not in self._things:
-            made, count = getattr(self, f"_make_{name}", None), getattr(self._settings, name, 10)
-            self._things[name] = made() if made is not None else self._of_fixture(name, count)
-        return self._things[name]
+        with self._lock:
+            if name not in self._things:
+                made, count = getattr(self, f"_make_{name}", None), getattr(self._settings, name, 10)
+                self._things[name] = made() if made is not None else self._of_fixture(name, count)
+            return self._things[name]
 
     def _of_fixture(self, name: str, count: int) -> list[Thing]:
         return [self._fill(fixture(name), place, name, place) for place in range(count)]
@@ -63,12 +66,14 @@ class World:
 
     def delete_list(self, list_id: int) -> None:
         """Let a list be gone."""
-        self._things["lists"] = [thing for thing in self.things("lists") if thing["id"] != list_id]
+        lists = {thing["id"]: thing for thing in self.things("lists")}
+        del lists[list_id]
+        self._things["lists"] = list(lists.values())
         self._things.pop("list_users", None)
 
     def touch(self, name: str, key: str, thing_id: int) -> None:
         """Let the campaign, template or journey with this id be updated now."""
-        next(each for each in self.things(name) if each[key] == thing_id)["updatedAt"] = self._clock.now_ms()
+        {each[key]: each for each in self.things(name)}[thing_id]["updatedAt"] = self._clock.now_ms()
         self._things.pop("template_contents", None)
 
     # campaigns and templates
