@@ -69,7 +69,8 @@ class Row:
 
 
 def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing]:
-    states = params.choices("campaignState", REFERENCE_STATES + UNKNOWN_STATES)
+    states = params.query.get("campaignState", [])
+    params.choice("campaignState", REFERENCE_STATES + UNKNOWN_STATES)
     return [thing for thing in campaigns if not states or thing["campaignState"] in states]
 
 

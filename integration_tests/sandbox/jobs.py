@@ -81,9 +81,8 @@ class Jobs:
     ) -> Job:
         """Take a job in; it runs at once where fewer than four do."""
         settings, asked_ms = self._settings, self._clock.now_ms()
-        kind, files = (
-            ("job_requeue" if settings.job_requeue else "", 0) if fate is None else (fate.kind, fate.after_files)
-        )
+        always = "job_requeue" if settings.job_requeue and selection is not None else ""
+        kind, files = (always, 0) if fate is None else (fate.kind, fate.after_files)
         times = settings.job_seconds if seconds is None else seconds, settings.job_seconds_per_file, asked_ms
         with self._lock:
             job = Job(FIRST_JOB_ID + len(self._jobs), data_type, selection, kind, files, *times)

@@ -32,12 +32,16 @@ class Params:
 
     def number(self, name: str, default: int | None = None) -> int:
         """A whole number, of the path or the query; required where there is no default."""
-        text = self.path.get(name) or self.one(name)
-        return default if default is not None and not text else whole_number(text or self.required(name), name)
+        if name in self.path:
+            return self.numbers(name, [self.path[name]])[0]
+        return default if default is not None and not self.one(name) else self.numbers(name, [self.required(name)])[0]
 
-    def numbers(self, name: str) -> list[int]:
-        """Any number of whole numbers."""
-        return [whole_number(text, name) for text in self.query.get(name, [])]
+    def numbers(self, name: str, texts: list[str] | None = None) -> list[int]:
+        """Any number of whole numbers, from the query unless they are given."""
+        texts = self.query.get(name, []) if texts is None else texts
+        if not all(text.isascii() and text.lstrip("-").isdigit() for text in texts):
+            raise Refusal(f"Invalid value for {name}: {texts}")
+        return [int(text) for text in texts]
 
     def flag(self, name: str) -> bool:
         """True or false; false where it is not there."""
@@ -45,15 +49,10 @@ class Params:
 
     def choice(self, name: str, choices: Collection[str]) -> str | None:
         """One of some values, or None where it is not there."""
-        return next(iter(self.choices(name, choices)[-1:]), None)
-
-    def choices(self, name: str, choices: Collection[str]) -> list[str]:
-        """Any number of some values."""
-        values = self.query.get(name, [])
-        for value in values:
+        for value in self.query.get(name, []):
             if value not in choices:
                 raise Refusal(f"Invalid value for {name}: {value}")
-        return values
+        return self.one(name)
 
     def date(self, name: str) -> int | None:
         """A date in epoch milliseconds, or None where it is not there."""
@@ -62,10 +61,3 @@ class Params:
         if text and moment is None:
             raise Refusal(f"Invalid date for {name}: {text}")
         return None if moment is None else to_ms(moment)
-
-
-def whole_number(text: str, name: str) -> int:
-    """The number that a parameter is. Raises Refusal."""
-    if not text.isascii() or not text.lstrip("-").isdigit():
-        raise Refusal(f"Invalid value for {name}: {text}")
-    return int(text)

@@ -110,21 +110,19 @@ class Sender:
         async for piece in self._pieces(body):
             if cutting and cut_at is None:
                 cut_at = _middle_of_line(piece)
-            await self._pass(piece if cut_at is None else piece[: cut_at - sent])
+            part = piece if cut_at is None else piece[: cut_at - sent]
+            # Iterable gives up on slow readers (seen); the server's send() returns when its buffer has room again.
+            message = {"type": "http.response.body", "body": part, "more_body": True}
+            try:
+                await asyncio.wait_for(self._send(message), self.patience)
+            except asyncio.TimeoutError:
+                raise CutConnection from None
             sent += len(piece)
             if cut_at is not None and sent > cut_at:
                 break
         if self._kind == "cut" or self.response.cut_after is not None:
             raise CutConnection
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _pass(self, piece: bytes) -> None:
-        # Iterable gives up on slow readers (seen); the server's send() returns when its buffer has room again.
-        message = {"type": "http.response.body", "body": piece, "more_body": True}
-        try:
-            await asyncio.wait_for(self._send(message), self.patience)
-        except asyncio.TimeoutError:
-            raise CutConnection from None
 
     async def _pieces(self, body: bytes | Iterator[bytes]) -> AsyncIterator[bytes]:
         """The body's pieces, made in a thread so that other requests are answered meanwhile."""

@@ -161,10 +161,9 @@ class World:
         return [{"name": name} for name in self._catalogs]
 
     def _make_catalog_items(self) -> list[Thing]:
-        return [
-            {"catalogName": name, "itemId": f"Item-{n:04d}", **self._fill(fixture("catalog_items"), n, name, n)}
-            for name, n in _shares(self._catalogs, self._settings.catalog_items)
-        ]
+        shares, template = _shares(self._catalogs, self._settings.catalog_items), fixture("catalog_items")
+        named = [({"catalogName": name, "itemId": f"Item-{n:04d}"}, name, n) for name, n in shares]
+        return [{**keys, **self._fill(template, n, name, n)} for keys, name, n in named]
 
     def _make_catalog_field_mappings(self) -> list[Thing]:
         named, template = enumerate(self._catalogs), fixture("field_mappings")
