@@ -24,10 +24,7 @@ class Core:
         self.limits = Limits(settings.rate_limit_factor, settings.shared_limits)
         self.faults = Faults()
         self.log = RequestLog()
-        lists = self.world.things("lists")
-        self.broken_lists: dict[int, str | None] = {
-            lists[place]["id"]: kind for place, kind in settings.broken_lists.items()
-        }
+        ids, broken = [thing["id"] for thing in self.world.things("lists")], settings.broken_lists
+        self.broken_lists: dict[int, str | None] = {ids[place]: kind for place, kind in broken.items()}
         self.list_calls = 0
-        self.base_url = ""  # known once the server listens
-        self.files_url = ""
+        self.base_url = self.files_url = ""  # known once the server listens

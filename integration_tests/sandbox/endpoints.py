@@ -63,9 +63,8 @@ class Row:
             things = [thing for thing in things if thing[name] == value]
         if self.wanted is not None:
             things = self.wanted(core, params, things)
-        return self.shape(
-            core, params, self.selector, shapes.sort(things, params, self.sorts) if self.sorts else things
-        )
+        things = shapes.sort(things, params, self.sorts) if self.sorts else things
+        return self.shape(core, params, self.selector, things)
 
 
 def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing]:

@@ -13,6 +13,8 @@ from .kinds import USER
 from .times import Clock, parse_record_time, window_ms
 from .users import People
 
+When = datetime | None
+
 
 class Put(NamedTuple):
     """A line that a test has put in; record is None where the line is not a JSON object."""
@@ -53,25 +55,19 @@ class Exports:
         self._clock = clock
         self._puts: list[Put] = []
 
-    def put(
-        self,
-        data_type: str,
-        records: Iterable[Record | bytes],
-        visible_at: datetime | None = None,
-        instant: datetime | None = None,
-    ) -> None:
+    def put(self, data_type: str, records: Iterable[Record | bytes], visible_at: When = None, at: When = None) -> None:
         """Add records, or their lines; their createdAt, or profileUpdatedAt, in any form tells the window."""
         field = "profileUpdatedAt" if data_type == USER else "createdAt"
         puts, visible_ms = [], 0 if visible_at is None else window_ms(visible_at)
         for each in records:
             line, record = (orjson.dumps(each), each) if isinstance(each, dict) else (each, _record(each))
-            ms = parse_record_time((record or {}).get(field)) if instant is None else window_ms(instant)
+            ms = parse_record_time((record or {}).get(field)) if at is None else window_ms(at)
             if ms is None:
                 raise ValueError(f"a record needs a {field} that tells its window: {each!r}")
             puts.append(Put(data_type, ms, visible_ms, line, record))
         self._puts += puts
 
-    def put_line(self, data_type: str, instant: datetime, line: bytes, visible_at: datetime | None = None) -> None:
+    def put_line(self, data_type: str, instant: datetime, line: bytes, visible_at: When = None) -> None:
         """Add one line of any bytes at an instant."""
         self.put(data_type, [line], visible_at, instant)
 

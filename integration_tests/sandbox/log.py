@@ -30,9 +30,9 @@ class RequestLog(list[RequestLogEntry]):
 
     def count(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:  # type: ignore[override]
         """How many there were, of an endpoint, method or status."""
-        asked = {"endpoint": endpoint, "method": method, "status": status}
-        wanted = {name: value for name, value in asked.items() if value is not None}
-        return sum(all(getattr(entry, name) == value for name, value in wanted.items()) for entry in list(self))
+        asked = (endpoint, method, status)
+        seen = [(entry.endpoint, entry.method, entry.status) for entry in self]
+        return sum(all(a in (None, b) for a, b in zip(asked, each, strict=True)) for each in seen)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Requests by endpoint and status."""

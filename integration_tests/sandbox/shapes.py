@@ -27,9 +27,7 @@ def single(core: Core, params: Params, selector: str, things: list[Any]) -> Resp
 
 
 def numbered(default: int, maximum: int, total: str, always: bool = True) -> Shape:
-    """By `page` and `pageSize`, with links to the pages beside. Without `always`, `total` comes only where pages are
-    asked for, and old projects give everything where they are not.
-    """
+    """By `page` and `pageSize`. Without `always`, `total` comes, and old projects page, only where these are given."""
 
     def page_of(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
         number, size = params.number("page", 1), params.number("pageSize", default)
