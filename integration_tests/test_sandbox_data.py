@@ -66,7 +66,7 @@ def test_no_two_records_of_a_type_are_equal(full: Sandbox, data_type: str) -> No
 
 @settings(max_examples=60, deadline=None)
 @given(
-    data_type=st.sampled_from(["emailSend", "customEvent", "user", "journeyExit"]),
+    data_type=st.sampled_from(["emailSend", "emailClick", "customEvent", "user", "journeyExit"]),
     edges=st.lists(st.integers(0, 4 * 86_400), min_size=3, max_size=3).map(sorted),
 )
 def test_windows_tile(full: Sandbox, data_type: str, edges: list[int]) -> None:

@@ -32,7 +32,8 @@ class Sandbox:
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:
         self.settings = settings or SandboxSettings()
-        core = self.core = Core(self.settings)
+        self.core: Core = Core(self.settings)
+        core = self.core
         self._server: Server | None = None
         self.base_url = self.files_url = ""  # the roots of API and storage host, with a slash at the end
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
