@@ -22,8 +22,8 @@ from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thin
 class Row:
     """`GET path` answers `{selector: items}`, and `truth_list(stream)` tells the items.
 
-    `Row("things", items=[{"id": 1}])` is all that a plain list takes: its selector is the end of the path, its stream the
-    same in snake case. Without items it shows what the world has under the stream's name, from a fixture or else. A
+    `Row("things", items=[{"id": 1}])` is all that a plain list takes: its selector is the end of the path, its stream
+    the same in snake case. Without items it shows what the world has under the stream's name, from a fixture or else. A
     parameter of the path selects the items that have it in the field of its name.
     """
 

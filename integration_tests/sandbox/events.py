@@ -1,7 +1,7 @@
 """Events from the seed: any window of any type, made when it is asked for and held nowhere.
 
-They tell a story: what happens to a message (opened, clicked, bounced) happens to one that was sent in an hour before, to
-the same user, with the same campaign, template and messageId.
+They tell a story: what happens to a message (opened, clicked, bounced) happens to one that was sent in an hour before,
+to the same user, with the same campaign, template and messageId.
 """
 
 import random
@@ -17,12 +17,12 @@ from .settings import SandboxSettings
 from .times import HOUR_MS, format_time
 from .world import World
 
-# A message is opened up to so many hours after it was sent; where nothing was sent then, what was sent earlier is taken.
+# A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
 HOURS, HOURS_BEFORE = 6, 48
 
 
 class Kind(NamedTuple):
-    """A data type: events an hour, the type of event that comes before, its campaigns' fields, the makers of its own."""
+    """A data type: events an hour, the type that comes before, the fields of its campaigns, the makers of its own."""
 
     hourly: float
     before: str | None

@@ -8,7 +8,7 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
 - {created}, {updated}, {created_iso}, {updated_iso}: the times of a thing
 - {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
-- {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two drawn ids
+- {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
 {"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text.
@@ -78,7 +78,7 @@ Maker = Callable[[Draw], Any]
 
 
 class Fixtures:
-    """Makes functions of fixtures; `find` gives the things of the project by name, `odd` whether odd values are wanted."""
+    """Makes functions of fixtures; `find` gives the things of the project, `odd` whether odd values are wanted."""
 
     def __init__(self, find: Callable[[str], list[Record]], odd: bool) -> None:
         self._find = find

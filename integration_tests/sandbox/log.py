@@ -28,7 +28,7 @@ class RequestLogEntry:
 class RequestLog(list[RequestLogEntry]):
     """All requests in order of arrival."""
 
-    def count(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:  # type: ignore[override]
+    def count_of(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:
         """How many there were, of an endpoint, method or status."""
         asked = (endpoint, method, status)
         seen = [(entry.endpoint, entry.method, entry.status) for entry in self]

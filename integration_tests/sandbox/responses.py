@@ -66,7 +66,7 @@ def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Respo
 
 @dataclass
 class Sender:
-    """Sends one response, with what its fault does to the way. Raises CutConnection where the connection is to break."""
+    """Sends one response, with what its fault does to the way. Raises CutConnection where it is to break off."""
 
     response: Response
     fault: Fault | None

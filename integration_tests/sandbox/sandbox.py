@@ -38,7 +38,7 @@ class Sandbox:
         self.base_url = self.files_url = ""  # the roots of API and storage host, with a slash at the end
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
         self.now, self.advance = core.clock.now, core.clock.advance
-        self.count = core.log.count
+        self.count = core.log.count_of
         self.clear_requests: Callable[[], None] = core.log.clear
         self.clear_faults: Callable[[], None] = core.faults.clear
         self.put_records, self.put_line = core.exports.put, core.exports.put_line
@@ -99,7 +99,7 @@ class Sandbox:
         """What the endpoints of any other stream hold now, as the API sends it.
 
         Lists: the things of their responses, archived journeys, children and secrets of webhooks included.
-        campaigns_metrics and experiments_metrics: a row's cells by column, as text; for campaigns without the empty ones.
+        campaigns_metrics and experiments_metrics: a row's cells by column, as text; campaigns without empty ones.
         list_users: {listId, userIdentifier}. events: what export/userEvents sends for the members of all lists.
         user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with values.
         template_contents: the response and messageMedium. forgotten_users: {hash, identifierType}.

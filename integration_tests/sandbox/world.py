@@ -38,8 +38,8 @@ class World:
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
 
     def things(self, name: str) -> list[Thing]:
-        """The things of a stream, in the order of their ids. They come from the method of its name, or from its fixture,
-        as many as the setting of its name says (10 where there is none).
+        """The things of a stream, in the order of their ids. They come from the method of its name, or from its
+        fixture, as many as the setting of its name says (10 where there is none).
         """
         with self._lock:
             if name not in self._things:
