@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,10 +17,12 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from benchmarks.data import Dataset
+from integration_tests.sandbox.errors import error_body
+from integration_tests.sandbox.exporting import files_page
+from integration_tests.sandbox.times import window_ms
 
 DATA_TYPE = "emailSend"
 _FILES_A_PAGE = 10
-_NOT_FOUND = {"code": "NotFound", "msg": "The benchmark's server has no such thing", "params": None}
 
 
 class Server(ThreadingHTTPServer):
@@ -63,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == ["bench", "answers"]:
             self._send_json(self.server.answers)
         else:
-            self._send_json(_NOT_FOUND, 404)
+            self._send_json(error_body(404), 404)
 
     def do_POST(self) -> None:
         body = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -82,14 +83,14 @@ class _Handler(BaseHTTPRequestHandler):
             return range(0)
         end = query.get("endDateTime")
         return self.server.data.between(
-            _seconds(query["startDateTime"]), _seconds(end) if end else self.server.data.end
+            window_ms(query["startDateTime"]) // 1000, window_ms(end) // 1000 if end else self.server.data.end
         )
 
     def _files(self, job: int, start_after: str) -> dict[str, Any]:
         """A page of a job's files, ready at once: how long Iterable takes is not measured here."""
         names = [f"{number:08d}" for number in self.server.jobs[job - 1]]
-        files = [{"file": name, "url": f"{self.server.url}/files/{int(name)}"} for name in names if name > start_after]
-        return {"jobId": job, "jobState": "Completed", "exportTruncated": False, "files": files[:_FILES_A_PAGE]}
+        page = [name for name in names if name > start_after][:_FILES_A_PAGE]
+        return files_page(job, "Completed", False, {name: f"{self.server.url}/files/{int(name)}" for name in page})
 
     def _send_json(self, value: Any, status: int = 200) -> None:
         body = orjson.dumps(value)
@@ -121,12 +122,6 @@ class _Handler(BaseHTTPRequestHandler):
         answer = {"path": self.path, "bytes": size, "begun": begun, "last_byte": time.monotonic()}
         with self.server.lock:
             self.server.answers.append(answer)
-
-
-def _seconds(time_text: str) -> int:
-    """Parse the start of any program's time: `2024-01-01 00:00:00`, with a T or without, all in UTC."""
-    whole = datetime.strptime(time_text[:19].replace("T", " "), "%Y-%m-%d %H:%M:%S")
-    return int(whole.replace(tzinfo=timezone.utc).timestamp())
 
 
 def main() -> None:

@@ -8,13 +8,16 @@ from typing import Any
 
 import orjson
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox import Sandbox, SandboxSettings, endpoints
 from integration_tests.sandbox.kinds import DATA_TYPES
 from integration_tests.sandbox.settings import EMAIL_BASED, HYBRID, PROJECT_TYPES, USER_ID_BASED
 from integration_tests.sandbox.times import parse_record_time, parse_request_date
+from source_iterable.reading.export_stream import EventStream
+from source_iterable.streams import table
 
 NOW = datetime(2026, 3, 10, 14, 30, 15, tzinfo=timezone.utc)
 START = NOW - timedelta(days=4)
@@ -63,7 +66,7 @@ def test_no_two_records_of_a_type_are_equal(full: Sandbox, data_type: str) -> No
 
 @settings(max_examples=60, deadline=None)
 @given(
-    data_type=st.sampled_from(["emailSend", "customEvent", "user", "journeyExit"]),
+    data_type=st.sampled_from(["emailSend", "emailClick", "customEvent", "user", "journeyExit"]),
     edges=st.lists(st.integers(0, 4 * 86_400), min_size=3, max_size=3).map(sorted),
 )
 def test_windows_tile(full: Sandbox, data_type: str, edges: list[int]) -> None:
@@ -128,6 +131,88 @@ def test_events_refer_to_what_the_project_has(full: Sandbox) -> None:
         campaign = campaigns.get(record["campaignId"]) if isinstance(record.get("campaignId"), int) else None
         matching += campaign is not None and record.get("templateId") == campaign.get("templateId")
     assert matching > len(full.truth("emailSend", START, NOW)) * 0.8
+
+
+MESSAGE = ("campaignId", "templateId", "messageTypeId", "channelId", "itblUserId")
+FAMILIES = {
+    "emailSend": [
+        "emailOpen",
+        "emailClick",
+        "emailBounce",
+        "emailComplaint",
+        "emailUnSubscribe",
+        "hostedUnsubscribeClick",
+    ],
+    "inAppSend": ["inAppDelivery", "inAppOpen", "inAppClick", "inAppClose", "inAppDelete", "inboxMessageImpression"],
+    "pushSend": ["pushOpen", "pushBounce", "pushUninstall"],
+    "webPushSend": ["webPushClick"],
+    "smsSend": ["smsClick", "smsBounce", "smsReceived"],
+    "whatsAppSend": ["whatsAppSeen", "whatsAppClick"],
+    "embeddedSend": ["embeddedReceived", "embeddedImpression", "embeddedClick"],
+}
+
+
+def test_what_happens_to_a_message_happens_to_one_that_was_sent_before() -> None:
+    sandbox = make(odd=False, events_per_day=20_000)
+    templates = {thing["templateId"]: thing for thing in sandbox.truth_list("templates")}
+    channels = {thing["id"]: thing["channelId"] for thing in sandbox.truth_list("message_types")}
+    journeys = {thing["id"] for thing in sandbox.truth_list("journeys")}
+    campaigns = {thing["id"]: thing for thing in sandbox.truth_list("campaigns")}
+    users = {record["itblUserId"] for record in sandbox.truth("user", NOW - timedelta(days=500), NOW)}
+    for send, followers in FAMILIES.items():
+        sent = {record["messageId"]: record for record in sandbox.truth(send, START, NOW)}
+        for record in sent.values():
+            assert record["itblUserId"] in users
+            assert record["templateId"] == campaigns[record["campaignId"]]["templateId"]
+            assert record["messageTypeId"] == templates[record["templateId"]]["messageTypeId"]
+            assert record["channelId"] == channels[record["messageTypeId"]]
+            assert record.get("workflowId") in {None, *journeys}
+        for follower in followers:
+            # At the beginning of the history they follow on what was sent before it.
+            records = sandbox.truth(follower, NOW - timedelta(days=1), NOW)
+            assert records, follower
+            for record in records:
+                first = sent[record["messageId"]]
+                assert {name: record[name] for name in MESSAGE} == {name: first[name] for name in MESSAGE}
+                assert first["createdAt"] < record["createdAt"]
+    opened = {record["messageId"]: record["createdAt"] for record in sandbox.truth("emailOpen", START, NOW)}
+    bounced = {record["messageId"] for record in sandbox.truth("emailBounce", START, NOW)}
+    assert not bounced & set(opened)
+    clicked = [record["messageId"] for record in sandbox.truth("emailClick", NOW - timedelta(days=1), NOW)]
+    assert set(clicked) <= set(opened)
+
+
+def test_custom_events_have_fields_of_their_own() -> None:
+    fields: dict[str, set[str]] = {}
+    for record in make(odd=False).truth("customEvent", START, NOW):
+        fields.setdefault(record["eventName"], set()).update(record)
+    assert "score" in fields["quiz.finished"] - fields["pageView"]
+    assert "page" in fields["pageView"] - fields["quiz.finished"]
+
+
+def test_without_oddities_records_have_one_form() -> None:
+    sandbox = make(odd=False)
+    for name in EVENT_TYPES:
+        records = sandbox.truth(name, START, NOW)
+        assert {_shape(record["createdAt"]) for record in records} == {"+00:00"}
+        assert all(isinstance(record.get("campaignId", 0), int) and "data" not in record for record in records)
+    assert not {"Recalled", "Throttled"} & {thing["campaignState"] for thing in sandbox.truth_list("campaigns")}
+
+
+def test_a_new_event_type_and_a_new_list_take_no_more_than_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "EXPORTS", [*table.EXPORTS, EventStream("whatsapp_open", "whatsAppOpen")])
+    monkeypatch.setattr(endpoints, "ROWS", [*endpoints.ROWS, endpoints.Row("things", items=[{"id": 1}])])
+    sandbox = make(odd=False, events_per_day=20_000)
+    sent = {record["messageId"] for record in sandbox.truth("whatsAppSend", START, NOW)}
+    opened = sandbox.truth("whatsAppOpen", NOW - timedelta(days=1), NOW)
+    assert opened
+    assert all(record["messageId"] in sent and record["userAgent"] for record in opened)
+    with pytest.raises(ValueError, match="whatsAppClosed"):
+        sandbox.truth("whatsAppClosed", START, NOW)
+    with sandbox:
+        answer = requests.get(sandbox.base_url + "things", headers={"Api-Key": "sandbox-key"}, timeout=10)
+    assert answer.json() == {"things": [{"id": 1}]}
+    assert sandbox.truth_list("things") == [{"id": 1}]
 
 
 def test_every_odd_shape_occurs(full: Sandbox) -> None:

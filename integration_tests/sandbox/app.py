@@ -1,10 +1,7 @@
-"""The API as an ASGI application: routes, and the guard that every request passes before its handler."""
-
-from __future__ import annotations
+"""The API and the storage host as ASGI applications: routes, and the guard that every request passes."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
 import orjson
@@ -13,135 +10,115 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .control import control_routes
+from . import endpoints
 from .core import Core
-from .details import Details
 from .errors import Refusal, error_body
-from .exporting import Exporting
-from .faults import JOB_KINDS, Fault
-from .listings import Asked, Listings
+from .exporting import EXPORT_HANDLERS, file_of_job
 from .log import RequestLogEntry
-from .replies import Reply, Sender, changed_by, json_reply
+from .params import Params
+from .responses import Response, Sender, changed_by, json_response
 
-Handler = Callable[[Asked], Reply]
-# A URL is counted as it would be at Iterable: 414 comes over 2,048 characters (seen).
+Handler = Callable[[Core, Params], Response]
+# The host counts too in what 414 comes over (seen).
 URL_LIMIT = 2048
-PUBLIC_HOST = {"US": "https://api.iterable.com", "EU": "https://api.eu.iterable.com"}
+HOST_LENGTH = {"US": len("https://api.iterable.com"), "EU": len("https://api.eu.iterable.com")}
+# Faults that leave nothing to do for a handler.
 WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")
 
 
-def _note(host: str, request: Request, endpoint: str, body: bytes) -> RequestLogEntry:
-    try:
-        parsed: Any = orjson.loads(body) if body else None
-    except ValueError:
-        parsed = None
-    return RequestLogEntry(
-        host=host,
-        method=request.method,
-        path=request.url.path,
-        endpoint=endpoint,
-        query=parse_qs(request.url.query, keep_blank_values=True),
-        body=parsed,
-        header_names={name.lower() for name in request.headers},
-    )
+class Guard:
+    """The handlers of one path by method, behind URL length, key, permission, rate limit and faults."""
 
+    host = "api"
 
-def _fate(fault: Fault | None) -> Fault | None:
-    """The part of a fault that befalls an export job and not the answer."""
-    return fault if fault is not None and fault.kind in JOB_KINDS else None
-
-
-class Guarded:
-    """One endpoint behind the guard: URL length, key, permission, rate limit, faults; then the handler."""
-
-    def __init__(self, core: Core, methods: dict[str, tuple[str, Callable[..., Reply]]]) -> None:
+    def __init__(self, core: Core, path: str, handlers: Mapping[str, Handler]) -> None:
         self._core = core
-        self._methods = methods
+        self._path = path
+        self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        endpoint, handler = self._methods.get(request.method, ("", None))
-        entry = _note("api", request, endpoint, body)
-        self._core.log.add(entry)
-        fault: Fault | None = None
+        core, request = self._core, Request(scope, receive)
+        entry = self._entry(request, await request.body())
+        core.log.append(entry)
+        fault = None
         try:
+            self.admit(request, entry)
+            handler = self._handlers.get(request.method)
             if handler is None:
-                raise Refusal(405 if self._methods else 404)
-            self._admit(request, entry)
-            fault = self._core.faults.strike(entry)
-            if fault is not None and fault.kind in WITHOUT_HANDLER:
-                reply = Reply()
-            else:
-                asked = Asked({**scope.get("path_params", {})}, entry.query, entry.body)
-                fates = (_fate(fault),) if endpoint == "export/start" else ()
-                reply = await asyncio.get_running_loop().run_in_executor(None, handler, asked, *fates)
+                raise Refusal(status=405 if self._handlers else 404)
+            fault = core.faults.strike(entry)
+            response = Response()
+            if fault is None or fault.kind not in WITHOUT_HANDLER:
+                params = Params(scope.get("path_params", {}), entry.query, entry.body, fault, entry.path[5:])
+                response = await asyncio.get_running_loop().run_in_executor(None, handler, core, params)
         except Refusal as refusal:
-            reply = json_reply(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
-        reply = changed_by(fault, reply, f"{self._core.files_url}elsewhere")
-        await Sender(entry, fault, self._core.settings.reader_patience, scope)(reply, receive, send)
+            response = self.refuse(refusal)
+        other_host = core.files_url if self.host == "api" else core.base_url
+        response = changed_by(fault, response, f"{other_host}elsewhere")
+        await Sender(response, fault, entry, core.settings.reader_patience)(scope, receive, send)
 
-    def _admit(self, request: Request, entry: RequestLogEntry) -> None:
-        settings = self._core.settings
-        path, query = request.scope.get("raw_path") or b"", request.scope.get("query_string") or b""
-        if len(PUBLIC_HOST.get(settings.region, "")) + len(path) + 1 + len(query) > URL_LIMIT:
-            raise Refusal(414, "Request-URI Too Long")
+    def _entry(self, request: Request, body: bytes) -> RequestLogEntry:
+        try:
+            parsed = orjson.loads(body)
+        except ValueError:
+            parsed = None
+        query = parse_qs(request.url.query, keep_blank_values=True)
+        endpoint = self._path if request.method in self._handlers else ""
+        names = {name.lower() for name in request.headers}
+        return RequestLogEntry(self.host, request.method, request.url.path, endpoint, query, parsed, names)
+
+    def admit(self, request: Request, entry: RequestLogEntry) -> None:
+        """Raise Refusal where a request may not pass."""
+        settings, scope = self._core.settings, request.scope
+        length = len(scope.get("raw_path") or b"") + 1 + len(scope.get("query_string") or b"")
+        if HOST_LENGTH.get(settings.region, 0) + length > URL_LIMIT:
+            raise Refusal("Request-URI Too Long", 414)
+        if not entry.endpoint:
+            return
         if request.headers.get("api-key") != settings.api_key:
-            raise Refusal(401)
+            raise Refusal(status=401)
         if entry.endpoint in settings.forbidden:
-            raise Refusal(403)
+            raise Refusal(status=403)
         wait = self._core.limits.wait(entry.endpoint, self._core.clock.elapsed())
         if wait > 0:
-            headers = {"Retry-After": str(int(wait) + 1)} if settings.retry_after else {}
-            raise Refusal(429, headers=headers)
+            raise Refusal(status=429, headers={"Retry-After": str(int(wait) + 1)} if settings.retry_after else {})
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """The response to a request that may not pass."""
+        return json_response(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
 
 
-def api_app(core: Core) -> ASGIApp:
-    """The API, with the control API beside it under /sandbox."""
-    lists, details, export = Listings(core), Details(core), Exporting(core)
-    gets: dict[str, Handler] = {
-        "lists": lists.lists,
-        "lists/getUsers": lists.list_users,
-        "lists/previewUsers": lists.preview_users,
-        "lists/{listId}/size": lists.list_size,
-        "channels": lists.channels,
-        "messageTypes": lists.message_types,
-        "campaigns": lists.campaigns,
-        "campaigns/metrics": lists.campaign_metrics,
-        "campaigns/recurring/{id}/childCampaigns": lists.child_campaigns,
-        "templates": lists.templates,
-        "templates/email/get": lists.template_content("Email"),
-        "templates/push/get": lists.template_content("Push"),
-        "templates/inapp/get": lists.template_content("InApp"),
-        "templates/sms/get": lists.template_content("SMS"),
-        "journeys": lists.journeys,
-        "experiments/metrics": lists.experiment_metrics,
-        "catalogs": details.catalogs,
-        "catalogs/{catalogName}/items": details.catalog_items,
-        "catalogs/{catalogName}/items/{itemId}": details.catalog_item,
-        "catalogs/{catalogName}/fieldMappings": details.field_mappings,
-        "snippets": details.snippets,
-        "webhooks": details.webhooks,
-        "metadata": details.tables,
-        "metadata/{table}": details.entries,
-        "metadata/{table}/{key}": details.entry,
-        "users/getFields": details.user_fields,
-        "users/forgotten": details.forgotten,
-        "users/forgottenUserIds": details.forgotten_user_ids,
-        "export/data.json": export.data_json,
-        "export/data.csv": export.data_csv,
-        "export/jobs": export.jobs,
-        "export/userEvents": export.user_events,
-        "export/{jobId}/files": export.files,
-    }
-    routes: list[BaseRoute] = [
-        Route(f"/api/{endpoint}", Guarded(core, {"GET": (endpoint, handler)})) for endpoint, handler in gets.items()
-    ]
-    routes.append(Route("/api/export/start", Guarded(core, {"POST": ("export/start", export.start)})))
-    routes.append(Route("/api/export/{jobId}", Guarded(core, {"DELETE": ("export/{jobId}", export.cancel)})))
-    routes += control_routes(core)
-    routes.append(Route("/{rest:path}", Guarded(core, {})))
-    app = Starlette(routes=routes)
+class FileGuard(Guard):
+    """What the storage host refuses, and how: a second way to authorize, with an error in XML."""
+
+    host = "files"
+
+    def admit(self, request: Request, entry: RequestLogEntry) -> None:
+        """Raise Refusal for a request with a key."""
+        entry.endpoint = "files"
+        if "api-key" in request.headers:
+            raise Refusal("Only one auth mechanism allowed")
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """An error as storage hosts send it."""
+        code = {400: "InvalidArgument", 403: "AccessDenied", 404: "NoSuchKey"}.get(refusal.status, "MethodNotAllowed")
+        error = f"<Error><Code>{code}</Code><Message>{refusal.msg}</Message></Error>"
+        return Response(refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode(), "application/xml")
+
+
+def files_app(core: Core) -> ASGIApp:
+    """The storage host of exported files: presigned links, no API key."""
+    return Starlette(routes=[Route("/{path:path}", FileGuard(core, "files", {"GET": file_of_job}))])
+
+
+def api_app(core: Core, more: list[BaseRoute] | None = None) -> ASGIApp:
+    """The API; `more` are routes beside it."""
+    handlers: dict[str, dict[str, Handler]] = {}
+    for name, handler in {**{f"GET {row.path}": row.respond for row in endpoints.ROWS}, **EXPORT_HANDLERS}.items():
+        method, path = name.split(" ")
+        handlers.setdefault(path, {})[method] = handler
+    routes: list[BaseRoute] = [Route(f"/api/{path}", Guard(core, path, handlers[path])) for path in handlers]
+    app = Starlette(routes=[*routes, *(more or []), Route("/{rest:path}", Guard(core, "", {}))])
     # A trailing slash is another path to Iterable, not a redirect.
     app.router.redirect_slashes = False
     return app

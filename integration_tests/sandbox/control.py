@@ -2,96 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from .core import Core
-from .exports import chunks
 from .faults import Fault
-from .shapes import encode
-from .truth import Truth
 
-FAULT_FIELDS = (
-    "endpoint",
-    "kind",
-    "times",
-    "status",
-    "body",
-    "headers",
-    "after",
-    "at_bytes",
-    "delay",
-    "after_files",
-    "location",
-)
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
+
+FAULT_FIELDS = {field.name for field in fields(Fault)} - {"when", "struck"}
 
 
-def _answer(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+def _truth(sandbox: Sandbox, asked: dict[str, Any]) -> list[Any]:
+    if "stream" in asked:
+        return sandbox.truth_list(asked["stream"])
+    as_of = datetime.fromisoformat(asked["asOf"]) if asked.get("asOf") else None
+    return sandbox.truth(asked["dataTypeName"], asked["start"], asked["end"], as_of)
 
 
-def control_routes(core: Core) -> list[BaseRoute]:
+def _add_fault(sandbox: Sandbox, asked: dict[str, Any]) -> None:
+    if unknown := set(asked) - FAULT_FIELDS:
+        raise ValueError(f"unknown: {sorted(unknown)}")
+    sandbox.add_fault(Fault(**{"endpoint": None, **asked}))
+
+
+def _now(sandbox: Sandbox, asked: dict[str, Any]) -> dict[str, str]:
+    sandbox.advance(float(asked.get("seconds", 0)))
+    return {"now": sandbox.now().isoformat()}
+
+
+COMMANDS: dict[str, Callable[[Sandbox, dict[str, Any]], Any]] = {
+    "GET requests": lambda sandbox, asked: [entry.as_dict() for entry in sandbox.requests],
+    "DELETE requests": lambda sandbox, asked: sandbox.clear_requests(),
+    "GET counts": lambda sandbox, asked: sandbox.core.log.counts(),
+    "GET truth": _truth,  # as JSON lines
+    "POST faults": _add_fault,
+    "DELETE faults": lambda sandbox, asked: sandbox.clear_faults(),
+    "POST advance": _now,
+    "GET now": _now,
+}
+
+
+def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
     """The routes of the control API."""
-    truth = Truth(core)
 
-    def requests(request: Request) -> Response:
-        return _answer([entry.as_dict() for entry in core.log.entries()])
-
-    def clear(request: Request) -> Response:
-        core.log.clear()
-        return _answer({})
-
-    def counts(request: Request) -> Response:
-        return _answer(core.log.counts())
-
-    def records(request: Request) -> Response:
-        query = request.query_params
-        as_of = query.get("asOf")
+    async def run(request: Request) -> Response:
+        name = f"{request.method} {request.path_params['name']}"
+        asked = orjson.loads(await request.body() or b"{}") | dict(request.query_params)
         try:
-            if "stream" in query:
-                found = truth.listing(query["stream"])
-            else:
-                moment = datetime.fromisoformat(as_of) if as_of else None
-                found = truth.export(query["dataTypeName"], query["start"], query["end"], moment)
-        except (KeyError, ValueError) as error:
-            return _answer({"error": str(error)}, 400)
-        lines = b"".join(chunks(encode(record) + b"\n" for record in found))
-        return Response(lines, media_type="application/x-json-stream")
+            done = await run_in_threadpool(COMMANDS[name], sandbox, asked)
+        except (KeyError, TypeError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        if name == "GET truth":
+            return Response(b"".join(orjson.dumps(record) + b"\n" for record in done))
+        return JSONResponse(done or {})
 
-    async def faults(request: Request) -> Response:
-        asked = orjson.loads(await request.body())
-        unknown = set(asked) - set(FAULT_FIELDS)
-        if unknown:
-            return _answer({"error": f"unknown: {sorted(unknown)}"}, 400)
-        try:
-            core.faults.add(Fault(**{"endpoint": None, **asked}))
-        except (TypeError, ValueError) as error:
-            return _answer({"error": str(error)}, 400)
-        return _answer({})
-
-    def clear_faults(request: Request) -> Response:
-        core.faults.clear()
-        return _answer({})
-
-    async def advance(request: Request) -> Response:
-        core.clock.advance(float(orjson.loads(await request.body())["seconds"]))
-        return _answer({"now": core.clock.now().isoformat()})
-
-    def now(request: Request) -> Response:
-        return _answer({"now": core.clock.now().isoformat()})
-
-    return [
-        Route("/sandbox/requests", requests, methods=["GET"]),
-        Route("/sandbox/requests", clear, methods=["DELETE"]),
-        Route("/sandbox/counts", counts, methods=["GET"]),
-        Route("/sandbox/truth", records, methods=["GET"]),
-        Route("/sandbox/faults", faults, methods=["POST"]),
-        Route("/sandbox/faults", clear_faults, methods=["DELETE"]),
-        Route("/sandbox/advance", advance, methods=["POST"]),
-        Route("/sandbox/now", now, methods=["GET"]),
-    ]
+    return [Route("/sandbox/{name}", run, methods=["GET", "POST", "DELETE"])]

@@ -1,7 +1,5 @@
 """How Iterable refuses: a status, and `{"code", "msg", "params"}`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 CODE_OF_STATUS = {
@@ -17,9 +15,9 @@ CODE_OF_STATUS = {
 
 
 class Refusal(Exception):
-    """A request that Iterable refuses."""
+    """A request that Iterable refuses; 400, a missing or wrong parameter, unless it says otherwise."""
 
-    def __init__(self, status: int, msg: str | None = None, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, msg: str | None = None, status: int = 400, headers: dict[str, str] | None = None) -> None:
         super().__init__(msg)
         self.status = status
         self.msg = msg
@@ -30,13 +28,3 @@ def error_body(status: int, msg: str | None = None) -> dict[str, Any]:
     """The body that goes with a status."""
     code, default = CODE_OF_STATUS.get(status, ("GenericError", "An error occurred. Please try again later."))
     return {"code": code, "msg": msg or default, "params": None}
-
-
-def bad_params(msg: str) -> Refusal:
-    """A parameter that is missing or wrong."""
-    return Refusal(400, msg)
-
-
-def not_found(msg: str) -> Refusal:
-    """Something that is not there."""
-    return Refusal(404, msg)

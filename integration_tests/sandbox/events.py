@@ -1,30 +1,48 @@
-"""Events from the seed: any window of any type, made when it is asked for and held nowhere."""
+"""Events from the seed: any window of any type, made when it is asked for and held nowhere.
 
-from __future__ import annotations
+They tell a story: what happens to a message (opened, clicked, bounced) happens to one that was sent in an hour before,
+to the same user, with the same campaign, template and messageId.
+"""
 
 import random
+import re
 import threading
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
-from .draws import Draw, seeded
-from .fields import Event, Record
-from .kinds import KINDS
+from .fixtures import Draw, Maker, Record, fixture, oddities, seeded
+from .kinds import REFERENCE, USER, before, data_types, medium_of
 from .settings import SandboxSettings
-from .shapes import make_odd, nest_internal
 from .times import HOUR_MS, format_time
 from .world import World
 
+# A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
+HOURS, HOURS_BEFORE = 6, 48
 
-class Moment:
-    """What is known of an event before its fields are made."""
 
-    __slots__ = ("draw", "ms", "user", "visible_ms")
+class Kind(NamedTuple):
+    """A data type: events an hour, the type that comes before, the fields of its campaigns, the makers of its own."""
 
-    def __init__(self, draw: Draw, ms: int, visible_ms: int, user: int) -> None:
-        self.draw = draw
-        self.ms = ms
-        self.visible_ms = visible_ms
-        self.user = user
+    hourly: float
+    before: str | None
+    messages: list[Record]
+    shapes: list[Maker]
+
+
+class Moment(NamedTuple):
+    """An event before its fields are made. `message`: the fields that are its campaign's, and its messageId."""
+
+    bits: int
+    ms: int
+    visible_ms: int
+    user: int
+    message: tuple[Record, str] | None
+
+    @property
+    def bounced(self) -> bool:
+        """Whether the message came back: then nobody opens it. An eighth of all do."""
+        return self.message is not None and self.message[1] < "2"
 
 
 class Events:
@@ -37,46 +55,90 @@ class Events:
     def __init__(self, settings: SandboxSettings, world: World) -> None:
         self._settings = settings
         self._world = world
+        self._fixtures = fixtures = world.fixtures
         self._epoch_hour = world.epoch_ms // HOUR_MS
-        held = set(KINDS) if settings.data_types is None else set(settings.data_types) & set(KINDS)
-        weights = {name: settings.event_weights.get(name, KINDS[name].weight) for name in held}
-        total = sum(weights.values()) or 1.0
-        self._hourly = {name: settings.events_per_day * weight / total / 24 for name, weight in weights.items()}
-        self._lag_ms = int(settings.index_lag * 1000)
-        self._late_ms = int(settings.late_hours * HOUR_MS)
-        self._by_user: dict[int, list[tuple[str, int, int]]] = {}
+        self._held = None if settings.data_types is None else set(settings.data_types)
+        self._total = sum(map(self._weight, {*(self._held or REFERENCE)} - {USER})) or 1.0
+        self._custom = fixtures.maker({"$pick": fixture("events")["custom"]})
+        self._odd, self._odd_custom = oddities(fixtures, "event", 0.25), oddities(fixtures, "customEvent", 0.8)
+        self._kind = lru_cache(None)(self._make_kind)
+        # An hour's moments are asked for again by the events that follow on them.
+        self._moments = lru_cache(256)(self._make_moments)
+        self._by_user: dict[int, list[tuple[str, Moment]]] = {}
         self._indexed_to = self._epoch_hour
         self._lock = threading.Lock()
 
-    def _hour(self, data_type: str, hour: int) -> Iterator[Moment]:
-        """The events of one hour, in no order of time."""
-        hourly = self._hourly.get(data_type, 0.0)
-        chance = self._chance(data_type, hour)
-        count = int(hourly) + (chance.random() < hourly - int(hourly))
-        start = hour * HOUR_MS
-        late_parts = int(self._settings.late_share * 1000)
-        for _ in range(count):
-            draw = Draw(chance.getrandbits(768))
-            ms = start + draw.below(HOUR_MS)
-            # Shares, not amounts: the lag then changes when an event is seen, and nothing of the event.
-            delay = draw.below(1_000_000) * self._lag_ms // 1_000_000
-            late = draw.below(1000) < late_parts
-            share = draw.below(1_000_000)
-            user = draw.below(self._settings.users)
-            if late:
-                delay += share * self._late_ms // 1_000_000
-            yield Moment(draw, ms, ms + delay, user)
+    def _weight(self, data_type: str) -> float:
+        if self._held is not None and data_type not in self._held:
+            return 0.0
+        weights: dict[str, float] = {**fixture("events")["weights"], **self._settings.event_weights}
+        return weights.get(data_type, 2.0)
 
-    def _chance(self, data_type: str, hour: int) -> random.Random:
-        return seeded(self._settings.seed, "events", data_type, hour)
+    def _make_kind(self, data_type: str) -> Kind:
+        shapes = [shape for form, shape in fixture("events")["shapes"].items() if re.search(form, data_type)]
+        earlier = before(data_type)
+        while earlier and not self._weight(earlier):
+            earlier = before(earlier)
+        hourly = self._settings.events_per_day * self._weight(data_type) / self._total / 24
+        messages = self._world.messages(medium_of(data_type))
+        return Kind(hourly, earlier, messages, [self._fixtures.maker(shape) for shape in shapes])
+
+    def _make_moments(self, data_type: str, hour: int) -> list[Moment]:
+        """The events of one hour, in no order of time."""
+        settings, (hourly, earlier, messages, _) = self._settings, self._kind(data_type)
+        chance = random.Random(seeded(settings.seed, "events", data_type, hour, size=16))
+        moments = []
+        for _ in range(int(hourly + chance.random())):
+            rest, offset = divmod(chance.getrandbits(64), HOUR_MS)
+            user, draw = rest % settings.users, Draw(chance.getrandbits(704))
+            ms = visible_ms = hour * HOUR_MS + offset
+            # Shares, not amounts: the lag then changes when an event is seen, and nothing of the event.
+            lag, late, share = chance.random(), chance.random(), chance.random()
+            visible_ms += int(lag * settings.index_lag * 1000)
+            if late < settings.late_share:
+                visible_ms += int(share * settings.late_hours * HOUR_MS)
+            message = None
+            # One purchase in two is attributed to a message.
+            if messages and (data_type != "purchase" or draw.below(2)):
+                sent = self._earlier(earlier, hour, draw, data_type.endswith("Bounce")) if earlier else None
+                user = user if sent is None else sent.user
+                message = (draw.pick(messages), draw.hex(32)) if sent is None else sent.message
+            moments.append(Moment(draw.bits, ms, visible_ms, user, message))
+        return moments
+
+    def _earlier(self, data_type: str, hour: int, draw: Draw, bounced: bool) -> Moment | None:
+        """An event of an hour before; None where there is none, as of a message that was sent before all history."""
+        last, place = hour - 1 - draw.below(HOURS), draw.below(2**32)
+        for each in range(last, max(last - HOURS_BEFORE, self._epoch_hour - 1), -1):
+            moments = self._moments(data_type, each)
+            for step in range(min(len(moments), 16)):
+                moment = moments[(place + step) % len(moments)]
+                if moment.bounced == bounced:
+                    return moment
+        return None
 
     def _record(self, data_type: str, moment: Moment) -> Record:
-        user = self._world.people.users[moment.user]
-        event = Event(moment.draw, moment.ms, user, self._world)
-        record = KINDS[data_type].make(event)
+        user, draw = self._world.people.users[moment.user], Draw(moment.bits, moment.ms)
+        draw.user, draw.n = user, moment.ms % 10_000
+        record: Record = {"createdAt": format_time(moment.ms, draw.pick(self._fixtures.shapes)), **user.identifiers}
+        if moment.message is not None:
+            record.update(moment.message[0])
+            record["messageId"] = moment.message[1]
+        for make in self._kind(data_type).shapes:
+            record.update(make(draw))
+        if data_type == "customEvent":
+            record.update(self._custom(draw))
+        elif data_type == "purchase":
+            record["total"] = sum(item["price"] * item["quantity"] for item in record["shoppingCartItems"])
         record["itblInternal.documentCreatedAt"] = format_time(moment.ms)
         record["itblInternal.documentUpdatedAt"] = format_time(moment.ms + 2000)
-        make_odd(record, moment.draw)
+        if self._settings.odd:
+            if data_type == "customEvent":
+                self._odd_custom(record, draw)
+            self._odd(record, draw)
+        if "-email" in record:
+            record.pop("email", None)
+            del record["-email"]
         if self._settings.padding:
             record["padding"] = "x" * self._settings.padding
         return record
@@ -86,47 +148,38 @@ class Events:
 
         Half the hours come before the other half: a window of hours is as unsorted as one of minutes.
         """
-        if data_type not in self._hourly:
-            return
         first = max(start_ms // HOUR_MS, self._epoch_hour)
-        last = (min(end_ms, as_of_ms + 1) - 1) // HOUR_MS
-        for begin in (first + 1, first):
-            for hour in range(begin, last + 1, 2):
-                for moment in self._hour(data_type, hour):
-                    if start_ms <= moment.ms < end_ms and moment.visible_ms <= as_of_ms:
-                        yield self._record(data_type, moment)
+        hours = range(first, (min(end_ms, as_of_ms + 1) - 1) // HOUR_MS + 1)
+        for hour in (*hours[1::2], *hours[::2]) if self._kind(data_type).hourly else ():
+            for moment in self._moments(data_type, hour):
+                if start_ms <= moment.ms < end_ms and moment.visible_ms <= as_of_ms:
+                    yield self._record(data_type, moment)
 
     def of_user(self, user: int, include_custom: bool, as_of_ms: int) -> Iterator[Record]:
         """All events of a user as export/userEvents has them: nested itblInternal, and `_type`."""
-        self._index(as_of_ms)
-        for data_type, hour, place in self._by_user.get(user, ()):
-            if data_type == "customEvent" and not include_custom:
-                continue
-            for at, moment in enumerate(self._hour(data_type, hour)):
-                if at == place:
-                    if moment.visible_ms <= as_of_ms:
-                        yield as_user_event(data_type, self._record(data_type, moment))
-                    break
-
-    def _index(self, as_of_ms: int) -> None:
-        """Note which events are whose, up to the hour of that moment."""
+        hour = as_of_ms // HOUR_MS + 1
         with self._lock:
-            upto = as_of_ms // HOUR_MS + 1
-            for data_type in self._hourly:
-                for hour in range(self._indexed_to, upto):
-                    for place, moment in enumerate(self._hour(data_type, hour)):
-                        self._by_user.setdefault(moment.user, []).append((data_type, hour, place))
-            self._indexed_to = max(self._indexed_to, upto)
+            # Whose the events of the hours since the last call are.
+            for data_type in data_types() if hour > self._indexed_to else ():
+                for each in range(self._indexed_to, hour) if data_type != USER else ():
+                    for moment in self._moments(data_type, each):
+                        self._by_user.setdefault(moment.user, []).append((data_type, moment))
+            self._indexed_to = max(self._indexed_to, hour)
+        for data_type, moment in self._by_user.get(user, ()):
+            if moment.visible_ms <= as_of_ms and (include_custom or data_type != "customEvent"):
+                yield as_user_event(data_type, self._record(data_type, moment))
 
 
 def as_user_event(data_type: str, record: Record) -> Record:
-    """A record as export/userEvents has it.
+    """A record as export/userEvents has it: the dotted `itblInternal.*` keys as one nested object, and its type.
 
     The index may have written the document anew since the export: its own times then differ, the event's do not.
     """
-    nested = nest_internal(record)
-    internal = nested.get("itblInternal")
-    if isinstance(internal, dict) and "documentUpdatedAt" in internal:
-        internal["documentUpdatedAt"] = "2037-01-01 00:00:00 +00:00"
-    nested["_type"] = data_type
-    return nested
+    event: Record = {}
+    for name, value in record.items():
+        *path, last = name.split(".") if name.startswith("itblInternal.") else [name]
+        place = event
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = "2037-01-01 00:00:00 +00:00" if path and last == "documentUpdatedAt" else value
+    return {**event, "_type": data_type}

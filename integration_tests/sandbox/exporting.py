@@ -1,189 +1,136 @@
-"""Handlers of the export endpoints: both doors, the list of jobs, and the events of one user."""
-
-from __future__ import annotations
+"""Handlers of the exports: streaming, and jobs with their files."""
 
 import json
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from hashlib import blake2b
-from typing import Any
+from pathlib import Path
 
 from .core import Core
-from .errors import Refusal, bad_params
+from .errors import Refusal
 from .exports import Selection, chunks
-from .faults import Fault
-from .kinds import DATA_TYPES
-from .library import csv_text
-from .listings import Asked
-from .paging import chosen, flag, number, one, required
-from .replies import Reply, json_reply
-from .shapes import encode
+from .faults import JOB_KINDS
+from .kinds import is_data_type
+from .params import Params
+from .responses import CSV, JSON_LINES, Response, json_response, text_response
+from .shapes import csv_text
 from .times import parse_request_date, to_ms
 
-JSON_LINES = "application/x-json-stream"
-RANGES = ("Today", "Yesterday", "BeforeToday", "All")
-LONG_AGO_MS = 0
 FAR_AHEAD_MS = 4_102_444_800_000  # the year 2100
+DAY = timedelta(days=1)
+PIECE = 262_144
 
 
-def signature(core: Core, path: str, issued: str) -> str:
-    """What a presigned link carries so that nobody makes one up."""
+def _selection(core: Core, params: Params) -> Selection:
+    data_type, now = params.required("dataTypeName"), core.clock.now()
+    if not is_data_type(data_type):
+        raise Refusal(f"Invalid dataTypeName: {data_type}")
+    if data_type in core.settings.forbidden_data_types:
+        raise Refusal(f"This API key is not permitted to export {data_type}", 403)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ranges = {
+        "Today": (to_ms(today), to_ms(today + DAY)),
+        "Yesterday": (to_ms(today - DAY), to_ms(today)),
+        "BeforeToday": (0, to_ms(today)),
+        "All": (0, FAR_AHEAD_MS),
+    }
+    start, end = ranges.get(params.choice("range", ranges) or "", (None, None))
+    start, end = _edge(params, "startDateTime", start), _edge(params, "endDateTime", end)
+    if start > end:
+        raise Refusal("startDateTime must be before endDateTime")
+    fields = {name: (params.one(name) or "").replace(" ", "").split(",") for name in ("onlyFields", "omitFields")}
+    only, omit = (frozenset(filter(None, names)) for names in fields.values())
+    campaign = params.number("campaignId") if "campaignId" in params.query else None
+    return Selection(data_type, start, end, to_ms(now), only, omit, campaign)
+
+
+def _edge(params: Params, name: str, default: int | None) -> int:
+    text = params.one(name)
+    moment = None if text is None else parse_request_date(text)
+    if moment is not None:
+        return to_ms(moment)
+    if text is None and default is not None:
+        return default
+    raise Refusal(f"Either range or {name} is required, a date as yyyy-MM-dd HH:mm:ss ZZ: {text}")
+
+
+def _data_json(core: Core, params: Params) -> Response:
+    """Lines, streamed as they are made."""
+    return Response(body=chunks(core.exports.lines(_selection(core, params))), media_type=JSON_LINES)
+
+
+def _data_csv(core: Core, params: Params) -> Response:
+    """Its columns are all fields that occur, so it is gathered first."""
+    rows = []
+    for record in core.exports.records(_selection(core, params)):
+        cells = {name: "" if value is None else value for name, value in record.items()}
+        rows.append({name: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for name, v in cells.items()})
+    return text_response(csv_text(list(dict.fromkeys(name for row in rows for name in row)), rows), CSV)
+
+
+def _start(core: Core, params: Params) -> Response:
+    body = {"range": "All", **(params.body if isinstance(params.body, dict) else {})}
+    asked = replace(params, query={name: [str(value)] for name, value in body.items() if value is not None})
+    if asked.one("outputFormat") != JSON_LINES:
+        raise Refusal(f"Invalid outputFormat: this sandbox writes {JSON_LINES} only")
+    fate = params.fault if params.fault is not None and params.fault.kind in JOB_KINDS else None
+    selection = _selection(core, asked)
+    return json_response({"jobId": core.jobs.start(selection.data_type, selection, fate).id})
+
+
+def files_page(job_id: int, state: str, truncated: bool, urls: dict[str, str]) -> dict[str, object]:
+    """What `export/{jobId}/files` answers: a page of files by their names."""
+    files = [{"file": name, "url": url} for name, url in urls.items()]
+    return {"jobId": job_id, "jobState": state, "exportTruncated": truncated, "files": files}
+
+
+def _files(core: Core, params: Params) -> Response:
+    """The job's state and ten of its files, under links that expire."""
+    job, state, names = core.jobs.poll(params.number("jobId"), params.one("startAfter") or "")
+    truncated, issued, urls = job.truncated and state.lower() == "completed", f"{core.clock.elapsed():.3f}", {}
+    for name in names:
+        path = f"iterable-exports/{job.id}/{name}"
+        signed = f"X-Amz-Expires={core.settings.url_ttl:g}&X-Amz-Signature={_signature(core, path, issued)}"
+        urls[name] = f"{core.files_url}{path}?X-Amz-Date={issued}&{signed}"
+    return json_response(files_page(job.id, state, truncated, urls))
+
+
+def _signature(core: Core, path: str, issued: str) -> str:
+    # So that nobody makes a link up.
     return blake2b(f"{core.settings.seed}|{path}|{issued}".encode(), digest_size=16).hexdigest()
 
 
-def _names(texts: Iterable[str]) -> frozenset[str]:
-    return frozenset(name.strip() for text in texts for name in text.split(",") if name.strip())
+def _cancel(core: Core, params: Params) -> Response:
+    core.jobs.cancel(params.number("jobId"))
+    return json_response({"code": "Success", "msg": f"Export job {params.path['jobId']} cancelled", "params": None})
 
 
-class Exporting:
-    """One method an endpoint."""
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
-    def data_json(self, asked: Asked) -> Reply:
-        """GET export/data.json: lines, streamed as they are made."""
-        lines = self._core.exports.lines(self._selection(asked))
-        return Reply(media_type=JSON_LINES, pieces=chunks(lines))
+def file_of_job(core: Core, params: Params) -> Response:
+    """The storage host's handler: a file of a job under a link that has not expired."""
+    path, issued = params.path["path"], params.one("X-Amz-Date") or ""
+    if params.one("X-Amz-Signature") != _signature(core, path, issued):
+        raise Refusal("The request signature does not match", 403)
+    expired = core.clock.elapsed() > float(issued) + float(params.one("X-Amz-Expires") or 0)
+    if expired or (params.fault is not None and params.fault.kind == "expired"):
+        raise Refusal("Request has expired", 403)
+    file = core.jobs.file(path.removeprefix("iterable-exports/"))
+    # Small files go out whole, so that a fault can cut them in the middle; the length is known for all.
+    size = file.stat().st_size
+    body = file.read_bytes() if size <= PIECE else _pieces(file)
+    return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(size)})
 
-    def data_csv(self, asked: Asked) -> Reply:
-        """GET export/data.csv. Its columns are all fields that occur, so it is gathered first."""
-        selection = self._selection(asked)
-        rows = []
-        for record in self._core.exports.records(selection):
-            wanted = selection.apply(record)
-            if wanted is not None:
-                rows.append({name: self._cell(value) for name, value in wanted.items()})
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        return Reply(body=csv_text(columns, rows).encode(), media_type="text/csv; charset=utf-8")
 
-    @staticmethod
-    def _cell(value: Any) -> str:
-        if value is None:
-            return ""
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-    def start(self, asked: Asked, fate: Fault | None) -> Reply:
-        """POST export/start."""
-        body = asked.body
-        if not isinstance(body, dict):
-            raise bad_params("Invalid JSON body")
-        if body.get("outputFormat") != JSON_LINES:
-            raise bad_params("Invalid outputFormat: this sandbox writes application/x-json-stream only")
-        data_type = self._data_type(body.get("dataTypeName"))
-        start_ms = self._edge(body.get("startDateTime"), "startDateTime", LONG_AGO_MS)
-        end_ms = self._edge(body.get("endDateTime"), "endDateTime", FAR_AHEAD_MS)
-        if start_ms > end_ms:
-            raise bad_params("startDateTime must be before endDateTime")
-        selection = Selection(
-            data_type,
-            start_ms,
-            end_ms,
-            self._core.clock.now_ms(),
-            _names([str(body.get("onlyFields") or "")]),
-            _names([str(body.get("omitFields") or "")]),
-            body.get("campaignId"),
-        )
-        return json_reply({"jobId": self._core.jobs.start(data_type, selection, fate).id})
-
-    def files(self, asked: Asked) -> Reply:
-        """GET export/{jobId}/files: the job's state and ten of its files, under links that expire."""
-        job, state, files = self._core.jobs.poll(self._job_id(asked), one(asked.query, "startAfter"))
-        listed = [{"file": file.name, "url": self._presigned(job.id, file.name)} for file in files]
-        truncated = job.truncated and state.lower() == "completed"
-        return json_reply({"jobId": job.id, "jobState": state, "exportTruncated": truncated, "files": listed})
-
-    def _presigned(self, job_id: int, name: str) -> str:
-        path = f"iterable-exports/{job_id}/{name}"
-        issued = f"{self._core.clock.elapsed():.3f}"
-        expires = self._core.settings.url_ttl
-        signed = signature(self._core, path, issued)
-        return f"{self._core.files_url}{path}?X-Amz-Date={issued}&X-Amz-Expires={expires:g}&X-Amz-Signature={signed}"
-
-    def cancel(self, asked: Asked) -> Reply:
-        """DELETE export/{jobId}."""
-        job_id = self._job_id(asked)
-        self._core.jobs.cancel(job_id)
-        return json_reply({"code": "Success", "msg": f"Export job {job_id} cancelled", "params": None})
-
-    def jobs(self, asked: Asked) -> Reply:
-        """GET export/jobs."""
-        state = one(asked.query, "jobState")
-        jobs = self._core.jobs.recent()
-        return json_reply({"jobs": [job for job in jobs if state is None or job["jobState"].lower() == state.lower()]})
-
-    @staticmethod
-    def _job_id(asked: Asked) -> int:
-        return number(asked.path["jobId"], "jobId")
-
-    def user_events(self, asked: Asked) -> Reply:
-        """GET export/userEvents: all events of one user; none for a user that nobody knows."""
-        email, user_id = one(asked.query, "email"), one(asked.query, "userId")
-        if not email and not user_id:
-            raise bad_params("Either email or userId is required")
-        with_custom = flag(asked.query, "includeCustomEvents")
-        user = self._core.world.people.find(email or user_id or "")
-        if user is None:
-            return Reply(media_type=JSON_LINES, pieces=iter(()))
-        records = self._core.exports.user_events(user, with_custom)
-        return Reply(media_type=JSON_LINES, pieces=self._lines(records))
-
-    @staticmethod
-    def _lines(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-        return chunks(encode(record) + b"\n" for record in records)
-
-    # the window asked for
-
-    def _selection(self, asked: Asked) -> Selection:
-        data_type = self._data_type(required(asked.query, "dataTypeName"))
-        start_ms, end_ms = self._window(asked)
-        campaign = one(asked.query, "campaignId")
-        return Selection(
-            data_type,
-            start_ms,
-            end_ms,
-            self._core.clock.now_ms(),
-            _names(asked.query.get("onlyFields", [])),
-            _names(asked.query.get("omitFields", [])),
-            None if campaign is None else number(campaign, "campaignId"),
-        )
-
-    def _data_type(self, name: object) -> str:
-        if name not in DATA_TYPES or not isinstance(name, str):
-            raise bad_params(f"Invalid dataTypeName: {name}")
-        if name in self._core.settings.forbidden_data_types:
-            raise Refusal(403, f"This API key is not permitted to export {name}")
-        return name
-
-    def _window(self, asked: Asked) -> tuple[int, int]:
-        name = chosen(asked.query, "range", RANGES)
-        start, end = one(asked.query, "startDateTime"), one(asked.query, "endDateTime")
-        if start is not None or end is not None:
-            if start is None or end is None:
-                raise bad_params("Both startDateTime and endDateTime are required")
-            start_ms = self._edge(start, "startDateTime", LONG_AGO_MS)
-            end_ms = self._edge(end, "endDateTime", FAR_AHEAD_MS)
-            if start_ms > end_ms:
-                raise bad_params("startDateTime must be before endDateTime")
-            return start_ms, end_ms
-        if name is None:
-            raise bad_params("Use of either range or startDateTime and endDateTime is required")
-        today = self._core.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-        day = timedelta(days=1)
-        edges: dict[str, tuple[datetime | None, datetime | None]] = {
-            "Today": (today, today + day),
-            "Yesterday": (today - day, today),
-            "BeforeToday": (None, today),
-            "All": (None, None),
-        }
-        first, last = edges[name]
-        return (LONG_AGO_MS if first is None else to_ms(first)), (FAR_AHEAD_MS if last is None else to_ms(last))
-
-    @staticmethod
-    def _edge(text: object, name: str, default: int) -> int:
-        if text is None:
-            return default
-        instant = parse_request_date(text) if isinstance(text, str) else None
-        if instant is None:
-            raise bad_params(f"Invalid date for {name}, expected yyyy-MM-dd HH:mm:ss ZZ: {text}")
-        return to_ms(instant)
+EXPORT_HANDLERS = {
+    "GET export/data.json": _data_json,
+    "GET export/data.csv": _data_csv,
+    "GET export/{jobId}/files": _files,
+    "POST export/start": _start,
+    "DELETE export/{jobId}": _cancel,
+}

@@ -1,26 +1,25 @@
-"""What the export holds: the seed's events, the users' profiles and what a test has put in."""
+"""What exports hold: the events of the seed, the profiles of users and what a test has put in."""
 
-from __future__ import annotations
-
-import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
 import orjson
 
 from .events import Events, as_user_event
+from .fixtures import Record
 from .kinds import USER
-from .people import User
-from .shapes import encode
-from .times import Clock, parse_record_time
-from .world import World
+from .times import Clock, parse_record_time, window_ms
+from .users import People
 
-Record = dict[str, Any]
+When = datetime | None
 
 
 class Put(NamedTuple):
     """A line that a test has put in; record is None where the line is not a JSON object."""
 
+    data_type: str
     ms: int
     visible_ms: int
     line: bytes
@@ -38,110 +37,95 @@ class Selection(NamedTuple):
     omit: frozenset[str] = frozenset()
     campaign: int | None = None
 
-    @property
-    def plain(self) -> bool:
-        """Whether records go out whole."""
-        return not self.only and not self.omit and self.campaign is None
-
     def apply(self, record: Record) -> Record | None:
         """The record as asked for; None where it is not."""
         if self.campaign is not None and record.get("campaignId") != self.campaign:
             return None
         if self.only:
             return {name: value for name, value in record.items() if name in self.only}
-        return {name: value for name, value in record.items() if name not in self.omit}
+        return {name: value for name, value in record.items() if name not in self.omit} if self.omit else record
 
 
 class Exports:
     """Records and lines of any data type and window."""
 
-    def __init__(self, world: World, events: Events, clock: Clock) -> None:
-        self._world = world
+    def __init__(self, people: People, events: Events, clock: Clock) -> None:
+        self._people = people
         self._events = events
         self._clock = clock
-        self._puts: dict[str, list[Put]] = {}
-        self._lock = threading.Lock()
+        self._puts: list[Put] = []
 
-    def put(self, data_type: str, lines: Iterable[Record | bytes], visible_ms: int) -> None:
-        """Add records; each is served in the window that its own time belongs to."""
+    def put(self, data_type: str, records: Iterable[Record | bytes], visible_at: When = None, at: When = None) -> None:
+        """Add records, or their lines; their createdAt, or profileUpdatedAt, in any form tells the window."""
         field = "profileUpdatedAt" if data_type == USER else "createdAt"
-        added = []
-        for line in lines:
-            record = line if isinstance(line, dict) else orjson.loads(line)
-            ms = parse_record_time(record.get(field))
+        puts, visible_ms = [], 0 if visible_at is None else window_ms(visible_at)
+        for each in records:
+            line, record = (orjson.dumps(each), each) if isinstance(each, dict) else (each, _record(each))
+            ms = parse_record_time((record or {}).get(field)) if at is None else window_ms(at)
             if ms is None:
-                raise ValueError(f"a record needs a {field} that tells its window: {record.get(field)!r}")
-            added.append(Put(ms, visible_ms, encode(line) if isinstance(line, dict) else line, record))
-        self._add(data_type, added)
+                raise ValueError(f"a record needs a {field} that tells its window: {each!r}")
+            puts.append(Put(data_type, ms, visible_ms, line, record))
+        self._puts += puts
 
-    def put_line(self, data_type: str, ms: int, line: bytes, visible_ms: int) -> None:
+    def put_line(self, data_type: str, instant: datetime, line: bytes, visible_at: When = None) -> None:
         """Add one line of any bytes at an instant."""
-        try:
-            parsed = orjson.loads(line)
-        except ValueError:
-            parsed = None
-        self._add(data_type, [Put(ms, visible_ms, line, parsed if isinstance(parsed, dict) else None)])
+        self.put(data_type, [line], visible_at, instant)
 
-    def _add(self, data_type: str, puts: list[Put]) -> None:
-        with self._lock:
-            self._puts[data_type] = [*self._puts.get(data_type, []), *puts]
-
-    def _put_in(self, selection: Selection) -> Iterator[Put]:
-        for put in self._puts.get(selection.data_type, ()):
-            if selection.start_ms <= put.ms < selection.end_ms and put.visible_ms <= selection.as_of_ms:
-                yield put
-
-    def _made(self, selection: Selection) -> Iterator[Record]:
-        window = (selection.start_ms, selection.end_ms, selection.as_of_ms)
-        if selection.data_type == USER:
-            return self._world.people.profiles(*window)
-        return self._events.records(selection.data_type, *window)
+    def _found(self, selection: Selection) -> Iterator[tuple[Record | None, bytes]]:
+        """Records, and those that were put in with their lines."""
+        data_type, start_ms, end_ms, as_of_ms, *_ = selection
+        make = self._people.profiles if data_type == USER else partial(self._events.records, data_type)
+        yield from ((record, b"") for record in make(start_ms, end_ms, as_of_ms))
+        for put in self._puts:
+            if put.data_type == data_type and start_ms <= put.ms < end_ms and put.visible_ms <= as_of_ms:
+                yield put.record, put.line
 
     def records(self, selection: Selection) -> Iterator[Record]:
         """The records that the export sends for the selection."""
-        yield from self._made(selection)
-        for put in self._put_in(selection):
-            if put.record is not None:
-                yield put.record
+        records = (selection.apply(record) for record, _ in self._found(selection) if record is not None)
+        return (record for record in records if record is not None)
 
     def lines(self, selection: Selection) -> Iterator[bytes]:
-        """The lines that the export sends, each with its end."""
-        if selection.plain:
-            for record in self._made(selection):
-                yield encode(record) + b"\n"
-            for put in self._put_in(selection):
-                yield put.line + b"\n"
-        else:
-            for record in self.records(selection):
-                wanted = selection.apply(record)
-                if wanted is not None:
-                    yield encode(wanted) + b"\n"
+        """The lines that the export sends, each with its end. U+2028 and its like stay unescaped, as JSON allows."""
+        for record, line in self._found(selection):
+            wanted = None if record is None else selection.apply(record)
+            if line and wanted is record:
+                yield line + b"\n"
+            elif wanted is not None:
+                yield orjson.dumps(wanted, option=orjson.OPT_APPEND_NEWLINE)
 
-    def user_events(self, user: User, include_custom: bool) -> Iterator[Record]:
-        """All events of one user, as export/userEvents sends them now."""
-        now = self._clock.now_ms()
-        yield from self._events.of_user(user.index, include_custom, now)
-        names = set(user.identifiers().values())
-        for data_type, puts in self._puts.items():
-            if data_type == USER or (data_type == "customEvent" and not include_custom):
-                continue
-            for put in puts:
-                record = put.record
-                if record is None or put.visible_ms > now:
-                    continue
-                if names & {str(record.get(name)) for name in ("email", "userId", "itblUserId")}:
-                    yield as_user_event(data_type, record)
+    def user_events(self, identifier: str, include_custom: bool = True) -> list[Record]:
+        """What export/userEvents sends now for a user (email, userId or itblUserId); nothing where nobody knows one."""
+        user, now = self._people.find(identifier), self._clock.now_ms()
+        if user is None:
+            return []
+        left_out = {USER} if include_custom else {USER, "customEvent"}
+        puts = [put for put in self._puts if put.data_type not in left_out and put.visible_ms <= now]
+        return [
+            *self._events.of_user(user.index, include_custom, now),
+            *(
+                as_user_event(data_type, record)
+                for data_type, _, _, _, record in puts
+                if record and any(record.get(name) == known for name, known in user.identifiers.items())
+            ),
+        ]
+
+
+def _record(line: bytes) -> Record | None:
+    try:
+        parsed = orjson.loads(line)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def chunks(lines: Iterable[bytes], size: int = 65_536) -> Iterator[bytes]:
     """Lines gathered into pieces of about this size, as a server sends them."""
-    gathered: list[bytes] = []
-    length = 0
+    gathered = bytearray()
     for line in lines:
-        gathered.append(line)
-        length += len(line)
-        if length >= size:
-            yield b"".join(gathered)
-            gathered, length = [], 0
+        gathered += line
+        if len(gathered) >= size:
+            yield bytes(gathered)
+            gathered.clear()
     if gathered:
-        yield b"".join(gathered)
+        yield bytes(gathered)

@@ -1,15 +1,12 @@
 """Faults on demand: what goes wrong, where, and how often."""
 
-from __future__ import annotations
-
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .log import RequestLogEntry
 
-# What an answer can suffer (see replies.py), and what can happen to an export job (see jobs.py).
+# What an answer can suffer (see responses.py), and what can happen to an export job (see jobs.py).
 ANSWER_KINDS = (
     "status",  # this status and body instead of the answer
     "cut",  # the connection closes in the middle: a chunked body without its end, a short body with Content-Length
@@ -60,36 +57,17 @@ class Fault:
             self.body = self.body.encode()
 
 
-class Faults:
+class Faults(list[Fault]):
     """The faults that wait for their request."""
-
-    def __init__(self) -> None:
-        self._faults: list[Fault] = []
-        self._lock = threading.Lock()
-
-    def add(self, fault: Fault) -> None:
-        """Let it wait."""
-        with self._lock:
-            self._faults.append(fault)
-
-    def clear(self) -> None:
-        """Forget all."""
-        with self._lock:
-            self._faults.clear()
 
     def strike(self, entry: RequestLogEntry) -> Fault | None:
         """The fault that this request meets, if any; the first that matches wins."""
-        with self._lock:
-            for fault in self._faults:
-                if fault.endpoint is not None and fault.endpoint != entry.endpoint:
-                    continue
-                if fault.when is not None and not fault.when(entry):
-                    continue
-                if fault.after > 0:
-                    fault.after -= 1
-                    continue
-                if fault.times is not None and fault.struck >= fault.times:
-                    continue
+        for fault in list(self):
+            if fault.endpoint not in (None, entry.endpoint) or (fault.when is not None and not fault.when(entry)):
+                continue
+            if fault.after > 0:
+                fault.after -= 1
+            elif fault.times is None or fault.struck < fault.times:
                 fault.struck += 1
                 return fault
         return None

@@ -1,16 +1,13 @@
-"""The second door of the export: jobs that run in the background and leave files."""
-
-from __future__ import annotations
+"""Export jobs: they run in the background and leave files."""
 
 import shutil
 import tempfile
 import threading
 from dataclasses import dataclass, field
-from hashlib import md5
 from pathlib import Path
 from typing import Any
 
-from .errors import bad_params, not_found
+from .errors import Refusal
 from .exports import Exports, Selection
 from .faults import Fault
 from .settings import SandboxSettings
@@ -22,69 +19,48 @@ FIRST_FILE = 1_679_086_247_925
 
 
 @dataclass
-class ExportFile:
-    """A finished file of a job."""
-
-    name: str
-    path: Path
-    size: int
-    etag: str
-
-
-@dataclass
 class Job:
     """One export job; what state it is in follows from when it began."""
 
     id: int
     data_type: str
     selection: Selection | None  # None: somebody else's job, which leaves no files here
-    fate: Fault | None
-    asked_ms: int
+    fate: str  # the kind of fault that befalls it
+    fate_files: int  # files that appear before it does
     seconds: float
     per_file: float
+    asked_ms: int
     began: float | None = None
     ended_ms: int | None = None
     cancelled: bool = False
     written: bool = False
     truncated: bool = False
     polls: int = 0
-    files: list[ExportFile] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
 
-    def fated(self, kind: str) -> bool:
-        """Whether this is to happen to it."""
-        return self.fate is not None and self.fate.kind == kind
-
-    def duration(self) -> float:
-        """How long it runs."""
-        return self.seconds + self.per_file * len(self.files)
+    def share(self, at: float) -> float:
+        """How much of its time it has run; 1 and more at its end."""
+        duration = self.seconds + self.per_file * len(self.files)
+        passed = 0.0 if self.began is None else at - self.began
+        return 1.0 if passed >= duration else passed / duration
 
     def state(self, at: float) -> str:
         """Enqueued, Running, Completed, Failed or Cancelled."""
-        if self.cancelled:
-            return "Cancelled"
-        if self.began is None:
-            return "Enqueued"
-        if not self.written or self.fated("job_endless"):
-            return "Running"
-        if self.fated("job_requeue") and self.polls <= 3:
+        if self.cancelled or self.began is None:
+            return "Cancelled" if self.cancelled else "Enqueued"
+        if self.fate == "job_requeue" and self.written and self.polls <= 3:
             return "Enqueued" if self.polls == 2 else "Running"
-        if at - self.began < self.duration():
+        if not self.written or self.fate == "job_endless" or self.share(at) < 1:
             return "Running"
-        if self.fated("job_failed"):
-            return "Failed"
-        return "Cancelled" if self.fated("job_cancelled") else "Completed"
+        return {"job_failed": "Failed", "job_cancelled": "Cancelled"}.get(self.fate, "Completed")
 
-    def visible_files(self, at: float) -> list[ExportFile]:
+    def visible_files(self, at: float) -> list[Path]:
         """The files that have appeared: one after the other while it runs."""
         if self.began is None or self.cancelled:
             return []
-        if self.fate is not None and self.fate.kind in ("job_failed", "job_cancelled", "job_endless", "job_truncated"):
-            return self.files[: self.fate.after_files]
-        duration = self.duration()
-        if self.written and at - self.began >= duration:
-            return list(self.files)
-        share = (at - self.began) / duration if duration > 0 else 1.0
-        return self.files[: int(share * len(self.files))]
+        if self.fate in ("job_failed", "job_cancelled", "job_endless", "job_truncated"):
+            return self.files[: self.fate_files]
+        return self.files[: int(self.share(at) * len(self.files))]
 
 
 class Jobs:
@@ -101,149 +77,112 @@ class Jobs:
         self._writers: list[threading.Thread] = []
 
     def start(
-        self, data_type: str, selection: Selection | None, fate: Fault | None, seconds: float | None = None
+        self, data_type: str, selection: Selection | None, fate: Fault | None = None, seconds: float | None = None
     ) -> Job:
         """Take a job in; it runs at once where fewer than four do."""
+        settings, asked_ms = self._settings, self._clock.now_ms()
+        always = "job_requeue" if settings.job_requeue and selection is not None else ""
+        kind, files = (always, 0) if fate is None else (fate.kind, fate.after_files)
+        times = settings.job_seconds if seconds is None else seconds, settings.job_seconds_per_file, asked_ms
         with self._lock:
-            if fate is None and self._settings.job_requeue and selection is not None:
-                fate = Fault(None, "job_requeue")
-            job = Job(
-                id=FIRST_JOB_ID + len(self._jobs),
-                data_type=data_type,
-                selection=selection,
-                fate=fate,
-                asked_ms=self._clock.now_ms(),
-                seconds=self._settings.job_seconds if seconds is None else seconds,
-                per_file=self._settings.job_seconds_per_file,
-            )
+            job = Job(FIRST_JOB_ID + len(self._jobs), data_type, selection, kind, files, *times)
             self._jobs[job.id] = job
-        self.tick()
+        self._tick()
         return job
 
-    def tick(self) -> None:
+    def _tick(self) -> None:
         """Let waiting jobs begin where others have ended."""
-        begun: list[threading.Thread] = []
         with self._lock:
-            at = self._clock.elapsed()
-            running = 0
-            for job in self._jobs.values():
-                if job.began is not None and job.state(at) not in FINAL:
-                    running += 1
-                elif job.ended_ms is None and job.state(at) in FINAL:
+            at, jobs = self._clock.elapsed(), list(self._jobs.values())
+            for job in jobs:
+                if job.ended_ms is None and job.state(at) in FINAL:
                     job.ended_ms = self._clock.now_ms()
-            for job in self._jobs.values():
-                if running >= self._settings.jobs_at_once:
-                    break
-                if job.began is None and not job.cancelled and not job.fated("job_stuck"):
-                    running += 1
-                    job.began = at
-                    begun.append(self._begin(job))
-        for writer in begun:
-            # Small jobs are written by the time the answer goes out, so that tests meet no race.
+            running = sum(job.began is not None and job.ended_ms is None for job in jobs)
+            waiting = [job for job in jobs if job.began is None and not job.cancelled and job.fate != "job_stuck"]
+            begun = waiting[: max(self._settings.jobs_at_once - running, 0)]
+            writers = [threading.Thread(target=self._write, args=(job,), daemon=True) for job in begun]
+            for job, writer in zip(begun, writers, strict=True):
+                job.began = at
+                writer.start()
+            self._writers = [each for each in self._writers if each.is_alive()] + writers
+        for writer in writers:
+            # Small jobs are written by the time the response goes out, so that tests meet no race.
             writer.join(timeout=0.5)
-
-    def _begin(self, job: Job) -> threading.Thread:
-        writer = threading.Thread(target=self._write, args=(job,), daemon=True, name=f"export-job-{job.id}")
-        self._writers = [thread for thread in self._writers if thread.is_alive()] + [writer]
-        writer.start()
-        return writer
 
     def _write(self, job: Job) -> None:
         """Write the window into files, none over the bound, none ending within a record."""
-        if job.selection is not None:
-            folder = self._job_folder(job)
-            selection = job.selection._replace(as_of_ms=self._clock.now_ms())
-            lines: list[bytes] = []
-            size = total = 0
-            for line in self._exports.lines(selection):
-                if self._closed or job.cancelled:
-                    break
-                if total + len(line) > self._settings.truncate_bytes:
-                    job.truncated = True
-                    break
-                if lines and size + len(line) > self._settings.file_bytes:
-                    self._finish_file(job, folder, lines)
-                    lines, size = [], 0
-                lines.append(line)
-                size += len(line)
-                total += len(line)
-            if lines and not self._closed:
-                self._finish_file(job, folder, lines)
-        if job.fated("job_truncated"):
-            job.truncated = True
+        lines: list[bytes] = []
+        size = total = 0
+        selection = job.selection and job.selection._replace(as_of_ms=self._clock.now_ms())
+        for line in self._exports.lines(selection) if selection else ():
+            size, total = size + len(line), total + len(line)
+            job.truncated = total > self._settings.truncate_bytes
+            if self._closed or job.cancelled or job.truncated:
+                break
+            if lines and size > self._settings.file_bytes:
+                self._finish_file(job, lines)
+                lines, size = [], len(line)
+            lines.append(line)
+        if lines and not self._closed:
+            self._finish_file(job, lines)
+        job.truncated |= job.fate == "job_truncated"
         job.written = True
 
-    def _job_folder(self, job: Job) -> Path:
+    def _finish_file(self, job: Job, lines: list[bytes]) -> None:
         with self._lock:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="sandbox-jobs-"))
-            folder = self._folder / str(job.id)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="sandbox-jobs-"))
+        path = self._folder / str(job.id) / f"file-{FIRST_FILE + len(job.files)}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"".join(lines))
+        job.files.append(path)
 
-    def _finish_file(self, job: Job, folder: Path, lines: list[bytes]) -> None:
-        body = b"".join(lines)
-        name = f"file-{FIRST_FILE + len(job.files)}.json"
-        path = folder / name
-        path.write_bytes(body)
-        job.files.append(ExportFile(name, path, len(body), md5(body).hexdigest()))
+    def _get(self, job_id: int) -> Job:
+        if job_id not in self._jobs:
+            raise Refusal(f"Export job {job_id} not found", 404)
+        return self._jobs[job_id]
 
-    def get(self, job_id: int) -> Job:
-        """The job of this id."""
-        job = self._jobs.get(job_id)
-        if job is None:
-            raise not_found(f"Export job {job_id} not found")
-        return job
+    def file(self, path: str) -> Path:
+        """A file that a job has left, by the job's id and its name."""
+        found = self._folder / path if self._folder is not None else None
+        if found is None or not found.is_file():
+            raise Refusal("The specified key does not exist.", 404)
+        return found
 
-    def poll(self, job_id: int, start_after: str | None) -> tuple[Job, str, list[ExportFile]]:
-        """What `export/{jobId}/files` tells: the job, its state, and a page of its files."""
-        self.tick()
+    def poll(self, job_id: int, start_after: str) -> tuple[Job, str, list[str]]:
+        """What `export/{jobId}/files` tells: the job, its state, and the names of a page of its files."""
+        self._tick()
         with self._lock:
-            job = self.get(job_id)
+            job, at = self._get(job_id), self._clock.elapsed()
             job.polls += 1
-            at = self._clock.elapsed()
             state = job.state(at)
-            files = [file for file in job.visible_files(at) if start_after is None or file.name > start_after]
-            return job, self._in_some_case(state, job), files[: self._settings.files_page]
-
-    def _in_some_case(self, state: str, job: Job) -> str:
-        # The case of states varies (seen); here from one poll to the next.
-        if not self._settings.vary_state_case:
-            return state
-        return (state, state.lower(), state, state.upper())[(job.id + job.polls) % 4]
+            if self._settings.odd and self._settings.vary_state_case:
+                # The case of states varies (seen); here from one poll to the next.
+                state = (state, state.lower(), state, state.upper())[(job.id + job.polls) % 4]
+            names = [file.name for file in job.visible_files(at) if file.name > start_after]
+            return job, state, names[: self._settings.files_page]
 
     def cancel(self, job_id: int) -> None:
         """End a job that is queued or running."""
-        self.tick()
         with self._lock:
-            job = self.get(job_id)
-            if job.state(self._clock.elapsed()) in FINAL:
-                raise bad_params(f"Export job {job_id} is not queued or running")
-            job.cancelled = True
-            job.ended_ms = self._clock.now_ms()
-        self.tick()
+            if self.state(job_id) in FINAL:
+                raise Refusal(f"Export job {job_id} is not queued or running")
+            self._get(job_id).cancelled = True
+        self._tick()
 
     def state(self, job_id: int) -> str:
-        """The state of a job, in its ordinary case."""
-        self.tick()
-        return self.get(job_id).state(self._clock.elapsed())
+        """The state of a job, in its ordinary case; does not count as a poll."""
+        self._tick()
+        return self._get(job_id).state(self._clock.elapsed())
 
     def recent(self) -> list[dict[str, Any]]:
         """All jobs as `export/jobs` lists them, newest first."""
-        self.tick()
-        at = self._clock.elapsed()
-        listed = []
+        self._tick()
+        at, listed = self._clock.elapsed(), []
         for job in reversed(list(self._jobs.values())):
-            entry: dict[str, Any] = {
-                "id": job.id,
-                "dataTypeName": job.data_type,
-                "jobState": job.state(at),
-                "scheduledStartTime": iso_time(job.asked_ms),
-                "bytesExported": sum(file.size for file in job.visible_files(at)),
-            }
-            if job.ended_ms is not None:
-                entry["endTime"] = iso_time(job.ended_ms)
-            listed.append(entry)
+            size = sum(file.stat().st_size for file in job.visible_files(at))
+            entry = {"id": job.id, "dataTypeName": job.data_type, "jobState": job.state(at), "bytesExported": size}
+            entry |= {"scheduledStartTime": iso_time(job.asked_ms)}
+            listed.append(entry if job.ended_ms is None else {**entry, "endTime": iso_time(job.ended_ms)})
         return listed
 
     def close(self) -> None:

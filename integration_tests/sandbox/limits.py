@@ -1,54 +1,33 @@
 """Iterable's rate limits: a leaky bucket for each budget."""
 
-from __future__ import annotations
-
-import threading
 from typing import NamedTuple
 
 
 class Limit(NamedTuple):
-    """So many requests in so many seconds, and the endpoints that share them."""
+    """So many requests in so many seconds, and the endpoints that share them; a first segment stands for all below."""
 
     requests: int
     period: float
     endpoints: tuple[str, ...]
 
 
-# The reference names a limit at each endpoint; what it does not name stays at or under ten a second. An endpoint that
-# no row names belongs to the last one.
+# The reference names a limit at each endpoint; what it does not name stays at or under ten a second. The first row that
+# names an endpoint is its own; what no row names belongs to the last one.
 LIMITS = (
     Limit(4, 60.0, ("export/data.json", "export/data.csv")),
     Limit(1, 1.0, ("export/start", "export/{jobId}/files", "export/{jobId}")),
     Limit(5, 60.0, ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")),
     Limit(10, 60.0, ("campaigns/metrics",)),
     Limit(3, 1.0, ("users/getFields", "users/forgotten", "users/forgottenUserIds")),
-    Limit(
-        100,
-        1.0,
-        (
-            "campaigns",
-            "campaigns/recurring/{id}/childCampaigns",
-            "channels",
-            "lists",
-            "messageTypes",
-            "templates",
-            "templates/email/get",
-            "templates/push/get",
-            "templates/inapp/get",
-            "templates/sms/get",
-            "catalogs",
-            "catalogs/{catalogName}/items",
-            "catalogs/{catalogName}/items/{itemId}",
-            "catalogs/{catalogName}/fieldMappings",
-        ),
-    ),
+    Limit(100, 1.0, ("campaigns", "channels", "lists", "messageTypes", "templates", "catalogs")),
     Limit(10, 1.0, ()),
 )
 
 
 def limit_of(endpoint: str) -> Limit:
     """The limit that an endpoint is under."""
-    return next((limit for limit in LIMITS if endpoint in limit.endpoints), LIMITS[-1])
+    names = {endpoint, endpoint.partition("/")[0]}
+    return next((limit for limit in LIMITS if names.intersection(limit.endpoints)), LIMITS[-1])
 
 
 class LeakyBucket:
@@ -73,22 +52,17 @@ class LeakyBucket:
 
 
 class Limits:
-    """All budgets of the project."""
+    """All budgets of the project: one for each row of the table, or with `shared` false one for each endpoint."""
 
     def __init__(self, factor: float | None, shared: bool) -> None:
         self._factor = factor or 0.0
         self._shared = shared
         self._buckets: dict[object, LeakyBucket] = {}
-        self._lock = threading.Lock()
 
     def wait(self, endpoint: str, at: float) -> float:
         """0.0 where a request may pass at this time; otherwise how long it would have to wait."""
         if not self._factor:
             return 0.0
         limit = limit_of(endpoint)
-        key: object = limit if self._shared else endpoint
-        with self._lock:
-            bucket = self._buckets.get(key)
-            if bucket is None:
-                bucket = self._buckets[key] = LeakyBucket(limit.requests, limit.period / self._factor)
-            return bucket.wait(at)
+        bucket = LeakyBucket(limit.requests, limit.period / self._factor)
+        return self._buckets.setdefault(limit if self._shared else endpoint, bucket).wait(at)

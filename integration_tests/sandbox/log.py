@@ -1,9 +1,7 @@
 """The log of requests: what was asked, with the names of its headers, never their values."""
 
-from __future__ import annotations
-
-import threading
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -27,41 +25,18 @@ class RequestLogEntry:
         return {**asdict(self), "header_names": sorted(self.header_names)}
 
 
-class RequestLog:
-    """All requests in order of arrival, shared by the server's threads."""
+class RequestLog(list[RequestLogEntry]):
+    """All requests in order of arrival."""
 
-    def __init__(self) -> None:
-        self._entries: list[RequestLogEntry] = []
-        self._lock = threading.Lock()
-
-    def add(self, entry: RequestLogEntry) -> None:
-        """Note one."""
-        with self._lock:
-            self._entries.append(entry)
-
-    def entries(self) -> list[RequestLogEntry]:
-        """All so far."""
-        with self._lock:
-            return list(self._entries)
-
-    def clear(self) -> None:
-        """Forget them."""
-        with self._lock:
-            self._entries.clear()
-
-    def count(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:
+    def count_of(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:
         """How many there were, of an endpoint, method or status."""
-        return sum(
-            (endpoint is None or entry.endpoint == endpoint)
-            and (method is None or entry.method == method)
-            and (status is None or entry.status == status)
-            for entry in self.entries()
-        )
+        asked = (endpoint, method, status)
+        seen = [(entry.endpoint, entry.method, entry.status) for entry in self]
+        return sum(all(a in (None, b) for a, b in zip(asked, each, strict=True)) for each in seen)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Requests by endpoint and status."""
-        counted: dict[str, dict[str, int]] = {}
-        for entry in self.entries():
-            statuses = counted.setdefault(entry.endpoint or entry.path, {})
-            statuses[str(entry.status)] = statuses.get(str(entry.status), 0) + 1
-        return counted
+        counted: dict[str, Counter[str]] = {}
+        for entry in list(self):
+            counted.setdefault(entry.endpoint or entry.path, Counter())[str(entry.status)] += 1
+        return {endpoint: dict(statuses) for endpoint, statuses in counted.items()}

@@ -1,7 +1,5 @@
 """What a sandbox can be asked to be: its size, its project, its limits and its habits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +19,7 @@ class SandboxSettings:
     events_per_day: int = 400  # over all event types together
     event_weights: dict[str, float] = field(default_factory=dict)  # share of a type, in place of its own
     data_types: frozenset[str] | set[str] | tuple[str, ...] | list[str] | None = None  # only these hold records
+    odd: bool = True  # records, states and times as odd as the API's; False = a project without oddities
     padding: int = 0  # bytes of filler in every event, for windows of gigabytes
     project_type: str = EMAIL_BASED
     region: str = "US"

@@ -1,136 +1,104 @@
-"""The odd shapes: what real records look like on a bad day. Each occurs regularly, none on purpose of the reader."""
-
-from __future__ import annotations
+"""The shapes of responses: a list whole or page by page, a single thing, CSV."""
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
-import orjson
+from .core import Core
+from .errors import Refusal
+from .fixtures import fixture
+from .params import Params
+from .responses import CSV, Response, json_response, text_response
 
-from .draws import Draw
-from .words import ODD_TEXTS
-
-Record = dict[str, Any]
-
-
-def _without_email(record: Record, draw: Draw) -> None:
-    # Only where another identifier is left: an event always belongs to somebody.
-    if "itblUserId" in record or "userId" in record:
-        record.pop("email", None)
+# Makes the response of things, under their selector.
+Shape = Callable[[Core, Params, str, list[Any]], Response]
 
 
-def _null_field(record: Record, draw: Draw) -> None:
-    record[draw.pick(("campaignId", "templateId", "messageTypeId", "workflowId", "city", "ip", "contentId"))] = None
+def whole(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """All at once."""
+    return json_response({selector: things})
 
 
-def _unexpected_type(record: Record, draw: Draw) -> None:
-    name, value = draw.pick(
-        (
-            ("campaignId", "123456"),
-            ("templateId", {"id": 7}),
-            ("workflowName", ["a", "list"]),
-            ("isBot", "maybe"),
-            ("catalogLookupCount", 1.5),
-            ("emailListIds", "all"),
-            ("total", "12,50"),
-            ("contentId", True),
-            ("experimentId", "none"),
-            ("channelIds", [1, "two", None]),
-            ("messageTypeId", "promotional"),
-            ("shoppingCartItems", {"0": {"id": "a"}}),
-            ("badge", [1]),
-            ("deviceInfo", "iPhone"),
-            ("sentAt", "yesterday"),
-            ("expiresAt", ""),
-        )
-    )
-    record[name] = value
+def single(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """The one thing asked for, without the field that is the selector."""
+    if not things:
+        raise Refusal("Nothing at specified location", 404)
+    return json_response({name: value for name, value in things[0].items() if name != selector})
 
 
-def _unknown_field(record: Record, draw: Draw) -> None:
-    record[f"newField{draw.below(5)}"] = {"deep": [{"er": [[], {}, [None]]}], "n": draw.below(1000)}
+def numbered(default: int, maximum: int, total: str, always: bool = True) -> Shape:
+    """By `page` and `pageSize`. Without `always`, `total` comes, and old projects page, only where these are given."""
+
+    def page_of(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+        number, size = params.number("page", 1), params.number("pageSize", default)
+        if number < 1 or not 1 <= size <= maximum:
+            raise Refusal(f"page must be at least 1, and pageSize between 1 and {maximum}")
+        asked = always or "page" in params.query or "pageSize" in params.query
+        if core.settings.unpaginated and not asked:
+            return whole(core, params, selector, things)
+        response = {selector: things[(number - 1) * size : number * size], **({total: len(things)} if asked else {})}
+        for name, other in {"nextPageUrl": number + 1, "previousPageUrl": number - 1}.items():
+            if 0 < other <= -(-len(things) // size):
+                query = urlencode({**params.query, "page": [other], "pageSize": [size]}, doseq=True)
+                root = "/api/" if core.settings.relative_next_page else core.base_url
+                response[name] = f"{root}{params.url_path}?{query}"
+        return json_response(response)
+
+    return page_of
 
 
-def _big_number(record: Record, draw: Draw) -> None:
-    record["sequenceNumber"] = 2**53 + 1 + draw.below(2**62)
-    record["ratio"] = draw.pick((1e-9, 1e22, -0.0, 1.0, 0.1, 1.7976931348623157e308))
+def sort(things: list[Any], params: Params, sorts: dict[str, str]) -> list[Any]:
+    """Things in the order that `sort` asks for; what lacks its key comes last."""
+    text = params.one("sort") or "id"
+    # "+name" reaches a server as " name" where the client did not encode the plus sign.
+    key = sorts.get(text.lstrip("-+ "))
+    if key is None:
+        raise Refusal(f"Invalid sort field: {text}")
+    having = [thing for thing in things if key in thing]
+    lacking = [thing for thing in things if key not in thing]
+    return sorted(having, key=lambda thing: thing[key], reverse=text[0] == "-") + lacking
 
 
-def _odd_text(record: Record, draw: Draw) -> None:
-    record[draw.pick(("workflowName", "city", "note", "linkUrl"))] = draw.pick(ODD_TEXTS)
+def by_marker(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """By `nextMarker`, the last key of the page before, and without values."""
+    marker, size = params.one("nextMarker") or "", core.settings.metadata_page_size
+    rest = [{n: value for n, value in thing.items() if n != "value"} for thing in things if thing["key"] > marker]
+    return json_response({selector: rest[:size], **({"nextMarker": rest[size - 1]["key"]} if rest[size:] else {})})
 
 
-def _odd_transactional_data(record: Record, draw: Draw) -> None:
-    record["transactionalData"] = draw.pick(
-        (
-            "[1, 2, 3]",
-            '"only text"',
-            "not json {",
-            "",
-            "null",
-            '{"a": {"b": "\u2028"}, "c": 12.50, "c": 13}',
-            "{}",
-            None,
-        )
-    )
+def csv_text(columns: list[str], rows: list[dict[str, str]]) -> str:
+    """Rows as CSV; a cell that a row lacks is empty."""
+
+    def cell(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\r\n') else text
+
+    lines = [columns, *([row.get(name, "") for name in columns] for row in rows)]
+    return "".join(",".join(map(cell, line)) + "\n" for line in lines)
 
 
-def _reserved_names(record: Record, draw: Draw) -> None:
-    # A sender may name a field as the connector names its own.
-    record[draw.pick(("data", "_event_id", "_airbyte_data"))] = draw.pick(({"x": 1}, "text", 7, None, ["y"]))
+def report(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
+    """Of campaigns, of experiments, or of all: rows as CSV, or as the texts of its lines."""
+    params.date("startDateTime"), params.date("endDateTime")
+    asked = {*params.query.get("campaignId", []), *params.query.get("experimentId", [])}
+    wanted = [row for row in rows if not asked or asked & {row["Campaign ID"], row["Experiment ID"]}]
+    text = csv_text(list(fixture("experiments")) if not rows else list(rows[0]), wanted)
+    if core.settings.experiments_as_csv:
+        return text_response(text, CSV)
+    return json_response({"headers": text.split("\n")[0], "rows": text.splitlines()[1:]})
 
 
-def _odd_key(record: Record, draw: Draw) -> None:
-    name = draw.pick(("with.dot", "with space", "größe", "UPPER", "a" * 130, "1digit", "campaignid", "$set", "🎈"))
-    record[name] = draw.below(100)
+def metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
+    """CSV whose columns differ with the media of the campaigns asked for (seen)."""
+    ids, _ = params.numbers("campaignId"), params.date("endDateTime")
+    if not ids or params.date("startDateTime") is None:
+        raise Refusal("Missing required parameter: campaignId or startDateTime")
+    media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
+    columns = {name for medium in media for name in fixture("metrics")[medium]}
+    return text_response(csv_text(["id", *sorted(columns)], [row for row in rows if int(row["id"]) in ids]))
 
 
-def _odd_internal(record: Record, draw: Draw) -> None:
-    record["itblInternal.deep.nested.flag"] = draw.one_in(2)
-    record["itblInternal.score"] = draw.below(1000) / 8
-
-
-ODDITIES: tuple[Callable[[Record, Draw], None], ...] = (
-    _without_email,
-    _null_field,
-    _unexpected_type,
-    _unknown_field,
-    _big_number,
-    _odd_text,
-    _odd_transactional_data,
-    _reserved_names,
-    _odd_key,
-    _odd_internal,
-    _unexpected_type,
-    _odd_text,
-)
-
-
-def make_odd(record: Record, draw: Draw) -> None:
-    """Give about one record in four an odd shape."""
-    choice = draw.below(48)
-    if choice < 12:
-        ODDITIES[choice](record, draw)
-
-
-def nest_internal(record: Record) -> Record:
-    """The record as export/userEvents has it: the flat dotted `itblInternal.*` keys as one nested object."""
-    nested: Record = {}
-    internal: Record = {}
-    for name, value in record.items():
-        if name.startswith("itblInternal."):
-            place = internal
-            *path, last = name.split(".")[1:]
-            for step in path:
-                place = place.setdefault(step, {})
-            place[last] = value
-        else:
-            nested[name] = value
-    if internal:
-        nested["itblInternal"] = internal
-    return nested
-
-
-def encode(record: Record) -> bytes:
-    """The record as one line, without its end. U+2028 and its like stay unescaped, as JSON allows."""
-    return orjson.dumps(record)
+def fields(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """A map in the reference, an array in other documents."""
+    if core.settings.user_fields_shape == "array":
+        return json_response({"userFields": things})
+    return json_response({selector: {thing["name"]: thing["type"] for thing in things}})

@@ -1,0 +1,164 @@
+"""Fixtures: JSON with placeholders, and the chance that fills them, which is the same every time.
+
+A text may hold placeholders. One that is nothing else becomes the value itself, a number or whatever it is.
+
+- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: drawn: digits, a number below 100, an eighth of one, true once in 3
+  times, a number that no float holds
+- {titles} or the name of any other list of words.json: one of it, filled; {odd}: text that careless readers get wrong
+- {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
+- {created}, {updated}, {created_iso}, {updated_iso}: the times of a thing
+- {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
+- {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
+- {absent}: no such field
+
+{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from .times import OFFSET_COLON, SHAPE_OF_16, format_time, iso_time
+
+FOLDER = Path(__file__).parent / "fixtures"
+ABSENT = object()
+T = TypeVar("T")
+Record = dict[str, Any]
+_PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)(?: ([^{}]*))?\}")
+
+
+@cache
+def fixture(name: str) -> Any:
+    """The content of a fixture."""
+    return orjson.loads((FOLDER / f"{name}.json").read_bytes())
+
+
+def seeded(seed: int, *name: object, size: int = 64) -> int:
+    """A number of so many bytes that belongs to this seed and name: any two names are independent."""
+    return int.from_bytes(blake2b(repr((seed, *name)).encode(), digest_size=size).digest(), "big")
+
+
+class Draw:
+    """A large random number, spent piece by piece, and what else decides the values of a fixture.
+
+    Seeding a generator costs microseconds, and every event needs its own chance to be the same in any window. One large
+    number an event, divided down, is several times cheaper.
+    """
+
+    __slots__ = ("bits", "created_ms", "ms", "n", "updated_ms", "user")
+
+    def __init__(self, bits: int, ms: int = 0) -> None:
+        self.bits = bits
+        self.ms = ms  # of an event
+        self.user: object = None  # whose it is
+        self.n = self.created_ms = self.updated_ms = 0  # of a thing: its place in the list, and its times
+
+    def below(self, bound: int) -> int:
+        """A number from 0 up to, not including, bound."""
+        self.bits, value = divmod(self.bits, bound)
+        return value
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One of the choices."""
+        self.bits, value = divmod(self.bits, len(choices))
+        return choices[value]
+
+    def hex(self, digits: int) -> str:
+        """So many hexadecimal digits."""
+        self.bits, value = self.bits >> 4 * digits, self.bits & ((1 << 4 * digits) - 1)
+        return f"{value:0{digits}x}"
+
+
+Maker = Callable[[Draw], Any]
+
+
+class Fixtures:
+    """Makes functions of fixtures; `find` gives the things of the project, `odd` whether odd values are wanted."""
+
+    def __init__(self, find: Callable[[str], list[Record]], odd: bool) -> None:
+        self._find = find
+        self.words: dict[str, list[Any]] = {**fixture("words"), **({} if odd else {"odd": fixture("words")["titles"]})}
+        self.shapes = SHAPE_OF_16 if odd else (OFFSET_COLON,)
+
+    def maker(self, value: Any) -> Maker:
+        """The function that fills a fixture."""
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, list):
+            makers = [self.maker(each) for each in value]
+            return lambda draw: [made for make in makers if (made := make(draw)) is not ABSENT]
+        if not isinstance(value, dict):
+            return lambda draw: value
+        kind, inner = next(iter(value.items()), ("", []))
+        if kind in ("$pick", "$cycle"):
+            choices = [self.maker(each) for each in inner]
+            if kind == "$pick":
+                return lambda draw: draw.pick(choices)(draw)
+            return lambda draw: choices[draw.n % len(choices)](draw)
+        if kind == "$text":
+            fill = self.maker(inner)
+            return lambda draw: orjson.dumps(fill(draw)).decode()
+        fields = [(name, self.maker(each)) for name, each in value.items()]
+        return lambda draw: {name: made for name, make in fields if (made := make(draw)) is not ABSENT}
+
+    def _text(self, text: str) -> Maker:
+        found = [match.groups() for match in _PLACEHOLDER.finditer(text)]
+        makers = [self._placeholder(name, argument or "") for name, argument in found]
+        frame = _PLACEHOLDER.sub("%s", text.replace("%", "%%"))
+        if not makers:
+            return lambda draw: text
+        return makers[0] if frame == "%s" else lambda draw: frame % tuple([make(draw) for make in makers])
+
+    def _placeholder(self, name: str, argument: str) -> Maker:
+        words, shapes, find = self.words.get(name), self.shapes, self._find
+        if words is not None and any("{" in str(word) for word in words):
+            return self.maker({"$pick": words})
+        if words is not None:
+            return lambda draw: draw.pick(words)
+        numbers = [int(each) for each in argument.split() if each.lstrip("-").isdigit()]
+        size, step = (*numbers, 0, 0)[:2]
+        makers: dict[str, Maker] = {
+            "absent": lambda draw: ABSENT,
+            "hex": lambda draw: draw.hex(size),
+            "int": lambda draw: draw.below(size),
+            "float": lambda draw: draw.below(size) / 8,
+            "bool": lambda draw: draw.below(size) == 0,
+            "big": lambda draw: 2**53 + 1 + draw.below(2**61),
+            "n": lambda draw: draw.n,
+            "seq": lambda draw: size + step * draw.n,
+            "created": lambda draw: draw.created_ms,
+            "updated": lambda draw: draw.updated_ms,
+            "created_iso": lambda draw: iso_time(draw.created_ms),
+            "updated_iso": lambda draw: iso_time(draw.updated_ms),
+            "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),
+            "user": lambda draw: getattr(draw.user, argument),
+            "id": lambda draw: _of(find(argument), draw.n, "id", "templateId"),
+            "name": lambda draw: _of(find(argument), draw.n, "name"),
+            "ids": lambda draw: [
+                _of(find(argument), draw.below(2**32), "id") for _ in range(draw.below(3) if find(argument) else 0)
+            ],
+        }
+        return makers[name]
+
+
+def _of(things: list[Record], place: int, *names: str) -> Any:
+    """What the thing at this place says under one of these names; places beyond the last begin anew."""
+    return next((things[place % len(things)][name] for name in names if things and name in things[0]), ABSENT)
+
+
+def oddities(fixtures: Fixtures, kind: str, share: float) -> Callable[[Record, Draw], None]:
+    """The function that gives about so large a share of the records of one kind an odd shape, as odd.json has them."""
+    groups = [[fixtures.maker(patch) for patch in group] for group in fixture("odd")[kind].values()]
+    parts = int(len(groups) / share)
+
+    def strike(record: Record, draw: Draw) -> None:
+        choice = draw.below(parts)
+        if choice < len(groups):
+            record.update(draw.pick(groups[choice])(draw))
+
+    return strike
