@@ -20,6 +20,11 @@ _DOCS = "docs"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine, by its name or address."""
+    return host in _LOOPBACK_HOSTS
+
+
 def _must_be_a_date(text: str) -> str:
     parse_date(text)
     return text
@@ -168,9 +173,12 @@ class Config(BaseModel):
         if value is None:
             return None
         parts = urlsplit(value)
-        if parts.scheme == "https" and parts.hostname:
-            return value
-        if parts.scheme == "http" and parts.hostname in _LOOPBACK_HOSTS:
+        if "@" in parts.netloc:
+            raise ValueError("must not contain a user or password: it would be logged; the key belongs in api_key")
+        if parts.query or parts.fragment:
+            raise ValueError("must end with the path: no query, no fragment")
+        _ = parts.port  # raises for a port that is no number
+        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
             return value
         raise ValueError("must be an https URL (plain http only for a loopback host)")
 

@@ -2,6 +2,7 @@
 
     IterableError                   fails the stream, unless a caller handles it; str() is for the user
     ├── ConfigError                 the configuration, catalog or state must change
+    ├── LocalError                  this machine lacks something: disk, memory, descriptors
     ├── TooLarge                    a response is over its bound
     ├── TransientError              a later sync may succeed
     │   ├── Stopped                 the sync is being terminated
@@ -46,6 +47,10 @@ class ConfigError(IterableError):
     """The configuration, catalog or state must change."""
 
     failure = "config_error"
+
+
+class LocalError(IterableError):
+    """This machine lacks disk, memory or descriptors (machine.py). Ends the whole sync."""
 
 
 class TransientError(IterableError):

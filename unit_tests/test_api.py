@@ -12,7 +12,7 @@ import requests
 from requests_mock import Mocker
 
 from source_iterable.airbyte.errors import traced
-from source_iterable.api.client import IterableClient, _json
+from source_iterable.api.client import IterableClient, _as_it_is
 from source_iterable.api.rate_budget import Permit
 from source_iterable.api.request import Request
 from source_iterable.api.retry import FILE, ONCE, RESPONSE, SLICE, STREAMED_WINDOW, RetryPolicy
@@ -41,6 +41,11 @@ def client(monkeypatch: pytest.MonkeyPatch) -> IterableClient:
     client.waited = []  # type: ignore[attr-defined]
     monkeypatch.setattr(client, "wait", lambda seconds: client.waited.append(seconds))  # type: ignore[attr-defined]
     return client
+
+
+def read_json(client: IterableClient, policy: RetryPolicy = RESPONSE, permit: Permit | None = None) -> Any:
+    request = Request("lists")
+    return client.fetch(request, lambda response: client._parsed(request, response, _as_it_is), policy, permit)
 
 
 def test_the_key_goes_to_the_region(client: IterableClient, requests_mock: Mocker) -> None:
@@ -124,7 +129,7 @@ def test_the_retry_policies(
 ) -> None:
     requests_mock.get(BASE + "lists", **FAILURES[failure])
     with pytest.raises(failure) as caught:
-        client.fetch(Request("lists"), lambda response: _json(response), policy)
+        read_json(client, policy)
     assert requests_mock.call_count == (attempts if failure in retried else 1)
     assert (f"tried {attempts} times" in str(caught.value)) == (failure in retried and attempts > 1)
 
@@ -143,7 +148,7 @@ def test_every_attempt_acquires_its_own_permit(client: IterableClient, requests_
         return taken[-1]
 
     budget.acquire = counted  # type: ignore[method-assign]
-    assert client.fetch(Request("lists"), _json, permit=held) == 1
+    assert read_json(client, permit=held) == 1
     assert requests_mock.call_count == 4
     assert len({id(permit) for permit in [held, *taken]}) == 4
     assert all(permit.arrival is not None for permit in [held, *taken])

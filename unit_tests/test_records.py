@@ -167,12 +167,41 @@ def test_odd_characters_and_numbers() -> None:
     assert second["data"] == {"x": "half \ufffd emoji", "n": [-9223372036854775809, 1e22]}
 
 
-@pytest.mark.parametrize("line", [b"{", b"[]", b'"text"', b"null", b"7", b"\xff\xfe{}", b'{"a":NaN}', b'{"a":1e999}'])
+@pytest.mark.parametrize(
+    "line", [b"{", b"[]", b'"text"', b"null", b"7", b"\xff\xfe{}", b'{"a":NaN}', b'{"code":"E","msg":"m"}']
+)
 def test_lines_that_are_not_records_are_reported_by_position(line: bytes) -> None:
     parsed = RECORDS.parse(b'{"createdAt":1}\n\n' + line + b'\n{"createdAt":2}\n')
     assert parsed.bad == [2]
     assert parsed.lines == 4
     assert parsed.batch.count == 2
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["0.12345678901234567890123", "-1234567890.123456789012345", "1e999", "-1e999", "18446744073709551616", "9" * 5000]
+    + ["1.2345678901234567890123e-7", "0.1", "1e+22", "1e-9", "123456789012345678"],
+)
+def test_numbers_keep_their_digits(number: str) -> None:
+    line = b'{"createdAt":"2021-04-14 16:52:42 +00:00","x":[%b],"total":%b,"transactionalData":"{\\"n\\":%b}"}' % (
+        (number.encode(),) * 3
+    )
+    parsed = RECORDS.parse(line + b"\n")
+    assert parsed.bad == []
+    assert parsed.batch.lines.count(number.encode()) == 3
+    nested = line.replace(b'"{\\"', b'{"').replace(b'\\":', b'":').replace(b'}"}', b"}}")
+    as_object = RECORDS.parse(nested + b"\n")
+    assert as_object.batch.lines.split(b'"emitted_at"')[0] == parsed.batch.lines.split(b'"emitted_at"')[0]
+
+
+@pytest.mark.parametrize("depth", [253, 254, 255, 300, 900])
+def test_deep_objects_are_kept(depth: int) -> None:
+    value = b'{"b":' * depth + b"1" + b"}" * depth
+    first = RECORDS.parse(b'{"createdAt":"2021-04-14 16:52:42 +00:00","x":%b,"y":1e-9}\n' % value)
+    again = RECORDS.parse(b'{"y":1e-9,"x":%b,"createdAt":"2021-04-14T16:52:42Z"}\n' % value)
+    assert first.bad == again.bad == []
+    assert value in first.batch.lines
+    assert first.batch.lines.split(b",")[2] == again.batch.lines.split(b",")[2]
 
 
 def test_nesting_too_deep_for_any_parser_does_not_end_the_sync() -> None:

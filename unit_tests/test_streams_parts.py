@@ -121,12 +121,12 @@ def test_concurrent_and_later_readers_share_one_request_per_page(client: Iterabl
     seen: list[list[int]] = []
 
     def read() -> None:
-        seen.append([item["id"] for items in pages.pages("x", "things", {}, 3) for item in items])
+        seen.append([item["id"] for items in pages.pages("x", "things", "id", {}, 3) for item in items])
 
     with requests_mock.Mocker() as server:
         for number in range(1, 6):
             server.get(f"{ROOT}x?page={number}", json=page(number, 5))
-        first = pages.pages("x", "things", {}, 3)
+        first = pages.pages("x", "things", "id", {}, 3)
         assert [item["id"] for item in next(first)] == [10, 11, 12]
         assert server.call_count == 1
         threads = [threading.Thread(target=read) for _ in range(4)]
@@ -145,8 +145,8 @@ def test_only_a_failed_page_is_requested_again(client: IterableClient) -> None:
         first = server.get(f"{ROOT}x?page=1", json=page(1, 2))
         second = server.get(f"{ROOT}x?page=2", [{"status_code": 400, "json": {}}, {"json": page(2, 2)}])
         with pytest.raises(BadRequest):
-            list(pages.pages("x", "things", {}, 3))
-        assert len(list(pages.pages("x", "things", {}, 3))) == 2
+            list(pages.pages("x", "things", "id", {}, 3))
+        assert len(list(pages.pages("x", "things", "id", {}, 3))) == 2
         assert (first.call_count, second.call_count) == (1, 2)
 
 
@@ -160,10 +160,10 @@ def test_distinct_users_are_yielded_once_in_an_order_of_their_own() -> None:
         users = DistinctUsers()
         for batch in batches:
             users.add(batch)
-        found = list(users.names())
+        found = list(users.after())
         middle, _ = found[200]
         assert users.count() == len(found)
-        assert list(users.names(middle)) == found[201:]
+        assert list(users.after(middle)) == found[201:]
         assert users.count(middle) == len(found) - 201
         users.close()
         return found

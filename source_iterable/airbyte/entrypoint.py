@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import select
 import signal
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -47,7 +49,7 @@ class Entrypoint(AirbyteEntrypoint):
 
 
 def write(lines: bytes) -> None:
-    """Write whole lines to stdout, after any pending log lines, and flush."""
+    """Write whole lines to stdout, after everything logged so far, and flush."""
     assert sys.__stdout__ is not None
     with PRINT_BUFFER.lock:
         PRINT_BUFFER.flush()
@@ -55,30 +57,72 @@ def write(lines: bytes) -> None:
         sys.__stdout__.buffer.flush()
 
 
+class _ReaderGone(BaseException):
+    """Nobody reads stdout any more."""
+
+
 def launch(arguments: list[str]) -> None:
-    """Run one Airbyte protocol command. SIGTERM runs cleanup, then exits with code 143."""
+    """Run one command of the Airbyte protocol.
+
+    SIGTERM ends it through its clean-up, within ten seconds, and then by the signal itself. So does a reader of stdout that
+    goes away, with exit code 141.
+    """
     # Before the CDK takes over stdout and stderr: argparse's usage errors are not protocol messages.
     parsed = AirbyteEntrypoint.parse_args(arguments or ["--help"])
     signal.signal(signal.SIGTERM, _terminate)
-    # The CDK's log handler holds lines back for a tenth of a second or until the next one; write ours at once.
+    signal.signal(signal.SIGUSR1, _end_quietly)
+    threading.Thread(target=_watch_the_reader, name="reader of stdout", daemon=True).start()
+    # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes. Ours are written at once.
     PRINT_BUFFER.flush_interval = 0.0
     _return_memory_to_the_system()
     entrypoint = Entrypoint(SourceIterable(batched=True))
-    # Imported modules are never freed: keep the garbage collector from scanning them.
+    # Imported modules stay: the garbage collector need not visit them again and again.
     gc.freeze()
     try:
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:
                 write(f"{message}\n".encode())
+    except (BrokenPipeError, _ReaderGone):
+        os._exit(128 + signal.SIGPIPE)
     except BaseException as error:
         code = error.code if isinstance(error, SystemExit) else 1
-        if not isinstance(error, SystemExit):
-            sys.excepthook(type(error), error, error.__traceback__)
-        # The interpreter would join all threads: some may wait an hour for a response, and nothing they read would still be
-        # written.
-        sys.stdout.flush()
-        write(b"")
-        os._exit(code if isinstance(code, int) else 1)
+        try:
+            if not isinstance(error, SystemExit):
+                sys.excepthook(type(error), error, error.__traceback__)
+            sys.stdout.flush()
+            write(b"")
+        except OSError:
+            pass  # a full disk, or a reader that is gone as well
+        _end(code if isinstance(code, int) else 1)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process without waiting for its threads: some may wait an hour for a response that nobody will write."""
+    if code == 128 + signal.SIGTERM and os.getpid() != 1:  # process 1 cannot be ended by a signal of its own
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(code)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    # Leaves the main thread through its `finally` blocks, which cancel this sync's export jobs. Once: a second SIGTERM
+    # must not interrupt them.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+def _end_quietly(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    raise _ReaderGone
+
+
+def _watch_the_reader() -> None:
+    """Interrupt the main thread when the reader of stdout goes away: it may wait for Iterable for long without writing."""
+    assert sys.__stdout__ is not None
+    stdout = select.poll()
+    stdout.register(sys.__stdout__.fileno(), 0)
+    if any(event & select.POLLERR for _, event in stdout.poll()):
+        os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def _return_memory_to_the_system() -> None:
@@ -92,8 +136,3 @@ def _return_memory_to_the_system() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(arena_max, 2)
         libc.mallopt(mmap_threshold, 128 * 2**10)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    # Unwinds the main thread through its `finally` blocks, which cancel this sync's export jobs.
-    raise SystemExit(128 + number)

@@ -27,7 +27,8 @@ from airbyte_cdk.sources.types import Record
 
 from source_iterable.airbyte.errors import traced
 from source_iterable.config import Config
-from source_iterable.errors import IterableError
+from source_iterable.errors import IterableError, LocalError
+from source_iterable.machine import trouble
 from source_iterable.progress import Progress
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, State, Stream
@@ -141,7 +142,13 @@ class _WholeStream(Partition):
                     progress.advance(name, item.count, len(item.lines))
                     yield cast(Record, item)
         except IterableError as error:
+            if isinstance(error, LocalError):
+                self._context.client.stop(f"The sync was ended: {error}")
             raise traced(error) from error
+        except (OSError, MemoryError) as error:
+            local = trouble(error)
+            self._context.client.stop(f"The sync was ended: {local}")
+            raise traced(local) from error
         progress.advance(name, share=1.0)
 
     def to_slice(self) -> Mapping[str, Any]:

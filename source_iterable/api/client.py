@@ -7,20 +7,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from http.cookiejar import DefaultCookiePolicy
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-import orjson
 import requests
-from requests.adapters import HTTPAdapter
 
-from source_iterable import __version__
-from source_iterable.api.parts import Part, network_pieces, receive
+from source_iterable import exact_json
+from source_iterable.api.body import whole
+from source_iterable.api.parts import Part, receive
+from source_iterable.api.proof import is_error_object
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Timeout
 from source_iterable.api.retry import MAX_RATE_LIMITED, ONCE, RESPONSE, RetryPolicy, pause_after, retry
-from source_iterable.config import Config
+from source_iterable.api.session import PrivateAddress, api_session, file_session
+from source_iterable.config import Config, is_loopback
 from source_iterable.errors import (
     ApiError,
     BadKey,
@@ -32,18 +33,35 @@ from source_iterable.errors import (
     ServerError,
     Stopped,
     TimedOut,
+    TooLarge,
+    TransientError,
     Unreachable,
 )
+from source_iterable.machine import local_cause
 from source_iterable.progress import Progress
 
 T = TypeVar("T")
 CANCEL_TIMEOUT = Timeout(5.0, 10.0)
 MAX_REDIRECTS = 5
+# Bytes of a JSON or text response: a page of 1,000 templates has a few megabytes. Then of the body of an error.
+JSON_BYTES, ERROR_BYTES = 128 * 2**20, 64 * 2**10
+# Characters of an error's message that are shown.
+MESSAGE_LENGTH = 300
+# Seconds that a Retry-After header may ask for; more ends the stream. Over a year it is no serious value.
+MAX_RETRY_AFTER, YEAR = 3600.0, 366 * 24 * 3600.0
 _ERRORS: dict[int, type[ApiError]] = {401: BadKey, 403: Forbidden, 404: NotFound}
 _HINTS = {
     401: "Check that the API key is a server-side key of this project and that the region matches the project.",
     403: "Give the API key the permission for this endpoint, or leave the stream out.",
 }
+
+
+class ShapeError(ValueError):
+    """JSON that is not what the endpoint returns; str() says how, as the end of a sentence."""
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 class IterableClient:
@@ -60,11 +78,12 @@ class IterableClient:
         self.budgets = RateBudgets(config.rate_limit_factor)
         self.pace = 1 / max(config.rate_limit_factor, 1.0)
         self._stop = threading.Event()
-        self._session = _session()
+        self._why_stopped = ""
+        loopback = is_loopback(urlsplit(self._base_url).hostname)
         self._api_key = config.api_key
-        self._session.headers["Api-Key"] = config.api_key
+        self._session = api_session(config.api_key, loopback)
         # Export files are on another host, which must not see the key.
-        self._file_session = _session()
+        self._file_session = file_session(loopback)
 
     def fetch(
         self,
@@ -90,21 +109,32 @@ class IterableClient:
 
         return self.with_retries(policy, str(request), attempt)
 
-    def get_json(self, path: str, parameters: Parameters | None = None) -> Any:
-        """GET `path` and parse its JSON."""
-        return self.fetch(Request(path, parameters or {}), _json)
+    def get_json(self, path: str, parameters: Parameters | None = None, shape: Callable[[Any], T] = _as_it_is) -> T:
+        """GET `path` and return what `shape` makes of its JSON; ShapeError of `shape` counts as a broken response."""
+        request = Request(path, parameters or {})
+        return self.fetch(request, lambda response: self._parsed(request, response, shape))
 
     def get_text(self, path: str, parameters: Parameters | None = None) -> str:
         """GET `path` as UTF-8 text; invalid bytes become U+FFFD."""
-        return self.fetch(Request(path, parameters or {}), _body).decode("utf-8", errors="replace")
+        request = Request(path, parameters or {})
+
+        def read(response: requests.Response) -> str:
+            text = whole(response, JSON_BYTES)
+            with suppress(ValueError):
+                self._refuse_error_object(request, exact_json.loads(text))
+            return text.decode("utf-8-sig", errors="replace")
+
+        return self.fetch(request, read)
 
     def post_json(self, path: str, body: Mapping[str, Any], permit: Permit | None = None) -> Any:
         """POST a JSON body and parse the JSON of the response. Not retried."""
-        return self.fetch(Request(path, method="POST", body=body), _json, ONCE, permit)
+        request = Request(path, method="POST", body=body)
+        return self.fetch(request, lambda response: self._parsed(request, response, _as_it_is), ONCE, permit)
 
     def probe(self, path: str, timeout: Timeout) -> None:
-        """GET `path` once and discard the response. Raises IterableError."""
-        self.fetch(Request(path, timeout=timeout), _body, ONCE)
+        """GET `path` once, and see that it returns JSON. Raises IterableError."""
+        request = Request(path, timeout=timeout)
+        self.fetch(request, lambda response: self._parsed(request, response, _as_it_is), ONCE)
 
     def cancel(self, path: str) -> None:
         """DELETE `path` once, even while the sync is being terminated."""
@@ -116,14 +146,19 @@ class IterableClient:
             raise self._error(response, f"DELETE {path}")
 
     def receive_file(self, url: str, max_bytes: int) -> Part:
-        """GET a presigned URL, once and without the key. Raises Unreachable, BrokenResponse, TooLarge or Stopped."""
+        """GET a presigned URL, once and without the key.
+
+        Raises Unreachable, BrokenResponse, TooLarge, LocalError or Stopped.
+        """
         self.wait(0)
         with self.progress.waiting("a file of an export job"):
             try:
                 response = self._file_session.get(url, timeout=TIMEOUT, stream=True)
-            except requests.RequestException:
-                raise Unreachable("The storage host could not be reached.") from None
-            if response.status_code >= 400:
+            except (PrivateAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
+                raise BrokenResponse("A link to a file leads to no https URL of a public host.") from None
+            except (requests.RequestException, ValueError) as error:
+                raise local_cause(error) or Unreachable("The storage host could not be reached.") from None
+            if response.status_code != 200:
                 response.close()
                 raise BrokenResponse(f"The storage host answered {response.status_code}.")
             return receive(response, max_bytes)
@@ -140,14 +175,16 @@ class IterableClient:
     def wait(self, seconds: float) -> None:
         """Wait. Raises Stopped if the sync is terminated meanwhile."""
         if self._stop.wait(seconds):
-            raise Stopped("The sync was terminated.")
+            raise Stopped(self._why_stopped)
 
-    def stop(self) -> None:
-        """Interrupt all waits; no further request is sent."""
-        self._stop.set()
+    def stop(self, why: str = "The sync was terminated.") -> None:
+        """Interrupt all waits; no further request is sent. `why` is what the interrupted streams report."""
+        if not self._stop.is_set():
+            self._why_stopped = why
+            self._stop.set()
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
-        """One attempt: a successful response with its body still unread. Waits out 429s."""
+        """One attempt: a response of status 200 with its body still unread. Waits out 429s."""
         for limited in range(1, MAX_RATE_LIMITED + 2):
             if permit is None:
                 with self.progress.waiting(f"the rate limit of {request.path}"):
@@ -155,11 +192,14 @@ class IterableClient:
             with permit, self.progress.waiting(f"a response to {request}"):
                 response = self._exchange(request)
             permit = None
-            if response.status_code < 300:
+            if response.status_code == 200:
                 return response
             if response.status_code != 429 or limited > MAX_RATE_LIMITED:
                 break
             self._wait_out(response, request, limited)
+        if response.status_code < 400:
+            response.close()
+            raise BrokenResponse(f"Iterable answered {request} with {response.status_code}, which holds no data.")
         raise self._error(response, str(request))
 
     def _exchange(self, request: Request) -> requests.Response:
@@ -178,13 +218,12 @@ class IterableClient:
                 )
             except requests.ReadTimeout:
                 raise TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.") from None
-            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-                why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
-                raise Unreachable(f"No response to {request}: the connection to {self._origin} {why}.") from None
+            except (requests.RequestException, ValueError) as error:
+                raise local_cause(error) or self._no_response(request, error) from None
             if not response.is_redirect:
                 return response
-            url, parameters = urljoin(url, response.headers["Location"]), {}
             response.close()
+            url, parameters = _joined(url, response.headers["Location"], request), {}
             # requests would forward our Api-Key header to any host.
             if _origin(url) != self._origin:
                 raise BadRequest(
@@ -194,9 +233,25 @@ class IterableClient:
                 )
         raise Unreachable(f"{request} was redirected {MAX_REDIRECTS} times.")
 
+    def _no_response(self, request: Request, error: Exception) -> IterableError:
+        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return Unreachable(
+                f"No response to {request}: the certificate of {self._origin} cannot be verified. Check for a proxy that "
+                "intercepts TLS, and set REQUESTS_CA_BUNDLE to its certificate."
+            )
+        if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
+            return BrokenResponse(f"The response to {request} has headers that contradict each other.")
+        why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
+        return Unreachable(f"No response to {request}: the connection to {self._origin} {why}.")
+
     def _wait_out(self, response: requests.Response, request: Request, times: int) -> None:
         retry_after = _retry_after(response)
         response.close()
+        if retry_after is not None and retry_after > MAX_RETRY_AFTER:
+            raise TransientError(
+                f"Iterable answered 429 to {request} and asks to wait {retry_after / 3600:.1f} hours, longer than a sync "
+                "waits. The next sync will retry it."
+            )
         seconds = pause_after(times) if retry_after is None else retry_after
         self._logger.warning(
             f"Iterable answered 429 to {request} although this sync keeps to the rate limit: another program probably uses "
@@ -205,24 +260,35 @@ class IterableClient:
         with self.progress.waiting(f"Iterable's rate limit ({request})"):
             self.wait(seconds)
 
+    def _parsed(self, request: Request, response: requests.Response, shape: Callable[[Any], T]) -> T:
+        """The JSON of a response, in the shape that was requested. Raises BrokenResponse."""
+        try:
+            value = exact_json.loads(whole(response, JSON_BYTES))
+        except ValueError:
+            raise BrokenResponse(f"The response to {request} is not JSON.") from None
+        self._refuse_error_object(request, value)
+        try:
+            return shape(value)
+        except ShapeError as error:
+            raise BrokenResponse(f"The response to {request} {error}.") from None
+
+    def _refuse_error_object(self, request: Request, value: Any) -> None:
+        if is_error_object(value) and value["code"] != "Success":
+            said = self._shown(f"{value['code']}: {value['msg']}")
+            raise BrokenResponse(f"Iterable answered {request} with status 200 and an error ({said}).")
+
+    def _shown(self, text: str) -> str:
+        """A text of a response as it may be shown: short, and without the key."""
+        return text.replace(self._api_key, "****")[:MESSAGE_LENGTH]
+
     def _error(self, response: requests.Response, what: str) -> ApiError:
         status = response.status_code
-        code, msg = (text.replace(self._api_key, "****") for text in _code_and_msg(response))
+        code, msg = map(self._shown, _code_and_msg(response))
         response.close()
-        said = f"{code}: {msg}" if code and msg else msg or code or response.reason or "no message"
+        said = f"{code}: {msg}" if code and msg else msg or code or self._shown(response.reason or "no message")
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
         message = f"Iterable answered {what} with {status} ({said}). {_HINTS.get(status, '')}"
         return kind(message.strip(), status, code, msg)
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=32)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.headers["User-Agent"] = f"source-iterable/{__version__}"
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
 
 
 def _origin(url: str) -> str:
@@ -230,34 +296,31 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _body(response: requests.Response) -> bytes:
-    return b"".join(network_pieces(response))
-
-
-def _json(response: requests.Response) -> Any:
+def _joined(url: str, location: str, request: Request) -> str:
     try:
-        return orjson.loads(_body(response))
-    except orjson.JSONDecodeError:
-        path = urlsplit(str(response.url)).path
-        raise BrokenResponse(f"The response to {response.request.method} {path} is not JSON.") from None
+        joined = urljoin(url, location)
+        _ = urlsplit(joined).port  # raises for a port that is no number
+    except ValueError:
+        raise BrokenResponse(f"{request} was redirected to an invalid URL.") from None
+    return joined
 
 
 def _code_and_msg(response: requests.Response) -> tuple[str, str]:
     try:
-        body = orjson.loads(_body(response))
-        return str(body.get("code") or ""), str(body.get("msg") or "")[:1000]
-    except (orjson.JSONDecodeError, AttributeError, BrokenResponse):
+        body = exact_json.loads(whole(response, ERROR_BYTES))
+        return str(body.get("code") or ""), str(body.get("msg") or "")
+    except (ValueError, AttributeError, BrokenResponse, TooLarge):
         return "", ""
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """The Retry-After header in seconds; it holds seconds or a date (RFC 9110)."""
+    """The Retry-After header in seconds; it holds seconds or a date (RFC 9110). None without one that makes sense."""
     text = response.headers.get("Retry-After", "")
     try:
-        return max(float(text), 0.0)
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None
+        try:
+            seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(seconds, 0.0) if seconds < YEAR else None

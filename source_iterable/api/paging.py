@@ -1,51 +1,117 @@
-"""Paging: Iterable's numbered pages, to the last one."""
+"""Pages: Iterable's numbered pages, to the last one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from source_iterable.api.client import IterableClient
+from source_iterable import exact_json
+from source_iterable.api.client import IterableClient, ShapeError
 from source_iterable.api.request import Parameters
 from source_iterable.errors import IterableError
 
 Items = list[dict[str, Any]]
 
 
-def items_of(path: str, response: Any, selector: str) -> Items:
-    """The list named `selector` in a response, which some endpoints wrap in `params`. Raises IterableError if missing."""
+def items_in(selector: str, key: str | None = None) -> Callable[[Any], Items]:
+    """The shape of a list: the objects of a response's list named `selector`, each with a `key` of one type."""
+
+    def shape(response: Any) -> Items:
+        holder = holder_of(response, selector)
+        items = holder[selector]
+        if not isinstance(items, list):
+            raise ShapeError(f"holds no list named {selector}")
+        if key is not None:
+            must_have_keys(items, selector, key)
+        return items
+
+    return shape
+
+
+def an_object(response: Any) -> dict[str, Any]:
+    """The shape of a response that is one object."""
+    if not isinstance(response, dict):
+        raise ShapeError("is not an object")
+    return response
+
+
+def holder_of(response: Any, name: str) -> dict[str, Any]:
+    """The object of a response that has `name`: the response, or its `params`, which wraps some. Raises ShapeError."""
     if isinstance(response, dict):
         for holder in (response, response.get("params")):
-            if isinstance(holder, dict) and isinstance(holder.get(selector), list):
-                return list(holder[selector])
-    raise IterableError(f"The response to GET {path} holds no list named {selector}.")
+            if isinstance(holder, dict) and name in holder:
+                return holder
+    raise ShapeError(f"holds no list named {name}")
+
+
+def must_have_keys(items: list[Any], selector: str, key: str) -> None:
+    """Raise ShapeError unless all items are objects with a `key`, and their keys are all numbers or all texts."""
+    kinds = set()
+    for place, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise ShapeError(f"holds an item of {selector} that is not an object (number {place + 1})")
+        kinds.add(type(item.get(key)))
+        if not kinds <= {int, str}:
+            raise ShapeError(f"holds an item of {selector} without a valid {key} (number {place + 1})")
+    if len(kinds) > 1:
+        raise ShapeError(f"holds items of {selector} with a {key} of different types")
 
 
 def read_page(
-    client: IterableClient, path: str, selector: str, parameters: Parameters, page_size: int, number: int
+    client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, page_size: int, number: int
 ) -> tuple[Items, int | None]:
-    """The items of page `number` (from 1), and the next page's number, None at the end.
+    """The items of page `number` (from 1), and the number of the next page, None at the end.
 
-    Only the page number is taken from `nextPageUrl`: the request, with its key, always goes to our own host.
+    Only the page number of `nextPageUrl` is used: the request itself always goes to our own host, with the key.
     """
-    response = client.get_json(path, {**parameters, "page": number, "pageSize": page_size})
-    items = items_of(path, response, selector)
-    holder = response if "nextPageUrl" in response else response.get("params") or {}
-    following = holder.get("nextPageUrl") if isinstance(holder, dict) else None
+    shape = items_in(selector, key)
+
+    def page(response: Any) -> tuple[Items, Any]:
+        return shape(response), holder_of(response, selector).get("nextPageUrl")
+
+    items, following = client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
     if not following or not items:
         return items, None
     return items, max(number + 1, _page_number(str(following)))
 
 
-def pages(client: IterableClient, path: str, selector: str, parameters: Parameters, page_size: int) -> Iterator[Items]:
-    """Yield the items of each page."""
+def pages(
+    client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, page_size: int
+) -> Iterator[Items]:
+    """The items of each page. Raises IterableError for pages that repeat."""
     number: int | None = 1
+    known = KnownPages(path)
     while number is not None:
-        items, number = read_page(client, path, selector, parameters, page_size, number)
+        items, number = read_page(client, path, selector, key, parameters, page_size, number)
+        known.add(items)
         yield items
 
 
+class KnownPages:
+    """Notices a list that never ends, since its server ignores the page number or goes round in circles."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: Counter[bytes] = Counter()
+
+    def add(self, items: Items) -> None:
+        """Note a page. Raises IterableError when the same one comes again and again.
+
+        Twice it may come: items that are updated meanwhile move to the front and shift all others by whole pages.
+        """
+        if items:
+            digest = blake2b(exact_json.dumps(items), digest_size=16).digest()
+            self._seen[digest] += 1
+            if self._seen[digest] > 2:
+                raise IterableError(f"The responses to GET {self._path} do not end: one page came three times.")
+
+
 def _page_number(url: str) -> int:
-    numbers = parse_qs(urlsplit(url).query).get("page", [])
-    return int(numbers[0]) if numbers and numbers[0].isdecimal() else 0
+    try:
+        numbers = parse_qs(urlsplit(url).query).get("page", [])
+    except ValueError:
+        return 0
+    return int(numbers[0]) if numbers and numbers[0].isdecimal() and len(numbers[0]) < 10 else 0

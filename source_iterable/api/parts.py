@@ -1,22 +1,29 @@
-"""Parts: pieces of an export, each received whole before any of it is used."""
+"""Parts: pieces of an export, received whole and proved before any of it counts."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
-import orjson
 import requests
 
+from source_iterable import exact_json
+from source_iterable.api.body import pieces
+from source_iterable.api.proof import must_hold_records
 from source_iterable.errors import BrokenResponse, TooLarge
+from source_iterable.machine import temporary_files
 
-# A part over this many bytes spills from memory to a temporary file.
+# A part is kept in memory up to this many bytes, beyond them in a temporary file.
 MEMORY_BYTES = 256 * 2**10
-# Bytes read from a part at a time, so about the size of a batch: large enough to amortize the cost of a batch, small
-# enough for a dozen threads to hold one each.
+# Bytes read from a part at a time, and so about the size of a batch: large enough to make the cost of a batch negligible,
+# small enough for a dozen threads to hold one each.
 CHUNK_BYTES = 512 * 2**10
-_NETWORK_BYTES = 256 * 2**10
+# A longer line is no record: Iterable takes requests of up to 4 MB (reference).
+LINE_BYTES = 16 * 2**20
+# Stands for a line that is longer: no JSON, so that it is counted and reported like any other bad line.
+TOO_LONG = b"\x00\n"
+_READ_BYTES = 1 * 2**20
 
 
 class Part:
@@ -27,59 +34,65 @@ class Part:
         self.size = size
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the part in chunks of whole lines, about CHUNK_BYTES each."""
+        """The part in pieces of whole lines, about CHUNK_BYTES each. Lines over LINE_BYTES are replaced by TOO_LONG."""
         self._file.seek(0)
         while chunk := self._file.read(CHUNK_BYTES):
-            yield chunk if chunk.endswith(b"\n") else chunk + self._file.readline()
+            if chunk.endswith(b"\n"):
+                yield chunk
+                continue
+            rest = self._file.readline(LINE_BYTES)
+            if len(rest) < LINE_BYTES or rest.endswith(b"\n"):
+                yield chunk + rest
+                continue
+            while rest and not rest.endswith(b"\n"):
+                rest = self._file.readline(_READ_BYTES)
+            yield chunk[: chunk.rfind(b"\n") + 1] + TOO_LONG
+
+    def last_line(self) -> bytes:
+        """The end of the part behind its last newline, at most LINE_BYTES of it."""
+        end = b""
+        position = self.size
+        while position and len(end) < LINE_BYTES and b"\n" not in end:
+            start = max(position - _READ_BYTES, 0)
+            self._file.seek(start)
+            end = self._file.read(position - start) + end
+            position = start
+        return end.rpartition(b"\n")[2]
+
+    def write(self, data: bytes) -> None:
+        """Append to the part. Raises LocalError."""
+        with temporary_files():
+            self._file.write(data)
+        self.size += len(data)
 
     def close(self) -> None:
         self._file.close()
 
 
-def receive(response: requests.Response, max_bytes: int, json_lines: bool = True) -> Part:
-    """Receive the body of `response` whole.
+def receive(
+    response: requests.Response, max_bytes: int, proof: Callable[[Iterable[bytes]], None] = must_hold_records
+) -> Part:
+    """Receive the body of `response` whole. `proof` raises BrokenResponse for chunks that are not what was requested.
 
     Raises:
-        BrokenResponse: the connection broke or stalled, or the last of the `json_lines` is incomplete.
-        TooLarge: the body exceeds `max_bytes`.
+        BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
+        TooLarge: the body has more than `max_bytes`.
+        LocalError: this machine has no room for it.
     """
-    file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  the Part closes it
-    size = 0
-    tail = b""
+    with temporary_files():
+        part = Part(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES), 0)  # noqa: SIM115  the Part closes it
     try:
         with response:
-            for piece in network_pieces(response):
-                file.write(piece)
-                size += len(piece)
-                tail = piece
-                if size > max_bytes:
+            for piece in pieces(response):
+                part.write(piece)
+                if part.size > max_bytes:
                     raise TooLarge(f"The response is over {max_bytes:,} bytes.")
-        if json_lines and size and not tail.endswith(b"\n"):
-            _check_last_line(file, size)
+        last = part.last_line() if proof is must_hold_records else b""
+        if last and len(last) < LINE_BYTES and not exact_json.is_complete(last):
+            # A response that ends properly may still have been cut before it was sent.
+            raise BrokenResponse("The last line is cut.")
+        proof(part.chunks())
     except BaseException:
-        file.close()
+        part.close()
         raise
-    return Part(file, size)
-
-
-def network_pieces(response: requests.Response) -> Iterator[bytes]:
-    """Yield the body of a response as it arrives. Raises BrokenResponse."""
-    try:
-        yield from response.iter_content(_NETWORK_BYTES)
-    except requests.RequestException as error:
-        # requests turns urllib3's ReadTimeoutError while reading a body into a ConnectionError.
-        raise BrokenResponse(
-            "The response stalled." if "timed out" in str(error) else "The response broke off."
-        ) from None
-
-
-def _check_last_line(file: IO[bytes], size: int) -> None:
-    """A response that ends cleanly may have been truncated before it was sent: its last line is then not JSON."""
-    back = min(size, MEMORY_BYTES)
-    file.seek(size - back)
-    last = file.read(back).rpartition(b"\n")[2]
-    try:
-        orjson.loads(last)
-    except orjson.JSONDecodeError:
-        raise BrokenResponse("The last line is cut.") from None
-    file.seek(size)
+    return part

@@ -46,6 +46,8 @@ ONCE = RetryPolicy(1)
 STREAMED_WINDOW = RetryPolicy(3, NO_RESPONSE)
 # A file of a completed export job, with a fresh link for every retry. Once exhausted: the stream fails.
 FILE = RetryPolicy(5, NO_WHOLE_RESPONSE)
+# The list of a completed job's files, where its pages contradict each other. Once exhausted: the job counts as failed.
+LISTING = RetryPolicy(2, (JobFailed,))
 # One list's users, or one user's events. Once exhausted: skipped with a warning, or the stream fails (reading/slices.py).
 SLICE = RetryPolicy(3, NO_WHOLE_RESPONSE)
 # A window whose export job failed. Once exhausted: the window is halved.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection
 from enum import Enum
 from typing import Annotated, Any, NamedTuple
 
 import requests
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from source_iterable.api.client import IterableClient
+from source_iterable.api.client import IterableClient, ShapeError
 from source_iterable.api.rate_budget import Permit
+from source_iterable.api.retry import LISTING
 from source_iterable.errors import (
     BrokenResponse,
     IterableError,
@@ -24,6 +25,8 @@ from source_iterable.errors import (
 from source_iterable.exports.windows import Window
 
 START = "export/start"
+# Files of one job: an export of 100 GB, beyond which it is truncated, has about 10,000 (reference).
+MAX_FILES = 100_000
 TRUNCATED = "The export is over Iterable's size limit."
 
 
@@ -69,6 +72,15 @@ class FilesPage(BaseModel):
         return tuple(listed.file for listed in self.files)
 
 
+def _files_page(response: Any) -> FilesPage:
+    try:
+        return FilesPage.model_validate(response)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, problem["loc"])) or "all of it"
+        raise ShapeError(f"is not a list of files ({where}: {problem['msg']})") from None
+
+
 class ExportFile(NamedTuple):
     """One file of a job. `listed_after` is the `startAfter` of the page that lists it."""
 
@@ -89,42 +101,50 @@ class ExportJob:
         """Start a job for a window. Raises JobFailed if it is unknown whether it started, or an ApiError."""
         body = {"dataTypeName": data_type, "outputFormat": "application/x-json-stream", **window.parameters}
         try:
-            return cls(client, int(client.post_json(START, body, permit)["jobId"]))
+            started = client.post_json(START, body, permit)
+            return cls(client, int(started["jobId"]))
         except (ServerError, Unreachable, TimedOut, BrokenResponse) as error:
             raise JobFailed(str(error)) from None
         except (KeyError, TypeError, ValueError):
             raise JobFailed(f"The response to POST {START} holds no jobId.") from None
 
     def page(self, start_after: str | None = None) -> FilesPage:
-        """The job's state, and its files after `start_after`. Raises IterableError."""
-        path = f"export/{self.id}/files"
-        response = self._client.get_json(path, {"startAfter": start_after} if start_after else None)
-        try:
-            return FilesPage.model_validate(response)
-        except ValidationError as error:
-            problem = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(map(str, problem["loc"])) or "it"
-            raise BrokenResponse(
-                f"The response to GET {path} is not a list of files: {where}: {problem['msg']}."
-            ) from None
+        """Return the state of the job, and its files after `start_after`. Raises IterableError."""
+        parameters = {"startAfter": start_after} if start_after else None
+        return self._client.get_json(f"export/{self.id}/files", parameters, _files_page)
 
-    def files(self) -> Iterator[ExportFile]:
-        """Yield all files, page by page from the first: pages seen while the job ran may have been incomplete.
+    def files(self, shown: Collection[str]) -> list[ExportFile]:
+        """List the files of a completed job, page by page to the empty one.
 
-        Raises WindowFailed if the export is truncated, or another IterableError.
+        The list is complete before any file is read: only then it is known that the job stayed completed, that the export
+        is not truncated, and that all files that were `shown` while the job ran are there.
+
+        Raises:
+            JobFailed: the pages contradict each other, even when they are read again.
+            WindowFailed: the export is truncated.
+            IterableError: the pages cannot be read.
         """
-        seen: set[str] = set()
+        return self._client.with_retries(LISTING, f"the files of {self}", lambda: self._files(shown))
+
+    def _files(self, shown: Collection[str]) -> list[ExportFile]:
+        files: dict[str, ExportFile] = {}
         after: str | None = None
         while True:
             page = self.page(after)
-            if page.truncated and not seen:
+            if page.truncated:
                 raise WindowFailed(TRUNCATED)
-            new = [ExportFile(each.file, each.url, after) for each in page.files if each.file not in seen]
-            if not new:
-                return
-            yield from new
-            seen.update(file.name for file in new)
+            if page.state is not JobState.COMPLETED:
+                raise JobFailed(f"Iterable completed {self}, and then called it {page.state.value}.")
+            new = [ExportFile(each.file, each.url, after) for each in page.files if each.file not in files]
+            if not page.files:
+                break
+            if not new or len(files) > MAX_FILES:
+                raise JobFailed(f"The list of files of {self} does not end.")
+            files.update((file.name, file) for file in new)
             after = new[-1].name
+        if missing := len(set(shown) - files.keys()):
+            raise JobFailed(f"The list of files of {self} lacks {missing} that it had before.")
+        return list(files.values())
 
     def fresh(self, file: ExportFile) -> ExportFile:
         """The same file with a fresh link, from the page that lists it; unchanged if that page no longer lists it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 from source_iterable.api.ahead import read_ahead
@@ -37,6 +38,9 @@ FIRST_POLL, LONGEST_POLL = 2.0, 30.0
 # Seconds without progress after which a job is given up.
 STUCK = 24 * 3600.0
 
+# Seconds that cancelling may take at the end of a sync: Airbyte gives a source ten after SIGTERM.
+CLOSING = 8.0
+
 
 class JobsTransport:
     """Reads a window through its own export job, and cancels the job if it is no longer needed."""
@@ -47,8 +51,9 @@ class JobsTransport:
     def __init__(self, client: IterableClient) -> None:
         self._client = client
         self._slots = threading.BoundedSemaphore(JOBS_AT_ONCE)
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._running: set[ExportJob] = set()
+        self._starting = 0
 
     def prefers(self, window: Window) -> bool:
         """Every window: a job's files are fetched one at a time, and only a broken one is retried."""
@@ -69,59 +74,87 @@ class JobsTransport:
         """
         held: dict[str, Part] = {}
         try:
-            job = self._run(data_type, window, permit, held)
-            parts = (held.pop(file.name) if file.name in held else self._fetch(job, file) for file in job.files())
-            # Fetches files, and lists the next ten, while earlier ones are parsed into records.
+            job, files = self._run(data_type, window, permit, held)
+            parts = (held.pop(file.name) if file.name in held else self._fetch(job, file) for file in files)
+            # Fetches files while earlier ones are parsed into records.
             yield from read_ahead(parts, FILES_AHEAD)
         finally:
             for part in held.values():
                 part.close()
 
     def close(self) -> None:
-        """Cancel this sync's running jobs; no other job is touched."""
-        with self._lock:
-            jobs, self._running = self._running, set()
-        for job in jobs:
-            job.cancel()
+        """Cancel this sync's jobs, also one whose start is under way; no other job is touched. Takes at most CLOSING."""
+        deadline = time.monotonic() + CLOSING
+        with self._changed:
+            self._changed.wait_for(lambda: not self._starting, CLOSING / 2)
+            jobs = list(self._running)
+        threads = [threading.Thread(target=self._cancel, args=(job,), daemon=True) for job in jobs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0.0))
 
-    def _run(self, data_type: str, window: Window, permit: Permit, held: dict[str, Part]) -> ExportJob:
-        """Start a job and wait until it completes. Releases its slot."""
+    def _run(
+        self, data_type: str, window: Window, permit: Permit, held: dict[str, Part]
+    ) -> tuple[ExportJob, list[ExportFile]]:
+        """Start a job, wait until it completes, and list its files. Releases its slot."""
         try:
-            job = ExportJob.start(self._client, data_type, window, permit)
-            with self._lock:
-                self._running.add(job)
+            job = self._start(data_type, window, permit)
             try:
                 with self._client.progress.waiting(f"{job} ({data_type}, {window})"):
-                    self._wait_for(job, held)
+                    shown = self._wait_for(job, held)
             except ServerError as error:
-                job.cancel()
+                self._cancel(job)
                 raise JobFailed(str(error)) from None
             except BaseException:
-                job.cancel()
+                self._cancel(job)
                 raise
-            finally:
-                with self._lock:
-                    self._running.discard(job)
-            return job
+            with self._changed:
+                self._running.discard(job)
         finally:
             self._slots.release()
+        return job, job.files(shown)
 
-    def _wait_for(self, job: ExportJob, held: dict[str, Part]) -> None:
+    def _start(self, data_type: str, window: Window, permit: Permit) -> ExportJob:
+        with self._changed:
+            self._starting += 1
+        try:
+            job = ExportJob.start(self._client, data_type, window, permit)
+            with self._changed:
+                self._running.add(job)
+        finally:
+            with self._changed:
+                self._starting -= 1
+                self._changed.notify_all()
+        return job
+
+    def _cancel(self, job: ExportJob) -> None:
+        """Cancel a job that still runs, once, whoever comes first."""
+        with self._changed:
+            if job not in self._running:
+                return
+            self._running.discard(job)
+        job.cancel()
+
+    def _wait_for(self, job: ExportJob, held: dict[str, Part]) -> set[str]:
+        """Wait until a job has completed. Returns the names of the files that were shown meanwhile."""
         pause, waited = FIRST_POLL, 0.0
-        shown: tuple[JobState, tuple[str, ...]] | None = None
+        last: tuple[JobState, tuple[str, ...]] | None = None
+        shown: set[str] = set()
         while True:
             self._client.wait(pause * self._client.pace)
             page = job.page()
             if page.truncated:
                 raise WindowFailed(TRUNCATED)
+            shown.update(page.names)
             if page.state is JobState.COMPLETED:
-                return
+                return shown
             if page.state in ENDED:
                 raise JobFailed(f"Iterable ended {job} as {page.state.value}.")
             if page.state is JobState.RUNNING:
                 self._fetch_ahead(page, held)
-            waited = waited + pause if shown == (page.state, page.names) else 0.0
-            shown = (page.state, page.names)
+            waited = waited + pause if last == (page.state, page.names) else 0.0
+            last = (page.state, page.names)
             if waited > STUCK:
                 raise JobFailed(f"Iterable kept {job} {page.state.value} for {STUCK / 3600:.0f} hours.")
             pause = min(pause * 1.5, LONGEST_POLL)

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
+from source_iterable.machine import temporary_files
+
 # SQLite's page cache, in KiB.
 _CACHE = 16 * 1024
 
@@ -21,24 +23,39 @@ class DistinctUsers:
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", f"cache_size = -{_CACHE}"):
             self._database.execute(f"PRAGMA {pragma}")
-        self._database.execute("CREATE TABLE users (digest BLOB PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
+        self._database.execute(
+            "CREATE TABLE users (digest BLOB PRIMARY KEY, name TEXT NOT NULL, again INT NOT NULL) WITHOUT ROWID"
+        )
 
-    def add(self, names: Iterable[str]) -> None:
-        """Add names; duplicates are ignored."""
-        # Sorted, so that neighbors in the file are written together.
-        rows = sorted((blake2b(name.encode(), digest_size=16).digest(), name) for name in names)
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR IGNORE INTO users VALUES (?, ?)", rows)
-        self._database.execute("COMMIT")
+    def add(self, users: Iterable[str], again: bool = False) -> None:
+        """Add users; known ones change nothing. `again` marks them to be read wherever their digest is."""
+        # In order: neighbors in the file are written together.
+        rows = sorted((blake2b(user.encode(), digest_size=16).digest(), user, again) for user in users)
+        with temporary_files():
+            self._database.execute("BEGIN")
+            self._database.executemany(
+                "INSERT INTO users VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET again = again OR excluded.again",
+                rows,
+            )
+            self._database.execute("COMMIT")
+
+    def mark(self, digests: Iterable[bytes]) -> None:
+        """Mark users to be read wherever their digest is."""
+        with temporary_files():
+            self._database.executemany("UPDATE users SET again = 1 WHERE digest = ?", ((digest,) for digest in digests))
 
     def count(self, after: bytes = b"") -> int:
-        """How many names follow a digest."""
-        (count,) = self._database.execute("SELECT count(*) FROM users WHERE digest > ?", (after,)).fetchone()
+        """How many are marked or follow a digest."""
+        query = "SELECT count(*) FROM users WHERE digest > ? OR again"
+        with temporary_files():
+            (count,) = self._database.execute(query, (after,)).fetchone()
         return int(count)
 
-    def names(self, after: bytes = b"") -> Iterator[tuple[bytes, str]]:
-        """Yield digest and name of each that follows a digest, in order."""
-        yield from self._database.execute("SELECT digest, name FROM users WHERE digest > ? ORDER BY digest", (after,))
+    def after(self, after: bytes = b"") -> Iterator[tuple[bytes, str]]:
+        """Digest and name of each that is marked or follows a digest, in order."""
+        query = "SELECT digest, name FROM users WHERE digest > ? OR again ORDER BY digest"
+        with temporary_files():
+            yield from self._database.execute(query, (after,))
 
     def close(self) -> None:
         """Remove the file."""

@@ -69,7 +69,9 @@ class NewestFirstStream(Stream):
         reading = 0
         while True:
             pages_read, found, last = 0, False, None
-            for items in context.shared.pages(self.path, self.selector, query, self.page_size, reading):
+            for items in context.shared.pages(
+                self.path, self.selector, self.primary_key[0], query, self.page_size, reading
+            ):
                 versions = [self._version(item) for item in items]
                 new = [
                     item

@@ -33,4 +33,4 @@ class PlainList(Stream):
         return item
 
     def _pages(self, context: StreamContext) -> Iterator[list[Fields]]:
-        return context.shared.pages(self.path, self.selector, {}, self.page_size)
+        return context.shared.pages(self.path, self.selector, self.primary_key[0], {}, self.page_size)

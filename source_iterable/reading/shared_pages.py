@@ -12,11 +12,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-import orjson
-
+from source_iterable import exact_json
 from source_iterable.api.client import IterableClient
-from source_iterable.api.paging import Items, items_of, read_page
+from source_iterable.api.paging import Items, KnownPages, items_in, read_page
 from source_iterable.api.request import Parameters
+from source_iterable.machine import temporary_files
 
 # The pages of one list over this many bytes spill from memory to a temporary file.
 MEMORY_BYTES = 256 * 2**10
@@ -31,17 +31,17 @@ class SharedPages:
         self._lists: dict[tuple[Any, ...], _Pages] = {}
 
     def pages(
-        self, path: str, selector: str, parameters: Parameters, page_size: int | None, reading: int = 0
+        self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None, reading: int = 0
     ) -> Iterator[Items]:
-        """Yield the items of each page of a list; without a `page_size` the list is one response.
+        """Yield the items of each page of a list, which have a `key`; without a `page_size` the list is one response.
 
         `reading` tells repeated readings of one list apart. Raises IterableError; the next reader then retries the page.
         """
-        key = (path, tuple(sorted(parameters.items())), page_size, reading)
+        name = (path, tuple(sorted(parameters.items())), page_size, reading)
         with self._lock:
-            if key not in self._lists:
-                self._lists[key] = _Pages(self._fetcher(path, selector, parameters, page_size))
-            shared = self._lists[key]
+            if name not in self._lists:
+                self._lists[name] = _Pages(path, self._fetcher(path, selector, key, parameters, page_size))
+            shared = self._lists[name]
         place = 0
         while (items := shared.page(place)) is not None:
             yield items
@@ -54,12 +54,12 @@ class SharedPages:
                 shared.close()
 
     def _fetcher(
-        self, path: str, selector: str, parameters: Parameters, page_size: int | None
+        self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None
     ) -> Callable[[int], tuple[Items, int | None]]:
         def fetch(number: int) -> tuple[Items, int | None]:
             if page_size is None:
-                return items_of(path, self._client.get_json(path, parameters), selector), None
-            return read_page(self._client, path, selector, parameters, page_size, number)
+                return self._client.get_json(path, parameters, items_in(selector, key)), None
+            return read_page(self._client, path, selector, key, parameters, page_size, number)
 
         return fetch
 
@@ -67,10 +67,12 @@ class SharedPages:
 class _Pages:
     """The pages of one list requested so far."""
 
-    def __init__(self, fetch: Callable[[int], tuple[Items, int | None]]) -> None:
+    def __init__(self, path: str, fetch: Callable[[int], tuple[Items, int | None]]) -> None:
         self._fetch = fetch
+        self._known = KnownPages(path)
         self._lock = threading.Lock()
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
+        with temporary_files():
+            self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
         self._ends = [0]
         self._next: int | None = 1
 
@@ -80,13 +82,18 @@ class _Pages:
             if place == len(self._ends) - 1:
                 if self._next is None:
                     return None
-                items, self._next = self._fetch(self._next)
-                self._file.seek(self._ends[-1])
-                self._ends.append(self._ends[-1] + self._file.write(orjson.dumps(items)))
+                items, following = self._fetch(self._next)
+                self._known.add(items)
+                with temporary_files():
+                    self._file.seek(self._ends[-1])
+                    size = self._file.write(exact_json.dumps(items))
+                self._ends.append(self._ends[-1] + size)
+                self._next = following
                 return items
             start, end = self._ends[place : place + 2]
-            self._file.seek(start)
-            return list(orjson.loads(self._file.read(end - start)))
+            with temporary_files():
+                self._file.seek(start)
+                return list(exact_json.loads(self._file.read(end - start)))
 
     def close(self) -> None:
         self._file.close()

@@ -1,10 +1,10 @@
-"""Slices: long responses, received whole or not at all, retried, and skipped if Iterable cannot return them."""
+"""Slices: long responses, received whole or not at all, and skipped only if Iterable says that it cannot return them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import requests
 
@@ -13,89 +13,116 @@ from source_iterable.api.request import Parameters, Request, Timeout
 from source_iterable.api.retry import SLICE
 from source_iterable.errors import (
     ApiError,
-    BrokenResponse,
+    BadKey,
+    Forbidden,
     IterableError,
+    LocalError,
     NotFound,
-    ServerError,
-    TimedOut,
-    TooLarge,
+    Stopped,
     TransientError,
-    Unreachable,
 )
 from source_iterable.reading.context import StreamContext
 
-# After this many skipped slices in a row, the slices are not to blame.
-MAX_SKIPPED_IN_A_ROW = 10
+# After this many slices in a row that were skipped or not read, the slices are not to blame.
+MAX_FAILED_IN_A_ROW = 10
+# Slices that an error names.
+NAMED = 3
+
+
+class Unread(NamedTuple):
+    """A slice that could not be read, though Iterable did not say that it never can. Its stream fails at the end."""
+
+    what: str
+    error: IterableError
 
 
 class SliceReader:
-    """Reads the slices of one stream and logs the skipped ones. Thread-safe.
+    """Reads the slices of one stream. Thread-safe.
 
-    `read_timeout` is in seconds, until a response begins and between its packets; `max_bytes` limits a response.
+    `read_timeout` is in seconds, until a response begins and between its packets; `max_bytes` limits a response; `proof`
+    raises BrokenResponse for one that is not what was requested.
     """
 
     def __init__(
-        self, stream_name: str, context: StreamContext, read_timeout: float, max_bytes: int, json_lines: bool = True
+        self,
+        stream_name: str,
+        context: StreamContext,
+        read_timeout: float,
+        max_bytes: int,
+        proof: Callable[[Iterable[bytes]], None],
     ) -> None:
         self._stream_name = stream_name
         self._context = context
         self._timeout = Timeout(30.0, read_timeout)
         self._max_bytes = max_bytes
-        self._json_lines = json_lines
+        self._proof = proof
         self._lock = threading.Lock()
         self._skipped = 0
+        self._unread: list[Unread] = []
         self._in_a_row = 0
 
-    def get(self, what: str, path: str, parameters: Parameters) -> Part | None:
-        """The whole response to GET `path`; None if it is skipped, with a warning that names `what`.
+    def get(self, what: str, path: str, parameters: Parameters) -> Part | Unread | None:
+        """The whole response to GET `path`; `what` names the slice in messages.
 
-        Skips what does not exist (404), and what after its retries still returns GenericError, times out or breaks off.
-        Anything else raises IterableError, and so do too many skipped in a row.
+        None if it is skipped, with a warning: it does not exist (404), or Iterable says after all retries that it cannot
+        return it. Unread after any other failure of this slice alone.
+
+        Raises:
+            IterableError: the failure is not the slice's: the key, this machine, or too many slices in a row.
         """
 
         def spool(response: requests.Response) -> Part:
-            return receive(response, self._max_bytes, self._json_lines)
+            return receive(response, self._max_bytes, self._proof)
 
         try:
             part = self._context.client.fetch(Request(path, parameters, timeout=self._timeout), spool, SLICE)
+        except (BadKey, Forbidden, LocalError, Stopped):
+            raise
         except NotFound:
             self._context.logger.warning(f"{self._stream_name}: {what} no longer exists; skipped.")
             return None
-        except TooLarge as error:
-            raise IterableError(f"{self._stream_name}: {what} cannot be read. {error}") from None
-        except (BrokenResponse, TimedOut, ServerError, Unreachable) as error:
-            if not isinstance(error, (BrokenResponse, TimedOut)) and not _is_of_the_slice(error):
-                raise
-            self._skip(what, error)
-            return None
+        except IterableError as error:
+            return self._failed(what, error)
         with self._lock:
             self._in_a_row = 0
         return part
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Log at the end of the block how many slices were skipped."""
-        yield
+    def finish(self) -> None:
+        """Report the skipped slices. Raises IterableError if any slice was left unread."""
         if self._skipped:
             self._context.logger.warning(
                 f"{self._stream_name}: {self._skipped} skipped because Iterable could not return them; see above."
             )
+        if self._unread:
+            named = " ".join(f"{slice_.what}: {slice_.error}" for slice_ in self._unread[:NAMED])
+            more = f" And {len(self._unread) - NAMED} more." if len(self._unread) > NAMED else ""
+            raise TransientError(
+                f"{self._stream_name} is incomplete, {len(self._unread)} of its parts could not be read. {named}{more} The "
+                "next sync will read what is missing."
+            )
 
-    def _skip(self, what: str, error: IterableError) -> None:
+    def _failed(self, what: str, error: IterableError) -> Unread | None:
+        skipped = _says_never(error)
+        unread = Unread(what, error)
         with self._lock:
-            self._skipped += 1
             self._in_a_row += 1
             in_a_row = self._in_a_row
-        self._context.logger.warning(f"{self._stream_name}: {what} skipped. {error}")
-        if in_a_row >= MAX_SKIPPED_IN_A_ROW:
+            if skipped:
+                self._skipped += 1
+            else:
+                self._unread.append(unread)
+        done = "skipped" if skipped else "not read; the next sync will retry it"
+        self._context.logger.warning(f"{self._stream_name}: {what} {done}. {error}")
+        if in_a_row >= MAX_FAILED_IN_A_ROW:
             raise TransientError(
                 f"{self._stream_name}: Iterable could not return {in_a_row} slices in a row, the last one {what}. {error} "
                 "The next sync resumes here."
             )
+        return None if skipped else unread
 
 
-def _is_of_the_slice(error: IterableError) -> bool:
-    """Whether an error means that Iterable can never return this slice, rather than that the API is out of order.
+def _says_never(error: IterableError) -> bool:
+    """Whether Iterable says that it can never return this slice, as opposed to being out of order.
 
     500 GenericError, sometimes spelled `Generic Error` (both seen); 503 `Request timeout` of lists/getUsers (reference).
     """

@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from source_iterable import exact_json
+
 
 @dataclass(frozen=True)
 class RecordBatch:
@@ -42,7 +44,7 @@ class LineFormat:
     def batch(self, records: Iterable[Mapping[str, Any]]) -> RecordBatch:
         """A batch of finished records."""
         before, after = self.before, self.after()
-        lines = [before + orjson.dumps(record) + after for record in records]
+        lines = [before + exact_json.dumps(record) + after for record in records]
         return RecordBatch(self.stream_name, len(lines), b"".join(lines))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from xxhash import xxh3_128_hexdigest
 
-from source_iterable.records import careful
+from source_iterable import exact_json
 from source_iterable.records.batch import LineFormat
 from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.lines import Dumps, Parsed, parse_lines
@@ -99,7 +99,11 @@ def normalize(record: Fields, dumps: Dumps = orjson.dumps) -> bool:
     transactional = record.get("transactionalData")
     if type(transactional) is str and transactional[:1] == "{":
         try:
-            opened = orjson.loads(transactional) if dumps is orjson.dumps else careful.parse(transactional.encode())
+            opened = (
+                orjson.loads(transactional)
+                if dumps is orjson.dumps
+                else exact_json.careful_loads(transactional.encode())
+            )
             record["transactionalData"] = opened
         except ValueError:  # it only looked like an object
             pass

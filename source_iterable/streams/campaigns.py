@@ -40,4 +40,4 @@ class ChildCampaigns(ChildStream):
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"campaigns/recurring/{key}/childCampaigns"
-        yield from pages(context.client, path, "campaigns", {"sort": "id"}, self.page_size)
+        yield from pages(context.client, path, "campaigns", "id", {"sort": "id"}, self.page_size)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import quote
 
-from source_iterable.api.paging import pages
-from source_iterable.errors import IterableError
+from source_iterable.api.paging import holder_of, pages
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.plain_list import PlainList
@@ -31,7 +31,7 @@ class CatalogItems(ChildStream):
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{quote(str(key), safe='')}/items"
         before: set[str] = set()
-        for items in pages(context.client, path, "catalogItemsWithProperties", {}, self.page_size):
+        for items in pages(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size):
             # An item added meanwhile shifts others from the end of one page to the start of the next.
             yield [{"catalogName": key, **item} for item in items if item["itemId"] not in before]
             before = {item["itemId"] for item in items}
@@ -49,10 +49,5 @@ class CatalogFieldMappings(ChildStream):
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{quote(str(key), safe='')}/fieldMappings"
-        response = context.client.get_json(path)
-        # Catalog endpoints sometimes wrap their responses in `params` (seen).
-        for holder in (response, response.get("params") if isinstance(response, dict) else None):
-            if isinstance(holder, dict) and "definedMappings" in holder:
-                yield [{**holder, "catalogName": key}]
-                return
-        raise IterableError(f"The response to GET {path} holds no definedMappings.")
+        mappings = context.client.get_json(path, None, partial(holder_of, name="definedMappings"))
+        yield [{**mappings, "catalogName": key}]

@@ -7,11 +7,12 @@ from contextlib import closing
 
 from source_iterable.api.ahead import as_done
 from source_iterable.api.parts import Part
+from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.config import Config
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.plain_list import PlainList
-from source_iterable.reading.slices import SliceReader
+from source_iterable.reading.slices import SliceReader, Unread
 from source_iterable.reading.stream import Fields
 
 LISTS = PlainList("lists", "lists", "lists", "id")
@@ -34,48 +35,59 @@ class ListUsers(ChildStream):
     cost = "1 per list (5 a minute)"
 
     def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
-        for list_id, part in users_of_lists(context, self.name, keys):
-            yield list_id, _records(context.config, list_id, part)
+        """The lists that could be read, and those that are skipped. Raises IterableError at the end for all others."""
+        for list_id, users in users_of_lists(context, self.name, keys):
+            if not isinstance(users, Unread):
+                yield list_id, _records(context.config, list_id, users)
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         for _, records in self.slices(context, [key]):
             yield from records
 
 
-def users_of_lists(context: StreamContext, stream_name: str, keys: Iterable[Key]) -> Iterator[tuple[Key, Part | None]]:
-    """Yield the users of the lists with these ids, whole, as they arrive; None for a skipped list.
+def users_of_lists(
+    context: StreamContext, stream_name: str, keys: Iterable[Key]
+) -> Iterator[tuple[Key, Part | Unread | None]]:
+    """The users of the lists with these ids, as they arrive; None for a list that is skipped. The caller closes the parts.
 
-    The caller closes the parts.
+    Raises IterableError at the end if there were unread lists.
     """
-    slices = SliceReader(stream_name, context, READ_TIMEOUT, LIST_BYTES, json_lines=False)
-    # If a user has both names, the userId is the one that never changes.
+    slices = SliceReader(stream_name, context, READ_TIMEOUT, LIST_BYTES, must_hold_identifiers)
+    # Where a user has both identifiers, the userId is the one that never changes.
     prefer_user_id = {} if context.config.project_type == "Email-based" else {"preferUserId": "true"}
 
-    def fetch(list_id: Key) -> Part | None:
+    def fetch(list_id: Key) -> Part | Unread | None:
         return slices.get(f"list {list_id}", "lists/getUsers", {"listId": list_id, **prefer_user_id})
 
-    with slices.counted():
-        yield from as_done(fetch, keys, THREADS)
+    yield from as_done(fetch, keys, THREADS)
+    slices.finish()
 
 
-def names_in(chunk: bytes) -> list[str]:
-    """The users' names in a chunk of whole lines."""
-    lines = chunk.decode("utf-8", errors="replace").split("\n")
-    return [name for line in lines if (name := line.strip("\r"))]
+def users_in(chunk: bytes) -> list[str]:
+    """The users in a chunk of whole lines."""
+    lines = chunk.decode("utf-8-sig").split("\n")
+    return [user for line in lines if (user := line.strip("\r"))]
 
 
-def name_column(config: Config, name: str) -> str:
-    """Whether a user's name in a list is an `email` or a `userId`: in hybrid projects the at sign decides."""
+def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
+    """What the identifier of a user in a list may be, most probable first: `email`, `userId`.
+
+    In hybrid projects, an identifier without an at sign is a userId, and one with it may be either.
+    """
     if config.project_type == "Hybrid":
-        return "email" if "@" in name else "userId"
-    return "email" if config.project_type == "Email-based" else "userId"
+        return ("email", "userId") if "@" in user else ("userId",)
+    return ("email",) if config.project_type == "Email-based" else ("userId",)
 
 
 def _records(config: Config, list_id: Key, part: Part | None) -> Iterator[list[Fields]]:
     if part is not None:
         with closing(part):
             for chunk in part.chunks():
-                yield [
-                    {"listId": list_id, "userIdentifier": name, name_column(config, name): name}
-                    for name in names_in(chunk)
-                ]
+                yield [_record(config, list_id, user) for user in users_in(chunk)]
+
+
+def _record(config: Config, list_id: Key, user: str) -> Fields:
+    record: Fields = {"listId": list_id, "userIdentifier": user}
+    possible = identifiers_of(config, user)
+    # A column is filled only where it is known which one it is.
+    return {**record, possible[0]: user} if len(possible) == 1 else record

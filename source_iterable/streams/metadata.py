@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.paging import items_of
+from source_iterable.api.paging import an_object, holder_of, items_in
 from source_iterable.errors import IterableError, NotFound
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
@@ -42,9 +42,9 @@ class MetadataEntries(ChildStream):
         yield records
 
     def _entry(self, context: StreamContext, path: str, listed: Fields) -> list[Fields]:
-        """The one record for a listed entry, none if it no longer exists."""
+        """The record of a listed entry, in a list; empty if the entry no longer exists."""
         try:
-            entry = context.client.get_json(f"{path}/{quote(listed['key'], safe='')}")
+            entry = context.client.get_json(f"{path}/{quote(str(listed['key']), safe='')}", None, an_object)
         except NotFound:
             context.logger.warning(f"{self.name}: entry {listed['key']} of {path} no longer exists; skipped.")
             return []
@@ -52,13 +52,19 @@ class MetadataEntries(ChildStream):
 
 
 def _listed(context: StreamContext, path: str) -> Iterator[Fields]:
-    """Yield the entries of a table, without their values."""
+    """The entries of a table, without their values."""
+    entries = items_in("results", "key")
+
+    def page(response: Any) -> tuple[list[Fields], Any]:
+        return entries(response), holder_of(response, "results").get("nextMarker")
+
     marker: Any = None
+    markers: set[str] = set()
     while True:
-        response = context.client.get_json(path, {"nextMarker": marker} if marker else None)
-        yield from items_of(path, response, "results")
-        last, marker = marker, response.get("nextMarker")
+        items, marker = context.client.get_json(path, {"nextMarker": marker} if marker else None, page)
+        yield from items
         if not marker:
             return
-        if marker == last:
-            raise IterableError(f"The responses to GET {path} do not end: the marker {marker!r} leads to itself.")
+        if str(marker) in markers:
+            raise IterableError(f"The responses to GET {path} do not end: the marker {marker!r} came twice.")
+        markers.add(str(marker))

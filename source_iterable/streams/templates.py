@@ -7,6 +7,7 @@ from functools import partial
 from itertools import product
 
 from source_iterable.api.ahead import in_order
+from source_iterable.api.paging import an_object
 from source_iterable.api.request import Parameters
 from source_iterable.errors import NotFound
 from source_iterable.reading.context import StreamContext
@@ -63,7 +64,7 @@ class TemplateContents(Templates):
         """The one record for a template, none if it no longer exists."""
         template_id = item["templateId"]
         try:
-            content = context.client.get_json(f"templates/{medium.lower()}/get", {"templateId": template_id})
+            content = context.client.get_json(f"templates/{medium.lower()}/get", {"templateId": template_id}, an_object)
         except NotFound:
             context.logger.warning(f"{self.name}: template {template_id} no longer exists; skipped.")
             return []

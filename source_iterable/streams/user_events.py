@@ -1,20 +1,23 @@
-"""The events of individual users: everything that Iterable has on anyone who is in a list."""
+"""The events of single users: everything that Iterable holds of everybody who is in a list."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 
 from source_iterable.api.ahead import in_order
 from source_iterable.api.parts import CHUNK_BYTES, Part
-from source_iterable.reading.children import keys_of
+from source_iterable.api.proof import must_hold_records
+from source_iterable.errors import IterableError
+from source_iterable.reading.children import Key, keys_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.distinct_users import DistinctUsers
-from source_iterable.reading.slices import SliceReader
+from source_iterable.reading.slices import SliceReader, Unread
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.events import EventRecords
-from source_iterable.streams.lists import LISTS, name_column, names_in, users_of_lists
+from source_iterable.streams.lists import LISTS, identifiers_of, users_in, users_of_lists
 
 PATH = "export/userEvents"
 READ_TIMEOUT = 600.0
@@ -25,11 +28,36 @@ THREADS = 8
 USERS_A_STATE = 100
 
 
-class UserEvents(Stream):
-    """`GET export/userEvents`, once for every user of any list.
+@dataclass
+class _Progress:
+    """How far the users were read: to a digest, but for `missing` users and those of the `lists` that were not read."""
 
-    Reads all lists, then the users in digest order, which does not depend on the order in which Iterable returns them. So
-    the state is one digest, {"after": ...}, and an interrupted sync resumes after it without requesting any user twice.
+    after: bytes = b""
+    missing: list[bytes] = field(default_factory=list)
+    lists: list[Key] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, state: State) -> _Progress:
+        """That of a state. What does not fit is ignored: the users are read again."""
+        missing, lists = state.get("missing"), state.get("lists")
+        return cls(
+            _digest(state.get("after")),
+            [_digest(each) for each in missing] if isinstance(missing, list) else [],
+            [each for each in lists if isinstance(each, (int, str))] if isinstance(lists, list) else [],
+        )
+
+    @property
+    def state(self) -> State:
+        missing = {"missing": [digest.hex() for digest in self.missing]} if self.missing else {}
+        return {"after": self.after.hex(), **missing, **({"lists": list(self.lists)} if self.lists else {})}
+
+
+class UserEvents(Stream):
+    """`GET export/userEvents` for every user of any list, once a user.
+
+    First all lists are read; then the users are read in the order of their digests, which is the same whatever the order
+    in which Iterable returns them. So the state is one digest, {"after": ...}, and a sync that was cut off resumes behind
+    it. Users that could not be read are {"missing": [...]} besides, and lists that could not, {"lists": [...]}.
     """
 
     name = "events"
@@ -38,21 +66,40 @@ class UserEvents(Stream):
     cost = "1 per list (5 a minute), then 1 per user (10 a second)"
 
     def read(self, context: StreamContext, state: State) -> Reading:
+        before = _Progress.of(state)
+        progress = _Progress(before.after)
+        failure: IterableError | None = None
         with closing(DistinctUsers()) as users:
-            for _, part in users_of_lists(context, self.name, sorted(keys_of(LISTS, "id", context))):
-                if part is not None:
-                    with closing(part):
-                        for chunk in part.chunks():
-                            users.add(names_in(chunk))
-            yield from self._read_users(context, users, _digest_in(state))
+            try:
+                for list_id, part in users_of_lists(context, self.name, sorted(keys_of(LISTS, "id", context))):
+                    if isinstance(part, Unread):
+                        progress.lists.append(list_id)
+                    elif part is not None:
+                        with closing(part):
+                            for chunk in part.chunks():
+                                users.add(users_in(chunk), again=list_id in before.lists)
+            except IterableError as error:
+                if not progress.lists:
+                    raise
+                failure = error  # the other lists' users are read first
+            users.mark(before.missing)
+            yield from self._read_users(context, users, progress)
+        if failure is not None:
+            raise failure
         yield Checkpoint({})
 
-    def _read_users(self, context: StreamContext, users: DistinctUsers, after: bytes) -> Reading:
+    def _read_users(self, context: StreamContext, users: DistinctUsers, progress: _Progress) -> Reading:
+        """Read the users that are marked or come after `progress`, and move it. Raises IterableError if some are unread."""
+        slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records)
         records = EventRecords(self.name, self.schema(context.config))
-        total = users.count(after)
+        start = progress.after
+        total = users.count(start)
         batches: list[RecordBatch] = []
-        for number, (digest, part) in enumerate(self._parts(context, users, after), 1):
-            if part is not None:
+        for number, (digest, part) in enumerate(self._parts(context, slices, users, start), 1):
+            progress.after = max(start, digest)
+            if isinstance(part, Unread):
+                progress.missing.append(digest)
+            elif part is not None:
                 # A user has a few events, and a batch costs the same whatever its size.
                 for batch in self._batches(context, records, part):
                     batches.append(batch)
@@ -63,20 +110,28 @@ class UserEvents(Stream):
                 if batches:
                     yield joined(batches)
                     batches = []
-                yield Checkpoint({"after": digest.hex()})
+                # Users before the start are those that were missing: all of them come first, and only then is any done.
+                if digest > start or number == total:
+                    yield Checkpoint(progress.state)
                 context.progress.advance(self.name, share=number / total)
+        slices.finish()
 
-    def _parts(self, context: StreamContext, users: DistinctUsers, after: bytes) -> Iterator[tuple[bytes, Part | None]]:
-        slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES)
+    def _parts(
+        self, context: StreamContext, slices: SliceReader, users: DistinctUsers, after: bytes
+    ) -> Iterator[tuple[bytes, Part | Unread | None]]:
+        def fetch(item: tuple[bytes, str]) -> Part | Unread | None:
+            digest, user = item
+            part: Part | Unread | None = None
+            # Iterable returns nothing for an identifier of the wrong kind: nothing is believed before all are tried.
+            for identifier in identifiers_of(context.config, user):
+                parameters = {identifier: user, "includeCustomEvents": "true"}
+                part = slices.get(f"user {user[:1]}*** ({digest.hex()[:12]})", PATH, parameters)
+                if not isinstance(part, Part) or part.size:
+                    break
+            return part
 
-        def fetch(user: tuple[bytes, str]) -> Part | None:
-            _, name = user
-            parameters = {name_column(context.config, name): name, "includeCustomEvents": "true"}
-            return slices.get(f"user {name}", PATH, parameters)
-
-        with slices.counted():
-            for (digest, _), part in in_order(fetch, users.names(after), THREADS):
-                yield digest, part
+        for (digest, _), part in in_order(fetch, users.after(after), THREADS):
+            yield digest, part
 
     def _batches(self, context: StreamContext, records: EventRecords, part: Part) -> Iterator[RecordBatch]:
         with closing(part):
@@ -89,8 +144,8 @@ class UserEvents(Stream):
                 yield parsed.batch
 
 
-def _digest_in(state: State) -> bytes:
+def _digest(text: object) -> bytes:
     try:
-        return bytes.fromhex(state.get("after", ""))
-    except (TypeError, ValueError):
+        return bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
         return b""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from source_iterable.api.client import IterableClient
-from source_iterable.api.paging import items_of
+from source_iterable.api.client import IterableClient, ShapeError
+from source_iterable.api.paging import holder_of, must_have_keys
 from source_iterable.config import Config
 from source_iterable.errors import BadRequest, IterableError, NotFound
 from source_iterable.reading.context import StreamContext
@@ -63,14 +64,18 @@ def user_fields(client: IterableClient) -> dict[str, str]:
     The response has a map `fields` in the reference, and a map or an array `userFields` in other documents.
     Raises IterableError.
     """
-    response = client.get_json("users/getFields")
+    return client.get_json("users/getFields", None, _fields_in)
+
+
+def _fields_in(response: Any) -> dict[str, str]:
     for selector in ("fields", "userFields"):
         fields = response.get(selector) if isinstance(response, dict) else None
         if isinstance(fields, dict):
             return {str(name): str(kind) for name, kind in fields.items()}
         if isinstance(fields, list):
-            return {str(field["name"]): str(field["type"]) for field in fields}
-    raise IterableError("The response to GET users/getFields holds no fields.")
+            must_have_keys(fields, selector, "name")
+            return {str(field["name"]): str(field.get("type")) for field in fields}
+    raise ShapeError("holds no fields")
 
 
 class ForgottenUsers(Stream):
@@ -85,7 +90,7 @@ class ForgottenUsers(Stream):
         refused: list[IterableError] = []
         for path, selector, kind in self.endpoints:
             try:
-                hashes = iter(items_of(path, context.client.get_json(path), selector))
+                hashes = iter(context.client.get_json(path, None, partial(_hashes_in, selector)))
             except (BadRequest, NotFound) as error:
                 refused.append(error)
                 context.logger.info(f"{self.name}: skipping {path}, which does not fit the project type: {error}")
@@ -94,3 +99,10 @@ class ForgottenUsers(Stream):
                 yield self.batch({"hash": each, "identifierType": kind} for each in some)
         if len(refused) == len(self.endpoints):
             raise refused[-1]
+
+
+def _hashes_in(selector: str, response: Any) -> list[str]:
+    hashes = holder_of(response, selector)[selector]
+    if not isinstance(hashes, list) or not all(isinstance(each, str) for each in hashes):
+        raise ShapeError(f"holds no list of texts named {selector}")
+    return hashes

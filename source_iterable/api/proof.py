@@ -1,0 +1,88 @@
+"""The proof that a response is what was requested. Status 200 proves nothing: login pages and error objects have it, too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from source_iterable import exact_json
+from source_iterable.errors import BrokenResponse
+
+_ERROR_KEYS = {"code", "msg", "params"}
+# What only markup begins with; a userId may begin with any sign.
+_MARKUP = re.compile(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype|\?xml|html|head|body|error|script|title|h1|p|pre|!--)", re.I)
+# What JSON begins with, and no identifier; `{...}` alone may be a GUID.
+_JSON = re.compile(rb"\s*[\[{]\s*[\"{\[\]}]")
+# Control characters that no identifier has.
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+# Bytes of the longest identifier: an address has up to 320 characters, a userId 52 (reference); generously.
+MAX_IDENTIFIER = 4096
+
+
+def is_error_object(value: Any) -> bool:
+    """Whether JSON is one of Iterable's errors, `{"code", "msg", "params"}`. With `params` it may be wrapped data."""
+    return (
+        type(value) is dict
+        and "code" in value
+        and "msg" in value
+        and value.keys() <= _ERROR_KEYS
+        and not value.get("params")
+    )
+
+
+def must_hold_records(chunks: Iterable[bytes]) -> None:
+    """Raise BrokenResponse for JSON lines of which none is an object, unless there is no line at all."""
+    first = b""
+    for chunk in chunks:
+        for line in chunk.split(b"\n"):
+            if not line.strip():
+                continue
+            if _is_record(line):
+                return
+            first = first or line
+    if first:
+        raise BrokenResponse(f"The response holds no records but {_description(first)}.")
+
+
+def must_hold_identifiers(chunks: Iterable[bytes]) -> None:
+    """Raise BrokenResponse for text that cannot be the users of a list, one a line."""
+    first = True
+    for chunk in chunks:
+        if first and _JSON.match(chunk):
+            raise BrokenResponse("The response holds no users but JSON.")
+        if (first and _MARKUP.match(chunk)) or _BINARY.search(chunk):
+            raise BrokenResponse(f"The response holds no users but {_description(chunk)}.")
+        if max(map(len, chunk.split(b"\n"))) > MAX_IDENTIFIER:
+            raise BrokenResponse(f"The response holds no users: a line is over {MAX_IDENTIFIER:,} bytes.")
+        try:
+            chunk.decode("utf-8")
+        except UnicodeDecodeError:
+            raise BrokenResponse("The response holds no users: it is not UTF-8.") from None
+        first = False
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        value = exact_json.loads(line)
+    except ValueError:
+        return False
+    return type(value) is dict and not is_error_object(value)
+
+
+def _description(text: bytes) -> str:
+    """What a text is instead. Never the text itself: it may be somebody's data."""
+    if _MARKUP.match(text):
+        return "HTML or XML"
+    if _BINARY.search(text[:1024]):
+        return "binary data"
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return "text that is not JSON"
+    if is_error_object(value):
+        code = str(value["code"])
+        return f"an error object (code {code})" if re.fullmatch(r"[A-Za-z ]{1,40}", code) else "an error object"
+    return "a JSON array" if isinstance(value, list) else "JSON that is no object"

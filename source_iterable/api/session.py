@@ -1,0 +1,113 @@
+"""HTTP sessions: responses to the letter, and links to files that lead to no private place."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import logging
+import socket
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from source_iterable import __version__
+
+# Its debug lines hold URLs, which name users.
+logging.getLogger("urllib3").setLevel(logging.INFO)
+# Interim responses in front of one response; more are a fault.
+_MAX_INTERIM = 10
+
+
+class PrivateAddress(requests.ConnectionError):
+    """A link leads to an address that is not public."""
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """Skips interim responses (1xx). http.client itself takes all but 100 for the final one."""
+
+    def begin(self) -> None:
+        super().begin()
+        for _ in range(_MAX_INTERIM):
+            if not 101 < self.status < 200:
+                return
+            self.headers = self.msg = None  # type: ignore[assignment]  # begin() reads on where there are none
+            super().begin()
+
+
+class _Connection(HTTPConnection):
+    response_class = _FinalResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _FinalResponse
+
+
+class _PublicConnection(_SecureConnection):
+    """A connection that is closed before anything is sent to an address that is not public, whatever its name."""
+
+    def connect(self) -> None:
+        super().connect()
+        assert isinstance(self.sock, socket.socket)
+        address = ipaddress.ip_address(self.sock.getpeername()[0].partition("%")[0])
+        # Behind a proxy the peer is the proxy, which is whatever the user has set.
+        if not address.is_global and self.proxy is None:
+            self.close()
+            raise PrivateAddress(f"{self.host} is {address}, which is not a public address")
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _PublicPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, secure_pool: type[urllib3.HTTPSConnectionPool]) -> None:
+        self._pools = {"http": _Pool, "https": secure_pool}
+        super().__init__(pool_connections=4, pool_maxsize=32)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def api_session(api_key: str, loopback: bool) -> requests.Session:
+    """A session that sends the key. With a `loopback` API, it ignores the proxies of the environment."""
+    session = _session(_Adapter(_SecurePool), loopback)
+    session.headers["Api-Key"] = api_key
+    return session
+
+
+def file_session(loopback: bool) -> requests.Session:
+    """A session for the files of export jobs: https to public addresses; http and private ones with a `loopback` API."""
+    session = _session(_Adapter(_SecurePool if loopback else _PublicPool), loopback)
+    if not loopback:
+        del session.adapters["http://"]
+    return session
+
+
+def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = not loopback
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers["User-Agent"] = f"source-iterable/{__version__}"
+    # What body.py decodes.
+    session.headers["Accept-Encoding"] = "gzip"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
