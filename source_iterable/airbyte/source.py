@@ -100,7 +100,7 @@ class SourceIterable(Source):
     ) -> Iterator[AirbyteMessage]:
         queue = BatchQueue()
         messages = QueueMessageRepository(queue)
-        states = ConnectorStateManager(state)
+        states = _states(state)
         schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
         context = StreamContext(config, IterableClient(config, logger), logger, schemas)
         streams: list[AbstractStream] = []
@@ -135,6 +135,17 @@ class SourceIterable(Source):
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
         return _readable("state", state_path, super().read_state)
+
+
+def _states(state: list[AirbyteStateMessage] | None) -> ConnectorStateManager:
+    try:
+        return ConnectorStateManager(state)
+    except ValueError:
+        raise traced(
+            ConfigError(
+                "The state is a GLOBAL one with a shared part, which this connector does not write. Reset the streams."
+            )
+        ) from None
 
 
 def _in_reading_order(streams: Iterable[ConfiguredAirbyteStream]) -> list[ConfiguredAirbyteStream]:

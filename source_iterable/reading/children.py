@@ -79,8 +79,7 @@ class Done:
             self._after = state["after"]
             while self._open and self._open[0] <= self._after:
                 self._open.popleft()
-        beyond = state.get("done")
-        self._beyond = set(self._open).intersection(beyond if isinstance(beyond, list) else ())
+        self._beyond = set(self._open).intersection(_keys_in(state.get("done")))
         self.remaining = [key for key in self._open if key not in self._beyond]
 
     def add(self, key: Key) -> None:
@@ -95,3 +94,7 @@ class Done:
         """The state to resume from."""
         after = {} if self._after is None else {"after": self._after}
         return {**after, "done": sorted(self._beyond)} if self._beyond else after
+
+
+def _keys_in(value: object) -> list[Key]:
+    return [key for key in value if isinstance(key, (int, str))] if isinstance(value, list) else []
