@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from integration_tests.connector import FACTOR, Sync, catalog_for, config_for, start_read, sync
-from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
+from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
 from integration_tests.test_exports import event_ids, truth_between
 from source_iterable.api import parts
 from source_iterable.api.request import Timeout
@@ -326,3 +326,51 @@ def _messages(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "record", message.record.data
         elif message.type == Type.STATE and message.state:
             yield "state", AirbyteStateMessageSerializer.dump(message.state)
+
+
+@pytest.mark.parametrize("method", ["streaming", "jobs"])
+@pytest.mark.parametrize(
+    ("name", "other"), [("email_unsubscribe", "emailUnsubscribe"), ("unknown_session", "anonSession")]
+)
+def test_a_data_type_is_tried_by_its_other_spelling_before_its_stream_fails(
+    sandbox: Sandbox, method: str, name: str, other: str
+) -> None:
+    data_type = next(stream.data_type for stream in EXPORTS if stream.name == name)
+    asked: list[str] = []
+
+    def not_the_other(entry: RequestLogEntry) -> bool:
+        asked.append((entry.body or {}).get("dataTypeName") or entry.query["dataTypeName"][0])
+        return asked[-1] != other
+
+    endpoint = "export/data.json" if method == "streaming" else "export/start"
+    sandbox.add_fault(
+        Fault(endpoint, "status", times=None, status=400, body={"code": "BadParams", "msg": "?"}, when=not_the_other)
+    )
+    # The sandbox knows the reference's spelling alone: it refuses the other one itself, with the same 400.
+    result = sync(config_for(sandbox, export_method=method), [name])
+    assert set(asked) == {data_type, other}
+    assert result.errors[name].error.failure_type.value == "system_error"
+    assert "400 (BadParams: ?)" in result.errors[name].error.message, "the error of the reference's spelling"
+
+
+def test_the_spelling_that_works_is_kept(sandbox: Sandbox) -> None:
+    line = b'{"createdAt":"2026-01-01 00:00:00 +00:00","email":"a@b.c"}\n'
+    export = "export/data.json"
+    sandbox.add_fault(
+        Fault(
+            export,
+            "status",
+            times=None,
+            status=200,
+            body=line,
+            when=lambda entry: entry.query["dataTypeName"] == ["emailUnsubscribe"],
+        )
+    )
+    sandbox.add_fault(Fault(export, "status", times=None, status=400))
+    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 200 * 86_400))
+    config = config_for(sandbox, export_method="streaming", start_date=start)
+    result = sync(config, ["email_unsubscribe"])
+    assert result.failure is None
+    assert len(result.records["email_unsubscribe"]) > 1
+    asked = [entry.query["dataTypeName"][0] for entry in sandbox.requests]
+    assert asked.count("emailUnSubscribe") == 1

@@ -91,8 +91,8 @@ def launch(arguments: list[str]) -> None:
                 sys.excepthook(type(error), error, error.__traceback__)
             sys.stdout.flush()
             write(b"")
-        except OSError:
-            pass  # a full disk, or a reader that is gone as well
+        except OSError as unwritable:  # a full disk behind stdout, say
+            print(f"The output cannot be written: {unwritable.strerror}.", file=sys.__stderr__)
         _end(code if isinstance(code, int) else 1)
 
 

@@ -79,6 +79,8 @@ class IterableClient:
         self.pace = 1 / max(config.rate_limit_factor, 1.0)
         self._stop = threading.Event()
         self._why_stopped = ""
+        self._key_works: bool | None = None
+        self._key_lock = threading.Lock()
         loopback = is_loopback(urlsplit(self._base_url).hostname)
         self._api_key = config.api_key
         self._session = api_session(config.api_key, loopback)
@@ -107,7 +109,13 @@ class IterableClient:
             with response, self.progress.waiting(f"the rest of the response to {request}"):
                 return read(response)
 
-        return self.with_retries(policy, str(request), attempt)
+        try:
+            return self.with_retries(policy, str(request), attempt)
+        except BadKey as error:
+            if policy is not ONCE and self._key_works_elsewhere():
+                message = str(error).replace(_HINTS[401], _HINTS[403])
+                raise BadKey(message, error.status, error.code, error.msg) from None
+            raise
 
     def get_json(self, path: str, parameters: Parameters | None = None, shape: Callable[[Any], T] = _as_it_is) -> T:
         """GET `path` and return what `shape` makes of its JSON; ShapeError of `shape` counts as a broken response."""
@@ -201,6 +209,17 @@ class IterableClient:
             response.close()
             raise BrokenResponse(f"Iterable answered {request} with {response.status_code}, which holds no data.")
         raise self._error(response, str(request))
+
+    def _key_works_elsewhere(self) -> bool:
+        """Whether other endpoints accept the key: a read-only key gets 401 at single ones (seen). Requested once a sync."""
+        with self._key_lock:
+            if self._key_works is None:
+                request = Request("channels")
+                with self.budgets.of(request.path).acquire(self.wait):
+                    response = self._exchange(request)
+                response.close()
+                self._key_works = response.status_code == 200
+            return self._key_works
 
     def _exchange(self, request: Request) -> requests.Response:
         self.wait(0)

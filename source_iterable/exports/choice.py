@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit
-from source_iterable.errors import Forbidden, NotFound
+from source_iterable.errors import BadRequest, Forbidden, NotFound
 from source_iterable.exports.jobs import JobsTransport
 from source_iterable.exports.refusals import Refusals
 from source_iterable.exports.streaming import StreamingTransport
@@ -19,6 +19,9 @@ from source_iterable.exports.windows import Window
 
 # All transports, in order of preference for a window that suits several.
 TRANSPORTS: list[Callable[[IterableClient], Transport]] = [StreamingTransport, JobsTransport]
+
+# Data types that connectors in production and Iterable's own client spell differently from the reference (seen).
+OTHER_SPELLINGS = {"emailUnSubscribe": "emailUnsubscribe", "unknownSession": "anonSession"}
 
 
 class TransportChoice:
@@ -30,10 +33,28 @@ class TransportChoice:
         made = [make(client) for make in TRANSPORTS]
         self.transports = [transport for transport in made if method in ("auto", transport.name)]
         self._refusals = Refusals(self.transports)
+        self._spellings: dict[str, str] = {}
         # Windows with different candidates queue separately, so that large ones do not hold up small ones.
         self._lines: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
 
     def open(self, data_type: str, window: Window) -> Iterator[Part]:
+        """Open a window of a data type, by the spelling that Iterable accepts. Raises as `_open` does."""
+        spelling = self._spellings.get(data_type, data_type)
+        try:
+            return self._open(spelling, window)
+        except BadRequest as error:
+            other = OTHER_SPELLINGS.get(spelling)
+            if other is None:
+                raise
+            try:
+                parts = self._open(other, window)
+            except BadRequest:
+                raise error from None
+            self._logger.info(f"Iterable does not accept {spelling}, but {other}.")
+            self._spellings[data_type] = other
+            return parts
+
+    def _open(self, data_type: str, window: Window) -> Iterator[Part]:
         """The parts of a window, the first already received, so that failures up to it are raised here.
 
         Raises WindowFailed if halves of the window may work, or another IterableError.

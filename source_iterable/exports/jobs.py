@@ -54,6 +54,7 @@ class JobsTransport:
         self._changed = threading.Condition()
         self._running: set[ExportJob] = set()
         self._starting = 0
+        self._cancelling = 0
 
     def prefers(self, window: Window) -> bool:
         """Every window: a job's files are fetched one at a time, and only a broken one is retried."""
@@ -87,12 +88,10 @@ class JobsTransport:
         deadline = time.monotonic() + CLOSING
         with self._changed:
             self._changed.wait_for(lambda: not self._starting, CLOSING / 2)
-            jobs = list(self._running)
-        threads = [threading.Thread(target=self._cancel, args=(job,), daemon=True) for job in jobs]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(deadline - time.monotonic(), 0.0))
+            for job in self._running:
+                threading.Thread(target=self._cancel, args=(job,), daemon=True).start()
+            # Threads that wait for their jobs cancel them by themselves, as soon as the client is stopped.
+            self._changed.wait_for(lambda: not self._running and not self._cancelling, deadline - time.monotonic())
 
     def _run(
         self, data_type: str, window: Window, permit: Permit, held: dict[str, Part]
@@ -134,7 +133,13 @@ class JobsTransport:
             if job not in self._running:
                 return
             self._running.discard(job)
-        job.cancel()
+            self._cancelling += 1
+        try:
+            job.cancel()
+        finally:
+            with self._changed:
+                self._cancelling -= 1
+                self._changed.notify_all()
 
     def _wait_for(self, job: ExportJob, held: dict[str, Part]) -> set[str]:
         """Wait until a job has completed. Returns the names of the files that were shown meanwhile."""
