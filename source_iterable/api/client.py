@@ -215,8 +215,11 @@ class IterableClient:
         with self._key_lock:
             if self._key_works is None:
                 request = Request("channels")
-                with self.budgets.of(request.path).acquire(self.wait):
-                    response = self._exchange(request)
+                try:
+                    with self.budgets.of(request.path).acquire(self.wait):
+                        response = self._exchange(request)
+                except TransientError:
+                    return False
                 response.close()
                 self._key_works = response.status_code == 200
             return self._key_works
