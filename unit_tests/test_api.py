@@ -66,6 +66,7 @@ def test_the_key_goes_to_the_region(client: IterableClient, requests_mock: Mocke
 def test_client_errors_are_raised_without_retry_with_iterables_message(
     client: IterableClient, requests_mock: Mocker, status: int, kind: type[Exception], code: str
 ) -> None:
+    requests_mock.get(BASE + "channels", status_code=401)
     requests_mock.get(BASE + "lists", status_code=status, json={"code": code, "msg": "because of that", "params": None})
     with pytest.raises(kind, match="because of that") as caught:
         client.get_text("lists")
@@ -74,6 +75,7 @@ def test_client_errors_are_raised_without_retry_with_iterables_message(
 
 
 def test_a_key_quoted_in_an_error_response_is_masked(client: IterableClient, requests_mock: Mocker) -> None:
+    requests_mock.get(BASE + "channels", status_code=401)
     requests_mock.get(BASE + "lists", status_code=401, json={"code": "BadApiKey", "msg": f"Unknown key {KEY}!"})
     with pytest.raises(BadKey, match=r"Unknown key \*\*\*\*!") as caught:
         client.get_text("lists")
