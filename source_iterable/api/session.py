@@ -22,7 +22,7 @@ logging.getLogger("urllib3").setLevel(logging.INFO)
 _MAX_INTERIM = 10
 
 
-class PrivateAddress(requests.ConnectionError):
+class PrivateAddress(ValueError):
     """A link leads to an address that is not public."""
 
 

@@ -1,0 +1,143 @@
+"""Where the key and links to files may lead, and responses to the letter."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from urllib3.connection import HTTPSConnection
+
+from source_iterable.api.client import IterableClient
+from source_iterable.config import Config
+from source_iterable.errors import BadRequest, BrokenResponse, Unreachable
+
+KEY = "k-0123456789abcdef"
+
+
+def a_client(base_url: str | None = None) -> IterableClient:
+    config = {"api_key": KEY, "start_date": "2024-01-01T00:00:00Z", "api_base_url": base_url, "rate_limit_factor": 1e6}
+    return IterableClient(Config.parse(config), logging.getLogger("airbyte"))
+
+
+@contextmanager
+def answering(raw: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers every connection with the same bytes; gives its root, and what it received."""
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.settimeout(0.5)
+                    try:
+                        received.append(connection.recv(65536))
+                        connection.sendall(raw)
+                    except OSError:
+                        received.append(b"")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/", received
+
+
+GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{"lists": []}'
+
+
+@pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_interim_responses_are_passed_over(interim: bytes, times: int) -> None:
+    early = b"HTTP/1.1 " + interim + b"\r\nLink: </style.css>\r\n\r\n"
+    with answering(early * times + GOOD) as (root, _):
+        assert a_client(root).get_json("lists") == {"lists": []}
+
+
+def test_endless_interim_responses_are_no_response() -> None:
+    with answering(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 500 + GOOD) as (root, _), pytest.raises(BrokenResponse):
+        a_client(root).get_json("lists")
+
+
+def test_lengths_that_contradict_each_other_are_a_broken_response() -> None:
+    raw = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nContent-Length: 4\r\n\r\n{"lists": []}'
+    with answering(raw) as (root, _), pytest.raises((BrokenResponse, Unreachable)):
+        a_client(root).get_json("lists")
+
+
+def test_a_reason_phrase_that_quotes_the_key_is_masked() -> None:
+    raw = f"HTTP/1.1 400 The key is {KEY}\r\nContent-Length: 0\r\n\r\n".encode()
+    with answering(raw) as (root, _), pytest.raises(BadRequest) as caught:
+        a_client(root).get_json("lists")
+    assert KEY not in str(caught.value)
+    assert "The key is ****" in str(caught.value)
+
+
+def test_the_key_never_goes_to_a_proxy_for_a_loopback_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(GOOD) as (proxy, by_proxy), answering(GOOD) as (root, direct):
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        a_client(root).get_json("lists")
+    assert by_proxy == []
+    assert KEY.encode() in direct[0]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://files.example.com/a", "file:///etc/passwd", "ftp://x/y", "https://[broken", ""]
+)
+def test_links_to_files_are_https(url: str) -> None:
+    with pytest.raises((BrokenResponse, Unreachable)):
+        a_client().receive_file(url, 100)
+
+
+def test_a_link_to_a_private_address_gets_no_request_whatever_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(GOOD) as (root, received):
+        port = int(root.rstrip("/").rpartition(":")[2])
+
+        def connect(self: HTTPSConnection) -> None:
+            # What a name server of somebody else's may answer for any name; TLS left out.
+            self.sock = socket.create_connection(("127.0.0.1", port))
+
+        monkeypatch.setattr(HTTPSConnection, "connect", connect)
+        with pytest.raises(BrokenResponse, match="public host"):
+            a_client().receive_file("https://files.example.com/a", 100)
+        with pytest.raises(BrokenResponse, match="public host"):
+            a_client().receive_file(f"https://localhost:{port}/a", 100)
+    assert not any(received)
+
+
+class _Redirecting(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "ftp://files.example.com/a")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+def test_a_file_is_not_redirected_to_another_scheme() -> None:
+    with HTTPServer(("127.0.0.1", 0), _Redirecting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        root = f"http://127.0.0.1:{server.server_address[1]}/"
+        with pytest.raises(BrokenResponse, match="https"):
+            a_client(root).receive_file(f"{root}a", 100)
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://user:pa@api.example.com/", "https://k@api.example.com/", "https://a.example.com/?key=1", "https://a:x/"],
+)
+def test_an_api_base_url_holds_no_secret(url: str) -> None:
+    with pytest.raises(ValueError, match="api_base_url"):
+        a_client(url)
