@@ -143,7 +143,7 @@ def _states(state: list[AirbyteStateMessage] | None) -> ConnectorStateManager:
     except ValueError:
         raise traced(
             ConfigError(
-                "The state is a GLOBAL one with a shared part, which this connector does not write. Reset the streams."
+                "The state is GLOBAL with a shared part, which this connector does not write. Reset the streams."
             )
         ) from None
 
