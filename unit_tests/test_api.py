@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import email.utils
 import logging
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +29,7 @@ from source_iterable.errors import (
     ServerError,
     Stopped,
     TimedOut,
+    TransientError,
     Unreachable,
 )
 
@@ -162,6 +165,54 @@ def test_a_job_is_never_started_twice(client: IterableClient, requests_mock: Moc
         with pytest.raises(IterableError):
             client.post_json("export/start", {})
     assert requests_mock.call_count == len(FAILURES)
+
+
+def in_an_hour(seconds: float = 0) -> str:
+    return email.utils.formatdate(time.time() + seconds, usegmt=True)
+
+
+def test_a_date_in_retry_after_is_waited_for(client: IterableClient, requests_mock: Mocker) -> None:
+    headers = {"Retry-After": in_an_hour(600)}
+    requests_mock.get(BASE + "lists", [{"status_code": 429, "headers": headers}, {"json": {"lists": []}}])
+    client.get_text("lists")
+    assert 590 < max(client.waited) <= 600  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("header", ["90000", in_an_hour(90_000)])
+def test_a_retry_after_of_days_ends_the_stream_at_once(
+    client: IterableClient, requests_mock: Mocker, header: str
+) -> None:
+    requests_mock.get(BASE + "lists", status_code=429, headers={"Retry-After": header})
+    with pytest.raises(TransientError, match="25.0 hours"):
+        client.get_text("lists")
+    assert requests_mock.call_count == 1
+    assert max(client.waited) == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "header", ["inf", "nan", "-inf", "1e999", "Fri, 31 Dec 9999 23:59:59 GMT", "soon", "99999999999"]
+)
+def test_a_retry_after_that_makes_no_sense_means_the_usual_pause(
+    client: IterableClient, requests_mock: Mocker, header: str
+) -> None:
+    limited = {"status_code": 429, "headers": {"Retry-After": header}}
+    requests_mock.get(BASE + "lists", [limited, {"json": {"lists": []}}])
+    client.get_text("lists")
+    assert max(client.waited) <= 1  # type: ignore[attr-defined]
+
+
+def test_no_cookie_is_kept(client: IterableClient, requests_mock: Mocker) -> None:
+    requests_mock.get(BASE + "lists", json={"lists": []}, headers={"Set-Cookie": "session=1; Path=/"})
+    client.get_json("lists")
+    client.get_json("lists")
+    assert "Cookie" not in requests_mock.last_request.headers
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 300, 304])
+def test_only_200_is_data(client: IterableClient, requests_mock: Mocker, status: int) -> None:
+    requests_mock.get(BASE + "lists", status_code=status, json={"lists": []})
+    with pytest.raises(BrokenResponse, match=f"with {status}, which holds no data"):
+        client.get_json("lists")
 
 
 @pytest.mark.parametrize(

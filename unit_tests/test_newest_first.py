@@ -32,9 +32,13 @@ class World:
     def __init__(self, things: list[dict[str, Any]]) -> None:
         self.things = things
 
+    @staticmethod
+    def order(thing: dict[str, Any]) -> int:
+        return -int(thing["updatedAt"])
+
     def page(self, request: Any, _: Any) -> Any:
         number, size = int(request.qs["page"][0]), int(request.qs["pagesize"][0])
-        ordered = sorted(self.things, key=lambda thing: -thing["updatedAt"])
+        ordered = sorted(self.things, key=self.order)
         more = {"nextPageUrl": f"/x?page={number + 1}"} if number * size < len(ordered) else {}
         return {"campaigns": ordered[(number - 1) * size : number * size], **more}
 
@@ -96,6 +100,29 @@ def test_what_is_updated_later_is_read_alone(count: int) -> None:
     assert sorted(ids) == [count - 1, count]
     assert after["updatedAt"] == 6000
     assert read(later, after)[0] == []
+
+
+def test_a_list_that_is_not_sorted_after_all_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Things, "page_size", 2)
+    monkeypatch.setattr(World, "order", staticmethod(lambda thing: thing["id"]))
+    of_time = [
+        {"id": number, "updatedAt": time} for number, time in enumerate([1000, 9000, 8000, 2000, 7000, 3000, 9500])
+    ]
+    ids, state = read(of_time, {"updatedAt": 6000, "kinds": {"all": {"updatedAt": 6000, "seen": []}}})
+    assert sorted(ids) == [1, 2, 4, 6]
+    assert state["updatedAt"] == 9500
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_items_of_the_states_time_are_found_wherever_the_pages_are_cut(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    _, state = read(things(4, updated_at=5000), {})
+    monkeypatch.setattr(Things, "page_size", size)
+    now = [*things(3, updated_at=7000, first=10), *things(8, updated_at=5000), *things(5, updated_at=4000, first=20)]
+    ids, after = read(now, state)
+    assert sorted(ids) == [5, 6, 7, 8, 10, 11, 12]
+    assert read(now, after)[0] == []
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,14 @@ def test_transactional_data_is_parsed_if_it_holds_an_object() -> None:
     }
 
 
+def test_the_type_that_user_events_name_is_no_part_of_the_id() -> None:
+    plain, typed = parse(
+        b'{"createdAt":"2021-04-14 16:52:42 +00:00","email":"a@b.c","x":1}',
+        b'{"createdAt":"2021-04-14 16:52:42 +00:00","email":"a@b.c","x":1,"_type":"emailClick"}',
+    )
+    assert plain["_event_id"] == typed["_event_id"]
+
+
 def test_odd_characters_and_numbers() -> None:
     lines = [
         '{"createdAt":"2021-04-14 16:52:42 +00:00","x":"line\u2028separator, Ünï 💌","n":18446744073709551616}'.encode(),

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +74,19 @@ def test_parameters_are_in_utc_and_in_the_references_format() -> None:
         "startDateTime": "2020-01-01 00:00:00 +00:00",
         "endDateTime": "2020-01-01 00:00:01 +00:00",
     }
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "received", "following"),
+    [
+        (100, 100, 0, 800),  # nothing came: eight times as long
+        (100, 100, 1, 800),  # next to nothing: no more than that
+        (100, 100, 128 * 2**20, 100),
+        (100, 100, 256 * 2**20, 50),
+        (100, 100, 10**15, 12),  # too much: an eighth, no less
+        (4, 4, 10**15, 1),  # and never less than a second
+        (100, 40, 64 * 2**20, 80),  # a shorter last window counts by its own time
+    ],
+)
+def test_windows_grow_and_shrink_within_bounds(size: int, seconds: int, received: int, following: int) -> None:
+    assert next_size(size, seconds, received) == following

@@ -89,6 +89,7 @@ class NewestFirstStream(Stream):
         query = {**parameters, "sort": f"-{UPDATED_AT}"}
         known: set[tuple[int, Any]] = set()
         reading = 0
+        is_sorted = True
         while True:
             pages_read, found, last = 0, False, None
             for items in context.shared.pages(
@@ -106,9 +107,9 @@ class NewestFirstStream(Stream):
                 yield new
                 times = [time for time, _ in versions]
                 if times != sorted(times, reverse=True) or (last is not None and times and times[0] > last):
-                    continue  # not sorted after all: only reading everything reaches the end
+                    is_sorted = False  # not sorted after all: only reading everything reaches the end
                 last = times[-1] if times else last
-                if times and (times[-1] < mark.updated_at or (reading and len(new) < len(items))):
+                if is_sorted and times and (times[-1] < mark.updated_at or (reading and len(new) < len(items))):
                     break
             if not found or (reading == 0 and pages_read == 1):
                 return
@@ -119,6 +120,7 @@ class NewestFirstStream(Stream):
         query = {**parameters, "sort": f"-{UPDATED_AT}"}
         now = Mark(mark.updated_at)
         later: set[Any] = set()
+        is_sorted = True
         for items in context.shared.pages(self.path, self.selector, self.primary_key[0], query, self.page_size):
             versions = [self._version(item) for item in items]
             for time, key in versions:
@@ -127,7 +129,8 @@ class NewestFirstStream(Stream):
                 elif time > mark.updated_at:
                     later.add(key)
             times = [time for time, _ in versions]
-            if times and times == sorted(times, reverse=True) and times[-1] < mark.updated_at:
+            is_sorted = is_sorted and times == sorted(times, reverse=True)
+            if is_sorted and times and times[-1] < mark.updated_at:
                 break
         left = mark.count - now.count
         if len(later) > MOST_LATER and left not in (0, len(later)):
