@@ -1,77 +1,100 @@
-"""The API and the storage host as ASGI applications: routes, and the guard that every request passes."""
+"""The two hosts, the API and the storage of exported files: their routes, and the checks every request passes."""
 
-import asyncio
-from collections.abc import Callable, Mapping
-from urllib.parse import parse_qs
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote
 
 import orjson
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import endpoints
+from .control import control
 from .core import Core
-from .errors import Refusal, error_body
 from .exporting import EXPORT_HANDLERS, file_of_job
+from .faults import changed_by
 from .log import RequestLogEntry
-from .params import Params
-from .responses import Response, Sender, changed_by, json_response
+from .messages import Params, Refusal, Response, error_body, json_response
+from .server import Request
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
 
 Handler = Callable[[Core, Params], Response]
-# The host counts too in what 414 comes over (seen).
+# The length of the host counts too (seen).
 URL_LIMIT = 2048
 HOST_LENGTH = {"US": len("https://api.iterable.com"), "EU": len("https://api.eu.iterable.com")}
 # Faults that leave nothing to do for a handler.
 WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")
 
 
-class Guard:
-    """The handlers of one path by method, behind URL length, key, permission, rate limit and faults."""
+def api_handlers() -> dict[str, dict[str, Handler]]:
+    """The handlers of the API by path and method."""
+    handlers: dict[str, dict[str, Handler]] = {}
+    for name, handler in {**{f"GET {row.path}": row.respond for row in endpoints.ROWS}, **EXPORT_HANDLERS}.items():
+        method, path = name.split(" ")
+        handlers.setdefault(path, {})[method] = handler
+    return handlers
 
-    host = "api"
 
-    def __init__(self, core: Core, path: str, handlers: Mapping[str, Handler]) -> None:
-        self._core = core
-        self._path = path
-        self._handlers = handlers
+class Api:
+    """The API: URL length, key, permission, rate limit and faults come before a handler; the control API beside it."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        core, request = self._core, Request(scope, receive)
-        entry = self._entry(request, await request.body())
-        core.log.append(entry)
+    host, root = "api", "/api/"
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._core = sandbox.core
+        self._routes = [
+            (re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), path, handlers)
+            for path, handlers in self.handlers().items()
+        ]
+
+    def handlers(self) -> dict[str, dict[str, Handler]]:
+        """The handlers by path and method."""
+        return api_handlers()
+
+    def respond(self, request: Request) -> Response:
+        """The response to a request, noted in the log."""
+        core, path = self._core, request.path.removeprefix(self.root)
+        if self.host == "api" and request.path.startswith("/sandbox/"):
+            return control(self._sandbox, request)
+        found = [(match, *rest) for route, *rest in self._routes if (match := route.fullmatch(path))]
+        match, template, handlers = found[0] if found and path != request.path else (None, "", {})
+        entry = self._entry(request, template if request.method in handlers else "")
         fault = None
         try:
-            self.admit(request, entry)
-            handler = self._handlers.get(request.method)
-            if handler is None:
-                raise Refusal(status=405 if self._handlers else 404)
-            fault = core.faults.strike(entry)
+            with core.lock:
+                core.log.append(entry)
+                self.admit(request, entry)
+                if request.method not in handlers or match is None:
+                    raise Refusal(status=405 if handlers else 404)
+                fault = core.faults.strike(entry)
             response = Response()
             if fault is None or fault.kind not in WITHOUT_HANDLER:
-                params = Params(scope.get("path_params", {}), entry.query, entry.body, fault, entry.path[5:])
-                response = await asyncio.get_running_loop().run_in_executor(None, handler, core, params)
+                named = {name: unquote(value) for name, value in match.groupdict().items()}
+                response = handlers[request.method](core, Params(named, entry.query, entry.body, fault, path))
         except Refusal as refusal:
             response = self.refuse(refusal)
         other_host = core.files_url if self.host == "api" else core.base_url
         response = changed_by(fault, response, f"{other_host}elsewhere")
-        await Sender(response, fault, entry, core.settings.reader_patience)(scope, receive, send)
+        if fault is None or fault.kind not in ("hang", "drop"):
+            entry.status = response.status
+        return response
 
-    def _entry(self, request: Request, body: bytes) -> RequestLogEntry:
+    def _entry(self, request: Request, endpoint: str) -> RequestLogEntry:
         try:
-            parsed = orjson.loads(body)
+            body = orjson.loads(request.body)
         except ValueError:
-            parsed = None
-        query = parse_qs(request.url.query, keep_blank_values=True)
-        endpoint = self._path if request.method in self._handlers else ""
-        names = {name.lower() for name in request.headers}
-        return RequestLogEntry(self.host, request.method, request.url.path, endpoint, query, parsed, names)
+            body = None
+        query, names = parse_qs(request.query, keep_blank_values=True), {name.lower() for name in request.headers}
+        return RequestLogEntry(self.host, request.method, unquote(request.path), endpoint, query, body, names)
 
     def admit(self, request: Request, entry: RequestLogEntry) -> None:
         """Raise Refusal where a request may not pass."""
-        settings, scope = self._core.settings, request.scope
-        length = len(scope.get("raw_path") or b"") + 1 + len(scope.get("query_string") or b"")
-        if HOST_LENGTH.get(settings.region, 0) + length > URL_LIMIT:
+        settings = self._core.settings
+        if HOST_LENGTH.get(settings.region, 0) + len(f"{request.path}?{request.query}") > URL_LIMIT:
             raise Refusal("Request-URI Too Long", 414)
         if not entry.endpoint:
             return
@@ -88,13 +111,17 @@ class Guard:
         return json_response(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
 
 
-class FileGuard(Guard):
-    """What the storage host refuses, and how: a second way to authorize, with an error in XML."""
+class Files(Api):
+    """The storage host of exported files: presigned links, no API key, errors in XML."""
 
-    host = "files"
+    host, root = "files", "/"
+
+    def handlers(self) -> dict[str, dict[str, Handler]]:
+        """One for all paths."""
+        return {"(?P<path>.*)": {"GET": file_of_job}}
 
     def admit(self, request: Request, entry: RequestLogEntry) -> None:
-        """Raise Refusal for a request with a key."""
+        """Raise Refusal for a request with a key: a second way to authorize."""
         entry.endpoint = "files"
         if "api-key" in request.headers:
             raise Refusal("Only one auth mechanism allowed")
@@ -104,21 +131,3 @@ class FileGuard(Guard):
         code = {400: "InvalidArgument", 403: "AccessDenied", 404: "NoSuchKey"}.get(refusal.status, "MethodNotAllowed")
         error = f"<Error><Code>{code}</Code><Message>{refusal.msg}</Message></Error>"
         return Response(refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode(), "application/xml")
-
-
-def files_app(core: Core) -> ASGIApp:
-    """The storage host of exported files: presigned links, no API key."""
-    return Starlette(routes=[Route("/{path:path}", FileGuard(core, "files", {"GET": file_of_job}))])
-
-
-def api_app(core: Core, more: list[BaseRoute] | None = None) -> ASGIApp:
-    """The API; `more` are routes beside it."""
-    handlers: dict[str, dict[str, Handler]] = {}
-    for name, handler in {**{f"GET {row.path}": row.respond for row in endpoints.ROWS}, **EXPORT_HANDLERS}.items():
-        method, path = name.split(" ")
-        handlers.setdefault(path, {})[method] = handler
-    routes: list[BaseRoute] = [Route(f"/api/{path}", Guard(core, path, handlers[path])) for path in handlers]
-    app = Starlette(routes=[*routes, *(more or []), Route("/{rest:path}", Guard(core, "", {}))])
-    # A trailing slash is another path to Iterable, not a redirect.
-    app.router.redirect_slashes = False
-    return app

@@ -10,10 +10,10 @@ import orjson
 
 from . import shapes
 from .core import Core
-from .errors import Refusal
+from .messages import Refusal
 from .exports import chunks
-from .params import Params
-from .responses import JSON_LINES, TEXT, Response, text_response
+from .messages import Params
+from .messages import JSON_LINES, TEXT, Response, text_response
 from .settings import EMAIL_BASED, USER_ID_BASED
 from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
 

@@ -8,12 +8,12 @@ from hashlib import blake2b
 from pathlib import Path
 
 from .core import Core
-from .errors import Refusal
+from .messages import Refusal
 from .exports import Selection, chunks
 from .faults import JOB_KINDS
 from .kinds import is_data_type
-from .params import Params
-from .responses import CSV, JSON_LINES, Response, json_response, text_response
+from .messages import Params
+from .messages import CSV, JSON_LINES, Response, json_response, text_response
 from .shapes import csv_text
 from .times import parse_request_date, to_ms
 
@@ -124,7 +124,7 @@ def file_of_job(core: Core, params: Params) -> Response:
     # Small files go out whole, so that a fault can cut them in the middle; the length is known for all.
     size = file.stat().st_size
     body = file.read_bytes() if size <= PIECE else _pieces(file)
-    return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(size)})
+    return Response(body=body, media_type="binary/octet-stream", headers=[("Content-Length", str(size))])
 
 
 EXPORT_HANDLERS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import Refusal
+from .messages import Refusal
 from .exports import Exports, Selection
 from .faults import Fault
 from .settings import SandboxSettings

@@ -7,15 +7,14 @@ from datetime import datetime
 from functools import partial
 
 from . import endpoints
-from .app import api_app, files_app
-from .control import control_routes
+from .app import Api, Files
 from .core import Core
 from .exports import Selection
 from .faults import Fault
 from .fixtures import Record
 from .kinds import is_data_type
 from .log import RequestLogEntry
-from .server import Server, listen
+from .server import Server
 from .settings import SandboxSettings
 from .times import to_ms, window_ms
 
@@ -32,9 +31,8 @@ class Sandbox:
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:
         self.settings = settings or SandboxSettings()
-        self.core: Core = Core(self.settings)
-        core = self.core
-        self._server: Server | None = None
+        self.core = core = Core(self.settings)
+        self._servers: list[Server] = []
         self.base_url = self.files_url = ""  # the roots of API and storage host, with a slash at the end
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
         self.now, self.advance = core.clock.now, core.clock.advance
@@ -59,20 +57,20 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Listen and serve."""
-        host = self.settings.host
-        api_socket, files_socket = listen(host, self.settings.port), listen(host, self.settings.files_port)
-        named = f"[{host}]" if ":" in host else host
-        self.base_url = self.core.base_url = f"http://{named}:{api_socket.getsockname()[1]}/api/"
-        self.files_url = self.core.files_url = f"http://{named}:{files_socket.getsockname()[1]}/"
-        api = api_app(self.core, control_routes(self))
-        self._server = Server({api_socket: api, files_socket: files_app(self.core)})
+        host, patience = self.settings.host, self.settings.reader_patience
+        self._servers = [
+            Server(host, port, app(self).respond, patience) for app, port in ((Api, self.settings.port), (Files, 0))
+        ]
+        api, files = self._servers
+        self.base_url = self.core.base_url = f"{api.url}api/"
+        self.files_url = self.core.files_url = files.url
         return self
 
     def close(self) -> None:
         """Stop serving and remove the files of jobs."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers = []
         self.core.jobs.close()
 
     @property

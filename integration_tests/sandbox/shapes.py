@@ -5,10 +5,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from .core import Core
-from .errors import Refusal
+from .messages import Refusal
 from .fixtures import fixture
-from .params import Params
-from .responses import CSV, Response, json_response, text_response
+from .messages import Params
+from .messages import CSV, Response, json_response, text_response
 
 # Makes the response of things, under their selector.
 Shape = Callable[[Core, Params, str, list[Any]], Response]

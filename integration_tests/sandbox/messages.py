@@ -1,0 +1,122 @@
+"""Requests and responses: parameters, refusals, and what a handler returns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .times import parse_date, to_ms
+
+if TYPE_CHECKING:
+    from .faults import Fault
+
+JSON, JSON_LINES = "application/json", "application/x-json-stream"
+TEXT, CSV = "text/plain; charset=utf-8", "text/csv; charset=utf-8"
+CODE_OF_STATUS = {
+    400: ("BadParams", "Invalid parameters"),
+    401: ("BadApiKey", "Invalid API key"),
+    403: ("Forbidden", "This API key is not permitted to use this endpoint"),
+    404: ("NotFound", "Not found"),
+    405: ("BadParams", "Method not allowed"),
+    429: ("RateLimitExceeded", "API rate limit exceeded"),
+    500: ("GenericError", "An error occurred. Please try again later. If problem persists, please contact your CSM"),
+    503: ("GenericError", "Request timeout.  Try again later."),
+}
+
+
+class Refusal(Exception):
+    """A request that Iterable refuses; by default with 400, for a missing or wrong parameter."""
+
+    def __init__(self, msg: str | None = None, status: int = 400, headers: dict[str, str] | None = None) -> None:
+        super().__init__(msg)
+        self.status, self.msg, self.headers = status, msg, headers or {}
+
+
+def error_body(status: int, msg: str | None = None) -> dict[str, Any]:
+    """The body that goes with a status."""
+    code, default = CODE_OF_STATUS.get(status, ("GenericError", "An error occurred. Please try again later."))
+    return {"code": code, "msg": msg or default, "params": None}
+
+
+@dataclass
+class Response:
+    """A response: its body is bytes, sent with their length, or an iterator, sent in chunks.
+
+    Everything a server writes can be changed here: a header replaces the server's own of the same name, and the same
+    name may come twice.
+    """
+
+    status: int = 200
+    body: bytes | Iterator[bytes] = b""
+    media_type: str = JSON
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    interim: bytes = b""  # sent before the status line, as it is
+    cut_after: int | None = None  # bytes of the body after which the connection breaks
+    fault: Fault | None = None  # for the server: hang, drop, slow, stall
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response."""
+    return Response(status, orjson.dumps(value), headers=list((headers or {}).items()))
+
+
+def text_response(text: str, media_type: str = TEXT) -> Response:
+    """A response of plain text."""
+    return Response(body=text.encode(), media_type=media_type)
+
+
+@dataclass
+class Params:
+    """A request's parameters. The methods raise Refusal for those that are missing or wrong."""
+
+    path: dict[str, str]
+    query: dict[str, list[str]]
+    body: Any = None
+    fault: Fault | None = None  # for the handler: expired, and those of jobs
+    url_path: str = ""  # below the root
+
+    def one(self, name: str) -> str | None:
+        """A parameter of the query; the last where it comes more than once."""
+        return self.query.get(name, [None])[-1]
+
+    def required(self, name: str) -> str:
+        """A parameter of the query that must be there."""
+        value = self.one(name)
+        if not value:
+            raise Refusal(f"Missing required parameter: {name}")
+        return value
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """A whole number, of the path or the query; required where there is no default."""
+        if name in self.path:
+            return self.numbers(name, [self.path[name]])[0]
+        return default if default is not None and not self.one(name) else self.numbers(name, [self.required(name)])[0]
+
+    def numbers(self, name: str, texts: list[str] | None = None) -> list[int]:
+        """Any number of whole numbers, of the query or these texts."""
+        texts = self.query.get(name, []) if texts is None else texts
+        if not all(text.isascii() and text.lstrip("-").isdigit() for text in texts):
+            raise Refusal(f"Invalid value for {name}: {texts}")
+        return [int(text) for text in texts]
+
+    def flag(self, name: str) -> bool:
+        """True or false; false where it is missing."""
+        return self.choice(name, ("true", "false")) == "true"
+
+    def choice(self, name: str, choices: Collection[str]) -> str | None:
+        """One of these values, or None where it is missing."""
+        for value in self.query.get(name, []):
+            if value not in choices:
+                raise Refusal(f"Invalid value for {name}: {value}")
+        return self.one(name)
+
+    def date(self, name: str) -> int | None:
+        """A date in epoch milliseconds, or None where it is missing."""
+        text = self.one(name)
+        moment = parse_date(text) if text else None
+        if text and moment is None:
+            raise Refusal(f"Invalid date for {name}: {text}")
+        return None if moment is None else to_ms(moment)
