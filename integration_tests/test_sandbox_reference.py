@@ -14,7 +14,7 @@ import requests
 
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.app import api_handlers
-from integration_tests.sandbox.kinds import DATA_TYPES
+from integration_tests.sandbox.events import DATA_TYPES
 from integration_tests.sandbox.world import UNKNOWN_STATES
 
 REFERENCE = Path(__file__).with_name("reference.json")

@@ -11,7 +11,8 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
-{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text.
+{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place; {"one": 3, "other": 1} instead of a list says how
+often each comes. {"$text": ...} is JSON inside a text.
 """
 
 import re
@@ -96,7 +97,8 @@ class Fixtures:
             return lambda draw: value
         kind, inner = next(iter(value.items()), ("", []))
         if kind in ("$pick", "$cycle"):
-            choices = [self.maker(each) for each in inner]
+            counts = inner.items() if isinstance(inner, dict) else ((each, 1) for each in inner)
+            choices = [make for each, count in counts for make in [self.maker(each)] * count]
             if kind == "$pick":
                 return lambda draw: draw.pick(choices)(draw)
             return lambda draw: choices[draw.n % len(choices)](draw)

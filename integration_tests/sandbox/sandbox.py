@@ -9,10 +9,10 @@ from functools import partial
 from . import endpoints
 from .app import Api, Files
 from .core import Core
+from .events import data_types
 from .exports import Selection
 from .faults import Fault
 from .fixtures import Record
-from .kinds import is_data_type
 from .log import RequestLogEntry
 from .server import Server
 from .settings import SandboxSettings
@@ -89,7 +89,7 @@ class Sandbox:
         return [line[:-1] for line in self.core.exports.lines(self._selection(data_type, start, end, None))]
 
     def _selection(self, data_type: str, start: Edge, end: Edge, as_of: datetime | None) -> Selection:
-        if not is_data_type(data_type):
+        if data_type not in data_types():
             raise ValueError(f"no data type {data_type!r}")
         return Selection(data_type, window_ms(start), window_ms(end), to_ms(as_of or self.now()))
 

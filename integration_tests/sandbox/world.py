@@ -1,7 +1,7 @@
 """What the project consists of: lists, campaigns, templates and all other things that the API lists."""
 
 import threading
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -106,7 +106,7 @@ class World:
         rows = []
         for thing in self.things("campaigns"):
             if thing["campaignState"] not in ("Draft", "Scheduled"):
-                cells = self._fill(fixture("metrics")[thing["messageMedium"]], 0, "metrics", thing["id"])
+                cells = self._fill(of_medium("metrics", thing["messageMedium"]), 0, "metrics", thing["id"])
                 rows.append({"id": str(thing["id"]), **{name: str(value) for name, value in cells.items()}})
         return rows
 
@@ -131,7 +131,7 @@ class World:
         contents = []
         for template in self.things("templates"):
             medium = self.template_kinds[template["templateId"]][1]
-            fields = self._fill(fixture("template_contents")[medium], 0, "content", template["templateId"])
+            fields = self._fill(of_medium("template_contents", medium), 0, "content", template["templateId"])
             fields |= {name: value for name, value in template.items() if name in fields}
             if "metadata" in fields:
                 fields["metadata"] = {name: value for name, value in template.items() if name != "campaignId"}
@@ -180,7 +180,7 @@ class World:
         return [{"table": table, "key": key, **self._fill(template, 0, table, key)} for table, key in keys]
 
     def _make_user_fields(self) -> list[Thing]:
-        return [{"name": name, "type": kind} for name, kind in fixture("user_fields").items()]
+        return [{"name": name, "type": kind} for kind, names in fixture("user_fields").items() for name in names]
 
     def _make_forgotten_users(self) -> list[Thing]:
         """Hashes of what the project knows its users by."""
@@ -193,6 +193,12 @@ class World:
         """As a connector asks for them: userIds unless the project is email-based."""
         ids = [thing["id"] for thing in self.things("lists")]
         return [{"listId": each, "userIdentifier": line} for each in ids for line in self.people.lines(each)]
+
+
+@cache
+def of_medium(name: str, medium: str) -> Record:
+    """The part of a fixture that all media share, and the medium's own."""
+    return {**fixture(name)["all"], **fixture(name)[medium]}
 
 
 def _shares(names: list[str], count: int) -> list[tuple[str, int]]:
