@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, parse_qsl, unquote
 
 import orjson
 
 from . import endpoints
-from .control import control
 from .core import Core
 from .exporting import EXPORT_HANDLERS, file_of_job
-from .faults import changed_by
-from .log import RequestLogEntry
-from .messages import Params, Refusal, Response, error_body, json_response
+from .faults import Fault, changed_by
+from .messages import JSON_LINES, Params, Refusal, RequestLogEntry, Response, error_body, json_response
 from .server import Request
 
 if TYPE_CHECKING:
@@ -38,49 +37,38 @@ def api_handlers() -> dict[str, dict[str, Handler]]:
     return handlers
 
 
-class Api:
-    """The API: URL length, key, permission, rate limit and faults come before a handler; the control API beside it."""
+class Host:
+    """A host: its handlers by path and method, behind the checks that every request passes."""
 
-    host, root = "api", "/api/"
+    name = root = ""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self._core = sandbox.core
-        self._routes = [
-            (re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), path, handlers)
-            for path, handlers in self.handlers().items()
-        ]
-
-    def handlers(self) -> dict[str, dict[str, Handler]]:
-        """The handlers by path and method."""
-        return api_handlers()
+    def __init__(self, core: Core, handlers: dict[str, dict[str, Handler]]) -> None:
+        self._core = core
+        patterns = [re.compile(self.root + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)) for path in handlers]
+        self._routes = list(zip(patterns, handlers.items(), strict=True))
 
     def respond(self, request: Request) -> Response:
-        """The response to a request, noted in the log."""
-        core, path = self._core, request.path.removeprefix(self.root)
-        if self.host == "api" and request.path.startswith("/sandbox/"):
-            return control(self._sandbox, request)
-        found = [(match, *rest) for route, *rest in self._routes if (match := route.fullmatch(path))]
-        match, template, handlers = found[0] if found and path != request.path else (None, "", {})
-        entry = self._entry(request, template if request.method in handlers else "")
-        fault = None
+        """The response to a request, which goes into the log."""
+        core, path = self._core, request.path
+        found = ((match.groupdict(), *route) for regex, route in self._routes if (match := regex.fullmatch(path)))
+        named, template, handlers = next(found, ({}, "", {}))
+        entry, fault = self._entry(request, template if request.method in handlers else ""), None
         try:
             with core.lock:
                 core.log.append(entry)
                 self.admit(request, entry)
-                if request.method not in handlers or match is None:
+                if request.method not in handlers:
                     raise Refusal(status=405 if handlers else 404)
                 fault = core.faults.strike(entry)
             response = Response()
             if fault is None or fault.kind not in WITHOUT_HANDLER:
-                named = {name: unquote(value) for name, value in match.groupdict().items()}
-                response = handlers[request.method](core, Params(named, entry.query, entry.body, fault, path))
+                named = {name: unquote(value) for name, value in named.items()}
+                params = Params(named, entry.query, entry.body, fault, path.removeprefix(self.root))
+                response = handlers[request.method](core, params)
         except Refusal as refusal:
             response = self.refuse(refusal)
-        other_host = core.files_url if self.host == "api" else core.base_url
-        response = changed_by(fault, response, f"{other_host}elsewhere")
-        if fault is None or fault.kind not in ("hang", "drop"):
-            entry.status = response.status
+        response = changed_by(fault, response, f"{core.files_url if self.name == 'api' else core.base_url}elsewhere")
+        entry.status = 0 if fault is not None and fault.kind in ("hang", "drop") else response.status
         return response
 
     def _entry(self, request: Request, endpoint: str) -> RequestLogEntry:
@@ -89,36 +77,50 @@ class Api:
         except ValueError:
             body = None
         query, names = parse_qs(request.query, keep_blank_values=True), {name.lower() for name in request.headers}
-        return RequestLogEntry(self.host, request.method, unquote(request.path), endpoint, query, body, names)
+        return RequestLogEntry(self.name, request.method, unquote(request.path), endpoint, query, body, names)
 
     def admit(self, request: Request, entry: RequestLogEntry) -> None:
         """Raise Refusal where a request may not pass."""
-        settings = self._core.settings
-        if HOST_LENGTH.get(settings.region, 0) + len(f"{request.path}?{request.query}") > URL_LIMIT:
-            raise Refusal("Request-URI Too Long", 414)
-        if not entry.endpoint:
-            return
-        if request.headers.get("api-key") != settings.api_key:
-            raise Refusal(status=401)
-        if entry.endpoint in settings.forbidden:
-            raise Refusal(status=403)
-        wait = self._core.limits.wait(entry.endpoint, self._core.clock.elapsed())
-        if wait > 0:
-            raise Refusal(status=429, headers={"Retry-After": str(int(wait) + 1)} if settings.retry_after else {})
 
     def refuse(self, refusal: Refusal) -> Response:
         """The response to a request that may not pass."""
         return json_response(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
 
 
-class Files(Api):
+class Api(Host):
+    """The API: URL length, key, permission and rate limit."""
+
+    name, root = "api", "/api/"
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox.core, api_handlers())
+        self._sandbox = sandbox
+
+    def respond(self, request: Request) -> Response:
+        """The response to a request; the control API is beside the API, without checks or log."""
+        return control(self._sandbox, request) if request.path.startswith("/sandbox/") else super().respond(request)
+
+    def admit(self, request: Request, entry: RequestLogEntry) -> None:
+        """Raise Refusal where a request may not pass."""
+        settings = self._core.settings
+        if HOST_LENGTH.get(settings.region, 0) + len(f"{request.path}?{request.query}") > URL_LIMIT:
+            raise Refusal("Request-URI Too Long", 414)
+        if entry.endpoint and request.headers.get("api-key") != settings.api_key:
+            raise Refusal(status=401)
+        if entry.endpoint in settings.forbidden:
+            raise Refusal(status=403)
+        wait = self._core.limits.wait(entry.endpoint, self._core.clock.elapsed()) if entry.endpoint else 0
+        if wait > 0:
+            raise Refusal(status=429, headers={"Retry-After": str(int(wait) + 1)} if settings.retry_after else {})
+
+
+class Files(Host):
     """The storage host of exported files: presigned links, no API key, errors in XML."""
 
-    host, root = "files", "/"
+    name, root = "files", "/"
 
-    def handlers(self) -> dict[str, dict[str, Handler]]:
-        """One for all paths."""
-        return {"(?P<path>.*)": {"GET": file_of_job}}
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox.core, {"(?P<path>.*)": {"GET": file_of_job}})
 
     def admit(self, request: Request, entry: RequestLogEntry) -> None:
         """Raise Refusal for a request with a key: a second way to authorize."""
@@ -131,3 +133,47 @@ class Files(Api):
         code = {400: "InvalidArgument", 403: "AccessDenied", 404: "NoSuchKey"}.get(refusal.status, "MethodNotAllowed")
         error = f"<Error><Code>{code}</Code><Message>{refusal.msg}</Message></Error>"
         return Response(refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode(), "application/xml")
+
+
+# The control API, for programs in other processes: /sandbox/{name}.
+
+
+def _truth(sandbox: Sandbox, query: dict[str, Any]) -> list[Any]:
+    if "stream" in query:
+        return sandbox.truth_list(query["stream"])
+    as_of = datetime.fromisoformat(query["asOf"]) if query.get("asOf") else None
+    return sandbox.truth(query["dataTypeName"], query["start"], query["end"], as_of)
+
+
+def _add_fault(sandbox: Sandbox, query: dict[str, Any]) -> None:
+    sandbox.add_fault(Fault(**{"endpoint": None, **query, "when": None}))
+
+
+def _now(sandbox: Sandbox, query: dict[str, Any]) -> dict[str, str]:
+    sandbox.advance(float(query.get("seconds", 0)))
+    return {"now": sandbox.now().isoformat()}
+
+
+COMMANDS: dict[str, Callable[[Sandbox, dict[str, Any]], Any]] = {
+    "GET requests": lambda sandbox, query: [entry.as_dict() for entry in sandbox.requests],
+    "DELETE requests": lambda sandbox, query: sandbox.clear_requests(),
+    "GET counts": lambda sandbox, query: sandbox.core.log.counts(),
+    "GET truth": _truth,  # as JSON lines
+    "POST faults": _add_fault,
+    "DELETE faults": lambda sandbox, query: sandbox.clear_faults(),
+    "POST advance": _now,
+    "GET now": _now,
+}
+
+
+def control(sandbox: Sandbox, request: Request) -> Response:
+    """The response to a command: its parameters are the query and the fields of the body."""
+    name = f"{request.method} {request.path.rpartition('/')[2]}"
+    try:
+        query = orjson.loads(request.body or b"{}") | dict(parse_qsl(request.query, keep_blank_values=True))
+        done = COMMANDS[name](sandbox, query)
+    except (KeyError, TypeError, ValueError) as error:
+        return json_response({"error": str(error)}, 400)
+    if name == "GET truth":
+        return Response(body=b"".join(orjson.dumps(record) + b"\n" for record in done), media_type=JSON_LINES)
+    return json_response(done or {})

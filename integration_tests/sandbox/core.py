@@ -7,7 +7,7 @@ from .exports import Exports
 from .faults import Faults
 from .jobs import Jobs
 from .limits import Limits
-from .log import RequestLog
+from .messages import RequestLog
 from .settings import SandboxSettings
 from .times import Clock
 from .world import World

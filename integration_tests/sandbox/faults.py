@@ -7,8 +7,7 @@ from typing import Any
 
 import orjson
 
-from .log import RequestLogEntry
-from .messages import JSON, Response, error_body, json_response
+from .messages import JSON, RequestLogEntry, Response, error_body, json_response
 from .server import up_to
 
 GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": '
@@ -96,7 +95,9 @@ def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Respo
         return Response(body=fault.body or b"<html><body>Hello</body></html>")
     if kind == "garbage":
         line = (fault.body or GARBAGE).removesuffix(b"\n") + b"\n"
-        return Response(body=chain((line,), (body,) if isinstance(body, bytes) else body), media_type=response.media_type)
+        return Response(
+            body=chain((line,), (body,) if isinstance(body, bytes) else body), media_type=response.media_type
+        )
     if kind in ("cut", "clean_cut"):
         first = body if isinstance(body, bytes) else next(body, b"")
         end = _middle_of_line(first) if fault.at_bytes is None else fault.at_bytes

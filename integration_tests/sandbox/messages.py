@@ -1,9 +1,11 @@
-"""Requests and responses: parameters, refusals, and what a handler returns."""
+"""Requests and responses: the log, parameters, refusals, and what a handler returns."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -25,6 +27,41 @@ CODE_OF_STATUS = {
     500: ("GenericError", "An error occurred. Please try again later. If problem persists, please contact your CSM"),
     503: ("GenericError", "Request timeout.  Try again later."),
 }
+
+
+@dataclass
+class RequestLogEntry:
+    """One request, noted when it arrives, with the names of its headers, never their values."""
+
+    host: str  # "api" or "files"
+    method: str
+    path: str
+    endpoint: str  # the template: "export/{jobId}/files"; "" where no endpoint matches
+    query: dict[str, list[str]]
+    body: Any  # parsed JSON, or None
+    header_names: set[str]  # lower case
+    status: int = 0  # until there is a response
+    time: float = field(default_factory=time.monotonic)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as JSON can hold it."""
+        return {**asdict(self), "header_names": sorted(self.header_names)}
+
+
+class RequestLog(list[RequestLogEntry]):
+    """All requests in order of arrival."""
+
+    def count_of(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:
+        """The number of requests with this endpoint, method and status."""
+        each = [(entry.endpoint, entry.method, entry.status) for entry in self]
+        return sum(endpoint in (None, e) and method in (None, m) and status in (None, s) for e, m, s in each)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Requests by endpoint and status."""
+        counted: dict[str, Counter[str]] = {}
+        for entry in list(self):
+            counted.setdefault(entry.endpoint or entry.path, Counter())[str(entry.status)] += 1
+        return {endpoint: dict(statuses) for endpoint, statuses in counted.items()}
 
 
 class Refusal(Exception):

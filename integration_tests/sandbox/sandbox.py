@@ -13,7 +13,7 @@ from .events import data_types
 from .exports import Selection
 from .faults import Fault
 from .fixtures import Record
-from .log import RequestLogEntry
+from .messages import RequestLogEntry
 from .server import Server
 from .settings import SandboxSettings
 from .times import to_ms, window_ms

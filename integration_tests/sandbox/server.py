@@ -5,12 +5,11 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 from .messages import Response
 
@@ -18,8 +17,7 @@ SLOW_PIECE = 1024
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
-@dataclass
-class Request:
+class Request(NamedTuple):
     """A request as it arrives."""
 
     method: str
@@ -27,10 +25,6 @@ class Request:
     query: str
     headers: Message
     body: bytes
-
-
-class CutConnection(Exception):
-    """Raised to close the connection without an end of the response."""
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -44,40 +38,40 @@ class Connection(BaseHTTPRequestHandler):
         """Read one request and send its response."""
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        response = self.server.respond(Request(self.command, path, query, self.headers, body))
         self.connection.settimeout(self.server.patience)
-        try:
-            self._send(self.server.respond(Request(self.command, path, query, self.headers, body)))
-        except (CutConnection, OSError):
-            self.close_connection = True
+        self._send(response)
         self.connection.settimeout(None)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = answer
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""
 
     def _send(self, response: Response) -> None:
-        fault, kind = response.fault, response.fault.kind if response.fault is not None else ""
-        if kind == "hang":
-            self._pause(response)
+        """Send a response; where it breaks off, the connection closes without its end."""
+        body, delay = response.body, response.fault.delay if response.fault is not None else 0
+        kind, names = (
+            response.fault.kind if response.fault is not None else "",
+            {n.lower() for n, _ in response.headers},
+        )
+        chunked = not isinstance(body, bytes) and "content-length" not in names
+        self.close_connection |= kind in ("hang", "drop") or response.cut_after is not None
         if kind in ("hang", "drop"):
-            raise CutConnection
-        body, names = response.body, {name.lower() for name, _ in response.headers}
-        own = {"Content-Type": response.media_type}
-        own |= {"Content-Length": str(len(body))} if isinstance(body, bytes) else {"Transfer-Encoding": "chunked"}
-        chunked = "Transfer-Encoding" in own and "content-length" not in names
-        if not chunked:
-            own.pop("Transfer-Encoding", None)
-        own = {name: value for name, value in own.items() if name.lower() not in names}
-        self._send_head(response, [*own.items(), *response.headers])
-        pieces = (body,) if isinstance(body, bytes) else body
-        for place, piece in enumerate(in_pieces(up_to(pieces, response.cut_after), SLOW_PIECE if fault else None)):
+            return self._pause(delay if kind == "hang" else 0)
+        framing = (
+            ("Transfer-Encoding", "chunked")
+            if chunked
+            else ("Content-Length", str(len(body) if isinstance(body, bytes) else 0))
+        )
+        own = [each for each in (("Content-Type", response.media_type), framing) if each[0].lower() not in names]
+        self._send_head(response, own + response.headers)
+        pieces = up_to((body,) if isinstance(body, bytes) else body, response.cut_after)
+        for place, piece in enumerate(in_pieces(pieces, SLOW_PIECE if kind in ("slow", "stall") else 2**62)):
             if kind == "slow" or (kind == "stall" and place == 1):
-                self._pause(response)
+                self._pause(delay)
             self.connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-        if response.cut_after is not None:
-            raise CutConnection
-        if chunked:
+        if chunked and response.cut_after is None:
             self.connection.sendall(b"0\r\n\r\n")
 
     def _send_head(self, response: Response, headers: list[tuple[str, str]]) -> None:
@@ -86,9 +80,9 @@ class Connection(BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in headers]
         self.connection.sendall(response.interim + "\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
 
-    def _pause(self, response: Response) -> None:
-        """Wait as long as the fault says, or until the client is gone."""
-        self.connection.settimeout(response.fault.delay if response.fault is not None else 0)
+    def _pause(self, seconds: float | None) -> None:
+        """Wait so long, or until the client is gone."""
+        self.connection.settimeout(seconds)
         with contextlib.suppress(OSError):
             self.connection.recv(1, socket.MSG_PEEK)
         self.connection.settimeout(self.server.patience)
@@ -104,10 +98,9 @@ def up_to(pieces: Iterable[bytes], end: int | None) -> Iterator[bytes]:
         yield piece
 
 
-def in_pieces(pieces: Iterable[bytes], size: int | None) -> Iterator[bytes]:
+def in_pieces(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     """Pieces no larger than this; none is empty, which would end a chunked body."""
-    for piece in filter(None, pieces):
-        yield from (piece[start : start + size] for start in range(0, len(piece), size)) if size else (piece,)
+    return (piece[start : start + size] for piece in pieces for start in range(0, len(piece), size))
 
 
 class Server(ThreadingTCPServer):
@@ -120,14 +113,12 @@ class Server(ThreadingTCPServer):
     request_queue_size = 256
 
     def __init__(self, host: str, port: int, respond: Callable[[Request], Response], patience: float | None) -> None:
-        self.respond = respond
-        self.patience = patience
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.respond, self.patience = respond, patience
         self._closing = False
         self._open: dict[threading.Thread, Any] = {}
         super().__init__((host, port), Connection)
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.server_address[1]}/"
-        self._acceptor = threading.Thread(target=self._accept, daemon=True, name="sandbox-server")
+        self.url = f"http://{host}:{self.server_address[1]}/"
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
     def _accept(self) -> None:
@@ -142,7 +133,7 @@ class Server(ThreadingTCPServer):
 
     def _serve(self, request: Any, client_address: Any) -> None:
         self.process_request_thread(request, client_address)
-        self._open.pop(threading.current_thread(), None)
+        del self._open[threading.current_thread()]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print what a handler raised; a client that goes away is no error."""
@@ -150,15 +141,14 @@ class Server(ThreadingTCPServer):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
-        """Stop serving; connections that are still open are cut."""
+        """Stop serving, and cut connections that are still open."""
         self._closing = True
         with contextlib.suppress(OSError):
             socket.create_connection(self.server_address[:2], timeout=1).close()  # wakes the acceptor
         self._acceptor.join(timeout=1)
         self.server_close()
         threads = dict(self._open)
-        for request in threads.values():
+        for thread, connection in threads.items():
             with contextlib.suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
+                connection.shutdown(socket.SHUT_RDWR)
             thread.join(timeout=1)
