@@ -146,8 +146,8 @@ class Events:
         return None
 
     def _record(self, data_type: str, moment: Moment) -> Record:
-        user, draw = self._world.people.users[moment.user], Draw(moment.bits, moment.ms)
-        draw.user, draw.n = user, moment.ms % 10_000
+        user = self._world.people.users[moment.user]
+        draw = Draw(moment.bits, moment.ms, user, moment.ms % 10_000)
         record: Record = {"createdAt": format_time(moment.ms, draw.pick(self._fixtures.shapes)), **user.identifiers}
         if moment.message is not None:
             record.update(moment.message[0], messageId=moment.message[1])

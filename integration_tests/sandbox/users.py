@@ -1,4 +1,4 @@
-"""Users: who they are, which lists hold them, and what their profile says at a given moment."""
+"""Users: who they are, which lists hold them, and their profiles at a given moment."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,6 @@ class User:
         name, tag, domain = (draw.pick(words[part]) for part in ("mail_names", "mail_tags", "mail_domains"))
         user_id = draw.pick((f"user-{index}", f"user {index}/ü", f"{index:08d}", f"USER&{index}=?"))
         part = draw.below(12)
-        # What records know this user by.
         self.identifiers = {"itblUserId": draw.hex(24)}
         if kind == EMAIL_BASED or part < (8 if kind == HYBRID else 5):
             self.identifiers["email"] = f"{name}.{index}{tag}@{domain}"
@@ -29,12 +28,12 @@ class User:
         self.created_ms = epoch_ms - draw.below(400 * DAY_MS)
         # A quarter of the users never changes after signing up; the others every 1 to 20 days.
         self.period_ms = DAY_MS + draw.below(19 * DAY_MS) if draw.below(4) else 0
+        self.lag_ms = draw.below(int(settings.index_lag * 1000) + 1)
 
     def line(self, prefer_user_id: bool) -> str:
-        """How lists/getUsers names this user."""
-        known = self.identifiers
+        """The user's line in lists/getUsers."""
         names = ("userId", "email") if prefer_user_id else ("email", "userId")
-        return next(known[name] for name in (*names, "itblUserId") if name in known)
+        return next(self.identifiers[name] for name in (*names, "itblUserId") if name in self.identifiers)
 
     def is_member(self, place: int) -> bool:
         """Whether the list at this place holds the user: the first holds all, the third none, the fourth one."""
@@ -47,10 +46,8 @@ class People:
     """All users of the project. `list_ids` are the lists that hold them, by place."""
 
     def __init__(self, settings: SandboxSettings, epoch_ms: int, list_ids: list[int], fixtures: Fixtures) -> None:
-        self._settings = settings
-        self._shapes = fixtures.shapes
-        self._profile = fixtures.maker(fixture("profile"))
-        self._odd = oddities(fixtures, "user", 0.4)
+        self._settings, self._shapes = settings, fixtures.shapes
+        self._profile, self._odd = fixtures.maker(fixture("profile")), oddities(fixtures, "user", 0.4)
         self.users = [User(index, settings, epoch_ms, fixtures) for index in range(settings.users)]
         self._by_name = {name: user for user in self.users for name in user.identifiers.values()}
         for user in self.users:
@@ -61,38 +58,27 @@ class People:
         return self._by_name.get(identifier)
 
     def lines(self, list_id: int, prefer_user_id: bool = True) -> list[str]:
-        """The users of a list as lists/getUsers names them."""
+        """The lines of lists/getUsers."""
         prefer = prefer_user_id and self._settings.project_type != EMAIL_BASED
         return [user.line(prefer) for user in self.users if list_id in user.list_ids]
 
     def profiles(self, start_ms: int, end_ms: int, as_of_ms: int) -> Iterator[Record]:
         """The profiles last updated in the window, as the `user` export has them at that moment."""
         for user in self.users:
-            update = (as_of_ms - user.created_ms) // user.period_ms if user.period_ms else 0
-            while update > 0 and self._visible_ms(user, update) > as_of_ms:
-                update -= 1
+            # An update is visible after the user's lag; the sign-up is at once.
+            passed = as_of_ms - user.lag_ms - user.created_ms
+            update = max(passed // user.period_ms, 0) if user.period_ms else 0
             updated_ms = user.created_ms + update * user.period_ms
             if user.created_ms <= as_of_ms and start_ms <= updated_ms < end_ms:
                 yield self._make(user, update, updated_ms)
 
-    def _visible_ms(self, user: User, update: int) -> int:
-        delay = seeded(self._settings.seed, "profile lag", user.index, update) % int(
-            self._settings.index_lag * 1000 + 1
-        )
-        return user.created_ms + update * user.period_ms + delay
-
     def _make(self, user: User, update: int, updated_ms: int) -> Record:
-        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), updated_ms)
-        draw.user = user
-        profile: Record = {
-            **user.identifiers,
-            "profileUpdatedAt": format_time(updated_ms, draw.pick(self._shapes)),
-            "signupDate": format_time(user.created_ms, draw.pick(self._shapes)),
-            **self._profile(draw),
-            "updateCount": update,
-            "itblInternal.documentCreatedAt": format_time(user.created_ms),
-            "itblInternal.documentUpdatedAt": format_time(updated_ms),
-        }
+        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), updated_ms, user)
+        profile: Record = {**user.identifiers, "profileUpdatedAt": format_time(updated_ms, draw.pick(self._shapes))}
+        profile["signupDate"] = format_time(user.created_ms, draw.pick(self._shapes))
+        profile |= {**self._profile(draw), "updateCount": update}
+        profile["itblInternal.documentCreatedAt"] = format_time(user.created_ms)
+        profile["itblInternal.documentUpdatedAt"] = format_time(updated_ms)
         if "email" in profile:
             profile["itblInternal.emailDomain"] = profile["email"].rpartition("@")[2]
         if self._settings.odd:
