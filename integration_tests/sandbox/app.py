@@ -38,36 +38,37 @@ def api_handlers() -> dict[str, dict[str, Handler]]:
 
 
 class Host:
-    """A host: its handlers by path and method, behind the checks that every request passes."""
+    """The API, or the storage of exported files: presigned links, no API key, errors in XML."""
 
-    name = root = ""
-
-    def __init__(self, core: Core, handlers: dict[str, dict[str, Handler]]) -> None:
-        self._core = core
-        patterns = [re.compile(self.root + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)) for path in handlers]
+    def __init__(self, sandbox: Sandbox, name: str) -> None:
+        self._sandbox, self._core, self._name = sandbox, sandbox.core, name
+        self._root = "/api/" if name == "api" else "/"
+        handlers = api_handlers() if name == "api" else {"(?P<path>.*)": {"GET": file_of_job}}
+        patterns = [re.compile(self._root + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)) for path in handlers]
         self._routes = list(zip(patterns, handlers.items(), strict=True))
 
     def respond(self, request: Request) -> Response:
-        """The response to a request, which goes into the log."""
+        """The response to a request, which goes into the log unless it is the control API's."""
         core, path = self._core, request.path
+        if self._name == "api" and path.startswith("/sandbox/"):
+            return control(self._sandbox, request)
         found = ((match.groupdict(), *route) for regex, route in self._routes if (match := regex.fullmatch(path)))
         named, template, handlers = next(found, ({}, "", {}))
-        entry, fault = self._entry(request, template if request.method in handlers else ""), None
+        entry, fault, response = self._entry(request, template if request.method in handlers else ""), None, Response()
         try:
             with core.lock:
                 core.log.append(entry)
-                self.admit(request, entry)
+                self._check(request, entry)
                 if request.method not in handlers:
                     raise Refusal(status=405 if handlers else 404)
                 fault = core.faults.strike(entry)
-            response = Response()
             if fault is None or fault.kind not in WITHOUT_HANDLER:
                 named = {name: unquote(value) for name, value in named.items()}
-                params = Params(named, entry.query, entry.body, fault, path.removeprefix(self.root))
+                params = Params(named, entry.query, entry.body, fault, path.removeprefix(self._root))
                 response = handlers[request.method](core, params)
         except Refusal as refusal:
-            response = self.refuse(refusal)
-        response = changed_by(fault, response, f"{core.files_url if self.name == 'api' else core.base_url}elsewhere")
+            response = self._refuse(refusal)
+        response = changed_by(fault, response, f"{core.files_url if self._name == 'api' else core.base_url}elsewhere")
         entry.status = 0 if fault is not None and fault.kind in ("hang", "drop") else response.status
         return response
 
@@ -77,65 +78,30 @@ class Host:
         except ValueError:
             body = None
         query, names = parse_qs(request.query, keep_blank_values=True), {name.lower() for name in request.headers}
-        return RequestLogEntry(self.name, request.method, unquote(request.path), endpoint, query, body, names)
+        endpoint = endpoint if self._name == "api" else "files"
+        return RequestLogEntry(self._name, request.method, unquote(request.path), endpoint, query, body, names)
 
-    def admit(self, request: Request, entry: RequestLogEntry) -> None:
+    def _check(self, request: Request, entry: RequestLogEntry) -> None:
         """Raise Refusal where a request may not pass."""
-
-    def refuse(self, refusal: Refusal) -> Response:
-        """The response to a request that may not pass."""
-        return json_response(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
-
-
-class Api(Host):
-    """The API: URL length, key, permission and rate limit."""
-
-    name, root = "api", "/api/"
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(sandbox.core, api_handlers())
-        self._sandbox = sandbox
-
-    def respond(self, request: Request) -> Response:
-        """The response to a request; the control API is beside the API, without checks or log."""
-        return control(self._sandbox, request) if request.path.startswith("/sandbox/") else super().respond(request)
-
-    def admit(self, request: Request, entry: RequestLogEntry) -> None:
-        """Raise Refusal where a request may not pass."""
-        settings = self._core.settings
-        if HOST_LENGTH.get(settings.region, 0) + len(f"{request.path}?{request.query}") > URL_LIMIT:
+        settings, core, key = self._core.settings, self._core, request.headers.get("api-key")
+        if self._name == "files":
+            if key is not None:
+                raise Refusal("Only one auth mechanism allowed")
+        elif HOST_LENGTH.get(settings.region, 0) + len(f"{request.path}?{request.query}") > URL_LIMIT:
             raise Refusal("Request-URI Too Long", 414)
-        if entry.endpoint and request.headers.get("api-key") != settings.api_key:
+        elif entry.endpoint and key != settings.api_key:
             raise Refusal(status=401)
-        if entry.endpoint in settings.forbidden:
+        elif entry.endpoint in settings.forbidden:
             raise Refusal(status=403)
-        wait = self._core.limits.wait(entry.endpoint, self._core.clock.elapsed()) if entry.endpoint else 0
-        if wait > 0:
+        elif entry.endpoint and (wait := core.limits.wait(entry.endpoint, core.clock.elapsed())) > 0:
             raise Refusal(status=429, headers={"Retry-After": str(int(wait) + 1)} if settings.retry_after else {})
 
-
-class Files(Host):
-    """The storage host of exported files: presigned links, no API key, errors in XML."""
-
-    name, root = "files", "/"
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(sandbox.core, {"(?P<path>.*)": {"GET": file_of_job}})
-
-    def admit(self, request: Request, entry: RequestLogEntry) -> None:
-        """Raise Refusal for a request with a key: a second way to authorize."""
-        entry.endpoint = "files"
-        if "api-key" in request.headers:
-            raise Refusal("Only one auth mechanism allowed")
-
-    def refuse(self, refusal: Refusal) -> Response:
-        """An error as storage hosts send it."""
+    def _refuse(self, refusal: Refusal) -> Response:
+        if self._name == "api":
+            return json_response(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
         code = {400: "InvalidArgument", 403: "AccessDenied", 404: "NoSuchKey"}.get(refusal.status, "MethodNotAllowed")
         error = f"<Error><Code>{code}</Code><Message>{refusal.msg}</Message></Error>"
         return Response(refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode(), "application/xml")
-
-
-# The control API, for programs in other processes: /sandbox/{name}.
 
 
 def _truth(sandbox: Sandbox, query: dict[str, Any]) -> list[Any]:
@@ -145,21 +111,18 @@ def _truth(sandbox: Sandbox, query: dict[str, Any]) -> list[Any]:
     return sandbox.truth(query["dataTypeName"], query["start"], query["end"], as_of)
 
 
-def _add_fault(sandbox: Sandbox, query: dict[str, Any]) -> None:
-    sandbox.add_fault(Fault(**{"endpoint": None, **query, "when": None}))
-
-
 def _now(sandbox: Sandbox, query: dict[str, Any]) -> dict[str, str]:
     sandbox.advance(float(query.get("seconds", 0)))
     return {"now": sandbox.now().isoformat()}
 
 
+# The control API, for programs in other processes: /sandbox/{name}, without checks or log.
 COMMANDS: dict[str, Callable[[Sandbox, dict[str, Any]], Any]] = {
     "GET requests": lambda sandbox, query: [entry.as_dict() for entry in sandbox.requests],
     "DELETE requests": lambda sandbox, query: sandbox.clear_requests(),
     "GET counts": lambda sandbox, query: sandbox.core.log.counts(),
     "GET truth": _truth,  # as JSON lines
-    "POST faults": _add_fault,
+    "POST faults": lambda sandbox, query: vars(sandbox.add_fault(Fault(**{"endpoint": None, **query, "when": None}))),
     "DELETE faults": lambda sandbox, query: sandbox.clear_faults(),
     "POST advance": _now,
     "GET now": _now,

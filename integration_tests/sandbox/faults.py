@@ -79,7 +79,7 @@ class Faults(list[Fault]):
 
 
 def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Response:
-    """The response with its fault; what is a matter of time stays for the server."""
+    """The response with its fault."""
     if fault is None:
         return response
     body, kind, location = response.body, fault.kind, elsewhere if fault.location is None else fault.location
@@ -93,19 +93,18 @@ def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Respo
         return json_response({**orjson.loads(body), "nextPageUrl": location})
     if kind == "garbage" and isinstance(body, bytes) and response.media_type == JSON:
         return Response(body=fault.body or b"<html><body>Hello</body></html>")
+    pieces = iter((body,)) if isinstance(body, bytes) else body
     if kind == "garbage":
         line = (fault.body or GARBAGE).removesuffix(b"\n") + b"\n"
-        return Response(
-            body=chain((line,), (body,) if isinstance(body, bytes) else body), media_type=response.media_type
-        )
+        return Response(body=chain((line,), pieces), media_type=response.media_type)
     if kind in ("cut", "clean_cut"):
-        first = body if isinstance(body, bytes) else next(body, b"")
+        first = next(pieces, b"")
         end = _middle_of_line(first) if fault.at_bytes is None else fault.at_bytes
-        pieces = (body,) if isinstance(body, bytes) else chain((first,), body)
+        pieces = chain((first,), pieces)
         if kind == "clean_cut":
             return Response(response.status, up_to(pieces, end), response.media_type)
         return replace(response, body=body if isinstance(body, bytes) else pieces, cut_after=end)
-    return replace(response, fault=fault)
+    return replace(response, pace=(kind, fault.delay)) if kind in ("hang", "drop", "slow", "stall") else response
 
 
 def _middle_of_line(piece: bytes) -> int:

@@ -92,7 +92,7 @@ class Response:
     headers: list[tuple[str, str]] = field(default_factory=list)
     interim: bytes = b""  # sent before the status line, as it is
     cut_after: int | None = None  # bytes of the body after which the connection breaks
-    fault: Fault | None = None  # for the server: hang, drop, slow, stall
+    pace: tuple[str, float | None] = ("", 0)  # "hang", "drop", "slow" or "stall", and the seconds
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

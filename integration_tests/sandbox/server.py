@@ -50,24 +50,20 @@ class Connection(BaseHTTPRequestHandler):
 
     def _send(self, response: Response) -> None:
         """Send a response; where it breaks off, the connection closes without its end."""
-        body, delay = response.body, response.fault.delay if response.fault is not None else 0
-        kind, names = (
-            response.fault.kind if response.fault is not None else "",
-            {n.lower() for n, _ in response.headers},
-        )
-        chunked = not isinstance(body, bytes) and "content-length" not in names
+        body, (kind, delay) = response.body, response.pace
         self.close_connection |= kind in ("hang", "drop") or response.cut_after is not None
         if kind in ("hang", "drop"):
-            return self._pause(delay if kind == "hang" else 0)
-        framing = (
-            ("Transfer-Encoding", "chunked")
-            if chunked
-            else ("Content-Length", str(len(body) if isinstance(body, bytes) else 0))
-        )
-        own = [each for each in (("Content-Type", response.media_type), framing) if each[0].lower() not in names]
-        self._send_head(response, own + response.headers)
+            self._pause(delay if kind == "hang" else 0)
+            return
+        headers = {"content-type": ("Content-Type", response.media_type)}
+        length = ("Content-Length", str(len(body))) if isinstance(body, bytes) else ("Transfer-Encoding", "chunked")
+        headers["content-length"] = length
+        for name, _ in response.headers:
+            headers.pop(name.lower(), None)
+        chunked = ("Transfer-Encoding", "chunked") in headers.values()
+        self._send_head(response, [*headers.values(), *response.headers])
         pieces = up_to((body,) if isinstance(body, bytes) else body, response.cut_after)
-        for place, piece in enumerate(in_pieces(pieces, SLOW_PIECE if kind in ("slow", "stall") else 2**62)):
+        for place, piece in enumerate(in_pieces(pieces, SLOW_PIECE if kind else 2**62)):
             if kind == "slow" or (kind == "stall" and place == 1):
                 self._pause(delay)
             self.connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
@@ -112,7 +108,7 @@ class Server(ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 256
 
-    def __init__(self, host: str, port: int, respond: Callable[[Request], Response], patience: float | None) -> None:
+    def __init__(self, respond: Callable[[Request], Response], port: int, host: str, patience: float | None) -> None:
         self.respond, self.patience = respond, patience
         self._closing = False
         self._open: dict[threading.Thread, Any] = {}
