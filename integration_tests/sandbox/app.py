@@ -14,7 +14,7 @@ from . import endpoints
 from .core import Core
 from .exporting import EXPORT_HANDLERS, file_of_job
 from .faults import Fault, changed_by
-from .messages import JSON_LINES, Params, Refusal, RequestLogEntry, Response, error_body, json_response
+from .messages import Params, Refusal, RequestLogEntry, Response, error_body, json_response, records_response
 from .server import Request
 
 if TYPE_CHECKING:
@@ -137,6 +137,4 @@ def control(sandbox: Sandbox, request: Request) -> Response:
         done = COMMANDS[name](sandbox, query)
     except (KeyError, TypeError, ValueError) as error:
         return json_response({"error": str(error)}, 400)
-    if name == "GET truth":
-        return Response(body=b"".join(orjson.dumps(record) + b"\n" for record in done), media_type=JSON_LINES)
-    return json_response(done or {})
+    return records_response(done) if name == "GET truth" else json_response(done or {})

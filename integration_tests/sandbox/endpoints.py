@@ -5,26 +5,22 @@ import io
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
 from .core import Core
-from .exports import chunks
 from .fixtures import fixture
-from .messages import CSV, JSON_LINES, TEXT, Params, Refusal, Response, json_response, text_response
+from .messages import CSV, Params, Refusal, Response, json_response, records_response, text_response
 from .settings import EMAIL_BASED, USER_ID_BASED
 from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing, of_medium
 
-METADATA_PAGE = 10
 # Makes the response of things, under their selector.
 Shape = Callable[[Core, Params, str, list[Any]], Response]
 
 
 def whole(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """All at once."""
+    """A list in one piece."""
     return json_response({selector: things})
 
 
@@ -56,7 +52,7 @@ def numbered(default: int, maximum: int, total: str, always: bool = True) -> Sha
 
 def by_marker(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
     """By `nextMarker`, the last key of the page before, and without values."""
-    marker, size = params.one("nextMarker") or "", METADATA_PAGE
+    marker, size = params.one("nextMarker") or "", 10
     rest = [{n: value for n, value in thing.items() if n != "value"} for thing in things if thing["key"] > marker]
     return json_response({selector: rest[:size], **({"nextMarker": rest[size - 1]["key"]} if rest[size:] else {})})
 
@@ -134,13 +130,12 @@ class Row:
         if self.handler is not None:
             return self.handler(core, params)
         things: list[Any] = self.truth(core)
-        for place, (name, value) in enumerate(params.path.items() if self.parents else ()):
-            if place == 0:
-                parents = {thing["name"].lower(): thing["name"] for thing in core.world.things(self.parents)}
-                if value.lower() not in parents:
-                    raise Refusal(f"{value} not found", 404)
-                value = parents[value.lower()]
-            things = [thing for thing in things if thing[name] == value]
+        if self.parents:
+            (parent, value), *rest = params.path.items()
+            if value.lower() not in {thing["name"].lower() for thing in core.world.things(self.parents)}:
+                raise Refusal(f"{value} not found", 404)
+            things = [thing for thing in things if thing[parent].lower() == value.lower()]
+            things = [thing for thing in things if all(thing[name] == key for name, key in rest)]
         things = self.wanted(core, params, things) if self.wanted is not None else things
         return self.shape(core, params, self.selector, self._sort(things, params) if self.sorts else things)
 
@@ -182,13 +177,11 @@ def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thin
 
 
 def _live_or_archived(core: Core, params: Params, journeys: list[Thing]) -> list[Thing]:
-    archived = "Archived" in params.query.get("state", [])
-    return [thing for thing in journeys if thing["isArchived"] == archived]
+    return [thing for thing in journeys if thing["isArchived"] == ("Archived" in params.query.get("state", []))]
 
 
 def _in_state(core: Core, params: Params, jobs: list[Thing]) -> list[Thing]:
-    state = (params.one("jobState") or "").lower()
-    return [job for job in jobs if state in ("", job["jobState"].lower())]
+    return [job for job in jobs if (params.one("jobState") or "").lower() in ("", job["jobState"].lower())]
 
 
 def _hashes(core: Core, params: Params, users: list[Any]) -> list[Any]:
@@ -212,16 +205,15 @@ def _list_users(core: Core, params: Params) -> Response:
         if not 1 <= size <= 5000:
             raise Refusal("size must be between 1 and 5000")
         return text_response("".join(lines[:size]))
-    broken, body = core.broken_lists.get(list_id), "".join(lines).encode()
+    broken, response = core.broken_lists.get(list_id), text_response("".join(lines))
     if broken == "error":
         raise Refusal(status=500)
-    return Response(200, iter((body,)), TEXT, cut_after=max(len(body) // 2, 1)) if broken else Response(200, body, TEXT)
+    return replace(response, cut_after=max(sum(map(len, lines)) // 2, 1)) if broken else response
 
 
 def _user_events(core: Core, params: Params) -> Response:
     name = params.one("email") or params.required("userId")
-    events = core.exports.user_events(name, params.flag("includeCustomEvents"))
-    return Response(body=chunks(orjson.dumps(event) + b"\n" for event in events), media_type=JSON_LINES)
+    return records_response(core.exports.user_events(name, params.flag("includeCustomEvents")))
 
 
 _BY_ID = {name: name for name in ("id", "name", "createdAt", "updatedAt")}
@@ -229,7 +221,7 @@ _BY_START, _BY_TEMPLATE = {**_BY_ID, "startAt": "startAt"}, {**_BY_ID, "id": "te
 _CAMPAIGNS = numbered(20, 1000, "totalCampaignsCount", always=False)
 _TEMPLATES = numbered(20, 1000, "totalTemplatesCount", always=False)
 # The reference names no maximum for pages of catalogs.
-_CATALOGS, _ITEMS = numbered(10, 1000, "totalCatalogsCount"), numbered(10, 1000, "totalItemsCount")
+_CATALOGS, _ITEMS = (numbered(10, 1000, total) for total in ("totalCatalogsCount", "totalItemsCount"))
 _JOURNEYS = numbered(10, 50, "totalJourneysCount")
 _CATALOG, _CHILDREN = "catalogs/{catalogName}", "campaigns/recurring/{id}/childCampaigns"
 _USERS: dict[str, Any] = {"stream": "list_users", "handler": _list_users}

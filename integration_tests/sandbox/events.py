@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from source_iterable.streams import table
@@ -24,14 +25,8 @@ HOURS, HOURS_BEFORE = 6, 48
 # A family of messages, and what happens to one of them.
 _ENDS = "Delivery|Received|Seen|Open|Click|Close|Delete|Recall|Impression|Bounce|Uninstall|UsageInfo|Complaint"
 _MESSAGE = re.compile(rf"(\w+?)(SendSkip|Send|{_ENDS}|UnSubscribe)")
-# What comes before an event of these is not the family's send.
-_BEFORE = {
-    **dict.fromkeys(("emailClick", "emailComplaint", "emailUnSubscribe", "hostedUnsubscribeClick"), "emailOpen"),
-    **dict.fromkeys(("inAppOpen", "inAppDelete", "inboxMessageImpression"), "inAppDelivery"),
-    **dict.fromkeys(("inAppClick", "inAppClose"), "inAppOpen"),
-    **{"embeddedClick": "embeddedImpression", "embeddedImpression": "embeddedReceived"},
-    **{"purchase": "emailClick", "whatsAppClick": "whatsAppSeen"},
-}
+# The type that comes before one, where it is not the family's send.
+_BEFORE = {later: earlier for earlier, types in fixture("events")["before"].items() for later in types}
 _MEDIA = {"email": "Email", "push": "Push", "webPush": "Push", "inApp": "InApp", "embedded": "InApp"}
 
 
@@ -46,8 +41,7 @@ DATA_TYPES = data_types()
 def before(data_type: str) -> str | None:
     """The type of event that comes before one of this type; None where it is the first of its message, or has none."""
     match = _MESSAGE.fullmatch(data_type)
-    begins = match is None or match[2] in ("Send", "SendSkip")
-    return _BEFORE.get(data_type, None if begins else f"{match[1]}Send" if match else None)
+    return _BEFORE.get(data_type, f"{match[1]}Send" if match and match[2] not in ("Send", "SendSkip") else None)
 
 
 def medium_of(data_type: str) -> str | None:
@@ -81,10 +75,8 @@ class Moment(NamedTuple):
 
 
 class Events:
-    """The events of the project.
-
-    Time is cut into hours. Every (type, hour) has a generator of its own, every event in it one large random number, so
-    that a window costs the hours it touches, whatever came before it.
+    """The events of the project. Every (type, hour) has a generator of its own, every event in it one large random
+    number, so that a window costs the hours it touches, whatever came before it.
     """
 
     def __init__(self, settings: SandboxSettings, world: World) -> None:
@@ -102,29 +94,26 @@ class Events:
         self._lock = threading.Lock()
 
     def _make_kind(self, data_type: str) -> Kind:
-        shapes = [shape for form, shape in fixture("events")["shapes"].items() if re.search(form, data_type)]
-        earlier = before(data_type)
+        forms, earlier = fixture("events")["shapes"].items(), before(data_type)
         while earlier and not self._weights.get(earlier):
             earlier = before(earlier)
         share = self._weights.get(data_type, 0.0) / (sum(self._weights.values()) or 1.0)
         messages = self._world.messages(medium_of(data_type))
-        makers = [self._fixtures.maker(shape) for shape in shapes]
+        makers = [self._fixtures.maker(shape) for form, shape in forms if re.search(form, data_type)]
         return Kind(self._settings.events_per_day * share / 24, earlier, messages, makers)
 
     def _make_moments(self, data_type: str, hour: int) -> list[Moment]:
         """The events of one hour, in no order of time."""
-        settings, (hourly, earlier, messages, _) = self._settings, self._kind(data_type)
+        settings, (hourly, earlier, messages, _), moments = self._settings, self._kind(data_type), []
         chance = random.Random(seeded(settings.seed, "events", data_type, hour, size=16))
-        moments = []
         for _ in range(int(hourly + chance.random())):
             rest, offset = divmod(chance.getrandbits(64), HOUR_MS)
             user, draw = rest % settings.users, Draw(chance.getrandbits(704))
-            ms = visible_ms = hour * HOUR_MS + offset
+            ms = hour * HOUR_MS + offset
             # Shares, not amounts: the lag then changes when an event is seen, and nothing of the event.
             lag, late, share = chance.random(), chance.random(), chance.random()
-            visible_ms += int(lag * settings.index_lag * 1000)
-            if late < settings.late_share:
-                visible_ms += int(share * settings.late_hours * HOUR_MS)
+            late_ms = share * settings.late_hours * HOUR_MS if late < settings.late_share else 0
+            visible_ms = ms + int(lag * settings.index_lag * 1000 + late_ms)
             message = None
             # One purchase in two is attributed to a message.
             if messages and (data_type != "purchase" or draw.below(2)):
@@ -168,10 +157,7 @@ class Events:
         return record
 
     def records(self, data_type: str, start_ms: int, end_ms: int, as_of_ms: int) -> Iterator[Record]:
-        """The records of the window that an export sees at that moment, in no order of time.
-
-        Half the hours come before the other half: a window of hours is as unsorted as one of minutes.
-        """
+        """The records of the window that an export sees at that moment, in no order of time, nor are their hours."""
         first = max(start_ms // HOUR_MS, self._epoch_hour)
         hours = range(first, (min(end_ms, as_of_ms + 1) - 1) // HOUR_MS + 1)
         for hour in (*hours[1::2], *hours[::2]) if self._kind(data_type).hourly else ():
@@ -181,10 +167,9 @@ class Events:
 
     def _make_index(self, end_hour: int) -> dict[int, list[tuple[str, Moment]]]:
         index: dict[int, list[tuple[str, Moment]]] = {}
-        for data_type in self._weights:
-            for hour in range(self._epoch_hour, end_hour):
-                for moment in self._moments(data_type, hour):
-                    index.setdefault(moment.user, []).append((data_type, moment))
+        for data_type, hour in product(self._weights, range(self._epoch_hour, end_hour)):
+            for moment in self._moments(data_type, hour):
+                index.setdefault(moment.user, []).append((data_type, moment))
         return index
 
     def of_user(self, user: int, include_custom: bool, as_of_ms: int) -> Iterator[Record]:
@@ -197,15 +182,13 @@ class Events:
 
 
 def as_user_event(data_type: str, record: Record) -> Record:
-    """A record as export/userEvents has it: the dotted `itblInternal.*` keys as one nested object, and its type.
-
-    The index may write a document anew after the export: its own times then differ, the event's do not.
-    """
+    """A record as export/userEvents has it: the dotted `itblInternal.*` keys as one nested object, and its type."""
     event: Record = {}
     for name, value in record.items():
         *path, last = name.split(".") if name.startswith("itblInternal.") else [name]
         place = event
         for step in path:
             place = place.setdefault(step, {})
+        # The index may write a document anew after the export: its own times then differ, the event's do not.
         place[last] = "2037-01-01 00:00:00 +00:00" if path and last == "documentUpdatedAt" else value
     return {**event, "_type": data_type}

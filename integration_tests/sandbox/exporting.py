@@ -9,9 +9,9 @@ from pathlib import Path
 from .core import Core
 from .endpoints import csv_text
 from .events import data_types
-from .exports import Selection, chunks
+from .exports import Selection
 from .faults import JOB_KINDS
-from .messages import CSV, JSON_LINES, Params, Refusal, Response, json_response, text_response
+from .messages import CSV, JSON_LINES, Params, Refusal, Response, json_response, records_response, text_response
 from .times import DAY_MS, parse_request_date, to_ms
 
 FAR_AHEAD_MS = 4_102_444_800_000  # the year 2100
@@ -48,7 +48,7 @@ def _edge(params: Params, name: str, default: int | None) -> int:
 
 def _data_json(core: Core, params: Params) -> Response:
     """Lines, streamed as they are made."""
-    return Response(body=chunks(core.exports.lines(_selection(core, params))), media_type=JSON_LINES)
+    return records_response(core.exports.lines(_selection(core, params)))
 
 
 def _data_csv(core: Core, params: Params) -> Response:

@@ -110,14 +110,3 @@ def _record(line: bytes) -> Record | None:
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
-
-
-def chunks(lines: Iterable[bytes], size: int = 65_536) -> Iterator[bytes]:
-    """Lines gathered into pieces of about this size, as a server sends them."""
-    gathered = bytearray()
-    for line in lines:
-        gathered += line
-        if len(gathered) >= size:
-            yield bytes(gathered)
-            gathered.clear()
-    yield bytes(gathered)

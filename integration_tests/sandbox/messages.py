@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -80,16 +80,14 @@ def error_body(status: int, msg: str | None = None) -> dict[str, Any]:
 
 @dataclass
 class Response:
-    """A response: its body is bytes, sent with their length, or an iterator, sent in chunks.
-
-    Everything a server writes can be changed here: a header replaces the server's own of the same name, and the same
-    name may come twice.
-    """
+    """A response: its body is bytes, sent with their length, or an iterator, sent in chunks."""
 
     status: int = 200
     body: bytes | Iterator[bytes] = b""
     media_type: str = JSON
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # each replaces the server's own; a name may come twice
     interim: bytes = b""  # sent before the status line, as it is
     cut_after: int | None = None  # bytes of the body after which the connection breaks
     pace: tuple[str, float | None] = ("", 0)  # "hang", "drop", "slow" or "stall", and the seconds
@@ -103,6 +101,21 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
 def text_response(text: str, media_type: str = TEXT) -> Response:
     """A response of plain text."""
     return Response(body=text.encode(), media_type=media_type)
+
+
+def records_response(records: Iterable[Any], size: int = 65_536) -> Response:
+    """Records, or their lines with their ends, as JSON lines: gathered into chunks of about this size."""
+
+    def chunks() -> Iterator[bytes]:
+        gathered = bytearray()
+        for each in records:
+            gathered += each if isinstance(each, bytes) else orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE)
+            if len(gathered) >= size:
+                yield bytes(gathered)
+                gathered.clear()
+        yield bytes(gathered)
+
+    return Response(body=chunks(), media_type=JSON_LINES)
 
 
 @dataclass
@@ -152,8 +165,8 @@ class Params:
 
     def date(self, name: str) -> int | None:
         """A date in epoch milliseconds, or None where it is missing."""
-        text = self.one(name)
-        moment = parse_date(text) if text else None
-        if text and moment is None:
+        if not (text := self.one(name)):
+            return None
+        if (moment := parse_date(text)) is None:
             raise Refusal(f"Invalid date for {name}: {text}")
-        return None if moment is None else to_ms(moment)
+        return to_ms(moment)
