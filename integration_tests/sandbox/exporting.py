@@ -67,7 +67,7 @@ def _start(core: Core, params: Params) -> Response:
         raise Refusal(f"Invalid outputFormat: this sandbox writes {JSON_LINES} only")
     fate = params.fault if params.fault is not None and params.fault.kind in JOB_KINDS else None
     selection = _selection(core, params)
-    return json_response({"jobId": core.jobs.start(selection.data_type, selection, fate).id})
+    return json_response({"jobId": core.jobs.start(selection.data_type, selection, fate)})
 
 
 def files_page(job_id: int, state: str, truncated: bool, urls: dict[str, str]) -> dict[str, object]:

@@ -10,7 +10,7 @@ import orjson
 from .events import USER, Events, as_user_event
 from .fixtures import Record
 from .times import Clock, parse_record_time, window_ms
-from .users import People
+from .world import People
 
 When = datetime | None
 

@@ -1,6 +1,5 @@
 """Export jobs: they run in the background and leave files."""
 
-import shutil
 import tempfile
 import threading
 from dataclasses import dataclass, field
@@ -56,11 +55,9 @@ class Job:
 
     def visible_files(self, at: float) -> list[Path]:
         """The files that have appeared: one after the other while it runs."""
-        if self.began is None or self.cancelled:
-            return []
-        if self.fate in ("job_failed", "job_cancelled", "job_endless", "job_truncated"):
-            return self.files[: self.fate_files]
-        return self.files[: int(self.share(at) * len(self.files))]
+        bad = self.fate in ("job_failed", "job_cancelled", "job_endless", "job_truncated")
+        count = self.fate_files if bad else int(self.share(at) * len(self.files))
+        return [] if self.began is None or self.cancelled else self.files[:count]
 
 
 class Jobs:
@@ -71,22 +68,20 @@ class Jobs:
         self._jobs: dict[int, Job] = {}
         self._lock = threading.RLock()
         self._closed = False
-        self._folder: Path | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._writers: list[threading.Thread] = []
 
     def start(
         self, data_type: str, selection: Selection | None, fate: Fault | None = None, seconds: float | None = None
-    ) -> Job:
-        """Take a job in; it runs at once where fewer than four do."""
-        always = "job_requeue" if self._settings.job_requeue and selection is not None else ""
-        kind, files = (always, 0) if fate is None else (fate.kind, fate.after_files)
+    ) -> int:
+        """Take a job in, which runs at once where fewer than four do; its id."""
+        kind, files = ("", 0) if fate is None else (fate.kind, fate.after_files)
         seconds = self._settings.job_seconds if seconds is None else seconds
         with self._lock:
             number = FIRST_JOB_ID + len(self._jobs)
-            job = Job(number, data_type, selection, kind, files, seconds, self._clock.now_ms())
-            self._jobs[job.id] = job
+            self._jobs[number] = Job(number, data_type, selection, kind, files, seconds, self._clock.now_ms())
         self._tick()
-        return job
+        return number
 
     def _tick(self) -> None:
         """Let waiting jobs begin where others have ended."""
@@ -109,18 +104,18 @@ class Jobs:
 
     def _write(self, job: Job) -> None:
         """Write the window into files, none over the bound, none ending within a record."""
-        lines: list[bytes] = []
-        size = total = 0
+        lines, size, total = [], 0, 0
         selection = job.selection and job.selection._replace(as_of_ms=self._clock.now_ms())
         for line in self._exports.lines(selection) if selection else ():
-            size, total = size + len(line), total + len(line)
+            total += len(line)
             job.truncated = total > self._settings.truncate_bytes
             if self._closed or job.cancelled or job.truncated:
                 break
-            if lines and size > self._settings.file_bytes:
+            if lines and size + len(line) > self._settings.file_bytes:
                 self._finish_file(job, lines)
-                lines, size = [], len(line)
+                lines, size = [], 0
             lines.append(line)
+            size += len(line)
         if lines and not self._closed:
             self._finish_file(job, lines)
         job.truncated |= job.fate == "job_truncated"
@@ -128,8 +123,10 @@ class Jobs:
 
     def _finish_file(self, job: Job, lines: list[bytes]) -> None:
         with self._lock:
-            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="sandbox-jobs-"))
-        path = self._folder / str(job.id) / f"file-{FIRST_FILE + len(job.files)}.json"
+            self._folder = self._folder or tempfile.TemporaryDirectory(
+                prefix="sandbox-jobs-", ignore_cleanup_errors=True
+            )
+        path = Path(self._folder.name, str(job.id), f"file-{FIRST_FILE + len(job.files)}.json")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"".join(lines))
         job.files.append(path)
@@ -141,10 +138,10 @@ class Jobs:
 
     def file(self, path: str) -> Path:
         """The file of a job at this path: the job's id and the file's name."""
-        found = self._folder / path if self._folder is not None else None
-        if found is None or not found.is_file():
-            raise Refusal("The specified key does not exist.", 404)
-        return found
+        for file in [file for job in self._jobs.values() for file in job.files]:
+            if path == f"{file.parent.name}/{file.name}":
+                return file
+        raise Refusal("The specified key does not exist.", 404)
 
     def poll(self, job_id: int, start_after: str) -> tuple[Job, str, list[str]]:
         """For `export/{jobId}/files`: the job, its state, and the names of a page of its files."""
@@ -178,9 +175,9 @@ class Jobs:
         at, listed = self._clock.elapsed(), []
         for job in reversed(list(self._jobs.values())):
             size = sum(file.stat().st_size for file in job.visible_files(at))
-            entry = {"id": job.id, "dataTypeName": job.data_type, "jobState": job.state(at), "bytesExported": size}
-            entry |= {"scheduledStartTime": iso_time(job.requested_ms)}
-            listed.append(entry if job.ended_ms is None else {**entry, "endTime": iso_time(job.ended_ms)})
+            listed.append({"id": job.id, "dataTypeName": job.data_type, "jobState": job.state(at)})
+            listed[-1] |= {"bytesExported": size, "scheduledStartTime": iso_time(job.requested_ms)}
+            listed[-1] |= {} if job.ended_ms is None else {"endTime": iso_time(job.ended_ms)}
         return listed
 
     def close(self) -> None:
@@ -189,4 +186,4 @@ class Jobs:
         for writer in self._writers:
             writer.join(timeout=10)
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.cleanup()

@@ -121,4 +121,4 @@ class Sandbox:
 
     def foreign_job(self, data_type: str = "emailSend", seconds: float = 1e9) -> int:
         """The id of another client's export job, which runs for so long."""
-        return self.core.jobs.start(data_type, None, seconds=seconds).id
+        return self.core.jobs.start(data_type, None, seconds=seconds)

@@ -57,7 +57,6 @@ class SandboxSettings:
     experiments_as_csv: bool = False  # experiments/metrics as CSV instead of {headers, rows}
 
     job_seconds: float = 0.2  # how long an export job runs
-    job_requeue: bool = False  # every job goes from running back to enqueued once
     file_bytes: int = 10_000_000  # at most, as Iterable says
     url_ttl: float = 1800.0  # seconds until a presigned link expires
     truncate_bytes: int = 100_000_000_000  # over it an export is truncated
