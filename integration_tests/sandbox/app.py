@@ -24,6 +24,7 @@ Handler = Callable[[Core, Params], Response]
 # The length of the host counts too (seen).
 URL_LIMIT = 2048
 HOST_LENGTH = {"US": len("https://api.iterable.com"), "EU": len("https://api.eu.iterable.com")}
+NO_HANDLERS: dict[str, Handler] = {}
 # Faults that leave nothing to do for a handler.
 WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")
 
@@ -45,25 +46,25 @@ class Host:
         self._root = "/api/" if name == "api" else "/"
         handlers = api_handlers() if name == "api" else {"(?P<path>.*)": {"GET": file_of_job}}
         patterns = [re.compile(self._root + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)) for path in handlers]
-        self._routes = list(zip(patterns, handlers.items(), strict=True))
+        self._routes = list(zip(patterns, handlers, handlers.values(), strict=True))
 
     def respond(self, request: Request) -> Response:
         """The response to a request, which goes into the log unless it is the control API's."""
         core, path = self._core, request.path
         if self._name == "api" and path.startswith("/sandbox/"):
             return control(self._sandbox, request)
-        found = ((match.groupdict(), *route) for regex, route in self._routes if (match := regex.fullmatch(path)))
-        named, template, handlers = next(found, ({}, "", {}))
+        found = ((match, name, row) for regex, name, row in self._routes if (match := regex.fullmatch(path)))
+        match, template, handlers = next(found, (None, "", NO_HANDLERS))
         entry, fault, response = self._entry(request, template if request.method in handlers else ""), None, Response()
         try:
             with core.lock:
                 core.log.append(entry)
                 self._check(request, entry)
-                if request.method not in handlers:
+                if match is None or request.method not in handlers:
                     raise Refusal(status=405 if handlers else 404)
                 fault = core.faults.strike(entry)
             if fault is None or fault.kind not in WITHOUT_HANDLER:
-                named = {name: unquote(value) for name, value in named.items()}
+                named = {name: unquote(value) for name, value in match.groupdict().items()}
                 params = Params(named, entry.query, entry.body, fault, path.removeprefix(self._root))
                 response = handlers[request.method](core, params)
         except Refusal as refusal:

@@ -104,7 +104,8 @@ class Jobs:
 
     def _write(self, job: Job) -> None:
         """Write the window into files, none over the bound, none ending within a record."""
-        lines, size, total = [], 0, 0
+        lines: list[bytes] = []
+        size = total = 0
         selection = job.selection and job.selection._replace(as_of_ms=self._clock.now_ms())
         for line in self._exports.lines(selection) if selection else ():
             total += len(line)

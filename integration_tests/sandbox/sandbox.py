@@ -30,7 +30,8 @@ class Sandbox:
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:
         self.settings = settings or SandboxSettings()
-        self.core = core = Core(self.settings)
+        self.core: Core = Core(self.settings)
+        core = self.core
         self._servers: list[Server] = []
         self.base_url = self.files_url = ""  # the roots of API and storage host, with a slash at the end
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.

@@ -113,7 +113,8 @@ class Server(ThreadingTCPServer):
         self._closing = False
         self._open: dict[threading.Thread, Any] = {}
         super().__init__((host, port), Connection)
-        self.url = f"http://{host}:{self.server_address[1]}/"
+        self._address = (host, self.socket.getsockname()[1])
+        self.url = f"http://{host}:{self._address[1]}/"
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
@@ -140,7 +141,7 @@ class Server(ThreadingTCPServer):
         """Stop serving, and cut connections that are still open."""
         self._closing = True
         with contextlib.suppress(OSError):
-            socket.create_connection(self.server_address[:2], timeout=1).close()  # wakes the acceptor
+            socket.create_connection(self._address, timeout=1).close()  # wakes the acceptor
         self._acceptor.join(timeout=1)
         self.server_close()
         threads = dict(self._open)
