@@ -44,7 +44,8 @@ class Host:
     def __init__(self, sandbox: Sandbox, name: str) -> None:
         self._sandbox, self._core, self._name = sandbox, sandbox.core, name
         self._root = "/api/" if name == "api" else "/"
-        handlers = api_handlers() if name == "api" else {"(?P<path>.*)": {"GET": file_of_job}}
+        handlers: dict[str, dict[str, Handler]] = {"(?P<path>.*)": {"GET": file_of_job}}
+        handlers = api_handlers() if name == "api" else handlers
         patterns = [re.compile(self._root + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)) for path in handlers]
         self._routes = list(zip(patterns, handlers, handlers.values(), strict=True))
 

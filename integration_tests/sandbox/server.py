@@ -145,7 +145,8 @@ class Server(ThreadingTCPServer):
         self._acceptor.join(timeout=1)
         self.server_close()
         threads = dict(self._open)
-        for thread, connection in threads.items():
+        for connection in threads.values():
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
             thread.join(timeout=1)
