@@ -70,7 +70,7 @@ class Moment(NamedTuple):
 
     @property
     def bounced(self) -> bool:
-        """Whether the message came back: then nobody opens it. An eighth of all do."""
+        """Whether the message came back: then it is never opened. An eighth of all do."""
         return self.message is not None and self.message[1] < "2"
 
 
