@@ -2,8 +2,8 @@
 
 A text may hold placeholders. One that is nothing else becomes the value itself, a number or whatever it is.
 
-- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: by chance: digits, a number below 100, an eighth of one, true once in
-  3 times, a number that no float holds
+- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: by chance: digits, a number below 100, an eighth of one, true once
+  in 3 times, a number that no float holds
 - {titles} or the name of any other list of words.json: one of it, filled; {odd}: text that careless readers get wrong
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
 - {created}, {updated}, {created_iso}, {updated_iso}: the times of a thing
@@ -11,8 +11,8 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
-{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place; {"one": 3, "other": 1} instead of a list says how
-often each comes. {"$text": ...} is JSON inside a text.
+{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place; {"one": 3, "other": 1} instead of a list says
+how often each comes. {"$text": ...} is JSON inside a text.
 """
 
 import re
