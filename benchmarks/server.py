@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from benchmarks.data import Dataset
-from integration_tests.sandbox.errors import error_body
 from integration_tests.sandbox.exporting import files_page
+from integration_tests.sandbox.messages import error_body
 from integration_tests.sandbox.times import window_ms
 
 DATA_TYPE = "emailSend"

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from integration_tests.sandbox.kinds import DATA_TYPES
+from integration_tests.sandbox.events import DATA_TYPES
 
 NOW = datetime(2026, 3, 10, 14, 30, 15, tzinfo=timezone.utc)
 KEY = {"Api-Key": "sandbox-key"}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration_tests.sandbox import Sandbox, SandboxSettings, endpoints
-from integration_tests.sandbox.kinds import DATA_TYPES
+from integration_tests.sandbox.events import DATA_TYPES
 from integration_tests.sandbox.settings import EMAIL_BASED, HYBRID, PROJECT_TYPES, USER_ID_BASED
 from integration_tests.sandbox.times import parse_record_time, parse_request_date
 from source_iterable.reading.export_stream import EventStream

@@ -1,124 +1,142 @@
-"""The API and the storage host as ASGI applications: routes, and the guard that every request passes."""
+"""The two hosts, the API and the storage of exported files: their routes, and the checks every request passes."""
 
-import asyncio
-from collections.abc import Callable, Mapping
-from urllib.parse import parse_qs
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, parse_qsl, unquote
 
 import orjson
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import endpoints
 from .core import Core
-from .errors import Refusal, error_body
 from .exporting import EXPORT_HANDLERS, file_of_job
-from .log import RequestLogEntry
-from .params import Params
-from .responses import Response, Sender, changed_by, json_response
+from .faults import Fault, changed_by
+from .messages import Params, Refusal, RequestLogEntry, Response, error_body, json_response, records_response
+from .server import Request
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
 
 Handler = Callable[[Core, Params], Response]
-# The host counts too in what 414 comes over (seen).
+# The length of the host counts too (seen).
 URL_LIMIT = 2048
 HOST_LENGTH = {"US": len("https://api.iterable.com"), "EU": len("https://api.eu.iterable.com")}
+NO_HANDLERS: dict[str, Handler] = {}
 # Faults that leave nothing to do for a handler.
 WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")
 
 
-class Guard:
-    """The handlers of one path by method, behind URL length, key, permission, rate limit and faults."""
+def api_handlers() -> dict[str, dict[str, Handler]]:
+    """The handlers of the API by path and method."""
+    handlers: dict[str, dict[str, Handler]] = {}
+    for name, handler in {**{f"GET {row.path}": row.respond for row in endpoints.ROWS}, **EXPORT_HANDLERS}.items():
+        method, path = name.split(" ")
+        handlers.setdefault(path, {})[method] = handler
+    return handlers
 
-    host = "api"
 
-    def __init__(self, core: Core, path: str, handlers: Mapping[str, Handler]) -> None:
-        self._core = core
-        self._path = path
-        self._handlers = handlers
+class Host:
+    """The API, or the storage of exported files: presigned links, no API key, errors in XML."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        core, request = self._core, Request(scope, receive)
-        entry = self._entry(request, await request.body())
-        core.log.append(entry)
-        fault = None
+    def __init__(self, sandbox: Sandbox, name: str) -> None:
+        self._sandbox, self._core, self._name = sandbox, sandbox.core, name
+        self._root = "/api/" if name == "api" else "/"
+        handlers: dict[str, dict[str, Handler]] = {"(?P<path>.*)": {"GET": file_of_job}}
+        handlers = api_handlers() if name == "api" else handlers
+        patterns = [re.compile(self._root + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)) for path in handlers]
+        self._routes = list(zip(patterns, handlers, handlers.values(), strict=True))
+
+    def respond(self, request: Request) -> Response:
+        """The response to a request, which goes into the log unless it is the control API's."""
+        core, path = self._core, request.path
+        if self._name == "api" and path.startswith("/sandbox/"):
+            return control(self._sandbox, request)
+        found = ((match, name, row) for regex, name, row in self._routes if (match := regex.fullmatch(path)))
+        match, template, handlers = next(found, (None, "", NO_HANDLERS))
+        entry, fault, response = self._entry(request, template if request.method in handlers else ""), None, Response()
         try:
-            self.admit(request, entry)
-            handler = self._handlers.get(request.method)
-            if handler is None:
-                raise Refusal(status=405 if self._handlers else 404)
-            fault = core.faults.strike(entry)
-            response = Response()
+            with core.lock:
+                core.log.append(entry)
+                self._check(request, entry)
+                if match is None or request.method not in handlers:
+                    raise Refusal(status=405 if handlers else 404)
+                fault = core.faults.strike(entry)
             if fault is None or fault.kind not in WITHOUT_HANDLER:
-                params = Params(scope.get("path_params", {}), entry.query, entry.body, fault, entry.path[5:])
-                response = await asyncio.get_running_loop().run_in_executor(None, handler, core, params)
+                named = {name: unquote(value) for name, value in match.groupdict().items()}
+                params = Params(named, entry.query, entry.body, fault, path.removeprefix(self._root))
+                response = handlers[request.method](core, params)
         except Refusal as refusal:
-            response = self.refuse(refusal)
-        other_host = core.files_url if self.host == "api" else core.base_url
-        response = changed_by(fault, response, f"{other_host}elsewhere")
-        await Sender(response, fault, entry, core.settings.reader_patience)(scope, receive, send)
+            response = self._refuse(refusal)
+        response = changed_by(fault, response, f"{core.files_url if self._name == 'api' else core.base_url}elsewhere")
+        entry.status = 0 if fault is not None and fault.kind in ("hang", "drop") else response.status
+        return response
 
-    def _entry(self, request: Request, body: bytes) -> RequestLogEntry:
+    def _entry(self, request: Request, endpoint: str) -> RequestLogEntry:
         try:
-            parsed = orjson.loads(body)
+            body = orjson.loads(request.body)
         except ValueError:
-            parsed = None
-        query = parse_qs(request.url.query, keep_blank_values=True)
-        endpoint = self._path if request.method in self._handlers else ""
-        names = {name.lower() for name in request.headers}
-        return RequestLogEntry(self.host, request.method, request.url.path, endpoint, query, parsed, names)
+            body = None
+        query, names = parse_qs(request.query, keep_blank_values=True), {name.lower() for name in request.headers}
+        endpoint = endpoint if self._name == "api" else "files"
+        return RequestLogEntry(self._name, request.method, unquote(request.path), endpoint, query, body, names)
 
-    def admit(self, request: Request, entry: RequestLogEntry) -> None:
+    def _check(self, request: Request, entry: RequestLogEntry) -> None:
         """Raise Refusal where a request may not pass."""
-        settings, scope = self._core.settings, request.scope
-        length = len(scope.get("raw_path") or b"") + 1 + len(scope.get("query_string") or b"")
-        if HOST_LENGTH.get(settings.region, 0) + length > URL_LIMIT:
+        settings, core, key = self._core.settings, self._core, request.headers.get("api-key")
+        if self._name == "files":
+            if key is not None:
+                raise Refusal("Only one auth mechanism allowed")
+        elif HOST_LENGTH.get(settings.region, 0) + len(f"{request.path}?{request.query}") > URL_LIMIT:
             raise Refusal("Request-URI Too Long", 414)
-        if not entry.endpoint:
-            return
-        if request.headers.get("api-key") != settings.api_key:
+        elif entry.endpoint and key != settings.api_key:
             raise Refusal(status=401)
-        if entry.endpoint in settings.forbidden:
+        elif entry.endpoint in settings.forbidden:
             raise Refusal(status=403)
-        wait = self._core.limits.wait(entry.endpoint, self._core.clock.elapsed())
-        if wait > 0:
+        elif entry.endpoint and (wait := core.limits.wait(entry.endpoint, core.clock.elapsed())) > 0:
             raise Refusal(status=429, headers={"Retry-After": str(int(wait) + 1)} if settings.retry_after else {})
 
-    def refuse(self, refusal: Refusal) -> Response:
-        """The response to a request that may not pass."""
-        return json_response(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
-
-
-class FileGuard(Guard):
-    """What the storage host refuses, and how: a second way to authorize, with an error in XML."""
-
-    host = "files"
-
-    def admit(self, request: Request, entry: RequestLogEntry) -> None:
-        """Raise Refusal for a request with a key."""
-        entry.endpoint = "files"
-        if "api-key" in request.headers:
-            raise Refusal("Only one auth mechanism allowed")
-
-    def refuse(self, refusal: Refusal) -> Response:
-        """An error as storage hosts send it."""
+    def _refuse(self, refusal: Refusal) -> Response:
+        if self._name == "api":
+            return json_response(error_body(refusal.status, refusal.msg), refusal.status, refusal.headers)
         code = {400: "InvalidArgument", 403: "AccessDenied", 404: "NoSuchKey"}.get(refusal.status, "MethodNotAllowed")
         error = f"<Error><Code>{code}</Code><Message>{refusal.msg}</Message></Error>"
         return Response(refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode(), "application/xml")
 
 
-def files_app(core: Core) -> ASGIApp:
-    """The storage host of exported files: presigned links, no API key."""
-    return Starlette(routes=[Route("/{path:path}", FileGuard(core, "files", {"GET": file_of_job}))])
+def _truth(sandbox: Sandbox, query: dict[str, Any]) -> list[Any]:
+    if "stream" in query:
+        return sandbox.truth_list(query["stream"])
+    as_of = datetime.fromisoformat(query["asOf"]) if query.get("asOf") else None
+    return sandbox.truth(query["dataTypeName"], query["start"], query["end"], as_of)
 
 
-def api_app(core: Core, more: list[BaseRoute] | None = None) -> ASGIApp:
-    """The API; `more` are routes beside it."""
-    handlers: dict[str, dict[str, Handler]] = {}
-    for name, handler in {**{f"GET {row.path}": row.respond for row in endpoints.ROWS}, **EXPORT_HANDLERS}.items():
-        method, path = name.split(" ")
-        handlers.setdefault(path, {})[method] = handler
-    routes: list[BaseRoute] = [Route(f"/api/{path}", Guard(core, path, handlers[path])) for path in handlers]
-    app = Starlette(routes=[*routes, *(more or []), Route("/{rest:path}", Guard(core, "", {}))])
-    # A trailing slash is another path to Iterable, not a redirect.
-    app.router.redirect_slashes = False
-    return app
+def _now(sandbox: Sandbox, query: dict[str, Any]) -> dict[str, str]:
+    sandbox.advance(float(query.get("seconds", 0)))
+    return {"now": sandbox.now().isoformat()}
+
+
+# The control API, for programs in other processes: /sandbox/{name}, without checks or log.
+COMMANDS: dict[str, Callable[[Sandbox, dict[str, Any]], Any]] = {
+    "GET requests": lambda sandbox, query: [entry.as_dict() for entry in sandbox.requests],
+    "DELETE requests": lambda sandbox, query: sandbox.clear_requests(),
+    "GET counts": lambda sandbox, query: sandbox.core.log.counts(),
+    "GET truth": _truth,  # as JSON lines
+    "POST faults": lambda sandbox, query: vars(sandbox.add_fault(Fault(**{"endpoint": None, **query, "when": None}))),
+    "DELETE faults": lambda sandbox, query: sandbox.clear_faults(),
+    "POST advance": _now,
+    "GET now": _now,
+}
+
+
+def control(sandbox: Sandbox, request: Request) -> Response:
+    """The response to a command: its parameters are the query and the fields of the body."""
+    name = f"{request.method} {request.path.rpartition('/')[2]}"
+    try:
+        query = orjson.loads(request.body or b"{}") | dict(parse_qsl(request.query, keep_blank_values=True))
+        done = COMMANDS[name](sandbox, query)
+    except (KeyError, TypeError, ValueError) as error:
+        return json_response({"error": str(error)}, 400)
+    return records_response(done) if name == "GET truth" else json_response(done or {})

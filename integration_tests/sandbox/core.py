@@ -1,18 +1,20 @@
-"""Everything behind the endpoints, in one place: the project, its data, its limits, its faults and its log."""
+"""What handlers, control API and tests share: the project, its data, its limits, its faults and its log."""
+
+import threading
 
 from .events import Events
 from .exports import Exports
 from .faults import Faults
 from .jobs import Jobs
 from .limits import Limits
-from .log import RequestLog
+from .messages import RequestLog
 from .settings import SandboxSettings
 from .times import Clock
 from .world import World
 
 
 class Core:
-    """The state that handlers, control API and tests share."""
+    """All state of a sandbox."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
@@ -24,7 +26,8 @@ class Core:
         self.limits = Limits(settings.rate_limit_factor, settings.shared_limits)
         self.faults = Faults()
         self.log = RequestLog()
-        ids, broken = [thing["id"] for thing in self.world.things("lists")], settings.broken_lists
-        self.broken_lists: dict[int, str | None] = {ids[place]: kind for place, kind in broken.items()}
+        self.lock = threading.RLock()  # one request at a time passes limits and faults
+        ids = [thing["id"] for thing in self.world.things("lists")]
+        self.broken_lists: dict[int, str | None] = {ids[place]: kind for place, kind in settings.broken_lists.items()}
         self.list_calls = 0
-        self.base_url = self.files_url = ""  # known once the server listens
+        self.base_url = self.files_url = ""  # known once the servers listen

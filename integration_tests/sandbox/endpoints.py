@@ -1,26 +1,102 @@
 """The endpoints that read the project: one row each, and one handler for all of them."""
 
+import csv
+import io
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
-import orjson
-
-from . import shapes
 from .core import Core
-from .errors import Refusal
-from .exports import chunks
-from .params import Params
-from .responses import JSON_LINES, TEXT, Response, text_response
+from .fixtures import fixture
+from .messages import CSV, Params, Refusal, Response, json_response, records_response, text_response
 from .settings import EMAIL_BASED, USER_ID_BASED
-from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
+from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing, of_medium
+
+# Makes the response of things, under their selector.
+Shape = Callable[[Core, Params, str, list[Any]], Response]
+
+
+def whole(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """A list in one piece."""
+    return json_response({selector: things})
+
+
+def single(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """One thing, without the field that is the selector."""
+    if not things:
+        raise Refusal("Nothing at specified location", 404)
+    return json_response({name: value for name, value in things[0].items() if name != selector})
+
+
+def numbered(default: int, maximum: int, total: str, always: bool = True) -> Shape:
+    """By `page` and `pageSize`. Without `always`, `total` comes only where one of these does."""
+
+    def page_of(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+        number, size = params.number("page", 1), params.number("pageSize", default)
+        if number < 1 or not 1 <= size <= maximum:
+            raise Refusal(f"page must be at least 1, and pageSize between 1 and {maximum}")
+        response: dict[str, Any] = {selector: things[(number - 1) * size : number * size]}
+        if always or "page" in params.query or "pageSize" in params.query:
+            response[total] = len(things)
+        for name, other in {"nextPageUrl": number + 1, "previousPageUrl": number - 1}.items():
+            if 0 < other <= -(-len(things) // size):
+                query = urlencode({**params.query, "page": [other], "pageSize": [size]}, doseq=True)
+                response[name] = f"{core.base_url}{params.url_path}?{query}"
+        return json_response(response)
+
+    return page_of
+
+
+def by_marker(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """By `nextMarker`, the last key of the page before, and without values."""
+    marker, size = params.one("nextMarker") or "", 10
+    rest = [{n: value for n, value in thing.items() if n != "value"} for thing in things if thing["key"] > marker]
+    return json_response({selector: rest[:size], **({"nextMarker": rest[size - 1]["key"]} if rest[size:] else {})})
+
+
+def csv_text(columns: list[str], rows: list[dict[str, str]]) -> str:
+    """Rows as CSV; a cell that a row lacks is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def report(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
+    """Experiments of some campaigns, some experiments, or all: as CSV, or as the texts of its lines."""
+    params.date("startDateTime"), params.date("endDateTime")
+    ids = {*params.query.get("campaignId", []), *params.query.get("experimentId", [])}
+    wanted = [row for row in rows if not ids or ids & {row["Campaign ID"], row["Experiment ID"]}]
+    text = csv_text(list(rows[0] if rows else fixture("experiments")), wanted)
+    if core.settings.experiments_as_csv:
+        return text_response(text, CSV)
+    return json_response({"headers": text.split("\n")[0], "rows": text.splitlines()[1:]})
+
+
+def metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
+    """CSV whose columns differ with the media of the campaigns (seen)."""
+    ids, _ = params.numbers("campaignId"), params.date("endDateTime")
+    if not ids or params.date("startDateTime") is None:
+        raise Refusal("Missing required parameter: campaignId or startDateTime")
+    media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
+    columns = {name for medium in media for name in of_medium("metrics", medium)}
+    return text_response(csv_text(["id", *sorted(columns)], [row for row in rows if int(row["id"]) in ids]))
+
+
+def fields(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """A map in the reference, an array in other documents."""
+    if core.settings.user_fields_shape == "array":
+        return json_response({"userFields": things})
+    return json_response({selector: {thing["name"]: thing["type"] for thing in things}})
 
 
 @dataclass
 class Row:
-    """`GET path` answers `{selector: items}`, and `truth_list(stream)` tells the items.
+    """`GET path` returns `{selector: items}`, and `truth_list(stream)` the items.
 
     `Row("things", items=[{"id": 1}])` is all that a plain list takes: its selector is the end of the path, its stream
     the same in snake case. Without items it shows what the world has under the stream's name, from a fixture or else. A
@@ -30,12 +106,12 @@ class Row:
     path: str
     selector: str = ""
     stream: str = ""
-    shape: shapes.Shape = shapes.whole
-    wanted: Callable[[Core, Params, list[Any]], list[Any]] | None = None  # the items that a query asks for
-    sorts: dict[str, str] = field(default_factory=dict)  # what `sort` may name, and the keys of these
+    shape: Shape = whole
+    wanted: Callable[[Core, Params, list[Any]], list[Any]] | None = None  # the items that the query selects
+    sorts: dict[str, str] = field(default_factory=dict)  # the names that `sort` takes, and their keys
     parents: str = ""  # the things that the first parameter of the path names, in any case
     items: list[Thing] | None = None
-    handler: Callable[[Core, Params], Response] | None = None  # in place of that of all rows
+    handler: Callable[[Core, Params], Response] | None = None  # in place of the common one
 
     def __post_init__(self) -> None:
         self.selector = self.selector or self.path.rpartition("/")[2]
@@ -50,21 +126,28 @@ class Row:
         return [dict(item) for item in (core.world.things(self.stream) if items is None else items)]
 
     def respond(self, core: Core, params: Params) -> Response:
-        """The handler."""
+        """The common handler."""
         if self.handler is not None:
             return self.handler(core, params)
         things: list[Any] = self.truth(core)
-        for place, (name, value) in enumerate(params.path.items() if self.parents else ()):
-            if place == 0:
-                parents = {thing["name"].lower(): thing["name"] for thing in core.world.things(self.parents)}
-                if value.lower() not in parents:
-                    raise Refusal(f"{value} not found", 404)
-                value = parents[value.lower()]
-            things = [thing for thing in things if thing[name] == value]
-        if self.wanted is not None:
-            things = self.wanted(core, params, things)
-        things = shapes.sort(things, params, self.sorts) if self.sorts else things
-        return self.shape(core, params, self.selector, things)
+        if self.parents:
+            (parent, value), *rest = params.path.items()
+            if value.lower() not in {thing["name"].lower() for thing in core.world.things(self.parents)}:
+                raise Refusal(f"{value} not found", 404)
+            things = [thing for thing in things if thing[parent].lower() == value.lower()]
+            things = [thing for thing in things if all(thing[name] == key for name, key in rest)]
+        things = self.wanted(core, params, things) if self.wanted is not None else things
+        return self.shape(core, params, self.selector, self._sort(things, params) if self.sorts else things)
+
+    def _sort(self, things: list[Any], params: Params) -> list[Any]:
+        """In the order of `sort`; what lacks its key comes last."""
+        text = params.one("sort") or "id"
+        # "+name" reaches a server as " name" where the client did not encode the plus sign.
+        key = self.sorts.get(text.lstrip("-+ "))
+        if key is None:
+            raise Refusal(f"Invalid sort field: {text}")
+        having = sorted((thing for thing in things if key in thing), key=lambda t: t[key], reverse=text[0] == "-")
+        return having + [thing for thing in things if key not in thing]
 
 
 def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing]:
@@ -84,9 +167,8 @@ def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> lis
     kind, medium = params.choice("templateType", TEMPLATE_TYPES), params.choice("messageMedium", MEDIA)
     # Dates filter on createdAt only (seen).
     start, end = params.date("startDateTime") or 0, params.date("endDateTime") or 2**62
-    found = [thing for thing in templates if start <= thing["createdAt"] < end]
-    kinds = [core.world.template_kinds[thing["templateId"]] for thing in found]
-    return [t for t, its in zip(found, kinds, strict=True) if kind in (None, its[0]) and medium in (None, its[1])]
+    found = [(*core.world.template_kinds[t["templateId"]], t) for t in templates if start <= t["createdAt"] < end]
+    return [template for its, of, template in found if kind in (None, its) and medium in (None, of)]
 
 
 def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thing]:
@@ -95,13 +177,11 @@ def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thin
 
 
 def _live_or_archived(core: Core, params: Params, journeys: list[Thing]) -> list[Thing]:
-    archived = "Archived" in params.query.get("state", [])
-    return [thing for thing in journeys if thing["isArchived"] == archived]
+    return [thing for thing in journeys if thing["isArchived"] == ("Archived" in params.query.get("state", []))]
 
 
 def _in_state(core: Core, params: Params, jobs: list[Thing]) -> list[Thing]:
-    state = params.one("jobState")
-    return [job for job in jobs if state is None or job["jobState"].lower() == state.lower()]
+    return [job for job in jobs if (params.one("jobState") or "").lower() in ("", job["jobState"].lower())]
 
 
 def _hashes(core: Core, params: Params, users: list[Any]) -> list[Any]:
@@ -112,7 +192,7 @@ def _hashes(core: Core, params: Params, users: list[Any]) -> list[Any]:
 
 
 def _list_users(core: Core, params: Params) -> Response:
-    """A user a line, in another order at every call; some lists never answer properly (both seen)."""
+    """A user a line, in another order at every call; some lists never come whole (both seen)."""
     list_id, size = params.number("listId"), params.number("size", 1000)
     if list_id not in {thing["id"] for thing in core.world.things("lists")}:
         raise Refusal(f"List not found: {list_id}", 404)
@@ -125,57 +205,47 @@ def _list_users(core: Core, params: Params) -> Response:
         if not 1 <= size <= 5000:
             raise Refusal("size must be between 1 and 5000")
         return text_response("".join(lines[:size]))
-    broken, body = core.broken_lists.get(list_id), "".join(lines).encode()
+    broken, response = core.broken_lists.get(list_id), text_response("".join(lines))
     if broken == "error":
         raise Refusal(status=500)
-    cut_after = max(len(body) // 2, 1) if broken == "cut" else None
-    return Response(200, iter((body,)) if broken else body, TEXT, cut_after=cut_after)
+    return replace(response, cut_after=max(sum(map(len, lines)) // 2, 1)) if broken else response
 
 
 def _user_events(core: Core, params: Params) -> Response:
     name = params.one("email") or params.required("userId")
-    events = core.exports.user_events(name, params.flag("includeCustomEvents"))
-    return Response(body=chunks(orjson.dumps(event) + b"\n" for event in events), media_type=JSON_LINES)
+    return records_response(core.exports.user_events(name, params.flag("includeCustomEvents")))
 
 
 _BY_ID = {name: name for name in ("id", "name", "createdAt", "updatedAt")}
-_CAMPAIGN_SORTS, _TEMPLATE_SORTS = {**_BY_ID, "startAt": "startAt"}, {**_BY_ID, "id": "templateId"}
-_CAMPAIGNS = shapes.numbered(20, 1000, "totalCampaignsCount", always=False)
-_TEMPLATES = shapes.numbered(20, 1000, "totalTemplatesCount", always=False)
-_JOURNEYS = shapes.numbered(10, 50, "totalJourneysCount")
+_BY_START, _BY_TEMPLATE = {**_BY_ID, "startAt": "startAt"}, {**_BY_ID, "id": "templateId"}
+_CAMPAIGNS = numbered(20, 1000, "totalCampaignsCount", always=False)
+_TEMPLATES = numbered(20, 1000, "totalTemplatesCount", always=False)
 # The reference names no maximum for pages of catalogs.
-_CATALOGS = shapes.numbered(10, 1000, "totalCatalogsCount")
-_ITEMS = shapes.numbered(10, 1000, "totalItemsCount")
-_CONTENT: dict[str, Any] = {"stream": "template_contents", "shape": shapes.single, "wanted": _of_template}
-_CATALOG, _CATALOG_ITEMS = "catalogs/{catalogName}", "catalogItemsWithProperties"
-_CHILDREN = "campaigns/recurring/{id}/childCampaigns"
+_CATALOGS, _ITEMS = (numbered(10, 1000, total) for total in ("totalCatalogsCount", "totalItemsCount"))
+_JOURNEYS = numbered(10, 50, "totalJourneysCount")
+_CATALOG, _CHILDREN = "catalogs/{catalogName}", "campaigns/recurring/{id}/childCampaigns"
+_USERS: dict[str, Any] = {"stream": "list_users", "handler": _list_users}
 
 ROWS = [
-    Row("lists"),
-    Row("channels"),
-    Row("messageTypes"),
-    Row("snippets"),
-    Row("webhooks"),
+    *(Row(path) for path in ("lists", "channels", "messageTypes", "snippets", "webhooks")),
     Row("journeys", shape=_JOURNEYS, wanted=_live_or_archived, sorts=_BY_ID),
-    Row("campaigns", shape=_CAMPAIGNS, wanted=_in_states, sorts=_CAMPAIGN_SORTS),
-    Row(_CHILDREN, "campaigns", shape=_CAMPAIGNS, wanted=_of_parent, sorts=_CAMPAIGN_SORTS),
-    Row("campaigns/metrics", "-", "campaigns_metrics", shapes.metrics),
-    Row("experiments/metrics", "-", "experiments_metrics", shapes.report),
-    Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_TEMPLATE_SORTS),
-    *(Row(f"templates/{medium.lower()}/get", "messageMedium", **_CONTENT) for medium in MEDIA),
+    Row("campaigns", shape=_CAMPAIGNS, wanted=_in_states, sorts=_BY_START),
+    Row(_CHILDREN, "campaigns", shape=_CAMPAIGNS, wanted=_of_parent, sorts=_BY_START),
+    Row("campaigns/metrics", "-", "campaigns_metrics", metrics),
+    Row("experiments/metrics", "-", "experiments_metrics", report),
+    Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_BY_TEMPLATE),
+    *(Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template) for m in MEDIA),
     Row("catalogs", "catalogNames", shape=_CATALOGS),
-    Row(f"{_CATALOG}/items", _CATALOG_ITEMS, "catalog_items", _ITEMS, parents="catalogs"),
-    Row(f"{_CATALOG}/items/{{itemId}}", "-", "catalog_items", shapes.single, parents="catalogs"),
-    Row(f"{_CATALOG}/fieldMappings", "catalogName", "catalog_field_mappings", shapes.single, parents="catalogs"),
+    Row(f"{_CATALOG}/items", "catalogItemsWithProperties", "catalog_items", _ITEMS, parents="catalogs"),
+    Row(f"{_CATALOG}/items/{{itemId}}", "-", "catalog_items", single, parents="catalogs"),
+    Row(f"{_CATALOG}/fieldMappings", "catalogName", "catalog_field_mappings", single, parents="catalogs"),
     Row("metadata", "results"),
-    Row("metadata/{table}", "results", "metadata_entries", shapes.by_marker, parents="metadata"),
-    Row("metadata/{table}/{key}", "-", "metadata_entries", shapes.single, parents="metadata"),
-    Row("users/getFields", "fields", "user_fields", shapes.fields),
+    Row("metadata/{table}", "results", "metadata_entries", by_marker, parents="metadata"),
+    Row("metadata/{table}/{key}", "-", "metadata_entries", single, parents="metadata"),
+    Row("users/getFields", "fields", "user_fields", fields),
     Row("users/forgotten", "hashedEmails", "forgotten_users", wanted=_hashes),
     Row("users/forgottenUserIds", "hashedUserIds", "forgotten_users", wanted=_hashes),
     Row("export/jobs", wanted=_in_state),
     Row("export/userEvents", stream="events", handler=_user_events),
-    Row("lists/getUsers", stream="list_users", handler=_list_users),
-    Row("lists/previewUsers", stream="list_users", handler=_list_users),
-    Row("lists/{listId}/size", stream="list_users", handler=_list_users),
+    *(Row(path, **_USERS) for path in ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")),
 ]

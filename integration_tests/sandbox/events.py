@@ -1,7 +1,7 @@
-"""Events from the seed: any window of any type, made when it is asked for and held nowhere.
+"""Events from the seed: any window of any data type, made on request and held nowhere.
 
-They tell a story: what happens to a message (opened, clicked, bounced) happens to one that was sent in an hour before,
-to the same user, with the same campaign, template and messageId.
+They are a story: what happens to a message (opened, clicked, bounced) happens to one sent in an hour before, to the
+same user, with the same campaign, template and messageId. The form of a type's name decides what its events are.
 """
 
 import random
@@ -9,16 +9,45 @@ import re
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
+from source_iterable.streams import table
+
 from .fixtures import Draw, Maker, Record, fixture, oddities, seeded
-from .kinds import REFERENCE, USER, before, data_types, medium_of
 from .settings import SandboxSettings
 from .times import HOUR_MS, format_time
 from .world import World
 
+USER = "user"
 # A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
 HOURS, HOURS_BEFORE = 6, 48
+# A family of messages, and what happens to one of them.
+_ENDS = "Delivery|Received|Seen|Open|Click|Close|Delete|Recall|Impression|Bounce|Uninstall|UsageInfo|Complaint"
+_MESSAGE = re.compile(rf"(\w+?)(SendSkip|Send|{_ENDS}|UnSubscribe)")
+# The type that comes before one, where it is not the family's send.
+_BEFORE = {later: earlier for earlier, types in fixture("events")["before"].items() for later in types}
+_MEDIA = {"email": "Email", "push": "Push", "webPush": "Push", "inApp": "InApp", "embedded": "InApp"}
+
+
+def data_types() -> list[str]:
+    """All data types that the connector exports."""
+    return [stream.data_type for stream in table.EXPORTS]
+
+
+DATA_TYPES = data_types()
+
+
+def before(data_type: str) -> str | None:
+    """The type of event that comes before one of this type; None where it is the first of its message, or has none."""
+    match = _MESSAGE.fullmatch(data_type)
+    return _BEFORE.get(data_type, f"{match[1]}Send" if match and match[2] not in ("Send", "SendSkip") else None)
+
+
+def medium_of(data_type: str) -> str | None:
+    """The medium of the campaigns behind events of this type; None where there are none."""
+    earlier, match = before(data_type), _MESSAGE.fullmatch(data_type)
+    return medium_of(earlier) if earlier else _MEDIA.get(match[1], "SMS") if match else None
 
 
 class Kind(NamedTuple):
@@ -31,7 +60,7 @@ class Kind(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """An event before its fields are made. `message`: the fields that are its campaign's, and its messageId."""
+    """An event before its fields are made. `message`: the fields of its campaign, and its messageId."""
 
     bits: int
     ms: int
@@ -41,62 +70,50 @@ class Moment(NamedTuple):
 
     @property
     def bounced(self) -> bool:
-        """Whether the message came back: then nobody opens it. An eighth of all do."""
+        """Whether the message came back: then it is never opened. An eighth of all do."""
         return self.message is not None and self.message[1] < "2"
 
 
 class Events:
-    """The events of the project.
-
-    Time is cut into hours. Every (type, hour) has a generator of its own, every event in it one large random number, so
-    that a window costs the hours it touches, whatever came before it.
+    """The events of the project. Every (type, hour) has a generator of its own, every event in it one large random
+    number, so that a window costs the hours it touches, whatever came before it.
     """
 
     def __init__(self, settings: SandboxSettings, world: World) -> None:
-        self._settings = settings
-        self._world = world
-        self._fixtures = fixtures = world.fixtures
+        self._settings, self._world, self._fixtures = settings, world, world.fixtures
         self._epoch_hour = world.epoch_ms // HOUR_MS
-        self._held = None if settings.data_types is None else set(settings.data_types)
-        self._total = sum(map(self._weight, {*(self._held or REFERENCE)} - {USER})) or 1.0
-        self._custom = fixtures.maker({"$pick": fixture("events")["custom"]})
-        self._odd, self._odd_custom = oddities(fixtures, "event", 0.25), oddities(fixtures, "customEvent", 0.8)
+        held = data_types() if settings.data_types is None else settings.data_types
+        weights: dict[str, float] = {**fixture("events")["weights"], **settings.event_weights}
+        self._weights = {name: weights.get(name, 2.0) for name in sorted(held) if name != USER}
+        self._odd = oddities(self._fixtures, "event", 0.25)
+        self._odd_custom = oddities(self._fixtures, "customEvent", 0.8)
         self._kind = lru_cache(None)(self._make_kind)
-        # An hour's moments are asked for again by the events that follow on them.
+        # Needed again by the events that follow on them.
         self._moments = lru_cache(256)(self._make_moments)
-        self._by_user: dict[int, list[tuple[str, Moment]]] = {}
-        self._indexed_to = self._epoch_hour
+        self._by_user = lru_cache(1)(self._make_index)
         self._lock = threading.Lock()
 
-    def _weight(self, data_type: str) -> float:
-        if self._held is not None and data_type not in self._held:
-            return 0.0
-        weights: dict[str, float] = {**fixture("events")["weights"], **self._settings.event_weights}
-        return weights.get(data_type, 2.0)
-
     def _make_kind(self, data_type: str) -> Kind:
-        shapes = [shape for form, shape in fixture("events")["shapes"].items() if re.search(form, data_type)]
-        earlier = before(data_type)
-        while earlier and not self._weight(earlier):
+        forms, earlier = fixture("events")["shapes"].items(), before(data_type)
+        while earlier and not self._weights.get(earlier):
             earlier = before(earlier)
-        hourly = self._settings.events_per_day * self._weight(data_type) / self._total / 24
+        share = self._weights.get(data_type, 0.0) / (sum(self._weights.values()) or 1.0)
         messages = self._world.messages(medium_of(data_type))
-        return Kind(hourly, earlier, messages, [self._fixtures.maker(shape) for shape in shapes])
+        makers = [self._fixtures.maker(shape) for form, shape in forms if re.search(form, data_type)]
+        return Kind(self._settings.events_per_day * share / 24, earlier, messages, makers)
 
     def _make_moments(self, data_type: str, hour: int) -> list[Moment]:
         """The events of one hour, in no order of time."""
-        settings, (hourly, earlier, messages, _) = self._settings, self._kind(data_type)
+        settings, (hourly, earlier, messages, _), moments = self._settings, self._kind(data_type), []
         chance = random.Random(seeded(settings.seed, "events", data_type, hour, size=16))
-        moments = []
         for _ in range(int(hourly + chance.random())):
             rest, offset = divmod(chance.getrandbits(64), HOUR_MS)
             user, draw = rest % settings.users, Draw(chance.getrandbits(704))
-            ms = visible_ms = hour * HOUR_MS + offset
+            ms = hour * HOUR_MS + offset
             # Shares, not amounts: the lag then changes when an event is seen, and nothing of the event.
             lag, late, share = chance.random(), chance.random(), chance.random()
-            visible_ms += int(lag * settings.index_lag * 1000)
-            if late < settings.late_share:
-                visible_ms += int(share * settings.late_hours * HOUR_MS)
+            late_ms = share * settings.late_hours * HOUR_MS if late < settings.late_share else 0
+            visible_ms = ms + int(lag * settings.index_lag * 1000 + late_ms)
             message = None
             # One purchase in two is attributed to a message.
             if messages and (data_type != "purchase" or draw.below(2)):
@@ -107,7 +124,7 @@ class Events:
         return moments
 
     def _earlier(self, data_type: str, hour: int, draw: Draw, bounced: bool) -> Moment | None:
-        """An event of an hour before; None where there is none, as of a message that was sent before all history."""
+        """An event of an hour before; None where there is none, as of a message sent before all history."""
         last, place = hour - 1 - draw.below(HOURS), draw.below(2**32)
         for each in range(last, max(last - HOURS_BEFORE, self._epoch_hour - 1), -1):
             moments = self._moments(data_type, each)
@@ -118,17 +135,14 @@ class Events:
         return None
 
     def _record(self, data_type: str, moment: Moment) -> Record:
-        user, draw = self._world.people.users[moment.user], Draw(moment.bits, moment.ms)
-        draw.user, draw.n = user, moment.ms % 10_000
+        user = self._world.people.users[moment.user]
+        draw = Draw(moment.bits, moment.ms, user, moment.ms % 10_000)
         record: Record = {"createdAt": format_time(moment.ms, draw.pick(self._fixtures.shapes)), **user.identifiers}
         if moment.message is not None:
-            record.update(moment.message[0])
-            record["messageId"] = moment.message[1]
+            record.update(moment.message[0], messageId=moment.message[1])
         for make in self._kind(data_type).shapes:
             record.update(make(draw))
-        if data_type == "customEvent":
-            record.update(self._custom(draw))
-        elif data_type == "purchase":
+        if data_type == "purchase":
             record["total"] = sum(item["price"] * item["quantity"] for item in record["shoppingCartItems"])
         record["itblInternal.documentCreatedAt"] = format_time(moment.ms)
         record["itblInternal.documentUpdatedAt"] = format_time(moment.ms + 2000)
@@ -136,18 +150,14 @@ class Events:
             if data_type == "customEvent":
                 self._odd_custom(record, draw)
             self._odd(record, draw)
-        if "-email" in record:
+        if record.pop("-email", "") is None:
             record.pop("email", None)
-            del record["-email"]
         if self._settings.padding:
             record["padding"] = "x" * self._settings.padding
         return record
 
     def records(self, data_type: str, start_ms: int, end_ms: int, as_of_ms: int) -> Iterator[Record]:
-        """The records of the window that an export sees at that moment, in no order of time.
-
-        Half the hours come before the other half: a window of hours is as unsorted as one of minutes.
-        """
+        """The records of the window that an export sees at that moment, in no order of time, nor are their hours."""
         first = max(start_ms // HOUR_MS, self._epoch_hour)
         hours = range(first, (min(end_ms, as_of_ms + 1) - 1) // HOUR_MS + 1)
         for hour in (*hours[1::2], *hours[::2]) if self._kind(data_type).hourly else ():
@@ -155,31 +165,30 @@ class Events:
                 if start_ms <= moment.ms < end_ms and moment.visible_ms <= as_of_ms:
                     yield self._record(data_type, moment)
 
+    def _make_index(self, end_hour: int) -> dict[int, list[tuple[str, Moment]]]:
+        index: dict[int, list[tuple[str, Moment]]] = {}
+        for data_type, hour in product(self._weights, range(self._epoch_hour, end_hour)):
+            for moment in self._moments(data_type, hour):
+                index.setdefault(moment.user, []).append((data_type, moment))
+        return index
+
     def of_user(self, user: int, include_custom: bool, as_of_ms: int) -> Iterator[Record]:
         """All events of a user as export/userEvents has them: nested itblInternal, and `_type`."""
-        hour = as_of_ms // HOUR_MS + 1
         with self._lock:
-            # Whose the events of the hours since the last call are.
-            for data_type in data_types() if hour > self._indexed_to else ():
-                for each in range(self._indexed_to, hour) if data_type != USER else ():
-                    for moment in self._moments(data_type, each):
-                        self._by_user.setdefault(moment.user, []).append((data_type, moment))
-            self._indexed_to = max(self._indexed_to, hour)
-        for data_type, moment in self._by_user.get(user, ()):
+            found = self._by_user(as_of_ms // HOUR_MS + 1).get(user, ())
+        for data_type, moment in found:
             if moment.visible_ms <= as_of_ms and (include_custom or data_type != "customEvent"):
                 yield as_user_event(data_type, self._record(data_type, moment))
 
 
 def as_user_event(data_type: str, record: Record) -> Record:
-    """A record as export/userEvents has it: the dotted `itblInternal.*` keys as one nested object, and its type.
-
-    The index may have written the document anew since the export: its own times then differ, the event's do not.
-    """
+    """A record as export/userEvents has it: the dotted `itblInternal.*` keys as one nested object, and its type."""
     event: Record = {}
     for name, value in record.items():
         *path, last = name.split(".") if name.startswith("itblInternal.") else [name]
         place = event
         for step in path:
             place = place.setdefault(step, {})
+        # The index may write a document anew after the export: its own times then differ, the event's do not.
         place[last] = "2037-01-01 00:00:00 +00:00" if path and last == "documentUpdatedAt" else value
     return {**event, "_type": data_type}

@@ -3,61 +3,52 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 
 from .core import Core
-from .errors import Refusal
-from .exports import Selection, chunks
+from .endpoints import csv_text
+from .events import data_types
+from .exports import Selection
 from .faults import JOB_KINDS
-from .kinds import is_data_type
-from .params import Params
-from .responses import CSV, JSON_LINES, Response, json_response, text_response
-from .shapes import csv_text
-from .times import parse_request_date, to_ms
+from .messages import CSV, JSON_LINES, Params, Refusal, Response, json_response, records_response, text_response
+from .times import DAY_MS, parse_request_date, to_ms
 
 FAR_AHEAD_MS = 4_102_444_800_000  # the year 2100
-DAY = timedelta(days=1)
 PIECE = 262_144
 
 
 def _selection(core: Core, params: Params) -> Selection:
-    data_type, now = params.required("dataTypeName"), core.clock.now()
-    if not is_data_type(data_type):
+    data_type, now_ms = params.required("dataTypeName"), core.clock.now_ms()
+    if data_type not in data_types():
         raise Refusal(f"Invalid dataTypeName: {data_type}")
     if data_type in core.settings.forbidden_data_types:
         raise Refusal(f"This API key is not permitted to export {data_type}", 403)
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    ranges = {
-        "Today": (to_ms(today), to_ms(today + DAY)),
-        "Yesterday": (to_ms(today - DAY), to_ms(today)),
-        "BeforeToday": (0, to_ms(today)),
-        "All": (0, FAR_AHEAD_MS),
-    }
+    today = now_ms // DAY_MS * DAY_MS
+    ranges = {"Today": (today, today + DAY_MS), "Yesterday": (today - DAY_MS, today)}
+    ranges |= {"BeforeToday": (0, today), "All": (0, FAR_AHEAD_MS)}
     start, end = ranges.get(params.choice("range", ranges) or "", (None, None))
     start, end = _edge(params, "startDateTime", start), _edge(params, "endDateTime", end)
     if start > end:
         raise Refusal("startDateTime must be before endDateTime")
-    fields = {name: (params.one(name) or "").replace(" ", "").split(",") for name in ("onlyFields", "omitFields")}
-    only, omit = (frozenset(filter(None, names)) for names in fields.values())
+    fields = [(params.one(name) or "").replace(" ", "").split(",") for name in ("onlyFields", "omitFields")]
+    only, omit = (frozenset(filter(None, names)) for names in fields)
     campaign = params.number("campaignId") if "campaignId" in params.query else None
-    return Selection(data_type, start, end, to_ms(now), only, omit, campaign)
+    return Selection(data_type, start, end, now_ms, only, omit, campaign)
 
 
 def _edge(params: Params, name: str, default: int | None) -> int:
     text = params.one(name)
     moment = None if text is None else parse_request_date(text)
-    if moment is not None:
-        return to_ms(moment)
-    if text is None and default is not None:
-        return default
-    raise Refusal(f"Either range or {name} is required, a date as yyyy-MM-dd HH:mm:ss ZZ: {text}")
+    ms = to_ms(moment) if moment is not None else default if text is None else None
+    if ms is None:
+        raise Refusal(f"Either range or {name} is required, a date as yyyy-MM-dd HH:mm:ss ZZ: {text}")
+    return ms
 
 
 def _data_json(core: Core, params: Params) -> Response:
     """Lines, streamed as they are made."""
-    return Response(body=chunks(core.exports.lines(_selection(core, params))), media_type=JSON_LINES)
+    return records_response(core.exports.lines(_selection(core, params)))
 
 
 def _data_csv(core: Core, params: Params) -> Response:
@@ -71,16 +62,16 @@ def _data_csv(core: Core, params: Params) -> Response:
 
 def _start(core: Core, params: Params) -> Response:
     body = {"range": "All", **(params.body if isinstance(params.body, dict) else {})}
-    asked = replace(params, query={name: [str(value)] for name, value in body.items() if value is not None})
-    if asked.one("outputFormat") != JSON_LINES:
+    params = replace(params, query={name: [str(value)] for name, value in body.items() if value is not None})
+    if params.one("outputFormat") != JSON_LINES:
         raise Refusal(f"Invalid outputFormat: this sandbox writes {JSON_LINES} only")
     fate = params.fault if params.fault is not None and params.fault.kind in JOB_KINDS else None
-    selection = _selection(core, asked)
-    return json_response({"jobId": core.jobs.start(selection.data_type, selection, fate).id})
+    selection = _selection(core, params)
+    return json_response({"jobId": core.jobs.start(selection.data_type, selection, fate)})
 
 
 def files_page(job_id: int, state: str, truncated: bool, urls: dict[str, str]) -> dict[str, object]:
-    """What `export/{jobId}/files` answers: a page of files by their names."""
+    """The body of `export/{jobId}/files`: a page of files by their names."""
     files = [{"file": name, "url": url} for name, url in urls.items()]
     return {"jobId": job_id, "jobState": state, "exportTruncated": truncated, "files": files}
 
@@ -97,7 +88,7 @@ def _files(core: Core, params: Params) -> Response:
 
 
 def _signature(core: Core, path: str, issued: str) -> str:
-    # So that nobody makes a link up.
+    # So that no client makes a link up.
     return blake2b(f"{core.settings.seed}|{path}|{issued}".encode(), digest_size=16).hexdigest()
 
 
@@ -124,7 +115,7 @@ def file_of_job(core: Core, params: Params) -> Response:
     # Small files go out whole, so that a fault can cut them in the middle; the length is known for all.
     size = file.stat().st_size
     body = file.read_bytes() if size <= PIECE else _pieces(file)
-    return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(size)})
+    return Response(body=body, media_type="binary/octet-stream", headers=[("Content-Length", str(size))])
 
 
 EXPORT_HANDLERS = {

@@ -1,4 +1,4 @@
-"""What exports hold: the events of the seed, the profiles of users and what a test has put in."""
+"""The content of exports: events of the seed, profiles of users, and what a test puts in."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -7,17 +7,16 @@ from typing import NamedTuple
 
 import orjson
 
-from .events import Events, as_user_event
+from .events import USER, Events, as_user_event
 from .fixtures import Record
-from .kinds import USER
 from .times import Clock, parse_record_time, window_ms
-from .users import People
+from .world import People
 
 When = datetime | None
 
 
 class Put(NamedTuple):
-    """A line that a test has put in; record is None where the line is not a JSON object."""
+    """A line that a test puts in; record is None where the line is not a JSON object."""
 
     data_type: str
     ms: int
@@ -27,7 +26,7 @@ class Put(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Which records, and which of their fields, a request asks for."""
+    """The records, and their fields, that a request selects."""
 
     data_type: str
     start_ms: int
@@ -38,32 +37,30 @@ class Selection(NamedTuple):
     campaign: int | None = None
 
     def apply(self, record: Record) -> Record | None:
-        """The record as asked for; None where it is not."""
+        """The record with its selected fields; None where it is not selected."""
         if self.campaign is not None and record.get("campaignId") != self.campaign:
             return None
-        if self.only:
-            return {name: value for name, value in record.items() if name in self.only}
-        return {name: value for name, value in record.items() if name not in self.omit} if self.omit else record
+        if not self.only and not self.omit:
+            return record
+        return {n: value for n, value in record.items() if (n in self.only or not self.only) and n not in self.omit}
 
 
 class Exports:
     """Records and lines of any data type and window."""
 
     def __init__(self, people: People, events: Events, clock: Clock) -> None:
-        self._people = people
-        self._events = events
-        self._clock = clock
+        self._people, self._events, self._clock = people, events, clock
         self._puts: list[Put] = []
 
     def put(self, data_type: str, records: Iterable[Record | bytes], visible_at: When = None, at: When = None) -> None:
-        """Add records, or their lines; their createdAt, or profileUpdatedAt, in any form tells the window."""
+        """Add records, or their lines, in the window of their createdAt or profileUpdatedAt, in any form."""
         field = "profileUpdatedAt" if data_type == USER else "createdAt"
         puts, visible_ms = [], 0 if visible_at is None else window_ms(visible_at)
         for each in records:
             line, record = (orjson.dumps(each), each) if isinstance(each, dict) else (each, _record(each))
             ms = parse_record_time((record or {}).get(field)) if at is None else window_ms(at)
             if ms is None:
-                raise ValueError(f"a record needs a {field} that tells its window: {each!r}")
+                raise ValueError(f"a record needs a {field} that is a time: {each!r}")
             puts.append(Put(data_type, ms, visible_ms, line, record))
         self._puts += puts
 
@@ -72,7 +69,7 @@ class Exports:
         self.put(data_type, [line], visible_at, instant)
 
     def _found(self, selection: Selection) -> Iterator[tuple[Record | None, bytes]]:
-        """Records, and those that were put in with their lines."""
+        """Records, and those of tests with their lines."""
         data_type, start_ms, end_ms, as_of_ms, *_ = selection
         make = self._people.profiles if data_type == USER else partial(self._events.records, data_type)
         yield from ((record, b"") for record in make(start_ms, end_ms, as_of_ms))
@@ -95,20 +92,16 @@ class Exports:
                 yield orjson.dumps(wanted, option=orjson.OPT_APPEND_NEWLINE)
 
     def user_events(self, identifier: str, include_custom: bool = True) -> list[Record]:
-        """What export/userEvents sends now for a user (email, userId or itblUserId); nothing where nobody knows one."""
+        """What export/userEvents sends now for an email, userId or itblUserId; nothing for an unknown one."""
         user, now = self._people.find(identifier), self._clock.now_ms()
         if user is None:
             return []
-        left_out = {USER} if include_custom else {USER, "customEvent"}
-        puts = [put for put in self._puts if put.data_type not in left_out and put.visible_ms <= now]
-        return [
-            *self._events.of_user(user.index, include_custom, now),
-            *(
-                as_user_event(data_type, record)
-                for data_type, _, _, _, record in puts
-                if record and any(record.get(name) == known for name, known in user.identifiers.items())
-            ),
-        ]
+        found = list(self._events.of_user(user.index, include_custom, now))
+        for data_type, _, visible_ms, _, record in self._puts:
+            mine = record and any(record.get(name) == known for name, known in user.identifiers.items())
+            hidden = data_type == USER or (data_type == "customEvent" and not include_custom) or visible_ms > now
+            found += [as_user_event(data_type, record)] if record and mine and not hidden else []
+        return found
 
 
 def _record(line: bytes) -> Record | None:
@@ -117,15 +110,3 @@ def _record(line: bytes) -> Record | None:
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
-
-
-def chunks(lines: Iterable[bytes], size: int = 65_536) -> Iterator[bytes]:
-    """Lines gathered into pieces of about this size, as a server sends them."""
-    gathered = bytearray()
-    for line in lines:
-        gathered += line
-        if len(gathered) >= size:
-            yield bytes(gathered)
-            gathered.clear()
-    if gathered:
-        yield bytes(gathered)

@@ -1,21 +1,26 @@
 """Faults on demand: what goes wrong, where, and how often."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
-from .log import RequestLogEntry
+import orjson
 
-# What an answer can suffer (see responses.py), and what can happen to an export job (see jobs.py).
+from .messages import JSON, RequestLogEntry, Response, error_body, json_response
+from .server import up_to
+
+GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": '
+# Of responses, and of export jobs (see jobs.py).
 ANSWER_KINDS = (
-    "status",  # this status and body instead of the answer
+    "status",  # this status and body instead of the response
     "cut",  # the connection closes in the middle: a chunked body without its end, a short body with Content-Length
     "clean_cut",  # the body ends properly, in the middle of a line
     "slow",  # pieces of the body with a pause of `delay` seconds before each
     "hang",  # headers never come; the connection closes after `delay` seconds
     "stall",  # the body begins and then nothing more comes for `delay` seconds
-    "drop",  # the connection closes without an answer
-    "garbage",  # a line that is not JSON in the body; for whole JSON answers a page of HTML with status 200
+    "drop",  # the connection closes without a response
+    "garbage",  # a line that is not JSON in the body; for whole JSON responses a page of HTML with status 200
     "redirect",  # 302 to `location`; by default to another host
     "next_elsewhere",  # nextPageUrl leads to another host
     "expired",  # for file downloads: the link has expired
@@ -71,3 +76,38 @@ class Faults(list[Fault]):
                 fault.struck += 1
                 return fault
         return None
+
+
+def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Response:
+    """The response with its fault."""
+    if fault is None:
+        return response
+    body, kind, location = response.body, fault.kind, elsewhere if fault.location is None else fault.location
+    if kind == "status":
+        error = error_body(fault.status) if fault.body is None else fault.body
+        error = error if isinstance(error, bytes) else orjson.dumps(error)
+        return Response(fault.status, error, headers=list(fault.headers.items()))
+    if kind == "redirect":
+        return Response(302, headers=[("Location", location), *fault.headers.items()])
+    if kind == "next_elsewhere" and isinstance(body, bytes):
+        return json_response({**orjson.loads(body), "nextPageUrl": location})
+    if kind == "garbage" and isinstance(body, bytes) and response.media_type == JSON:
+        return Response(body=fault.body or b"<html><body>Hello</body></html>")
+    pieces = iter((body,)) if isinstance(body, bytes) else body
+    if kind == "garbage":
+        line = (fault.body or GARBAGE).removesuffix(b"\n") + b"\n"
+        return Response(body=chain((line,), pieces), media_type=response.media_type)
+    if kind in ("cut", "clean_cut"):
+        first = next(pieces, b"")
+        end = _middle_of_line(first) if fault.at_bytes is None else fault.at_bytes
+        pieces = chain((first,), pieces)
+        if kind == "clean_cut":
+            return Response(response.status, up_to(pieces, end), response.media_type)
+        return replace(response, body=body if isinstance(body, bytes) else pieces, cut_after=end)
+    return replace(response, pace=(kind, fault.delay)) if kind in ("hang", "drop", "slow", "stall") else response
+
+
+def _middle_of_line(piece: bytes) -> int:
+    """A place near the middle that is not the end of a line."""
+    middle = max(len(piece) // 2, 1)
+    return middle + 1 if piece[middle - 1 : middle] == b"\n" and middle + 1 < len(piece) else middle

@@ -2,8 +2,8 @@
 
 A text may hold placeholders. One that is nothing else becomes the value itself, a number or whatever it is.
 
-- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: drawn: digits, a number below 100, an eighth of one, true once in 3
-  times, a number that no float holds
+- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: by chance: digits, a number below 100, an eighth of one, true once
+  in 3 times, a number that no float holds
 - {titles} or the name of any other list of words.json: one of it, filled; {odd}: text that careless readers get wrong
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
 - {created}, {updated}, {created_iso}, {updated_iso}: the times of a thing
@@ -11,7 +11,8 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
-{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place, {"$text": ...} JSON inside a text.
+{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place; {"one": 3, "other": 1} instead of a list says
+how often each comes. {"$text": ...} is JSON inside a text.
 """
 
 import re
@@ -25,7 +26,6 @@ import orjson
 
 from .times import OFFSET_COLON, SHAPE_OF_16, format_time, iso_time
 
-FOLDER = Path(__file__).parent / "fixtures"
 ABSENT = object()
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -35,7 +35,7 @@ _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)(?: ([^{}]*))?\}")
 @cache
 def fixture(name: str) -> Any:
     """The content of a fixture."""
-    return orjson.loads((FOLDER / f"{name}.json").read_bytes())
+    return orjson.loads((Path(__file__).parent / "fixtures" / f"{name}.json").read_bytes())
 
 
 def seeded(seed: int, *name: object, size: int = 64) -> int:
@@ -52,11 +52,10 @@ class Draw:
 
     __slots__ = ("bits", "created_ms", "ms", "n", "updated_ms", "user")
 
-    def __init__(self, bits: int, ms: int = 0) -> None:
+    def __init__(self, bits: int, ms: int = 0, user: object = None, n: int = 0) -> None:
         self.bits = bits
-        self.ms = ms  # of an event
-        self.user: object = None  # whose it is
-        self.n = self.created_ms = self.updated_ms = 0  # of a thing: its place in the list, and its times
+        self.ms, self.user = ms, user  # of an event
+        self.n, self.created_ms, self.updated_ms = n, 0, 0  # of a thing: its place in the list, and its times
 
     def below(self, bound: int) -> int:
         """A number from 0 up to, not including, bound."""
@@ -65,13 +64,11 @@ class Draw:
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of the choices."""
-        self.bits, value = divmod(self.bits, len(choices))
-        return choices[value]
+        return choices[self.below(len(choices))]
 
     def hex(self, digits: int) -> str:
         """So many hexadecimal digits."""
-        self.bits, value = self.bits >> 4 * digits, self.bits & ((1 << 4 * digits) - 1)
-        return f"{value:0{digits}x}"
+        return f"{self.below(1 << 4 * digits):0{digits}x}"
 
 
 Maker = Callable[[Draw], Any]
@@ -96,7 +93,8 @@ class Fixtures:
             return lambda draw: value
         kind, inner = next(iter(value.items()), ("", []))
         if kind in ("$pick", "$cycle"):
-            choices = [self.maker(each) for each in inner]
+            counts = inner.items() if isinstance(inner, dict) else ((each, 1) for each in inner)
+            choices = [make for each, count in counts for make in [self.maker(each)] * count]
             if kind == "$pick":
                 return lambda draw: draw.pick(choices)(draw)
             return lambda draw: choices[draw.n % len(choices)](draw)
@@ -107,19 +105,17 @@ class Fixtures:
         return lambda draw: {name: made for name, make in fields if (made := make(draw)) is not ABSENT}
 
     def _text(self, text: str) -> Maker:
-        found = [match.groups() for match in _PLACEHOLDER.finditer(text)]
-        makers = [self._placeholder(name, argument or "") for name, argument in found]
+        makers = [self._placeholder(match[1], match[2] or "") for match in _PLACEHOLDER.finditer(text)]
         frame = _PLACEHOLDER.sub("%s", text.replace("%", "%%"))
         if not makers:
             return lambda draw: text
         return makers[0] if frame == "%s" else lambda draw: frame % tuple([make(draw) for make in makers])
 
     def _placeholder(self, name: str, argument: str) -> Maker:
-        words, shapes, find = self.words.get(name), self.shapes, self._find
-        if words is not None and any("{" in str(word) for word in words):
-            return self.maker({"$pick": words})
-        if words is not None:
-            return lambda draw: draw.pick(words)
+        if (words := self.words.get(name)) is not None:
+            filled = any("{" in str(word) for word in words)
+            return self.maker({"$pick": words}) if filled else lambda draw: draw.pick(words)
+        shapes, find = self.shapes, self._find
         numbers = [int(each) for each in argument.split() if each.lstrip("-").isdigit()]
         size, step = (*numbers, 0, 0)[:2]
         makers: dict[str, Maker] = {
@@ -139,26 +135,23 @@ class Fixtures:
             "user": lambda draw: getattr(draw.user, argument),
             "id": lambda draw: _of(find(argument), draw.n, "id", "templateId"),
             "name": lambda draw: _of(find(argument), draw.n, "name"),
-            "ids": lambda draw: [
-                _of(find(argument), draw.below(2**32), "id") for _ in range(draw.below(3) if find(argument) else 0)
-            ],
+            "ids": lambda draw: [_of(find(argument), draw.below(2**32), "id") for _ in range(draw.below(3))],
         }
         return makers[name]
 
 
 def _of(things: list[Record], place: int, *names: str) -> Any:
-    """What the thing at this place says under one of these names; places beyond the last begin anew."""
+    """The field of one of these names, of the thing at this place; places beyond the last begin anew."""
     return next((things[place % len(things)][name] for name in names if things and name in things[0]), ABSENT)
 
 
 def oddities(fixtures: Fixtures, kind: str, share: float) -> Callable[[Record, Draw], None]:
-    """The function that gives about so large a share of the records of one kind an odd shape, as odd.json has them."""
+    """A function that gives about this share of the records of one kind an odd shape from odd.json."""
     groups = [[fixtures.maker(patch) for patch in group] for group in fixture("odd")[kind].values()]
     parts = int(len(groups) / share)
 
     def strike(record: Record, draw: Draw) -> None:
-        choice = draw.below(parts)
-        if choice < len(groups):
+        if (choice := draw.below(parts)) < len(groups):
             record.update(draw.pick(groups[choice])(draw))
 
     return strike

@@ -1,35 +1,35 @@
 """Export jobs: they run in the background and leave files."""
 
-import shutil
 import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import Refusal
 from .exports import Exports, Selection
 from .faults import Fault
+from .messages import Refusal
 from .settings import SandboxSettings
 from .times import Clock, iso_time
 
 FINAL = ("Completed", "Failed", "Cancelled")
 FIRST_JOB_ID = 3562
 FIRST_FILE = 1_679_086_247_925
+JOBS_AT_ONCE = 4
+FILES_PAGE = 10
 
 
 @dataclass
 class Job:
-    """One export job; what state it is in follows from when it began."""
+    """One export job; its state follows from when it began."""
 
     id: int
     data_type: str
-    selection: Selection | None  # None: somebody else's job, which leaves no files here
-    fate: str  # the kind of fault that befalls it
-    fate_files: int  # files that appear before it does
+    selection: Selection | None  # None: a job of another client, which leaves no files here
+    fate: str  # the kind of its fault
+    fate_files: int  # files that appear before that
     seconds: float
-    per_file: float
-    asked_ms: int
+    requested_ms: int
     began: float | None = None
     ended_ms: int | None = None
     cancelled: bool = False
@@ -39,10 +39,9 @@ class Job:
     files: list[Path] = field(default_factory=list)
 
     def share(self, at: float) -> float:
-        """How much of its time it has run; 1 and more at its end."""
-        duration = self.seconds + self.per_file * len(self.files)
+        """How much of its time it has run, up to 1."""
         passed = 0.0 if self.began is None else at - self.began
-        return 1.0 if passed >= duration else passed / duration
+        return 1.0 if passed >= self.seconds else passed / self.seconds
 
     def state(self, at: float) -> str:
         """Enqueued, Running, Completed, Failed or Cancelled."""
@@ -56,39 +55,33 @@ class Job:
 
     def visible_files(self, at: float) -> list[Path]:
         """The files that have appeared: one after the other while it runs."""
-        if self.began is None or self.cancelled:
-            return []
-        if self.fate in ("job_failed", "job_cancelled", "job_endless", "job_truncated"):
-            return self.files[: self.fate_files]
-        return self.files[: int(self.share(at) * len(self.files))]
+        bad = self.fate in ("job_failed", "job_cancelled", "job_endless", "job_truncated")
+        count = self.fate_files if bad else int(self.share(at) * len(self.files))
+        return [] if self.began is None or self.cancelled else self.files[:count]
 
 
 class Jobs:
     """All jobs of the organization: at most four run, the others wait."""
 
     def __init__(self, settings: SandboxSettings, exports: Exports, clock: Clock) -> None:
-        self._settings = settings
-        self._exports = exports
-        self._clock = clock
+        self._settings, self._exports, self._clock = settings, exports, clock
         self._jobs: dict[int, Job] = {}
         self._lock = threading.RLock()
         self._closed = False
-        self._folder: Path | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._writers: list[threading.Thread] = []
 
     def start(
         self, data_type: str, selection: Selection | None, fate: Fault | None = None, seconds: float | None = None
-    ) -> Job:
-        """Take a job in; it runs at once where fewer than four do."""
-        settings, asked_ms = self._settings, self._clock.now_ms()
-        always = "job_requeue" if settings.job_requeue and selection is not None else ""
-        kind, files = (always, 0) if fate is None else (fate.kind, fate.after_files)
-        times = settings.job_seconds if seconds is None else seconds, settings.job_seconds_per_file, asked_ms
+    ) -> int:
+        """Take a job in, which runs at once where fewer than four do; its id."""
+        kind, files = ("", 0) if fate is None else (fate.kind, fate.after_files)
+        seconds = self._settings.job_seconds if seconds is None else seconds
         with self._lock:
-            job = Job(FIRST_JOB_ID + len(self._jobs), data_type, selection, kind, files, *times)
-            self._jobs[job.id] = job
+            number = FIRST_JOB_ID + len(self._jobs)
+            self._jobs[number] = Job(number, data_type, selection, kind, files, seconds, self._clock.now_ms())
         self._tick()
-        return job
+        return number
 
     def _tick(self) -> None:
         """Let waiting jobs begin where others have ended."""
@@ -99,11 +92,11 @@ class Jobs:
                     job.ended_ms = self._clock.now_ms()
             running = sum(job.began is not None and job.ended_ms is None for job in jobs)
             waiting = [job for job in jobs if job.began is None and not job.cancelled and job.fate != "job_stuck"]
-            begun = waiting[: max(self._settings.jobs_at_once - running, 0)]
-            writers = [threading.Thread(target=self._write, args=(job,), daemon=True) for job in begun]
-            for job, writer in zip(begun, writers, strict=True):
+            writers = []
+            for job in waiting[: max(JOBS_AT_ONCE - running, 0)]:
                 job.began = at
-                writer.start()
+                writers.append(threading.Thread(target=self._write, args=(job,), daemon=True))
+                writers[-1].start()
             self._writers = [each for each in self._writers if each.is_alive()] + writers
         for writer in writers:
             # Small jobs are written by the time the response goes out, so that tests meet no race.
@@ -115,14 +108,15 @@ class Jobs:
         size = total = 0
         selection = job.selection and job.selection._replace(as_of_ms=self._clock.now_ms())
         for line in self._exports.lines(selection) if selection else ():
-            size, total = size + len(line), total + len(line)
+            total += len(line)
             job.truncated = total > self._settings.truncate_bytes
             if self._closed or job.cancelled or job.truncated:
                 break
-            if lines and size > self._settings.file_bytes:
+            if lines and size + len(line) > self._settings.file_bytes:
                 self._finish_file(job, lines)
-                lines, size = [], len(line)
+                lines, size = [], 0
             lines.append(line)
+            size += len(line)
         if lines and not self._closed:
             self._finish_file(job, lines)
         job.truncated |= job.fate == "job_truncated"
@@ -130,8 +124,10 @@ class Jobs:
 
     def _finish_file(self, job: Job, lines: list[bytes]) -> None:
         with self._lock:
-            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="sandbox-jobs-"))
-        path = self._folder / str(job.id) / f"file-{FIRST_FILE + len(job.files)}.json"
+            self._folder = self._folder or tempfile.TemporaryDirectory(
+                prefix="sandbox-jobs-", ignore_cleanup_errors=True
+            )
+        path = Path(self._folder.name, str(job.id), f"file-{FIRST_FILE + len(job.files)}.json")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"".join(lines))
         job.files.append(path)
@@ -142,24 +138,24 @@ class Jobs:
         return self._jobs[job_id]
 
     def file(self, path: str) -> Path:
-        """A file that a job has left, by the job's id and its name."""
-        found = self._folder / path if self._folder is not None else None
-        if found is None or not found.is_file():
-            raise Refusal("The specified key does not exist.", 404)
-        return found
+        """The file of a job at this path: the job's id and the file's name."""
+        for file in [file for job in self._jobs.values() for file in job.files]:
+            if path == f"{file.parent.name}/{file.name}":
+                return file
+        raise Refusal("The specified key does not exist.", 404)
 
     def poll(self, job_id: int, start_after: str) -> tuple[Job, str, list[str]]:
-        """What `export/{jobId}/files` tells: the job, its state, and the names of a page of its files."""
+        """For `export/{jobId}/files`: the job, its state, and the names of a page of its files."""
         self._tick()
         with self._lock:
             job, at = self._get(job_id), self._clock.elapsed()
             job.polls += 1
             state = job.state(at)
-            if self._settings.odd and self._settings.vary_state_case:
+            if self._settings.odd:
                 # The case of states varies (seen); here from one poll to the next.
                 state = (state, state.lower(), state, state.upper())[(job.id + job.polls) % 4]
             names = [file.name for file in job.visible_files(at) if file.name > start_after]
-            return job, state, names[: self._settings.files_page]
+            return job, state, names[:FILES_PAGE]
 
     def cancel(self, job_id: int) -> None:
         """End a job that is queued or running."""
@@ -180,9 +176,9 @@ class Jobs:
         at, listed = self._clock.elapsed(), []
         for job in reversed(list(self._jobs.values())):
             size = sum(file.stat().st_size for file in job.visible_files(at))
-            entry = {"id": job.id, "dataTypeName": job.data_type, "jobState": job.state(at), "bytesExported": size}
-            entry |= {"scheduledStartTime": iso_time(job.asked_ms)}
-            listed.append(entry if job.ended_ms is None else {**entry, "endTime": iso_time(job.ended_ms)})
+            listed.append({"id": job.id, "dataTypeName": job.data_type, "jobState": job.state(at)})
+            listed[-1] |= {"bytesExported": size, "scheduledStartTime": iso_time(job.requested_ms)}
+            listed[-1] |= {} if job.ended_ms is None else {"endTime": iso_time(job.ended_ms)}
         return listed
 
     def close(self) -> None:
@@ -191,4 +187,4 @@ class Jobs:
         for writer in self._writers:
             writer.join(timeout=10)
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.cleanup()

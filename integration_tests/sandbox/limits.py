@@ -11,8 +11,8 @@ class Limit(NamedTuple):
     endpoints: tuple[str, ...]
 
 
-# The reference names a limit at each endpoint; what it does not name stays at or under ten a second. The first row that
-# names an endpoint is its own; what no row names belongs to the last one.
+# The first row that names an endpoint is its own; the last one is for all others. The reference names a limit at each
+# endpoint; what it does not name stays at or under ten a second.
 LIMITS = (
     Limit(4, 60.0, ("export/data.json", "export/data.csv")),
     Limit(1, 1.0, ("export/start", "export/{jobId}/files", "export/{jobId}")),
@@ -25,7 +25,7 @@ LIMITS = (
 
 
 def limit_of(endpoint: str) -> Limit:
-    """The limit that an endpoint is under."""
+    """The limit of an endpoint."""
     names = {endpoint, endpoint.partition("/")[0]}
     return next((limit for limit in LIMITS if names.intersection(limit.endpoints)), LIMITS[-1])
 
@@ -34,33 +34,29 @@ class LeakyBucket:
     """Holds `capacity` requests and leaks them evenly over `period` seconds; what overflows is refused."""
 
     def __init__(self, capacity: int, period: float) -> None:
-        self._capacity = capacity
-        self._leak = capacity / period
-        self._level = 0.0
-        self._at = 0.0
+        self._capacity, self._leak = capacity, capacity / period
+        self._level = self._at = 0.0
 
     def wait(self, at: float) -> float:
         """Pour one request in at this time. 0.0: it fits; else the seconds until one would, and nothing is poured."""
-        self._level = max(0.0, self._level - (at - self._at) * self._leak)
-        self._at = at
+        self._level, self._at = max(0.0, self._level - (at - self._at) * self._leak), at
         over = self._level + 1.0 - self._capacity
         # A clock's rounding must not refuse a request that comes exactly in time.
-        if over <= 1e-6:
-            self._level += 1.0
-            return 0.0
-        return over / self._leak
+        if over > 1e-6:
+            return over / self._leak
+        self._level += 1.0
+        return 0.0
 
 
 class Limits:
     """All budgets of the project: one for each row of the table, or with `shared` false one for each endpoint."""
 
     def __init__(self, factor: float | None, shared: bool) -> None:
-        self._factor = factor or 0.0
-        self._shared = shared
+        self._factor, self._shared = factor, shared
         self._buckets: dict[object, LeakyBucket] = {}
 
     def wait(self, endpoint: str, at: float) -> float:
-        """0.0 where a request may pass at this time; otherwise how long it would have to wait."""
+        """0.0 where a request may pass at this time; otherwise the seconds until it may."""
         if not self._factor:
             return 0.0
         limit = limit_of(endpoint)

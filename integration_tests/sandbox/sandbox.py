@@ -7,19 +7,17 @@ from datetime import datetime
 from functools import partial
 
 from . import endpoints
-from .app import api_app, files_app
-from .control import control_routes
+from .app import Host
 from .core import Core
+from .events import data_types
 from .exports import Selection
 from .faults import Fault
 from .fixtures import Record
-from .kinds import is_data_type
-from .log import RequestLogEntry
-from .server import Server, listen
+from .messages import RequestLogEntry
+from .server import Server
 from .settings import SandboxSettings
 from .times import to_ms, window_ms
 
-FOR_EVER = 10.0**9
 Edge = datetime | str
 
 
@@ -34,7 +32,7 @@ class Sandbox:
         self.settings = settings or SandboxSettings()
         self.core: Core = Core(self.settings)
         core = self.core
-        self._server: Server | None = None
+        self._servers: list[Server] = []
         self.base_url = self.files_url = ""  # the roots of API and storage host, with a slash at the end
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
         self.now, self.advance = core.clock.now, core.clock.advance
@@ -43,9 +41,9 @@ class Sandbox:
         self.clear_faults: Callable[[], None] = core.faults.clear
         self.put_records, self.put_line = core.exports.put, core.exports.put_line
         self.user_events = core.exports.user_events
-        # All jobs as export/jobs lists them, and the state of one of them, which does not count as a poll.
+        # All jobs as export/jobs lists them, and the state of one, which does not count as a poll.
         self.jobs, self.job_state = core.jobs.recent, core.jobs.state
-        # Let something be gone, or be updated now: each takes its id.
+        # Delete a list, or update a thing now, by its id.
         self.delete_list = core.world.delete_list
         self.touch_campaign = partial(core.world.touch, "campaigns", "id")
         self.touch_template = partial(core.world.touch, "templates", "templateId")
@@ -59,20 +57,18 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Listen and serve."""
-        host = self.settings.host
-        api_socket, files_socket = listen(host, self.settings.port), listen(host, self.settings.files_port)
-        named = f"[{host}]" if ":" in host else host
-        self.base_url = self.core.base_url = f"http://{named}:{api_socket.getsockname()[1]}/api/"
-        self.files_url = self.core.files_url = f"http://{named}:{files_socket.getsockname()[1]}/"
-        api = api_app(self.core, control_routes(self))
-        self._server = Server({api_socket: api, files_socket: files_app(self.core)})
+        hosts, settings = {"api": self.settings.port, "files": 0}, (self.settings.host, self.settings.reader_patience)
+        self._servers = [Server(Host(self, name).respond, port, *settings) for name, port in hosts.items()]
+        api, files = self._servers
+        self.base_url = self.core.base_url = f"{api.url}api/"
+        self.files_url = self.core.files_url = files.url
         return self
 
     def close(self) -> None:
         """Stop serving and remove the files of jobs."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers = []
         self.core.jobs.close()
 
     @property
@@ -87,11 +83,11 @@ class Sandbox:
         return list(self.core.exports.records(self._selection(data_type, start, end, as_of)))
 
     def truth_lines(self, data_type: str, start: Edge, end: Edge) -> list[bytes]:
-        """The lines behind that, without their ends: lines that are no JSON included."""
+        """The lines behind that, without their ends, even those that are not JSON."""
         return [line[:-1] for line in self.core.exports.lines(self._selection(data_type, start, end, None))]
 
     def _selection(self, data_type: str, start: Edge, end: Edge, as_of: datetime | None) -> Selection:
-        if not is_data_type(data_type):
+        if data_type not in data_types():
             raise ValueError(f"no data type {data_type!r}")
         return Selection(data_type, window_ms(start), window_ms(end), to_ms(as_of or self.now()))
 
@@ -110,20 +106,20 @@ class Sandbox:
         raise ValueError(f"no such stream: {stream!r}")
 
     def list_users(self, list_id: int, prefer_user_id: bool | None = None) -> list[str]:
-        """The lines of a list; userIds preferred unless the project is email-based or it is said otherwise."""
+        """The lines of a list; userIds preferred, unless the project is email-based or not with False."""
         return self.core.world.people.lines(list_id, prefer_user_id is not False)
 
     # what a test changes
 
     def add_fault(self, fault: Fault) -> Fault:
-        """Let something go wrong. The fault counts in `struck` how often it did."""
+        """Add a fault; it counts in `struck` how often it strikes."""
         self.core.faults.append(fault)
         return fault
 
     def break_list(self, list_id: int, kind: str | None = "error") -> None:
-        """Let lists/getUsers of a list always answer 500 ("error"), or break off ("cut"); None mends it."""
+        """Break lists/getUsers of a list: always 500 ("error"), or no end ("cut"); None mends it."""
         self.core.broken_lists[list_id] = kind
 
-    def foreign_job(self, data_type: str = "emailSend", seconds: float = FOR_EVER) -> int:
-        """An export job of somebody else's, running or waiting for so long; its id."""
-        return self.core.jobs.start(data_type, None, seconds=seconds).id
+    def foreign_job(self, data_type: str = "emailSend", seconds: float = 1e9) -> int:
+        """The id of another client's export job, which runs for so long."""
+        return self.core.jobs.start(data_type, None, seconds=seconds)

@@ -1,5 +1,6 @@
-"""What a sandbox can be asked to be: its size, its project, its limits and its habits."""
+"""What a sandbox can be: its size, its project, its limits and its habits."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,14 +12,14 @@ PROJECT_TYPES = (EMAIL_BASED, USER_ID_BASED, HYBRID)
 
 @dataclass
 class SandboxSettings:
-    """All that decides what a sandbox holds and how it answers. The same settings and clock give the same data."""
+    """All that decides the data and the responses. The same settings and clock give the same data."""
 
     seed: int = 1
     users: int = 200
     days: int = 30  # history before the start day; nothing is older
     events_per_day: int = 400  # over all event types together
     event_weights: dict[str, float] = field(default_factory=dict)  # share of a type, in place of its own
-    data_types: frozenset[str] | set[str] | tuple[str, ...] | list[str] | None = None  # only these hold records
+    data_types: Collection[str] | None = None  # only these hold records
     odd: bool = True  # records, states and times as odd as the API's; False = a project without oddities
     padding: int = 0  # bytes of filler in every event, for windows of gigabytes
     project_type: str = EMAIL_BASED
@@ -27,7 +28,7 @@ class SandboxSettings:
     now: datetime | None = None  # a fixed clock, moved by advance() only; None = the real one
 
     index_lag: float = 0.0  # seconds; an event is visible after its own share of it
-    late_share: float = 0.0  # share of events that a device hands in later still (made offline)
+    late_share: float = 0.0  # share of events that a device sends later still (made offline)
     late_hours: float = 6.0
 
     rate_limit_factor: float | None = 0  # 0 or None = no limits; N = every limit N times as fast
@@ -49,30 +50,20 @@ class SandboxSettings:
     snippets: int = 7
     metadata_tables: int = 4
     metadata_entries: int = 25  # in the largest table; one holds none
-    metadata_page_size: int = 10
     webhooks: int = 3
     forgotten: int = 5
     broken_lists: dict[int, str] = field(default_factory=dict)  # place in `lists` -> "error" (500) or "cut"
-
-    unpaginated: bool = False  # an old project: campaigns and templates without paging parameters give all
-    relative_next_page: bool = False  # nextPageUrl as a path instead of a whole URL
     user_fields_shape: str = "map"  # "map": {"fields": {...}}; "array": {"userFields": [{name, type}]}
     experiments_as_csv: bool = False  # experiments/metrics as CSV instead of {headers, rows}
 
-    job_seconds: float = 0.2  # how long an export job runs, without its files
-    job_seconds_per_file: float = 0.0
-    job_requeue: bool = False  # every job goes from running back to enqueued once
-    jobs_at_once: int = 4
+    job_seconds: float = 0.2  # how long an export job runs
     file_bytes: int = 10_000_000  # at most, as Iterable says
-    files_page: int = 10
     url_ttl: float = 1800.0  # seconds until a presigned link expires
     truncate_bytes: int = 100_000_000_000  # over it an export is truncated
-    vary_state_case: bool = True  # Completed, completed, COMPLETED
-    reader_patience: float | None = None  # seconds a slow reader is waited for before the answer is cut
+    reader_patience: float | None = None  # seconds a piece of a response may take before the connection is cut
 
     host: str = "127.0.0.1"
     port: int = 0
-    files_port: int = 0
 
     def __post_init__(self) -> None:
         if self.project_type not in PROJECT_TYPES:

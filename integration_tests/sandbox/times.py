@@ -1,4 +1,4 @@
-"""Times: the sandbox's clock, the dates of requests, and every form of time that records carry."""
+"""Times: the sandbox's clock, the dates of requests, and every form of time in records."""
 
 import re
 import time
@@ -8,11 +8,9 @@ from functools import cache
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-
 # Forms in which exports write a time (seen); the first is by far the commonest.
 OFFSET_COLON, OFFSET_PLAIN, DOUBLED_FRACTION, EPOCH_MILLIS = range(4)
 SHAPE_OF_16 = (OFFSET_COLON,) * 11 + (OFFSET_PLAIN,) * 2 + (DOUBLED_FRACTION,) * 2 + (EPOCH_MILLIS,)
-
 _OFFSET = r"(?: ?(Z|[+-]\d\d:?\d\d))?"
 _REQUEST_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d" + _OFFSET, re.ASCII)
 # A fraction may be doubled: 22:43:34.134105.000Z (seen).
@@ -23,12 +21,11 @@ class Clock:
     """The time of day, which may stand still, and a stopwatch, which never does. advance() moves both."""
 
     def __init__(self, now: datetime | None) -> None:
-        self._fixed = now
-        self._ahead = 0.0
+        self._fixed, self._ahead = now, 0.0
 
     def now(self) -> datetime:
         """The time of day, in UTC."""
-        base = self._fixed if self._fixed is not None else datetime.now(timezone.utc)
+        base = self._fixed or datetime.now(timezone.utc)
         return base.astimezone(timezone.utc) + timedelta(seconds=self._ahead)
 
     def now_ms(self) -> int:
@@ -45,24 +42,22 @@ class Clock:
 
 
 def to_ms(moment: datetime) -> int:
-    """Epoch milliseconds of an aware datetime."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    """Epoch milliseconds of a time, in UTC where it has no offset."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)) - EPOCH) // timedelta(milliseconds=1)
 
 
 def window_ms(edge: datetime | str) -> int:
-    """Epoch milliseconds of the whole second that the edge of a window names; UTC where it has no offset."""
+    """Epoch milliseconds of the whole second that the edge of a window names."""
     moment = parse_date(edge) if isinstance(edge, str) else edge
     if moment is None:
         raise ValueError(f"not a time: {edge!r}")
-    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)) // 1000 * 1000
+    return to_ms(moment) // 1000 * 1000
 
 
 def parse_date(text: str) -> datetime | None:
     """A date in any form of requests or records, UTC where it has no offset; None where it is none."""
     match = _DATE.fullmatch(text)
-    if match is None:
-        return None
-    day, clock, fraction, offset = match.groups()
+    day, clock, fraction, offset = match.groups() if match else ("", None, None, None)
     offset = "+00:00" if offset in (None, "Z") else f"{offset[:3]}:{offset[-2:]}"
     try:
         return datetime.fromisoformat(f"{day} {clock or '00:00:00'}{(fraction or '.').ljust(7, '0')}{offset}")
@@ -76,7 +71,7 @@ def parse_request_date(text: str) -> datetime | None:
 
 
 def parse_record_time(value: object) -> int | None:
-    """Epoch milliseconds of a time in any form that records carry; None where it is none of them."""
+    """Epoch milliseconds of a time in any form of records; None where it is none of them."""
     if isinstance(value, str):
         moment = parse_date(value)
         return None if moment is None else to_ms(moment)
@@ -100,5 +95,5 @@ def format_time(ms: int, shape: int = OFFSET_COLON) -> str | int:
 
 
 def iso_time(ms: int) -> str:
-    """RFC 3339 with milliseconds, as snippets and the list of jobs have it."""
+    """RFC 3339 with milliseconds, as snippets and jobs have it."""
     return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
