@@ -181,8 +181,9 @@ def test_errors_use_the_reference_s_codes(sandbox: Sandbox, reference: Reference
         assert set(answer) <= {"code", "msg", "params"}
 
 
-def test_data_types_are_the_reference_s(reference: Reference) -> None:
-    assert set(DATA_TYPES) == set(reference.document["dataTypeNames"])
+def test_every_data_type_of_the_reference_is_there(reference: Reference) -> None:
+    # Iterable may add one that this copy of its reference does not name yet.
+    assert set(DATA_TYPES) >= set(reference.document["dataTypeNames"])
 
 
 def test_every_endpoint_is_one_of_the_reference_s(reference: Reference) -> None:
