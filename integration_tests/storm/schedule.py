@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 from integration_tests.sandbox import Fault, SandboxSettings
 from integration_tests.storm.menu import draw_faults, endpoints_of
+from source_iterable.reading.export_stream import ExportStream
 from source_iterable.streams.table import STREAMS
 
 NOW = datetime(2026, 1, 15, 12, 34, 56, tzinfo=timezone.utc)
@@ -49,11 +50,14 @@ class Schedule:
 def schedule_of(seed: int) -> Schedule:
     """Draw everything from the seed."""
     dice = random.Random(f"storm {seed}")
-    settings = _settings(dice, seed)
     names = _names(dice)
+    settings = _settings(dice, seed)
+    exports = {stream.data_type for name in names if isinstance(stream := STREAMS[name], ExportStream)}
+    if exports and dice.random() < 0.7:
+        settings.data_types = exports  # the events are those of the chosen streams, and so many more of each
     method = dice.choice(["auto", "auto", "streaming", "jobs"])
     endpoints = endpoints_of(names, method)
-    syncs = [_sync(dice, endpoints) for _ in range(dice.randint(2, 6))]
+    syncs = [_sync(dice, endpoints) for _ in range(dice.randint(1, 4))]
     mode = "full_refresh" if dice.random() < 0.2 else None
     return Schedule(seed, settings, settings.days + dice.choice([-1, 1]), names, method, mode, syncs)
 
