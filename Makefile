@@ -1,5 +1,6 @@
 # make run      a local Iterable, two syncs of it into a DuckDB file (CONFIG=config.json: your own project)
 # make test     the tests (ARGS="-k name" for some of them)
+# make storm    seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint     style, types and declared dependencies
 # make docs     the tables and pictures of docs/, from the code
 # make bench    the connector against its published peers
@@ -10,16 +11,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .venv-demo
+N ?= 50
+SEED ?= 1
 PIP := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run test lint docs bench image release lock clean
+.PHONY: run test storm lint docs bench image release lock clean
 
 run: $(DEMO)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest $(ARGS)
+
+storm: $(VENV)/.installed
+	$(BIN)/python -m integration_tests.storm --runs $(N) --seed $(SEED)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -110,4 +110,6 @@ def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Respo
 def _middle_of_line(piece: bytes) -> int:
     """A place near the middle that is not the end of a line."""
     middle = max(len(piece) // 2, 1)
+    if piece[middle : middle + 1] == b"\n":  # all of a line but its newline
+        middle -= 1
     return middle + 1 if piece[middle - 1 : middle] == b"\n" and middle + 1 < len(piece) else middle
