@@ -21,7 +21,7 @@ import requests
 
 from integration_tests.connector import Sync, catalog_for, sync, time_text
 from integration_tests.hostile import HostileServer, Pieces, Request, head, plain
-from integration_tests.hostile_api import BYSTANDER, END, KINDS, START, GoodApi, Kind
+from integration_tests.hostile_api import BYSTANDER, END, KINDS, MEMBERS, START, GoodApi, Kind
 from integration_tests.hostile_findings import reason_of
 from integration_tests.hostile_table import KEY, LARGE, SAME, TABLE, Row, Verdicts
 from source_iterable.api.client import MAX_RETRY_AFTER, IterableClient
@@ -230,6 +230,15 @@ def run_measured(arguments: list[str], log: Path) -> tuple[str, int]:
     return log.read_text(encoding="utf-8"), usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def messages_in(output: str) -> Iterator[str]:
+    """What the messages of the command say, without the traces that the CDK logs."""
+    for line in output.splitlines():
+        message = json.loads(line)
+        trace = message.get("trace", {}).get("error", {})
+        log = message.get("log", {}).get("message", "").partition("\nTraceback")[0]
+        yield f"{log} {trace.get('message')} {trace.get('internal_message')}"
+
+
 def large_cases() -> Iterator[Any]:
     for row in LARGE:
         for name, kind in KINDS.items():
@@ -241,9 +250,10 @@ def large_cases() -> Iterator[Any]:
 
 @pytest.mark.parametrize("case", list(large_cases()))
 def test_a_large_response_takes_little_memory(
-    case: Case, tmp_path: Path, record_property: pytest.FixtureRequest
+    case: Case, tmp_path: Path, record_property: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = SpoiltApi(case)
+    monkeypatch.delitem(MEMBERS, 2)
     with HostileServer(api) as server:
         api.good.base_url = server.base_url
         # One second, which cannot be halved.
@@ -254,14 +264,14 @@ def test_a_large_response_takes_little_memory(
             path.write_text(json.dumps(content))
             arguments += [f"--{name}", str(path)]
         said, memory = run_measured(arguments, tmp_path / "log")
-    record_property("memory", memory)  # type: ignore[operator]
+    record_property("memory", memory)
     assert memory < MEMORY, f"{memory / 2**20:.0f} MB"
     word, _, text = case.verdict.partition(": ")
     assert word == "incomplete"
     assert re.search(text, said), said[-2000:]
     assert '"status":"INCOMPLETE"' in said
     assert '"RECORD"' not in said
-    assert not FAULTS.search(re.sub(r'"stack_trace":"(\\.|[^"\\])*"', "", said))
+    assert not FAULTS.search(" ".join(messages_in(said)))
 
 
 @pytest.fixture
