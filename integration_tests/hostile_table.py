@@ -86,7 +86,7 @@ NOT_DATA = by_form(
     lines="incomplete: holds no records|line is cut",
 )
 NOT_SHAPE = by_form(
-    json="incomplete: holds no|is not an object|is not a list of files",
+    json="incomplete: holds no|is not an object|is not a list of files|is not the entry",
     csv=NO_REPORT,
     users="incomplete: holds no users",
     lines="incomplete: holds no records",
@@ -435,7 +435,7 @@ SELECTORS = {
 
 def listed(kind: Kind, *ids: Any, **more: Any) -> list[Any]:
     """Items with these ids, as the kind's own are."""
-    return [{SELECTORS[_name(kind)][1]: each, "updatedAt": 5, **more} for each in ids]
+    return [{SELECTORS[_name(kind)][1]: each, "type": "string", "updatedAt": 5, **more} for each in ids]
 
 
 def _name(kind: Kind) -> str:
@@ -821,7 +821,7 @@ LARGE = [
         "a gzip bomb",
         sends(lambda _: bomb(MEGABYTE, 1500)),
         {
-            "list": "incomplete: over 134,217,728 bytes",
+            "list": "incomplete: over 83,886,080 bytes",
             "stream": "incomplete: over 268,435,456 bytes",
             "file": "incomplete: over 536,870,912 bytes",
             "*": None,
@@ -832,8 +832,8 @@ LARGE = [
         "a line of 200 MB",
         long_line(200),
         {
-            "list": "incomplete: over 134,217,728 bytes",
-            "report": "incomplete: over 134,217,728 bytes",
+            "list": "incomplete: over 83,886,080 bytes",
+            "report": "incomplete: over 83,886,080 bytes",
             "members": "incomplete: holds no users",
             "stream": "incomplete: holds no records",
             "*": None,

@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 
 from integration_tests.connector import FACTOR, Sync, config_for, state_of, sync, time_text
 from integration_tests.sandbox import Sandbox, SandboxSettings
+from source_iterable import exact_json
 from source_iterable.config import Config
 from source_iterable.records.events import event_id_of, identity_of, normalize, take_internal
 from source_iterable.streams.table import EXPORTS, STREAMS
@@ -35,7 +36,7 @@ def event_ids(records: list[dict[str, Any]]) -> list[str]:
         copy = dict(record)
         take_internal(copy)
         normalize(copy)
-        ids.append(event_id_of(identity_of(copy)))
+        ids.append(event_id_of(identity_of(copy, exact_json.dumps)))
     return sorted(ids)
 
 

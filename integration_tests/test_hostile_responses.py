@@ -291,7 +291,6 @@ def test_a_file_is_fetched_by_https_only(public_client: IterableClient, link: st
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433"])
-@pytest.mark.xfail(strict=True, reason="api/session.py: the address is looked at only after the TLS handshake")
 def test_nothing_is_sent_to_a_private_address(public_client: IterableClient, host: str) -> None:
     with HostileServer(lambda _: [head(200)]) as server:
         with pytest.raises(BrokenResponse, match="no https URL of a public host"):

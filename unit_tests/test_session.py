@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from urllib3.connection import HTTPSConnection
+from urllib3.connection import HTTPConnection
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
@@ -102,11 +102,11 @@ def test_a_link_to_a_private_address_gets_no_request_whatever_its_name(monkeypat
     with answering(GOOD) as (root, received):
         port = int(root.rstrip("/").rpartition(":")[2])
 
-        def connect(self: HTTPSConnection) -> None:
-            # What a name server of somebody else's may answer for any name; TLS left out.
-            self.sock = socket.create_connection(("127.0.0.1", port))
+        def connected(self: HTTPConnection) -> socket.socket:
+            # What a name server of somebody else's may answer for any name.
+            return socket.create_connection(("127.0.0.1", port))
 
-        monkeypatch.setattr(HTTPSConnection, "connect", connect)
+        monkeypatch.setattr(HTTPConnection, "_new_conn", connected)
         with pytest.raises(BrokenResponse, match="public host"):
             a_client().receive_file("https://files.example.com/a", 100)
         with pytest.raises(BrokenResponse, match="public host"):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from source_iterable.api.ahead import as_done, in_order
-from source_iterable.api.client import IterableClient
+from source_iterable.api.client import IterableClient, ShapeError
 from source_iterable.config import REGION_BASE_URLS, Config
 from source_iterable.errors import BadRequest, IterableError
 from source_iterable.reading import shared_pages
@@ -187,14 +187,36 @@ def test_only_unambiguous_cells_become_numbers(cell: str, number: Any) -> None:
 
 
 def test_a_report_keeps_every_nonempty_cell() -> None:
-    text = '\ufeffid,"Name, quoted",A,A\r\n1,"two\r\nlines",,3\r\n\r\n2,\u2028,0.5\r\n'
+    text = '\ufeffid,"Name, quoted",A,A\r\n1,"two\r\nlines",,3\r\n\r\n2,\u2028,0.5,\r\n'
     assert rows_of(text) == [
         {"id": 1, "Name, quoted": "two\r\nlines", "A (2)": 3},
         {"id": 2, "Name, quoted": "\u2028", "A": 0.5},
     ]
-    assert rows_of("") == []
-    with pytest.raises(IterableError):
-        rows_of("id\n1,2\n")
+    assert rows_of("id,A\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "not CSV"),
+        (" \n", "not CSV"),
+        ("<html><p>Log in, please</p></html>", "not CSV"),
+        ('{"headers": "id,A", "rows": ["1,2"', "not CSV"),
+        ("id,A\n1,\0\n", "not CSV"),
+        ("Service unavailable", "no column id"),
+        ("Sorry, try later", "no column id"),
+        ("id,A\n1,2,3\n4,5\n", "more cells than columns"),
+        ("id,A,B\n1,2,3\n4,5", "breaks off"),
+        ('id,A\n1,"2', "not whole"),
+    ],
+)
+def test_what_is_no_report_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ShapeError, match=why):
+        rows_of(text, "id")
+
+
+def test_a_cell_may_be_long() -> None:
+    assert rows_of(f"id,A\n1,{'x' * 200_000}\n", "id") == [{"id": 1, "A": "x" * 200_000}]
 
 
 @pytest.mark.parametrize(

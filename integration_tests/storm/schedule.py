@@ -80,16 +80,12 @@ def _settings(dice: random.Random, seed: int) -> SandboxSettings:
         catalog_items=dice.choice([3, 25, 420]),
         metadata_tables=dice.choice([0, 2, 4]),
         metadata_entries=dice.choice([2, 8, 25]),
-        metadata_page_size=dice.choice([1, 3, 10]),
         webhooks=dice.choice([0, 3]),
         forgotten=dice.choice([0, 5]),
-        relative_next_page=dice.random() < 0.3,
         user_fields_shape=dice.choice(["map", "array"]),
         experiments_as_csv=dice.random() < 0.3,
         job_seconds=dice.choice([0.0, 0.02, 0.1]),
-        job_seconds_per_file=dice.choice([0.0, 0.003]),
         file_bytes=dice.choice([800, 3_000, 20_000, 10_000_000]),
-        files_page=dice.choice([1, 3, 10]),
     )
 
 

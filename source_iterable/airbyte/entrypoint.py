@@ -100,7 +100,7 @@ def _end(code: int) -> NoReturn:
     """End the process without waiting for its threads: some may wait an hour for a response that nobody will write."""
     if code == 128 + signal.SIGTERM and os.getpid() != 1:  # process 1 cannot be ended by a signal of its own
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
     os._exit(code)
 
 

@@ -43,8 +43,9 @@ from source_iterable.progress import Progress
 T = TypeVar("T")
 CANCEL_TIMEOUT = Timeout(5.0, 10.0)
 MAX_REDIRECTS = 5
-# Bytes of a JSON or text response: a page of 1,000 templates has a few megabytes. Then of the body of an error.
-JSON_BYTES, ERROR_BYTES = 128 * 2**20, 64 * 2**10
+# Bytes of a JSON or text response: a page of 1,000 catalog items has up to 30 MB, a million hashes of forgotten users
+# 67 MB. Then of the body of an error.
+JSON_BYTES, ERROR_BYTES = 80 * 2**20, 64 * 2**10
 # Characters of an error's message that are shown.
 MESSAGE_LENGTH = 300
 # Seconds that a Retry-After header may ask for; more ends the stream. Over a year it is no serious value.
@@ -122,15 +123,18 @@ class IterableClient:
         request = Request(path, parameters or {})
         return self.fetch(request, lambda response: self._parsed(request, response, shape))
 
-    def get_text(self, path: str, parameters: Parameters | None = None) -> str:
-        """GET `path` as UTF-8 text; invalid bytes become U+FFFD."""
+    def get_text(self, path: str, parameters: Parameters | None = None, shape: Callable[[str], T] = _as_it_is) -> T:
+        """GET `path` and return what `shape` makes of its UTF-8 text; ShapeError of `shape` counts as a broken response.
+
+        Invalid bytes become U+FFFD.
+        """
         request = Request(path, parameters or {})
 
-        def read(response: requests.Response) -> str:
+        def read(response: requests.Response) -> T:
             text = whole(response, JSON_BYTES)
             with suppress(ValueError):
                 self._refuse_error_object(request, exact_json.loads(text))
-            return text.decode("utf-8-sig", errors="replace")
+            return _shaped(request, text.decode("utf-8-sig", errors="replace"), shape)
 
         return self.fetch(request, read)
 
@@ -248,8 +252,9 @@ class IterableClient:
             url, parameters = _joined(url, response.headers["Location"], request), {}
             # requests would forward our Api-Key header to any host.
             if _origin(url) != self._origin:
+                host = self._shown(str(urlsplit(url).hostname))
                 raise BadRequest(
-                    f"{request} was redirected to another host ({urlsplit(url).hostname}); the API key is not sent there. "
+                    f"{request} was redirected to another host ({host}); the API key is not sent there. "
                     "Check the API base URL.",
                     response.status_code,
                 )
@@ -289,10 +294,7 @@ class IterableClient:
         except ValueError:
             raise BrokenResponse(f"The response to {request} is not JSON.") from None
         self._refuse_error_object(request, value)
-        try:
-            return shape(value)
-        except ShapeError as error:
-            raise BrokenResponse(f"The response to {request} {error}.") from None
+        return _shaped(request, value, shape)
 
     def _refuse_error_object(self, request: Request, value: Any) -> None:
         if is_error_object(value) and value["code"] != "Success":
@@ -311,6 +313,13 @@ class IterableClient:
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
         message = f"Iterable answered {what} with {status} ({said}). {_HINTS.get(status, '')}"
         return kind(message.strip(), status, code, msg)
+
+
+def _shaped(request: Request, content: Any, shape: Callable[[Any], T]) -> T:
+    try:
+        return shape(content)
+    except ShapeError as error:
+        raise BrokenResponse(f"The response to {request} {error}.") from None
 
 
 def _origin(url: str) -> str:

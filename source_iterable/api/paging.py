@@ -69,13 +69,16 @@ def read_page(
     """
     shape = items_in(selector, key)
 
-    def page(response: Any) -> tuple[Items, Any]:
-        return shape(response), holder_of(response, selector).get("nextPageUrl")
+    def page(response: Any) -> tuple[Items, int | None]:
+        following = holder_of(response, selector).get("nextPageUrl")
+        return shape(response), max(number + 1, _page_number(str(following))) if following else None
 
     items, following = client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
-    if not following or not items:
-        return items, None
-    return items, max(number + 1, _page_number(str(following)))
+    if following and not items:
+        # A list that goes on, or one whose links lead beyond its end? The next page tells.
+        number = following
+        items, following = client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
+    return items, following if items else None
 
 
 def pages(

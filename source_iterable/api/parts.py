@@ -8,10 +8,9 @@ from typing import IO
 
 import requests
 
-from source_iterable import exact_json
 from source_iterable.api.body import pieces
-from source_iterable.api.proof import must_hold_records
-from source_iterable.errors import BrokenResponse, TooLarge
+from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
+from source_iterable.errors import TooLarge
 from source_iterable.machine import temporary_files
 
 # A part is kept in memory up to this many bytes, beyond them in a temporary file.
@@ -19,8 +18,6 @@ MEMORY_BYTES = 256 * 2**10
 # Bytes read from a part at a time, and so about the size of a batch: large enough to make the cost of a batch negligible,
 # small enough for a dozen threads to hold one each.
 CHUNK_BYTES = 512 * 2**10
-# A longer line is no record: Iterable takes requests of up to 4 MB (reference).
-LINE_BYTES = 16 * 2**20
 # Stands for a line that is longer: no JSON, so that it is counted and reported like any other bad line.
 TOO_LONG = b"\x00\n"
 _READ_BYTES = 1 * 2**20
@@ -34,14 +31,14 @@ class Part:
         self.size = size
 
     def chunks(self) -> Iterator[bytes]:
-        """The part in pieces of whole lines, about CHUNK_BYTES each. Lines over LINE_BYTES are replaced by TOO_LONG."""
+        """The part in pieces of whole lines, about CHUNK_BYTES each. Lines over MAX_LINE are replaced by TOO_LONG."""
         self._file.seek(0)
         while chunk := self._file.read(CHUNK_BYTES):
             if chunk.endswith(b"\n"):
                 yield chunk
                 continue
-            rest = self._file.readline(LINE_BYTES)
-            if len(rest) < LINE_BYTES or rest.endswith(b"\n"):
+            rest = self._file.readline(MAX_LINE)
+            if len(rest) < MAX_LINE or rest.endswith(b"\n"):
                 yield chunk + rest
                 continue
             while rest and not rest.endswith(b"\n"):
@@ -49,15 +46,15 @@ class Part:
             yield chunk[: chunk.rfind(b"\n") + 1] + TOO_LONG
 
     def last_line(self) -> bytes:
-        """The end of the part behind its last newline, at most LINE_BYTES of it."""
+        """The last line that is not blank, with what is blank behind it; at most about MAX_LINE of its end."""
         end = b""
         position = self.size
-        while position and len(end) < LINE_BYTES and b"\n" not in end:
+        while position and len(end) < MAX_LINE and b"\n" not in end.rstrip():
             start = max(position - _READ_BYTES, 0)
             self._file.seek(start)
             end = self._file.read(position - start) + end
             position = start
-        return end.rpartition(b"\n")[2]
+        return end[end.rstrip().rfind(b"\n") + 1 :]
 
     def write(self, data: bytes) -> None:
         """Append to the part. Raises LocalError."""
@@ -88,10 +85,9 @@ def receive(
                 if part.size > max_bytes:
                     raise TooLarge(f"The response is over {max_bytes:,} bytes.")
         last = part.last_line() if proof is must_hold_records else b""
-        if last and len(last) < LINE_BYTES and not exact_json.is_complete(last):
-            # A response that ends properly may still have been cut before it was sent.
-            raise BrokenResponse("The last line is cut.")
+        must_be_whole(last)
         proof(part.chunks())
+        must_be_no_error(last)
     except BaseException:
         part.close()
         raise

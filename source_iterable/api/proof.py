@@ -12,14 +12,18 @@ from source_iterable import exact_json
 from source_iterable.errors import BrokenResponse
 
 _ERROR_KEYS = {"code", "msg", "params"}
-# What only markup begins with; a userId may begin with any sign.
-_MARKUP = re.compile(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype|\?xml|html|head|body|error|script|title|h1|p|pre|!--)", re.I)
-# What JSON begins with, and no identifier; `{...}` alone may be a GUID.
-_JSON = re.compile(rb"\s*[\[{]\s*[\"{\[\]}]")
+# What a line of markup begins with; a userId may begin with any sign.
+_MARKUP = re.compile(
+    rb"^\s*(\xef\xbb\xbf)?\s*<(!doctype|\?xml|html|head|body|error|script|title|h1|p|pre|!--)", re.I | re.M
+)
+# What a line of JSON begins with, and no identifier; `{...}` alone may be a GUID.
+_JSON = re.compile(rb"^\s*(\xef\xbb\xbf)?[\[{]\s*[\"{\[\]}]", re.M)
 # Control characters that no identifier has.
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 # Bytes of the longest identifier: an address has up to 320 characters, a userId 52 (reference); generously.
 MAX_IDENTIFIER = 4096
+# Bytes of a line; a longer one is no record: Iterable takes requests of up to 4 MB (reference).
+MAX_LINE = 16 * 2**20
 
 
 def is_error_object(value: Any) -> bool:
@@ -47,13 +51,33 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
         raise BrokenResponse(f"The response holds no records but {_description(first)}.")
 
 
-def must_hold_identifiers(chunks: Iterable[bytes]) -> None:
-    """Raise BrokenResponse for text that cannot be the users of a list, one a line."""
-    first = True
+def must_be_whole(line: bytes) -> None:
+    """Raise BrokenResponse for a last line of records that is cut: a response that ends properly may have been cut before."""
+    if line and not line.endswith(b"\n") and len(line) < MAX_LINE and not exact_json.is_complete(line):
+        raise BrokenResponse("The last line is cut.")
+
+
+def must_be_no_error(line: bytes) -> None:
+    """Raise BrokenResponse for a last line of records that says why there are no more."""
+    if _is_error(line):
+        raise BrokenResponse(f"The response ends with {_description(line)}.")
+
+
+def not_csv(text: str) -> bool:
+    """Whether a text cannot be CSV with a header: it is blank, markup, JSON or binary."""
+    start = text.lstrip()[:1024].encode(errors="replace")
+    return not start or bool(_MARKUP.match(start) or _JSON.match(start)) or "\0" in text
+
+
+def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
+    """Raise BrokenResponse for text that cannot be the users of a list, one a line; one of them at least has the `sign`."""
+    blank, signed = True, False
     for chunk in chunks:
-        if first and _JSON.match(chunk):
+        blank = blank and not chunk.strip()
+        signed = signed or sign in chunk
+        if _JSON.search(chunk):
             raise BrokenResponse("The response holds no users but JSON.")
-        if (first and _MARKUP.match(chunk)) or _BINARY.search(chunk):
+        if _MARKUP.search(chunk) or _BINARY.search(chunk):
             raise BrokenResponse(f"The response holds no users but {_description(chunk)}.")
         if max(map(len, chunk.split(b"\n"))) > MAX_IDENTIFIER:
             raise BrokenResponse(f"The response holds no users: a line is over {MAX_IDENTIFIER:,} bytes.")
@@ -61,7 +85,15 @@ def must_hold_identifiers(chunks: Iterable[bytes]) -> None:
             chunk.decode("utf-8")
         except UnicodeDecodeError:
             raise BrokenResponse("The response holds no users: it is not UTF-8.") from None
-        first = False
+    if not blank and not signed:
+        raise BrokenResponse("The response holds no users: none of its lines is an email address.")
+
+
+def _is_error(line: bytes) -> bool:
+    try:
+        return is_error_object(exact_json.loads(line))
+    except ValueError:
+        return False
 
 
 def _is_record(line: bytes) -> bool:
@@ -74,7 +106,7 @@ def _is_record(line: bytes) -> bool:
 
 def _description(text: bytes) -> str:
     """What a text is instead. Never the text itself: it may be somebody's data."""
-    if _MARKUP.match(text):
+    if _MARKUP.search(text):
         return "HTML or XML"
     if _BINARY.search(text[:1024]):
         return "binary data"

@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import socket
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import IO, Any, cast
 
 import requests
 import urllib3
@@ -18,24 +18,51 @@ from source_iterable import __version__
 
 # Its debug lines hold URLs, which name users.
 logging.getLogger("urllib3").setLevel(logging.INFO)
-# Interim responses in front of one response; more are a fault.
-_MAX_INTERIM = 10
+# Interim responses in front of one response, and lines of all their heads; more are a fault.
+_MAX_INTERIM, _MAX_HEAD_LINES = 10, 1000
 
 
 class PrivateAddress(ValueError):
     """A link leads to an address that is not public."""
 
 
+class _Head:
+    """The lines of a response's head. http.client takes one that breaks off for whole, and skips any number of 100s."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self._lines = 0
+
+    def readline(self, limit: int) -> bytes:
+        line = self.file.readline(limit)
+        # Without a status line, http.client itself says that the connection was closed.
+        if self._lines and not line:
+            raise http.client.HTTPException("the head of the response broke off")
+        self._lines += 1
+        if self._lines > _MAX_HEAD_LINES:
+            raise http.client.HTTPException("the head of the response does not end")
+        return line
+
+    def close(self) -> None:
+        self.file.close()
+
+
 class _FinalResponse(http.client.HTTPResponse):
     """Skips interim responses (1xx). http.client itself takes all but 100 for the final one."""
 
     def begin(self) -> None:
-        super().begin()
-        for _ in range(_MAX_INTERIM):
-            if not 101 < self.status < 200:
-                return
-            self.headers = self.msg = None  # type: ignore[assignment]  # begin() reads on where there are none
+        head = _Head(self.fp)
+        self.fp = cast(Any, head)
+        try:
             super().begin()
+            for _ in range(_MAX_INTERIM):
+                if not 101 < self.status < 200:
+                    return
+                self.headers = self.msg = None  # type: ignore[assignment]  # begin() reads on where there are none
+                super().begin()
+        finally:
+            if self.fp is not None:  # http.client closes it where there is no body
+                self.fp = cast(Any, head.file)
 
 
 class _Connection(HTTPConnection):
@@ -49,14 +76,14 @@ class _SecureConnection(HTTPSConnection):
 class _PublicConnection(_SecureConnection):
     """A connection that is closed before anything is sent to an address that is not public, whatever its name."""
 
-    def connect(self) -> None:
-        super().connect()
-        assert isinstance(self.sock, socket.socket)
-        address = ipaddress.ip_address(self.sock.getpeername()[0].partition("%")[0])
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        address = ipaddress.ip_address(connected.getpeername()[0].partition("%")[0])
         # Behind a proxy the peer is the proxy, which is whatever the user has set.
         if not address.is_global and self.proxy is None:
-            self.close()
+            connected.close()
             raise PrivateAddress(f"{self.host} is {address}, which is not a public address")
+        return connected
 
 
 class _Pool(urllib3.HTTPConnectionPool):

@@ -65,11 +65,17 @@ class FilesPage(BaseModel):
 
     state: Annotated[JobState, BeforeValidator(JobState.of)] = Field(alias="jobState")
     truncated: bool = Field(default=False, alias="exportTruncated")
-    files: list[ListedFile] = []
+    files: list[ListedFile]
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(listed.file for listed in self.files)
+
+
+def _job_id(value: Any) -> int:
+    if type(value) is int or (isinstance(value, float) and value.is_integer()) or str(value).isdecimal():
+        return int(value)
+    raise ValueError
 
 
 def _files_page(response: Any) -> FilesPage:
@@ -102,7 +108,7 @@ class ExportJob:
         body = {"dataTypeName": data_type, "outputFormat": "application/x-json-stream", **window.parameters}
         try:
             started = client.post_json(START, body, permit)
-            return cls(client, int(started["jobId"]))
+            return cls(client, _job_id(started["jobId"]))
         except (ServerError, Unreachable, TimedOut, BrokenResponse) as error:
             raise JobFailed(str(error)) from None
         except (KeyError, TypeError, ValueError):

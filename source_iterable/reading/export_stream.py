@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from abc import abstractmethod
 from contextlib import closing
 
 from source_iterable.config import Config, parse_date
-from source_iterable.errors import IterableError
-from source_iterable.exports.windows import Window, WindowPlan, iso_time
+from source_iterable.exports.windows import WindowPlan, iso_time
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.events import EventRecords
+from source_iterable.records.line_count import LineCount
 from source_iterable.records.lines import RecordParser
-
-# A window fails if its bad lines exceed both of these: a number, and a share.
-BAD_LINES, BAD_SHARE = 10, 0.001
 
 
 class ExportStream(Stream):
@@ -35,7 +31,7 @@ class ExportStream(Stream):
         plan = self._plan(context, state)
         records = self.records(context)
         for window, parts in context.exports.read(self.data_type, plan):
-            lines = _LineCount(self.name, window, context.logger)
+            lines = LineCount(f"{self.name}, {window}", context.logger)
             for part in parts:
                 with closing(part):
                     for chunk in part.chunks():
@@ -73,28 +69,6 @@ class EventStream(ExportStream):
 
     def records(self, context: StreamContext) -> RecordParser:
         return EventRecords(self.name, self.schema(context.config))
-
-
-class _LineCount:
-    """Counts the lines of a window, logs the bad ones, and fails the window if there are too many."""
-
-    def __init__(self, stream_name: str, window: Window, logger: logging.Logger) -> None:
-        self._what = f"{stream_name}, {window}"
-        self._logger = logger
-        self._lines = 0
-        self._bad = 0
-
-    def add(self, lines: int, bad: list[int]) -> None:
-        for position in bad:
-            self._bad += 1
-            if self._bad <= BAD_LINES + 1:
-                # Never log the line itself: it is personal data.
-                self._logger.warning(f"{self._what}: line {self._lines + position + 1} is not a JSON object; skipped.")
-        self._lines += lines
-
-    def check(self) -> None:
-        if self._bad > BAD_LINES and self._bad > BAD_SHARE * self._lines:
-            raise IterableError(f"{self._what}: {self._bad} of {self._lines} lines are not JSON objects.")
 
 
 def end_of_sync(config: Config, now: float) -> int:

@@ -140,7 +140,7 @@ class NewestFirstStream(Stream):
 
     def _version(self, item: Fields) -> tuple[int, Any]:
         updated_at = item.get(UPDATED_AT) or 0
-        if not isinstance(updated_at, int):
+        if type(updated_at) is not int:
             raise BrokenResponse(
                 f"The response to GET {self.path} holds an item whose {UPDATED_AT} is not a number of milliseconds."
             )

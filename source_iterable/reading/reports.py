@@ -6,25 +6,34 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Any
 
+from source_iterable.api.client import JSON_BYTES, ShapeError
+from source_iterable.api.proof import not_csv
 from source_iterable.config import REGION_BASE_URLS
-from source_iterable.errors import IterableError
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import Fields
 
 # Iterable rejects longer URLs with 414 (seen).
 URL_LENGTH = 2048
+# A cell may be as long as a response; the default is 131,072 characters.
+csv.field_size_limit(JSON_BYTES)
 # Digits that survive conversion to a number; 18 of them fit every integer column.
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
 _FLOAT = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+", re.ASCII)
 
 
-def read_reports(context: StreamContext, path: str, campaign_ids: Iterable[int]) -> Iterator[str]:
-    """Yield the text of `GET path` since start_date for each batch of campaigns."""
+def read_reports(
+    context: StreamContext, path: str, campaign_ids: Iterable[int], records: Callable[[str], list[Fields]]
+) -> Iterator[list[Fields]]:
+    """Yield what `records` makes of the text of `GET path` since start_date, for each batch of campaigns.
+
+    ShapeError of `records` counts as a broken response.
+    """
     for batch in url_batches(context, path, campaign_ids):
-        yield context.client.get_text(path, {"startDateTime": _since(context), "campaignId": batch})
+        yield context.client.get_text(path, {"startDateTime": _since(context), "campaignId": batch}, records)
 
 
 def url_batches(context: StreamContext, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
@@ -44,20 +53,30 @@ def url_batches(context: StreamContext, path: str, campaign_ids: Iterable[int]) 
         yield batch
 
 
-def rows_of(text: str) -> list[dict[str, Any]]:
+def rows_of(text: str, needed: str | None = None) -> list[dict[str, Any]]:
     """Parse CSV text into rows by column name: numbers as numbers, empty cells left out.
 
-    A repeated name gets a number. Raises IterableError for a row with too many cells.
+    A repeated name gets a number. Raises ShapeError for text that is no table with a `needed` column, or breaks off.
     """
-    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    if not_csv(text):
+        raise ShapeError("is not CSV")
+    try:
+        header, *lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    except (csv.Error, ValueError):
+        raise ShapeError("is not whole CSV") from None
     columns: list[str] = []
-    for name in next(lines, []):
+    for name in header:
         columns.append(next(each for n in count(1) if (each := name if n == 1 else f"{name} ({n})") not in columns))
-    rows = []
-    for cells in lines:
-        if len(cells) > len(columns):
-            raise IterableError("A row of Iterable's report has more cells than the report has columns.")
-        rows.append({name: number_in(cell) for name, cell in zip(columns, cells, strict=False) if cell != ""})
+    if len(columns) < 2 or (needed is not None and needed not in columns):
+        # Any text is CSV of one column.
+        raise ShapeError(f"has no column {needed}" if needed else "has no columns")
+    if any(len(cells) > len(columns) for cells in lines):
+        raise ShapeError("has a row with more cells than columns")
+    if lines and 0 < len(lines[-1]) < len(columns):
+        raise ShapeError("breaks off in its last row")
+    rows = [
+        {name: number_in(cell) for name, cell in zip(columns, cells, strict=False) if cell != ""} for cells in lines
+    ]
     return [row for row in rows if row]
 
 

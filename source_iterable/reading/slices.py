@@ -82,7 +82,7 @@ class SliceReader:
             self._context.logger.warning(f"{self._stream_name}: {what} no longer exists; skipped.")
             return None
         except IterableError as error:
-            return self._failed(what, error)
+            return self.failed(what, error)
         with self._lock:
             self._in_a_row = 0
         return part
@@ -101,7 +101,8 @@ class SliceReader:
                 "next sync will read what is missing."
             )
 
-    def _failed(self, what: str, error: IterableError) -> Unread | None:
+    def failed(self, what: str, error: IterableError) -> Unread | None:
+        """Note a slice that could not be read: Unread, or None if it is skipped. Raises TransientError like `get`."""
         skipped = _says_never(error)
         unread = Unread(what, error)
         with self._lock:

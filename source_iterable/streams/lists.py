@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from functools import partial
 
 from source_iterable.api.ahead import as_done
 from source_iterable.api.parts import Part
@@ -52,9 +53,11 @@ def users_of_lists(
 
     Raises IterableError at the end if there were unread lists.
     """
-    slices = SliceReader(stream_name, context, READ_TIMEOUT, LIST_BYTES, must_hold_identifiers)
+    emails_only = context.config.project_type == "Email-based"
+    proof = partial(must_hold_identifiers, sign=b"@") if emails_only else must_hold_identifiers
+    slices = SliceReader(stream_name, context, READ_TIMEOUT, LIST_BYTES, proof)
     # Where a user has both identifiers, the userId is the one that never changes.
-    prefer_user_id = {} if context.config.project_type == "Email-based" else {"preferUserId": "true"}
+    prefer_user_id = {} if emails_only else {"preferUserId": "true"}
 
     def fetch(list_id: Key) -> Part | Unread | None:
         return slices.get(f"list {list_id}", "lists/getUsers", {"listId": list_id, **prefer_user_id})
@@ -66,7 +69,7 @@ def users_of_lists(
 def users_in(chunk: bytes) -> list[str]:
     """The users in a chunk of whole lines."""
     lines = chunk.decode("utf-8-sig").split("\n")
-    return [user for line in lines if (user := line.strip("\r"))]
+    return [line.strip("\r") for line in lines if line.strip()]
 
 
 def identifiers_of(config: Config, user: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from source_iterable.api.ahead import in_order
+from source_iterable.api.client import ShapeError
 from source_iterable.api.paging import an_object, holder_of, items_in
 from source_iterable.errors import IterableError, NotFound
 from source_iterable.reading.children import ChildStream, Key
@@ -44,11 +45,20 @@ class MetadataEntries(ChildStream):
     def _entry(self, context: StreamContext, path: str, listed: Fields) -> list[Fields]:
         """The record of a listed entry, in a list; empty if the entry no longer exists."""
         try:
-            entry = context.client.get_json(f"{path}/{quote(str(listed['key']), safe='')}", None, an_object)
+            entry = context.client.get_json(
+                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"])
+            )
         except NotFound:
             context.logger.warning(f"{self.name}: entry {listed['key']} of {path} no longer exists; skipped.")
             return []
         return [{**listed, **entry}]
+
+
+def _entry_of(key: Any, response: Any) -> Fields:
+    entry = an_object(response)
+    if "value" not in entry or entry.get("key", key) != key:
+        raise ShapeError("is not the entry of this key")
+    return entry
 
 
 def _listed(context: StreamContext, path: str) -> Iterator[Fields]:
@@ -66,5 +76,5 @@ def _listed(context: StreamContext, path: str) -> Iterator[Fields]:
         if not marker:
             return
         if str(marker) in markers:
-            raise IterableError(f"The responses to GET {path} do not end: the marker {marker!r} came twice.")
+            raise IterableError(f"The responses to GET {path} do not end: one marker came twice.")
         markers.add(str(marker))

@@ -6,7 +6,7 @@ import re
 
 import orjson
 
-from source_iterable.errors import IterableError
+from source_iterable.api.client import ShapeError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.reports import read_reports, rows_of
 from source_iterable.reading.stream import Fields, Reading, State, Stream
@@ -27,8 +27,8 @@ class CampaignsMetrics(Stream):
     def read(self, context: StreamContext, state: State) -> Reading:
         states = {item["id"]: item.get("campaignState") for item in CAMPAIGNS.items(context)}
         sent = [campaign_id for campaign_id, each in states.items() if each not in WITHOUT_METRICS]
-        for text in read_reports(context, self.path, sent):
-            yield self.batch(map(_metrics, rows_of(text)))
+        for records in read_reports(context, self.path, sent, _metrics):
+            yield self.batch(records)
 
 
 class ExperimentsMetrics(Stream):
@@ -45,14 +45,19 @@ class ExperimentsMetrics(Stream):
     def read(self, context: StreamContext, state: State) -> Reading:
         media = {item["id"]: item.get("messageMedium", "Email") for item in CAMPAIGNS.items(context)}
         emails = [campaign_id for campaign_id, medium in media.items() if medium == "Email"]
-        for text in read_reports(context, self.path, emails):
-            yield self.batch(map(_experiment, rows_of(_as_csv(text))))
+        for records in read_reports(context, self.path, emails, _experiments):
+            yield self.batch(records)
 
 
-def _metrics(row: Fields) -> Fields:
-    if not isinstance(row.get("id"), int):
-        raise IterableError("A row of the response to GET campaigns/metrics has no campaign id.")
-    return {"id": row["id"], "data": row}
+def _metrics(text: str) -> list[Fields]:
+    rows = rows_of(text, "id")
+    if not all(isinstance(row.get("id"), int) for row in rows):
+        raise ShapeError("has no column id with the ids of campaigns")
+    return [{"id": row["id"], "data": row} for row in rows]
+
+
+def _experiments(text: str) -> list[Fields]:
+    return [_experiment(row) for row in rows_of(_as_csv(text))]
 
 
 def _as_csv(text: str) -> str:
@@ -61,11 +66,11 @@ def _as_csv(text: str) -> str:
         response = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
-    if isinstance(response, dict) and isinstance(response.get("headers"), str):
-        return "\n".join(
-            (response["headers"].rstrip("\r\n"), *(row.rstrip("\r\n") for row in response.get("rows") or []))
-        )
-    raise IterableError("The response to GET experiments/metrics holds no headers.")
+    headers = response.get("headers") if isinstance(response, dict) else None
+    rows = response.get("rows") or [] if isinstance(response, dict) else None
+    if isinstance(headers, str) and isinstance(rows, list) and all(isinstance(row, str) for row in rows):
+        return "\n".join(line.rstrip("\r\n") for line in (headers, *rows))
+    raise ShapeError("has no headers, or rows that are not CSV")
 
 
 def _experiment(row: Fields) -> Fields:

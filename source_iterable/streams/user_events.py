@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from source_iterable.api.ahead import in_order
 from source_iterable.api.parts import CHUNK_BYTES, Part
 from source_iterable.api.proof import must_hold_records
-from source_iterable.errors import IterableError
+from source_iterable.errors import BrokenResponse, IterableError
 from source_iterable.reading.children import Key, keys_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.distinct_users import DistinctUsers
@@ -17,6 +17,7 @@ from source_iterable.reading.slices import SliceReader, Unread
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.events import EventRecords
+from source_iterable.records.line_count import LineCount
 from source_iterable.streams.lists import LISTS, identifiers_of, users_in, users_of_lists
 
 PATH = "export/userEvents"
@@ -100,12 +101,16 @@ class UserEvents(Stream):
             if isinstance(part, Unread):
                 progress.missing.append(digest)
             elif part is not None:
-                # A user has a few events, and a batch costs the same whatever its size.
-                for batch in self._batches(context, records, part):
-                    batches.append(batch)
-                    if sum(len(each.lines) for each in batches) >= CHUNK_BYTES:
-                        yield joined(batches)
-                        batches = []
+                try:
+                    # A user has a few events, and a batch costs the same whatever its size.
+                    for batch in self._batches(context, records, digest, part):
+                        batches.append(batch)
+                        if sum(len(each.lines) for each in batches) >= CHUNK_BYTES:
+                            yield joined(batches)
+                            batches = []
+                except BrokenResponse as error:
+                    slices.failed(f"user {_shown(digest)}", error)
+                    progress.missing.append(digest)
             if number % USERS_A_STATE == 0 or number == total:
                 if batches:
                     yield joined(batches)
@@ -125,7 +130,7 @@ class UserEvents(Stream):
             # Iterable returns nothing for an identifier of the wrong kind: nothing is believed before all are tried.
             for identifier in identifiers_of(context.config, user):
                 parameters = {identifier: user, "includeCustomEvents": "true"}
-                part = slices.get(f"user {user[:1]}*** ({digest.hex()[:12]})", PATH, parameters)
+                part = slices.get(f"user {user[:1]}*** ({_shown(digest)})", PATH, parameters)
                 if not isinstance(part, Part) or part.size:
                     break
             return part
@@ -133,15 +138,20 @@ class UserEvents(Stream):
         for (digest, _), part in in_order(fetch, users.after(after), THREADS):
             yield digest, part
 
-    def _batches(self, context: StreamContext, records: EventRecords, part: Part) -> Iterator[RecordBatch]:
+    def _batches(
+        self, context: StreamContext, records: EventRecords, digest: bytes, part: Part
+    ) -> Iterator[RecordBatch]:
+        lines = LineCount(f"{self.name}, user {_shown(digest)}", context.logger)
         with closing(part):
             for chunk in part.chunks():
                 parsed = records.parse(chunk)
-                if parsed.bad:
-                    context.logger.warning(
-                        f"{self.name}: {len(parsed.bad)} lines of a user's response are not JSON objects; skipped."
-                    )
+                lines.add(parsed.lines, parsed.bad)
                 yield parsed.batch
+        lines.check()
+
+
+def _shown(digest: bytes) -> str:
+    return digest.hex()[:12]
 
 
 def _digest(text: object) -> bytes:

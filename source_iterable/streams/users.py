@@ -10,7 +10,7 @@ from typing import Any
 from source_iterable.api.client import IterableClient, ShapeError
 from source_iterable.api.paging import holder_of, must_have_keys
 from source_iterable.config import Config
-from source_iterable.errors import BadRequest, IterableError, NotFound
+from source_iterable.errors import BadRequest, NotFound
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Reading, State, Stream
@@ -70,35 +70,42 @@ def user_fields(client: IterableClient) -> dict[str, str]:
 def _fields_in(response: Any) -> dict[str, str]:
     for selector in ("fields", "userFields"):
         fields = response.get(selector) if isinstance(response, dict) else None
-        if isinstance(fields, dict):
-            return {str(name): str(kind) for name, kind in fields.items()}
         if isinstance(fields, list):
             must_have_keys(fields, selector, "name")
-            return {str(field["name"]): str(field.get("type")) for field in fields}
+            fields = {field["name"]: field.get("type") for field in fields}
+        if isinstance(fields, dict):
+            if not all(isinstance(text, str) for field in fields.items() for text in field):
+                raise ShapeError(f"holds {selector} whose name or type is not a text")
+            return fields
     raise ShapeError("holds no fields")
 
 
 class ForgottenUsers(Stream):
-    """The hashes of forgotten users' emails and userIds, whichever the project identifies users by."""
+    """The hashes of forgotten users' emails and userIds, whichever the project identifies users by.
+
+    Iterable may refuse the endpoint for the identifier that the project does not have.
+    """
 
     name = "forgotten_users"
     primary_key = ("hash",)
     cost = "2"
-    endpoints = (("users/forgotten", "hashedEmails", "email"), ("users/forgottenUserIds", "hashedUserIds", "userId"))
+    # Path, name in the response, kind of identifier, and the type of projects that have no such identifiers.
+    endpoints = (
+        ("users/forgotten", "hashedEmails", "email", "UserID-based"),
+        ("users/forgottenUserIds", "hashedUserIds", "userId", "Email-based"),
+    )
 
     def read(self, context: StreamContext, state: State) -> Reading:
-        refused: list[IterableError] = []
-        for path, selector, kind in self.endpoints:
+        for path, selector, kind, without in self.endpoints:
             try:
                 hashes = iter(context.client.get_json(path, None, partial(_hashes_in, selector)))
             except (BadRequest, NotFound) as error:
-                refused.append(error)
+                if context.config.project_type != without or error.status not in (400, 404):
+                    raise
                 context.logger.info(f"{self.name}: skipping {path}, which does not fit the project type: {error}")
                 continue
             while some := list(islice(hashes, HASHES)):
                 yield self.batch({"hash": each, "identifierType": kind} for each in some)
-        if len(refused) == len(self.endpoints):
-            raise refused[-1]
 
 
 def _hashes_in(selector: str, response: Any) -> list[str]:
