@@ -11,6 +11,7 @@ import orjson
 import pytest
 import requests
 
+from integration_tests.connector import config_for, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.events import DATA_TYPES
 
@@ -40,7 +41,14 @@ def pages(sandbox: Sandbox, path: str, key: str, **query: Any) -> list[list[Any]
         answer = requests.get(answer["nextPageUrl"], headers=KEY, timeout=10).json()
 
 
-@pytest.mark.parametrize("headers", [{}, {"Api-Key": "wrong"}, {"Authorization": "Bearer sandbox-key"}])
+def test_the_key_may_come_in_either_header(sandbox: Sandbox) -> None:
+    for name in ("Api-Key", "api_key", "API_KEY"):
+        assert requests.get(sandbox.base_url + "lists", headers={name: "sandbox-key"}, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Api-Key": "wrong"}, {"api_key": "wrong"}, {"Authorization": "Bearer sandbox-key"}]
+)
 def test_a_wrong_key_is_refused(sandbox: Sandbox, headers: dict[str, str]) -> None:
     answer = requests.get(sandbox.base_url + "lists", headers=headers, timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (401, "BadApiKey")
@@ -67,6 +75,8 @@ def test_a_wrong_key_is_refused(sandbox: Sandbox, headers: dict[str, str]) -> No
         ("campaigns", {"page": "0"}, 400, "BadParams"),
         ("campaigns", {"sort": "-colour"}, 400, "BadParams"),
         ("journeys", {"pageSize": "51"}, 400, "BadParams"),
+        ("catalogs", {"pageSize": "101"}, 400, "BadParams"),
+        ("catalogs/Catalog-00/items", {"pageSize": "1001"}, 400, "BadParams"),
         ("templates", {"templateType": "blast"}, 400, "BadParams"),
         ("templates", {"messageMedium": "Fax"}, 400, "BadParams"),
         ("templates/email/get", {"templateId": "1"}, 404, "NotFound"),
@@ -216,6 +226,21 @@ def test_catalog_items_and_mappings(sandbox: Sandbox) -> None:
     assert mappings == sandbox.truth_list("catalog_field_mappings")
 
 
+def test_catalogs_may_be_wrapped(sandbox: Sandbox) -> None:
+    with Sandbox(SandboxSettings(now=NOW, days=1, wrapped_catalogs=True)) as other:
+        for path in ("catalogs?pageSize=100", "catalogs/Catalog-00/items", "catalogs/Catalog-00/fieldMappings"):
+            plain, wrapped = ask(sandbox, path).json(), ask(other, path).json()
+            assert set(wrapped) == {"msg", "code", "params"}
+            assert wrapped["code"] == "Success"
+            assert set(wrapped["params"]) == set(plain)
+        assert ask(other, "catalogs").json()["params"]["catalogNames"] == other.truth_list("catalogs")[:10]
+        assert set(ask(other, "lists").json()) == {"lists"}
+        names = ["catalogs", "catalog_items", "catalog_field_mappings"]
+        result = sync(config_for(other), names)
+        assert result.failure is None
+        assert [len(result.records[name]) for name in names] == [len(other.truth_list(name)) for name in names]
+
+
 def test_template_contents(sandbox: Sandbox) -> None:
     for content in sandbox.truth_list("template_contents"):
         medium = content.pop("messageMedium")
@@ -240,10 +265,29 @@ def test_lists_users_and_their_events(sandbox: Sandbox) -> None:
     by_email = ask(sandbox, "lists/getUsers", listId=lists[0]["id"]).text.split("\n")[:-1]
     assert sorted(by_email) == sorted(sandbox.list_users(lists[0]["id"], prefer_user_id=False))
     assert set(by_email) != set(sandbox.list_users(lists[0]["id"]))
-    for name in by_email[:10]:
-        parameter = "email" if "@" in name else "userId"
+    emails = {user.get("email") for user in sandbox.truth("user", NOW - timedelta(days=500), NOW)}
+    for name in by_email:
+        parameter = "email" if name in emails else "userId"
         answer = ask(sandbox, "export/userEvents", includeCustomEvents="true", **{parameter: name})
         assert [orjson.loads(line) for line in answer.content.splitlines()] == sandbox.user_events(name)
+
+
+def test_events_of_a_user_are_found_by_the_kind_of_name_that_is_asked_for(sandbox: Sandbox) -> None:
+    for user in sandbox.truth("user", NOW - timedelta(days=500), NOW):
+        events = len(sandbox.user_events(user["itblUserId"]))
+        assert events
+        for kind, parameters in {"email": ["email"], "userId": ["userId"], "itblUserId": ["userId"]}.items():
+            for parameter in ("email", "userId") if kind in user else ():
+                answer = ask(sandbox, "export/userEvents", includeCustomEvents="true", **{parameter: user[kind]})
+                assert answer.status_code == 200
+                assert len(answer.content.splitlines()) == (events if parameter in parameters else 0)
+    assert ask(sandbox, "export/userEvents", email="nobody@example.com").content == b""
+
+
+def test_in_hybrid_projects_some_user_ids_look_like_emails() -> None:
+    for project_type, odd, some in (("Hybrid", True, True), ("Hybrid", False, False), ("UserID-based", True, False)):
+        users = Sandbox(SandboxSettings(now=NOW, project_type=project_type, odd=odd)).truth_list("list_users")
+        assert any(user["userIdentifier"].endswith("@login.example") for user in users) == some
 
 
 def test_broken_and_deleted_lists() -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from integration_tests.sandbox import SandboxSettings
+from integration_tests.sandbox.__main__ import parse
+
 ROOT = Path(__file__).resolve().parent.parent
 KEY = {"Api-Key": "cli-key"}
 
@@ -38,6 +41,12 @@ def test_it_serves_and_is_controlled(base_url: str) -> None:
     assert "cli-key" not in str(first)
     assert requests.delete(control + "requests", timeout=10).json() == {}
     assert requests.get(control + "counts", timeout=10).json() == {}
+
+
+def test_an_ordinary_project_is_one_option() -> None:
+    assert parse([]) == SandboxSettings(port=8080, rate_limit_factor=1.0)
+    assert parse(["--ordinary"]) == SandboxSettings(port=8080, rate_limit_factor=1.0, odd=False)
+    assert parse(["--spellings", "reference"]).spellings == "reference"
 
 
 def test_truth_faults_and_time_over_http(base_url: str) -> None:

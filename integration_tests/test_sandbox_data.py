@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from integration_tests.sandbox import Sandbox, SandboxSettings, endpoints
 from integration_tests.sandbox.events import DATA_TYPES
+from integration_tests.sandbox.fixtures import fixture
 from integration_tests.sandbox.settings import EMAIL_BASED, HYBRID, PROJECT_TYPES, USER_ID_BASED
 from integration_tests.sandbox.times import parse_record_time, parse_request_date
+from integration_tests.sandbox.world import UNKNOWN_STATES
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.streams import table
 
@@ -187,6 +189,36 @@ def test_custom_events_have_fields_of_their_own() -> None:
         fields.setdefault(record["eventName"], set()).update(record)
     assert "score" in fields["quiz.finished"] - fields["pageView"]
     assert "page" in fields["pageView"] - fields["quiz.finished"]
+
+
+def test_without_oddities_nothing_is_odd() -> None:
+    assert _oddities(make(project_type=HYBRID)) >= {
+        *("unknown state", "odd text", "odd time", "@ in a userId"),
+        *("_event_id", "data", "newField", "campaignid", "campaignId: str", "phoneNumber: int"),
+    }
+    assert _oddities(make(project_type=HYBRID, odd=False)) == set()
+
+
+def _oddities(sandbox: Sandbox) -> set[str]:
+    """All that is odd in the exports and listings of a project."""
+    records = [each for name in DATA_TYPES for each in sandbox.truth(name, NOW - timedelta(days=500), NOW)]
+    things = [each for row in endpoints.ROWS if row.stream != "events" for each in sandbox.truth_list(row.stream)]
+    text = orjson.dumps([records, things]).decode()
+    kinds: dict[str, set[str]] = {}
+    for record in records:
+        for name, value in record.items():
+            kinds.setdefault(name, set()).add(type(value).__name__)
+    # Text or null, by rights.
+    nullable = ("referrer", "itblDS.brandAffinityLabel")
+    odd = {f"{name}: {kind}" for name, each in kinds.items() for kind in each if len(each) > 1}
+    odd = {each for each in odd if not each.startswith(nullable)}
+    odd |= {"data", "_event_id", "_airbyte_data", "newField", "newerField", "campaignid", "$set"} & set(kinds)
+    words = [orjson.dumps(word).decode()[1:-1] for word in fixture("words")["odd"] if word not in ("", "null")]
+    odd |= {"odd text"} if any(word in text for word in words) else set()
+    odd |= {"odd time"} if "105.000Z" in text or ' +0000"' in text else set()
+    odd |= {"@ in a userId"} if any("@" in record.get("userId", "") for record in records) else set()
+    states = {thing["campaignState"] for thing in sandbox.truth_list("campaigns")}
+    return odd | ({"unknown state"} if states & set(UNKNOWN_STATES) else set())
 
 
 def test_without_oddities_records_have_one_form() -> None:

@@ -48,7 +48,7 @@ def poll(sandbox: Sandbox, job: int, after: str | None = None) -> dict[str, Any]
 
 
 def state(answer: dict[str, Any]) -> str:
-    return str(answer["jobState"]).capitalize()
+    return str(answer["jobState"]).lower()
 
 
 def files(sandbox: Sandbox, job: int) -> list[dict[str, str]]:
@@ -63,12 +63,12 @@ def files(sandbox: Sandbox, job: int) -> list[dict[str, str]]:
 
 def test_a_job_leaves_the_truth_in_files(sandbox: Sandbox) -> None:
     job = start(sandbox).json()["jobId"]
-    assert state(poll(sandbox, job)) == "Running"
+    assert state(poll(sandbox, job)) == "running"
     assert not poll(sandbox, job)["files"]
     sandbox.advance(JOB / 2)
     halfway = files(sandbox, job)
     sandbox.advance(JOB / 2)
-    assert state(poll(sandbox, job)) == "Completed"
+    assert state(poll(sandbox, job)) == "completed"
     listed = files(sandbox, job)
     assert len(listed) > 20
     assert 0 < len(halfway) < len(listed)
@@ -89,20 +89,20 @@ def test_an_empty_window_leaves_no_file(sandbox: Sandbox) -> None:
     job = start(sandbox, endDateTime=START.strftime(FORMAT)).json()["jobId"]
     sandbox.advance(JOB)
     answer = poll(sandbox, job)
-    assert (state(answer), answer["files"], answer["exportTruncated"]) == ("Completed", [], False)
+    assert (state(answer), answer["files"], answer["exportTruncated"]) == ("completed", [], False)
 
 
 def test_four_run_and_others_wait(sandbox: Sandbox) -> None:
     other = sandbox.foreign_job()
     jobs = [start(sandbox).json()["jobId"] for _ in range(5)]
-    assert [state(poll(sandbox, job)) for job in jobs] == ["Running"] * 3 + ["Enqueued"] * 2
+    assert [state(poll(sandbox, job)) for job in jobs] == ["running"] * 3 + ["enqueued"] * 2
     sandbox.advance(JOB)
-    assert [state(poll(sandbox, job)) for job in jobs] == ["Completed"] * 3 + ["Running"] * 2
+    assert [state(poll(sandbox, job)) for job in jobs] == ["completed"] * 3 + ["running"] * 2
     listed = requests.get(sandbox.base_url + "export/jobs", headers=KEY, timeout=10).json()["jobs"]
     assert [job["id"] for job in listed] == [*reversed(jobs), other]
     running = requests.get(sandbox.base_url + "export/jobs?jobState=running", headers=KEY, timeout=10).json()["jobs"]
     assert {job["id"] for job in running} == {other, *jobs[3:]}
-    assert sandbox.job_state(other) == "Running"
+    assert sandbox.job_state(other) == "running"
 
 
 def test_cancelling(sandbox: Sandbox) -> None:
@@ -110,7 +110,7 @@ def test_cancelling(sandbox: Sandbox) -> None:
     for job in (jobs[0], jobs[4]):
         answer = requests.delete(f"{sandbox.base_url}export/{job}", headers=KEY, timeout=10)
         assert answer.json()["code"] == "Success"
-        assert state(poll(sandbox, job)) == "Cancelled"
+        assert state(poll(sandbox, job)) == "cancelled"
         again = requests.delete(f"{sandbox.base_url}export/{job}", headers=KEY, timeout=10)
         assert again.status_code == 400
     assert requests.delete(f"{sandbox.base_url}export/1", headers=KEY, timeout=10).status_code == 404
@@ -118,17 +118,17 @@ def test_cancelling(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "end"), [("job_failed", "Failed"), ("job_cancelled", "Cancelled"), ("job_truncated", "Completed")]
+    ("kind", "end"), [("job_failed", "failed"), ("job_cancelled", "cancelled"), ("job_truncated", "completed")]
 )
 def test_bad_ends(sandbox: Sandbox, kind: str, end: str) -> None:
     sandbox.add_fault(Fault("export/start", kind, after_files=2))
     bad, good = (start(sandbox).json()["jobId"] for _ in range(2))
-    assert state(poll(sandbox, bad)) == "Running"
+    assert state(poll(sandbox, bad)) == "running"
     sandbox.advance(JOB)
     answer = poll(sandbox, bad)
     assert (state(answer), len(answer["files"])) == (end, 2)
     assert answer["exportTruncated"] is (kind == "job_truncated")
-    assert state(poll(sandbox, good)) == "Completed"
+    assert state(poll(sandbox, good)) == "completed"
     assert poll(sandbox, good)["exportTruncated"] is False
 
 
@@ -139,20 +139,31 @@ def test_stuck_endless_and_enqueued_again(sandbox: Sandbox) -> None:
         jobs.append(start(sandbox).json()["jobId"])
     sandbox.advance(JOB * 100)
     seen = [[state(poll(sandbox, job)) for _ in range(4)] for job in jobs]
-    assert seen == [["Enqueued"] * 4, ["Running"] * 4, ["Running", "Enqueued", "Running", "Completed"]]
+    assert seen == [["enqueued"] * 4, ["running"] * 4, ["running", "enqueued", "running", "completed"]]
 
 
-def test_states_come_in_any_case(sandbox: Sandbox) -> None:
-    job = start(sandbox).json()["jobId"]
-    sandbox.advance(JOB)
-    assert {poll(sandbox, job)["jobState"] for _ in range(8)} == {"Completed", "completed", "COMPLETED"}
+def test_states_are_in_lower_case_and_in_others_only_as_an_oddity(sandbox: Sandbox) -> None:
+    def words(running: Sandbox) -> list[set[str]]:
+        job = start(running).json()["jobId"]
+        running.advance(JOB)
+        polled, listed = set(), set()
+        for _ in range(8):
+            polled.add(poll(running, job)["jobState"])
+            answer = requests.get(running.base_url + "export/jobs", headers=KEY, timeout=10).json()
+            listed.add(answer["jobs"][0]["jobState"])
+        assert running.job_state(job) == "completed"
+        return [polled, listed]
+
+    assert words(sandbox) == [{"Completed", "completed", "COMPLETED"}] * 2
+    with Sandbox(SandboxSettings(now=NOW, days=2, users=30, job_seconds=JOB, odd=False)) as ordinary:
+        assert words(ordinary) == [{"completed"}] * 2
 
 
 def test_a_window_over_the_bound_is_truncated() -> None:
     settings = SandboxSettings(now=NOW, days=2, events_per_day=2000, job_seconds=0, truncate_bytes=5_000)
     with Sandbox(settings) as sandbox:
         answer = poll(sandbox, start(sandbox).json()["jobId"])
-        assert (state(answer), answer["exportTruncated"]) == ("Completed", True)
+        assert (state(answer), answer["exportTruncated"]) == ("completed", True)
         assert len(requests.get(answer["files"][0]["url"], timeout=10).content) <= 5_000
 
 
@@ -179,7 +190,8 @@ def test_links_expire_and_want_no_key(sandbox: Sandbox) -> None:
         {"dataTypeName": "nothing"},
         {"dataTypeName": None},
         {"outputFormat": None},
-        {"startDateTime": "2026-03-01T00:00:00Z"},
+        {"startDateTime": "2026-03-01T00:00:00.000"},
+        {"startDateTime": "2026-03-01"},
         {"startDateTime": NOW.strftime(FORMAT), "endDateTime": START.strftime(FORMAT)},
     ],
 )
@@ -187,3 +199,34 @@ def test_what_cannot_be_started(sandbox: Sandbox, changes: dict[str, Any]) -> No
     answer = start(sandbox, **changes)
     assert (answer.status_code, answer.json()["code"]) == (400, "BadParams")
     assert sandbox.jobs() == []
+
+
+@pytest.mark.parametrize("shape", ["%Y-%m-%dT%H:%M:%S.000Z", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.000+00:00"])
+def test_times_may_be_iso_8601(sandbox: Sandbox, shape: str) -> None:
+    edges = {"startDateTime": START.strftime(shape), "endDateTime": (NOW - timedelta(days=1)).strftime(shape)}
+    iso, plain = (
+        start(sandbox, **changes).json()["jobId"]
+        for changes in (edges, {"endDateTime": (NOW - timedelta(days=1)).strftime(FORMAT)})
+    )
+    sandbox.advance(JOB)
+    texts = [[requests.get(each["url"], timeout=10).text for each in files(sandbox, job)] for job in (iso, plain)]
+    assert texts[0] == texts[1] != []
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("emailUnSubscribe", "emailUnsubscribe"), ("unknownSession", "anonSession")]
+)
+def test_both_spellings_of_a_data_type_give_the_same_records(sandbox: Sandbox, name: str, other: str) -> None:
+    window = {"startDateTime": START.strftime(FORMAT), "endDateTime": NOW.strftime(FORMAT)}
+    streamed = [
+        requests.get(
+            sandbox.base_url + "export/data.json", params={**window, "dataTypeName": each}, headers=KEY, timeout=10
+        ).content
+        for each in (name, other)
+    ]
+    assert streamed[0] == streamed[1] != b""
+    job = start(sandbox, other).json()["jobId"]
+    sandbox.advance(JOB)
+    assert b"".join(requests.get(file["url"], timeout=10).content for file in files(sandbox, job)) == streamed[0]
+    with Sandbox(SandboxSettings(now=NOW, days=2, spellings="reference")) as strict:
+        assert [start(strict, each).status_code for each in (name, other)] == [200, 400]

@@ -87,7 +87,10 @@ def test_every_event_of_every_member_is_read_once_and_whole(project_type: str) -
         result = sync(config, ["events"])
         users = {name for _, name in members(sandbox)}
         assert result.failure is None
-        assert sandbox.count("export/userEvents") == len(users)
+        # In hybrid projects a name with "@" is tried as an email first: one more request where it is a userId.
+        twice = [name for name in users if project_type == "Hybrid" and name.endswith("@login.example")]
+        assert bool(twice) == (project_type == "Hybrid")
+        assert sandbox.count("export/userEvents") == len(users) + len(twice)
         assert sandbox.count("lists/getUsers") == 8
         expected = sandbox.truth_list("events")
     records = result.records["events"]

@@ -26,7 +26,14 @@ from source_iterable.streams.table import EXPORTS
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     settings = SandboxSettings(
-        seed=7, users=40, days=6, events_per_day=900, rate_limit_factor=FACTOR, file_bytes=4000, job_seconds=0.05
+        seed=7,
+        users=40,
+        days=6,
+        events_per_day=900,
+        rate_limit_factor=FACTOR,
+        file_bytes=4000,
+        job_seconds=0.05,
+        spellings="reference",
     )
     with Sandbox(settings) as running:
         yield running

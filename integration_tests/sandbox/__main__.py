@@ -6,9 +6,9 @@ import threading
 from dataclasses import fields
 
 from .sandbox import Sandbox
-from .settings import PROJECT_TYPES, SandboxSettings
+from .settings import PROJECT_TYPES, SPELLINGS, SandboxSettings
 
-CHOICES = {"project_type": PROJECT_TYPES, "region": ("US", "EU")}
+CHOICES = {"project_type": PROJECT_TYPES, "region": ("US", "EU"), "spellings": SPELLINGS}
 DEFAULTS = {"port": 8080, "rate_limit_factor": 1.0}
 
 
@@ -17,6 +17,7 @@ def parse(arguments: list[str] | None = None) -> SandboxSettings:
     shown = argparse.ArgumentDefaultsHelpFormatter
     parser = argparse.ArgumentParser("python -m integration_tests.sandbox", description=__doc__, formatter_class=shown)
     parser.add_argument("--data-types", type=lambda text: tuple(text.split(",")), help="a,b,c: only these hold records")
+    parser.add_argument("--ordinary", dest="odd", action="store_false", default=argparse.SUPPRESS, help="no oddities")
     for name, default in ((each.name, DEFAULTS.get(each.name, each.default)) for each in fields(SandboxSettings)):
         if type(default) in (int, float, str):
             option, choices = f"--{name.replace('_', '-')}", CHOICES.get(name)

@@ -85,7 +85,8 @@ class Host:
 
     def _check(self, request: Request, entry: RequestLogEntry) -> None:
         """Raise Refusal where a request may not pass."""
-        settings, core, key = self._core.settings, self._core, request.headers.get("api-key")
+        settings, core = self._core.settings, self._core
+        key = request.headers.get("api-key", request.headers.get("api_key"))  # clients send either
         if self._name == "files":
             if key is not None:
                 raise Refusal("Only one auth mechanism allowed")

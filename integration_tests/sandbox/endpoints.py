@@ -137,7 +137,11 @@ class Row:
             things = [thing for thing in things if thing[parent].lower() == value.lower()]
             things = [thing for thing in things if all(thing[name] == key for name, key in rest)]
         things = self.wanted(core, params, things) if self.wanted is not None else things
-        return self.shape(core, params, self.selector, self._sort(things, params) if self.sorts else things)
+        response = self.shape(core, params, self.selector, self._sort(things, params) if self.sorts else things)
+        wrapped = core.settings.wrapped_catalogs and self.path.startswith("catalogs")
+        if wrapped and isinstance(response.body, bytes):
+            response.body = b'{"msg":"","code":"Success","params":%b}' % response.body
+        return response
 
     def _sort(self, things: list[Any], params: Params) -> list[Any]:
         """In the order of `sort`; what lacks its key comes last."""
@@ -212,16 +216,16 @@ def _list_users(core: Core, params: Params) -> Response:
 
 
 def _user_events(core: Core, params: Params) -> Response:
-    name = params.one("email") or params.required("userId")
-    return records_response(core.exports.user_events(name, params.flag("includeCustomEvents")))
+    email = params.one("email")
+    kinds, name = (("email",), email) if email else (("userId", "itblUserId"), params.required("userId"))
+    return records_response(core.exports.user_events(name, params.flag("includeCustomEvents"), kinds))
 
 
 _BY_ID = {name: name for name in ("id", "name", "createdAt", "updatedAt")}
 _BY_START, _BY_TEMPLATE = {**_BY_ID, "startAt": "startAt"}, {**_BY_ID, "id": "templateId"}
 _CAMPAIGNS = numbered(20, 1000, "totalCampaignsCount", always=False)
 _TEMPLATES = numbered(20, 1000, "totalTemplatesCount", always=False)
-# The reference names no maximum for pages of catalogs.
-_CATALOGS, _ITEMS = (numbered(10, 1000, total) for total in ("totalCatalogsCount", "totalItemsCount"))
+_CATALOGS, _ITEMS = numbered(10, 100, "totalCatalogsCount"), numbered(10, 1000, "totalItemsCount")
 _JOURNEYS = numbered(10, 50, "totalJourneysCount")
 _CATALOG, _CHILDREN = "catalogs/{catalogName}", "campaigns/recurring/{id}/childCampaigns"
 _USERS: dict[str, Any] = {"stream": "list_users", "handler": _list_users}

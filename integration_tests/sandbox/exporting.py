@@ -16,10 +16,14 @@ from .times import DAY_MS, parse_request_date, to_ms
 
 FAR_AHEAD_MS = 4_102_444_800_000  # the year 2100
 PIECE = 262_144
+# Other spellings that clients use (seen), and the reference's.
+SPELLED = {"emailUnsubscribe": "emailUnSubscribe", "anonSession": "unknownSession"}
 
 
 def _selection(core: Core, params: Params) -> Selection:
     data_type, now_ms = params.required("dataTypeName"), core.clock.now_ms()
+    if core.settings.spellings == "all":
+        data_type = SPELLED.get(data_type, data_type)
     if data_type not in data_types():
         raise Refusal(f"Invalid dataTypeName: {data_type}")
     if data_type in core.settings.forbidden_data_types:
@@ -39,7 +43,8 @@ def _selection(core: Core, params: Params) -> Selection:
 
 def _edge(params: Params, name: str, default: int | None) -> int:
     text = params.one(name)
-    moment = None if text is None else parse_request_date(text)
+    # Jobs take ISO 8601 too.
+    moment = None if text is None else parse_request_date(text, iso=params.url_path == "export/start")
     ms = to_ms(moment) if moment is not None else default if text is None else None
     if ms is None:
         raise Refusal(f"Either range or {name} is required, a date as yyyy-MM-dd HH:mm:ss ZZ: {text}")

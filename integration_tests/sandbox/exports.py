@@ -1,6 +1,6 @@
 """The content of exports: events of the seed, profiles of users, and what a test puts in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -91,9 +91,11 @@ class Exports:
             elif wanted is not None:
                 yield orjson.dumps(wanted, option=orjson.OPT_APPEND_NEWLINE)
 
-    def user_events(self, identifier: str, include_custom: bool = True) -> list[Record]:
-        """What export/userEvents sends now for an email, userId or itblUserId; nothing for an unknown one."""
-        user, now = self._people.find(identifier), self._clock.now_ms()
+    def user_events(
+        self, identifier: str, include_custom: bool = True, kinds: Collection[str] = ("email", "userId", "itblUserId")
+    ) -> list[Record]:
+        """What export/userEvents sends now for an identifier of one of these kinds; nothing for an unknown one."""
+        user, now = self._people.find(identifier, kinds), self._clock.now_ms()
         if user is None:
             return []
         found = list(self._events.of_user(user.index, include_custom, now))

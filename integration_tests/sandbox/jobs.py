@@ -12,7 +12,7 @@ from .messages import Refusal
 from .settings import SandboxSettings
 from .times import Clock, iso_time
 
-FINAL = ("Completed", "Failed", "Cancelled")
+FINAL = ("completed", "failed", "cancelled")
 FIRST_JOB_ID = 3562
 FIRST_FILE = 1_679_086_247_925
 JOBS_AT_ONCE = 4
@@ -44,14 +44,14 @@ class Job:
         return 1.0 if passed >= self.seconds else passed / self.seconds
 
     def state(self, at: float) -> str:
-        """Enqueued, Running, Completed, Failed or Cancelled."""
+        """Enqueued, running, completed, failed or cancelled."""
         if self.cancelled or self.began is None:
-            return "Cancelled" if self.cancelled else "Enqueued"
+            return "cancelled" if self.cancelled else "enqueued"
         if self.fate == "job_requeue" and self.written and self.polls <= 3:
-            return "Enqueued" if self.polls == 2 else "Running"
+            return "enqueued" if self.polls == 2 else "running"
         if not self.written or self.fate == "job_endless" or self.share(at) < 1:
-            return "Running"
-        return {"job_failed": "Failed", "job_cancelled": "Cancelled"}.get(self.fate, "Completed")
+            return "running"
+        return {"job_failed": "failed", "job_cancelled": "cancelled"}.get(self.fate, "completed")
 
     def visible_files(self, at: float) -> list[Path]:
         """The files that have appeared: one after the other while it runs."""
@@ -150,12 +150,14 @@ class Jobs:
         with self._lock:
             job, at = self._get(job_id), self._clock.elapsed()
             job.polls += 1
-            state = job.state(at)
-            if self._settings.odd:
-                # The case of states varies (seen); here from one poll to the next.
-                state = (state, state.lower(), state, state.upper())[(job.id + job.polls) % 4]
             names = [file.name for file in job.visible_files(at) if file.name > start_after]
-            return job, state, names[:FILES_PAGE]
+            return job, self._shown(job, at), names[:FILES_PAGE]
+
+    def _shown(self, job: Job, at: float) -> str:
+        """The state as responses have it. Only as an oddity (seen) its case varies, here from one poll to the next."""
+        state = job.state(at)
+        forms = (state, state.capitalize(), state, state.upper()) if self._settings.odd else (state,)
+        return forms[(job.id + job.polls) % len(forms)]
 
     def cancel(self, job_id: int) -> None:
         """End a job that is queued or running."""
@@ -166,7 +168,7 @@ class Jobs:
         self._tick()
 
     def state(self, job_id: int) -> str:
-        """The state of a job, in its ordinary case; does not count as a poll."""
+        """The state of a job, in lower case; does not count as a poll."""
         self._tick()
         return self._get(job_id).state(self._clock.elapsed())
 
@@ -176,7 +178,7 @@ class Jobs:
         at, listed = self._clock.elapsed(), []
         for job in reversed(list(self._jobs.values())):
             size = sum(file.stat().st_size for file in job.visible_files(at))
-            listed.append({"id": job.id, "dataTypeName": job.data_type, "jobState": job.state(at)})
+            listed.append({"id": job.id, "dataTypeName": job.data_type, "jobState": self._shown(job, at)})
             listed[-1] |= {"bytesExported": size, "scheduledStartTime": iso_time(job.requested_ms)}
             listed[-1] |= {} if job.ended_ms is None else {"endTime": iso_time(job.ended_ms)}
         return listed

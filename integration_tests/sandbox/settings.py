@@ -8,6 +8,7 @@ EMAIL_BASED = "Email-based"
 USER_ID_BASED = "UserID-based"
 HYBRID = "Hybrid"
 PROJECT_TYPES = (EMAIL_BASED, USER_ID_BASED, HYBRID)
+SPELLINGS = ("all", "reference")
 
 
 @dataclass
@@ -20,7 +21,7 @@ class SandboxSettings:
     events_per_day: int = 400  # over all event types together
     event_weights: dict[str, float] = field(default_factory=dict)  # share of a type, in place of its own
     data_types: Collection[str] | None = None  # only these hold records
-    odd: bool = True  # records, states and times as odd as the API's; False = a project without oddities
+    odd: bool = True  # records, userIds, states and times as odd as the API's; False = a project without oddities
     padding: int = 0  # bytes of filler in every event, for windows of gigabytes
     project_type: str = EMAIL_BASED
     region: str = "US"
@@ -35,6 +36,7 @@ class SandboxSettings:
     shared_limits: bool = True  # one budget for a row of the limits' table; False = one for each endpoint
     retry_after: bool = False  # 429 says how long to wait; Iterable often does not
 
+    spellings: str = "all"  # of data types that have two; "reference": only the reference's are accepted
     forbidden: tuple[str, ...] = ()  # endpoint templates the key may not use (403)
     forbidden_data_types: tuple[str, ...] = ()  # data types the key may not export (403)
 
@@ -54,6 +56,7 @@ class SandboxSettings:
     forgotten: int = 5
     broken_lists: dict[int, str] = field(default_factory=dict)  # place in `lists` -> "error" (500) or "cut"
     user_fields_shape: str = "map"  # "map": {"fields": {...}}; "array": {"userFields": [{name, type}]}
+    wrapped_catalogs: bool = False  # catalogs in {msg, code, params: {...}}
     experiments_as_csv: bool = False  # experiments/metrics as CSV instead of {headers, rows}
 
     job_seconds: float = 0.2  # how long an export job runs

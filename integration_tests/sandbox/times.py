@@ -13,6 +13,7 @@ OFFSET_COLON, OFFSET_PLAIN, DOUBLED_FRACTION, EPOCH_MILLIS = range(4)
 SHAPE_OF_16 = (OFFSET_COLON,) * 11 + (OFFSET_PLAIN,) * 2 + (DOUBLED_FRACTION,) * 2 + (EPOCH_MILLIS,)
 _OFFSET = r"(?: ?(Z|[+-]\d\d:?\d\d))?"
 _REQUEST_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d" + _OFFSET, re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
 # A fraction may be doubled: 22:43:34.134105.000Z (seen).
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d)(\.\d{1,6})?(?:\.\d+)?" + _OFFSET + ")?", re.ASCII)
 
@@ -65,9 +66,9 @@ def parse_date(text: str) -> datetime | None:
         return None
 
 
-def parse_request_date(text: str) -> datetime | None:
-    """A date as exports take it (`yyyy-MM-dd HH:mm:ss [ZZ]`); None where it is not one."""
-    return parse_date(text) if _REQUEST_DATE.fullmatch(text) else None
+def parse_request_date(text: str, iso: bool = False) -> datetime | None:
+    """A date as exports take it (`yyyy-MM-dd HH:mm:ss [ZZ]`, or with `iso` ISO 8601); None where it is not one."""
+    return parse_date(text) if _REQUEST_DATE.fullmatch(text) or (iso and _ISO_DATE.fullmatch(text)) else None
 
 
 def parse_record_time(value: object) -> int | None:

@@ -1,7 +1,7 @@
 """What the project consists of: its users, and the lists, campaigns, templates and all else that the API lists."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -28,6 +28,8 @@ class User:
         # Plus signs, capitals and non-ASCII letters are legal in addresses, and break careless URL building.
         name, tag, domain = (draw.pick(words[part]) for part in ("mail_names", "mail_tags", "mail_domains"))
         user_id = draw.pick((f"user-{index}", f"user {index}/ü", f"{index:08d}", f"USER&{index}=?"))
+        if settings.odd and kind == HYBRID and index % 8 == 5:
+            user_id = f"user{index}@login.example"
         part = draw.below(12)
         self.identifiers = {"itblUserId": draw.hex(24)}
         if kind == EMAIL_BASED or part < (8 if kind == HYBRID else 5):
@@ -65,9 +67,10 @@ class People:
         for user in self.users:
             user.list_ids = [list_id for place, list_id in enumerate(list_ids) if user.is_member(place)]
 
-    def find(self, identifier: str) -> User | None:
-        """The user with this email, userId or itblUserId."""
-        return self._by_name.get(identifier)
+    def find(self, identifier: str, kinds: Collection[str]) -> User | None:
+        """The user with this identifier, where it is of one of these kinds: email, userId, itblUserId."""
+        user = self._by_name.get(identifier)
+        return user if user and identifier in map(user.identifiers.get, kinds) else None
 
     def lines(self, list_id: int, prefer_user_id: bool = True) -> list[str]:
         """The lines of lists/getUsers."""
