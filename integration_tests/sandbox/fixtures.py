@@ -135,7 +135,9 @@ class Fixtures:
             "user": lambda draw: getattr(draw.user, argument),
             "id": lambda draw: _of(find(argument), draw.n, "id", "templateId"),
             "name": lambda draw: _of(find(argument), draw.n, "name"),
-            "ids": lambda draw: [_of(find(argument), draw.below(2**32), "id") for _ in range(draw.below(3))],
+            "ids": lambda draw: [
+                its for _ in range(draw.below(3)) if (its := _of(find(argument), draw.below(2**32), "id")) is not ABSENT
+            ],
         }
         return makers[name]
 

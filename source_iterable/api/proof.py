@@ -52,8 +52,8 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
 
 
 def must_be_whole(line: bytes) -> None:
-    """Raise BrokenResponse for a last line of records that is cut: a response that ends properly may have been cut before."""
-    if line and not line.endswith(b"\n") and len(line) < MAX_LINE and not exact_json.is_complete(line):
+    """Raise BrokenResponse for a last line of records that is cut, as before a response that ends properly."""
+    if line.strip() and not line.endswith(b"\n") and len(line) < MAX_LINE and not exact_json.is_complete(line):
         raise BrokenResponse("The last line is cut.")
 
 
