@@ -97,10 +97,18 @@ def test_a_state_in_the_future_reads_nothing_and_says_so(
 
 
 def test_a_state_of_just_now_is_not_in_the_future(
-    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
+    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert read({"createdAt": "2024-03-02T12:00:30Z"}) == ([], [])
+    for now in (NOW, NOW - 0.9):
+        monkeypatch.setattr(export_stream.time, "time", lambda now=now: now)
+        assert read({"createdAt": "2024-03-02T12:00:30Z"}) == ([], [])
     assert "future" not in caplog.text
+
+
+def test_empty_windows_are_read_one_by_one_each_longer_than_the_last(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text="")
+    states = read(start_date="2021-03-02T00:00:00Z")[1]
+    assert [state["createdAt"][:10] for state in states] == ["2021-04-02", "2021-12-06", "2024-03-02"]
 
 
 def test_a_long_time_is_read_in_windows_with_a_state_after_each(server: requests_mock.Mocker) -> None:
@@ -118,9 +126,7 @@ def test_a_few_bad_lines_are_skipped(server: requests_mock.Mocker, bad: int, goo
 
 
 @pytest.mark.parametrize(("bad", "good"), [(11, 1), (11, 10_988), (200, 20_000)])
-def test_a_window_with_more_bad_lines_fails_before_its_state(
-    server: requests_mock.Mocker, bad: int, good: int
-) -> None:
+def test_a_window_with_more_bad_lines_fails_before_its_state(server: requests_mock.Mocker, bad: int, good: int) -> None:
     server.get(DATA, text=LINE * good + "[]\n" * bad)
     with pytest.raises(IterableError, match=f"email_click, 2024-03-01.*: {bad} of {bad + good} lines are not JSON"):
         read()

@@ -319,9 +319,7 @@ def test_a_list_may_be_wrapped(client: IterableClient, server: requests_mock.Moc
     assert client.get_json("lists", shape=items_in("things", "id")) == [{"id": 1}]
 
 
-def test_a_list_whose_keys_nobody_needs_may_hold_anything(
-    client: IterableClient, server: requests_mock.Mocker
-) -> None:
+def test_a_list_whose_keys_nobody_needs_may_hold_anything(client: IterableClient, server: requests_mock.Mocker) -> None:
     server.get(LISTS, json={"things": [1, None]})
     assert client.get_json("lists", shape=items_in("things")) == [1, None]
     server.get(LISTS, json={"a": 1})
