@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ LINE = '{"createdAt":"2024-03-01 01:00:00 +00:00","email":"a@example.com"}\n'
 
 @pytest.fixture(autouse=True)
 def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_stream.time, "time", lambda: NOW)
+    monkeypatch.setattr(export_stream, "time", SimpleNamespace(time=lambda: NOW))
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_first_sync_reads_from_the_start_date_until_now(server: requests_mock.
     assert [record["email"] for record in records] == ["a@example.com"] * 3
     assert states == [{"createdAt": "2024-03-02T12:00:30+00:00"}]
     assert asked(server) == [("2024-03-01 00:00:00 +00:00", "2024-03-02 12:00:30 +00:00")]
-    assert server.last_request.qs["datatypename"] == ["emailclick"]
+    assert server.request_history[-1].qs["datatypename"] == ["emailclick"]
 
 
 def test_the_next_sync_reads_from_its_state(server: requests_mock.Mocker) -> None:
@@ -100,7 +101,7 @@ def test_a_state_of_just_now_is_not_in_the_future(
     server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for now in (NOW, NOW - 0.9):
-        monkeypatch.setattr(export_stream.time, "time", lambda now=now: now)
+        monkeypatch.setattr(export_stream, "time", SimpleNamespace(time=lambda now=now: now))
         assert read({"createdAt": "2024-03-02T12:00:30Z"}) == ([], [])
     assert "future" not in caplog.text
 

@@ -121,7 +121,7 @@ def test_a_probe_is_one_request(client: IterableClient, server: requests_mock.Mo
     server.get(LISTS, status_code=401)
     assert isinstance(failure(client), BadKey)
     assert server.call_count == 1
-    assert tuple(server.last_request.timeout) == (5.0, 7.0)
+    assert tuple(server.request_history[-1].timeout) == (5.0, 7.0)
     server.get(LISTS, text="<html>")
     assert str(failure(client)) == "The response to GET lists is not JSON."
 
@@ -195,7 +195,7 @@ def test_a_redirect_brings_its_own_parameters_and_names_the_other_host(
     server.get(LISTS, status_code=302, headers={"Location": "/api/v2?b=2"})
     server.get(f"{ROOT}v2", json={"x": 1})
     assert client.get_json("lists", {"a": 1}) == {"x": 1}
-    assert server.last_request.qs == {"b": ["2"]}
+    assert server.request_history[-1].qs == {"b": ["2"]}
     server.get(LISTS, status_code=307, headers={"Location": "https://elsewhere.example.com/"})
     error = failure(client)
     assert isinstance(error, BadRequest)
@@ -378,5 +378,5 @@ def test_a_page_may_come_twice_and_not_three_times(
 def test_a_posted_body_arrives(client: IterableClient, server: requests_mock.Mocker) -> None:
     server.post(f"{ROOT}export/start", json={"jobId": 5})
     assert client.post_json("export/start", {"a": 1}) == {"jobId": 5}
-    assert json.loads(server.last_request.text) == {"a": 1}
+    assert json.loads(server.request_history[-1].text) == {"a": 1}
     assert str(Request("export/start", method="POST")) == "POST export/start"

@@ -19,8 +19,8 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import SliceReader, Unread
 
 URL = "https://api.iterable.com/api/lists/getUsers"
-GENERIC = {"status_code": 500, "json": {"code": "GenericError", "msg": "Please try again later."}}
-BROKEN = {"status_code": 502, "json": {"code": "BadGateway", "msg": "Out of order."}}
+GENERIC: dict[str, Any] = {"status_code": 500, "json": {"code": "GenericError", "msg": "Please try again later."}}
+BROKEN: dict[str, Any] = {"status_code": 502, "json": {"code": "BadGateway", "msg": "Out of order."}}
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def test_a_slice_is_the_whole_response(context: StreamContext, server: requests_
     part = get(reader)
     assert isinstance(part, Part)
     assert b"".join(part.chunks()) == b"a@example.com\nb@example.com\n"
-    assert server.last_request.qs == {"listid": ["1"]}
-    assert tuple(server.last_request.timeout) == (30.0, 45.0)
+    assert server.request_history[-1].qs == {"listid": ["1"]}
+    assert tuple(server.request_history[-1].timeout) == (30.0, 45.0)
     reader.finish()
 
 
