@@ -57,7 +57,7 @@ def test_a_slice_is_the_whole_response(context: StreamContext, server: requests_
     assert isinstance(part, Part)
     assert b"".join(part.chunks()) == b"a@example.com\nb@example.com\n"
     assert server.request_history[-1].qs == {"listid": ["1"]}
-    assert tuple(server.request_history[-1].timeout) == (30.0, 45.0)
+    assert tuple(server.request_history[-1].timeout) == (30.0, 45.0)  # type: ignore[arg-type]
     reader.finish()
 
 
