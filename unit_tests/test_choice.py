@@ -61,8 +61,9 @@ def test_large_windows_that_wait_for_a_job_do_not_hold_up_small_ones(client: Ite
     export = TransportChoice(client, "auto", LOGGER)
     (jobs,) = (transport for transport in export.transports if transport.name == "jobs")
     for _ in range(4):
-        while isinstance(jobs.try_acquire(), NotYet):
+        while isinstance(permit := jobs.try_acquire(), NotYet):
             pass
+        permit.__exit__(None, None, None)
     threading.Thread(target=lambda: _wait_until_stopped(export), daemon=True).start()
     while not export._lines[("jobs",)].locked():
         pass

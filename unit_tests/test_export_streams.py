@@ -1,0 +1,161 @@
+"""Export streams: which time a sync reads, the states it leaves, and how many bad lines it bears."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests_mock
+
+from source_iterable.api import parts
+from source_iterable.api.client import IterableClient
+from source_iterable.config import Config
+from source_iterable.errors import IterableError
+from source_iterable.reading import export_stream
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.export_stream import EventStream
+from source_iterable.reading.stream import Checkpoint
+
+DATA = "https://api.iterable.com/api/export/data.json"
+NOW = datetime(2024, 3, 2, 12, 0, 30, 900_000, tzinfo=timezone.utc).timestamp()
+LINE = '{"createdAt":"2024-03-01 01:00:00 +00:00","email":"a@example.com"}\n'
+
+
+@pytest.fixture(autouse=True)
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_stream, "time", SimpleNamespace(time=lambda: NOW))
+
+
+@pytest.fixture
+def server() -> Iterator[requests_mock.Mocker]:
+    with requests_mock.Mocker() as made:
+        yield made
+
+
+def read(state: dict[str, Any] | None = None, **options: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The records of a sync, and its states."""
+    logger = logging.getLogger("airbyte")
+    fixed = {"api_key": "k", "rate_limit_factor": 1e6, "export_method": "streaming"}
+    config = Config.parse({**fixed, "start_date": "2024-03-01T00:00:00Z", "lookback_window": 0, **options})
+    context = StreamContext(config, IterableClient(config, logger), logger)
+    records: list[dict[str, Any]] = []
+    states: list[dict[str, Any]] = []
+    try:
+        for item in EventStream("email_click", "emailClick").read(context, state or {}):
+            if isinstance(item, Checkpoint):
+                states.append(dict(item.state))
+            else:
+                records += [json.loads(line)["record"]["data"] for line in item.lines.split(b"\n") if line]
+    finally:
+        context.close()
+    return records, states
+
+
+def asked(server: requests_mock.Mocker) -> list[tuple[str, str]]:
+    return [(request.qs["startdatetime"][0], request.qs["enddatetime"][0]) for request in server.request_history]
+
+
+def test_a_first_sync_reads_from_the_start_date_until_now(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text=LINE * 3)
+    records, states = read()
+    assert [record["email"] for record in records] == ["a@example.com"] * 3
+    assert states == [{"createdAt": "2024-03-02T12:00:30+00:00"}]
+    assert asked(server) == [("2024-03-01 00:00:00 +00:00", "2024-03-02 12:00:30 +00:00")]
+    assert server.request_history[-1].qs["datatypename"] == ["emailclick"]
+
+
+def test_the_next_sync_reads_from_its_state(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text="")
+    assert read({"createdAt": "2024-03-02T11:00:00+00:00"}) == ([], [{"createdAt": "2024-03-02T12:00:30+00:00"}])
+    assert asked(server) == [("2024-03-02 11:00:00 +00:00", "2024-03-02 12:00:30 +00:00")]
+
+
+@pytest.mark.parametrize(
+    ("options", "end"),
+    [
+        ({"lookback_window": 90}, "10:30:30"),
+        ({"end_date": "2024-03-02T08:00:00Z"}, "08:00:00"),
+        ({"end_date": "2024-03-02T11:00:00Z", "lookback_window": 90}, "10:30:30"),
+        ({"end_date": "2024-03-05T00:00:00Z"}, "12:00:30"),
+    ],
+)
+def test_the_end_of_a_sync(server: requests_mock.Mocker, options: dict[str, Any], end: str) -> None:
+    server.get(DATA, text="")
+    assert read(**options)[1] == [{"createdAt": f"2024-03-02T{end}+00:00"}]
+
+
+def test_a_state_in_the_future_reads_nothing_and_says_so(
+    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read({"createdAt": "2024-03-02T12:00:31Z"}) == ([], [])
+    assert server.call_count == 0
+    assert "email_click: its state is in the future (2024-03-02T12:00:31Z)" in caplog.text
+
+
+def test_a_state_of_just_now_is_not_in_the_future(
+    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for now in (NOW, NOW - 0.9):
+        monkeypatch.setattr(export_stream, "time", SimpleNamespace(time=lambda now=now: now))
+        assert read({"createdAt": "2024-03-02T12:00:30Z"}) == ([], [])
+    assert "future" not in caplog.text
+
+
+def test_empty_windows_are_read_one_by_one_each_longer_than_the_last(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text="")
+    states = read(start_date="2021-03-02T00:00:00Z")[1]
+    assert [state["createdAt"][:10] for state in states] == ["2021-04-02", "2021-12-06", "2024-03-02"]
+
+
+def test_a_long_time_is_read_in_windows_with_a_state_after_each(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text=LINE)
+    records, states = read(start_date="2024-01-01T00:00:00Z")
+    assert len(records) == len(states) == 2
+    assert states == [{"createdAt": "2024-02-01T00:00:00+00:00"}, {"createdAt": "2024-03-02T12:00:30+00:00"}]
+
+
+@pytest.mark.parametrize(("bad", "good"), [(1, 1), (10, 1), (11, 10_989), (12, 11_988)])
+def test_a_few_bad_lines_are_skipped(server: requests_mock.Mocker, bad: int, good: int) -> None:
+    server.get(DATA, text="[]\n" * bad + LINE * good)
+    records, states = read()
+    assert (len(records), len(states)) == (good, 1)
+
+
+@pytest.mark.parametrize(("bad", "good"), [(11, 1), (11, 10_988), (200, 20_000)])
+def test_a_window_with_more_bad_lines_fails_before_its_state(server: requests_mock.Mocker, bad: int, good: int) -> None:
+    server.get(DATA, text=LINE * good + "[]\n" * bad)
+    with pytest.raises(IterableError, match=f"email_click, 2024-03-01.*: {bad} of {bad + good} lines are not JSON"):
+        read()
+
+
+def test_bad_lines_are_named_by_their_place_in_the_window(
+    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "CHUNK_BYTES", 100)  # so that the window comes in several batches
+    server.get(DATA, text=LINE + "[1]\n" + LINE * 5 + "secret\n" + LINE)
+    assert len(read()[0]) == 7
+    told = [record.getMessage() for record in caplog.records if "not a JSON object" in record.getMessage()]
+    assert [text.partition(": ")[2] for text in told] == [
+        "line 2 is not a JSON object; skipped.",
+        "line 8 is not a JSON object; skipped.",
+    ]
+    assert "secret" not in caplog.text
+
+
+def test_no_more_than_eleven_bad_lines_are_logged(
+    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.get(DATA, text="[]\n" * 30 + LINE)
+    with pytest.raises(IterableError, match="30 of 31"):
+        read()
+    assert caplog.text.count("is not a JSON object") == 11
+
+
+def test_bad_lines_of_one_window_do_not_count_for_the_next(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text="[]\n" * 8 + LINE)
+    assert len(read(start_date="2024-01-01T00:00:00Z")[1]) == 2

@@ -1,0 +1,248 @@
+"""What happens when Iterable refuses a transport, a data type or its spelling, and when a streamed window fails."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import requests_mock
+
+from source_iterable.api.client import IterableClient
+from source_iterable.api.parts import Part
+from source_iterable.api.rate_budget import NotYet, Permit, RateBudget
+from source_iterable.config import Config
+from source_iterable.errors import BadRequest, Forbidden, IterableError, NotFound, WindowFailed
+from source_iterable.exports import choice
+from source_iterable.exports.choice import TransportChoice
+from source_iterable.exports.streaming import StreamingTransport
+from source_iterable.exports.windows import Window
+
+LOGGER = logging.getLogger("airbyte")
+WINDOW = Window(1_700_000_000, 1_700_003_600)
+DATA = "https://api.iterable.com/api/export/data.json"
+
+
+@pytest.fixture
+def client() -> Iterator[IterableClient]:
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
+    made = IterableClient(config, LOGGER)
+    yield made
+    made.stop()
+
+
+class Fake:
+    """A transport that raises `failures` by data type, and yields one part for all others."""
+
+    def __init__(self, name: str, max_bytes: int | None = None) -> None:
+        self.name = name
+        self.max_bytes = max_bytes
+        self.failures: dict[str, IterableError] = {}
+        self.asked: list[str] = []
+        self._budget = RateBudget(1000, 1.0)
+
+    def prefers(self, window: Window) -> bool:
+        return True
+
+    def try_acquire(self) -> Permit | NotYet:
+        return self._budget.try_acquire()
+
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+        self.asked.append(data_type)
+        if data_type in self.failures:
+            raise self.failures[data_type]
+        for content in (f"{self.name}\n".encode(), b"second\n"):
+            yield Part(io.BytesIO(content), len(content))
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def two(client: IterableClient, monkeypatch: pytest.MonkeyPatch) -> tuple[TransportChoice, Fake, Fake]:
+    one, other = Fake("one", 100), Fake("two", 200)
+    monkeypatch.setattr(choice, "TRANSPORTS", [lambda _: one, lambda _: other])
+    return TransportChoice(client, "auto", LOGGER), one, other
+
+
+def lines(parts: Iterator[Part]) -> list[bytes]:
+    return [b"".join(part.chunks()) for part in parts]
+
+
+FIRST, SECOND = [b"one\n", b"second\n"], [b"two\n", b"second\n"]
+
+
+# refusals
+
+
+@pytest.mark.parametrize("refusal", [Forbidden("No permission.", 403), NotFound("No endpoint.", 404)])
+def test_another_transport_reads_what_one_refuses(
+    two: tuple[TransportChoice, Fake, Fake], caplog: pytest.LogCaptureFixture, refusal: IterableError
+) -> None:
+    export, one, other = two
+    one.failures["emailSend"] = refusal
+    assert lines(export.open("emailSend", WINDOW)) == SECOND
+    assert f"{refusal} Trying another transport for emailSend." in caplog.text
+    assert lines(export.open("emailSend", WINDOW)) == SECOND
+    assert one.asked == ["emailSend"], "what was refused is not requested again"
+    assert lines(export.open("emailOpen", WINDOW)) == FIRST, "one data type says nothing about the others"
+
+
+def test_a_transport_that_refuses_two_data_types_is_asked_for_no_third(
+    two: tuple[TransportChoice, Fake, Fake],
+) -> None:
+    export, one, other = two
+    one.failures = {name: Forbidden("No.", 403) for name in ("a", "b", "c")}
+    assert [lines(export.open(name, WINDOW)) for name in ("a", "b", "c")] == [SECOND] * 3
+    assert one.asked == ["a", "b"]
+    other.failures["d"] = Forbidden("No.", 403)
+    assert lines(export.open("d", WINDOW)) == FIRST, "but before a data type fails, it is tried"
+
+
+def test_a_transport_that_has_worked_is_asked_for_every_data_type(two: tuple[TransportChoice, Fake, Fake]) -> None:
+    export, one, _ = two
+    assert lines(export.open("z", WINDOW)) == FIRST
+    one.failures = {name: Forbidden("No.", 403) for name in ("a", "b", "c")}
+    assert [lines(export.open(name, WINDOW)) for name in ("a", "b", "c")] == [SECOND] * 3
+    assert one.asked == ["z", "a", "b", "c"]
+
+
+def test_a_data_type_that_all_refuse_fails_and_is_no_fault_of_a_transport(
+    two: tuple[TransportChoice, Fake, Fake],
+) -> None:
+    export, one, other = two
+    for transport in (one, other):
+        transport.failures = {name: Forbidden(f"No {name}.", 403) for name in ("a", "b", "c")}
+    for name in ("a", "b", "c"):
+        with pytest.raises(Forbidden, match=f"No {name}"):
+            export.open(name, WINDOW)
+    assert one.asked == other.asked == ["a", "b", "c"]
+    assert lines(export.open("d", WINDOW)) == FIRST
+
+
+def test_a_window_is_too_large_if_no_usable_transport_takes_it(two: tuple[TransportChoice, Fake, Fake]) -> None:
+    export, one, other = two
+    assert not export.is_too_large("a", Window(0, 10, 200))
+    assert export.is_too_large("a", Window(0, 10, 201))
+    assert not export.is_too_large("a", Window(0, 10))
+    other.failures["a"] = one.failures["b"] = Forbidden("No.", 403)
+    lines(export.open("b", WINDOW))
+    assert not export.is_too_large("b", Window(0, 10, 200))
+    one.max_bytes = None
+    assert export.is_too_large("b", Window(0, 10, 201)), "the one without a bound has refused it"
+    assert not export.is_too_large("a", Window(0, 10, 10**12))
+
+
+def test_an_empty_window_has_no_part(two: tuple[TransportChoice, Fake, Fake], monkeypatch: pytest.MonkeyPatch) -> None:
+    export, one, _ = two
+    monkeypatch.setattr(one, "read", lambda *_: iter(()))
+    assert lines(export.open("a", WINDOW)) == []
+
+
+# spellings
+
+
+@pytest.mark.parametrize(
+    ("ours", "other"), [("emailUnSubscribe", "emailUnsubscribe"), ("unknownSession", "anonSession")]
+)
+def test_a_data_type_is_read_by_the_spelling_that_iterable_accepts(
+    two: tuple[TransportChoice, Fake, Fake], caplog: pytest.LogCaptureFixture, ours: str, other: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    export, one, _ = two
+    one.failures[ours] = BadRequest("No such type.", 400)
+    assert lines(export.open(ours, WINDOW)) == FIRST
+    assert lines(export.open(ours, WINDOW)) == FIRST
+    assert one.asked == [ours, other, other], "the spelling is remembered"
+    assert f"Iterable does not accept {ours}, but {other}." in caplog.text
+
+
+def test_a_data_type_without_another_spelling_fails_with_iterables_words(
+    two: tuple[TransportChoice, Fake, Fake],
+) -> None:
+    export, one, _ = two
+    one.failures = {name: BadRequest(f"No {name}.", 400) for name in ("emailSend", "unknownSession", "anonSession")}
+    with pytest.raises(BadRequest, match="No emailSend"):
+        export.open("emailSend", WINDOW)
+    with pytest.raises(BadRequest, match="No unknownSession"):
+        export.open("unknownSession", WINDOW)
+    assert one.asked == ["emailSend", "unknownSession", "anonSession"]
+
+
+# the wait for a free transport
+
+
+def test_the_shortest_pause_of_all_busy_transports_is_waited(
+    two: tuple[TransportChoice, Fake, Fake], client: IterableClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, one, other = two
+    waited: list[float] = []
+    monkeypatch.setattr(client, "wait", waited.append)
+    answers: list[Any] = [NotYet(7.0), NotYet(5.0)]
+    monkeypatch.setattr(one, "try_acquire", lambda: answers.pop() if answers else RateBudget(1, 1.0).try_acquire())
+    monkeypatch.setattr(other, "try_acquire", lambda: NotYet(6.0))
+    assert export.acquire("a", WINDOW)[0] is one
+    assert waited == [5.0, 6.0]
+
+
+# streaming
+
+
+def stream(client: IterableClient, max_bytes: int = 100) -> list[bytes]:
+    transport = StreamingTransport(client, max_bytes)
+    permit = transport.try_acquire()
+    assert isinstance(permit, Permit)
+    return lines(transport.read("emailSend", WINDOW, permit))
+
+
+def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
+    with requests_mock.Mocker() as server:
+        server.get(DATA, text='{"id": 1}\n')
+        assert stream(client) == [b'{"id": 1}\n']
+        (request,) = server.request_history
+    assert request.qs == {
+        "datatypename": ["emailsend"],
+        "startdatetime": ["2023-11-14 22:13:20 +00:00"],
+        "enddatetime": ["2023-11-14 23:13:20 +00:00"],
+    }
+    assert tuple(request.timeout) == (30.0, 300.0)
+
+
+@pytest.mark.parametrize(
+    ("response", "told", "at_least", "requests_made"),
+    [
+        ({"text": '{"id": 1}\n' * 11}, "over 100 bytes", 100, 1),
+        ({"text": '{"id": 1}\n{"id"'}, "last line is cut", 0, 1),
+        ({"exc": requests.ReadTimeout}, "within 300 seconds", 0, 1),
+        ({"exc": requests.ConnectionError}, "tried 3 times", 0, 3),
+        ({"status_code": 502}, "502", 0, 3),
+    ],
+)
+def test_a_streamed_window_that_fails_is_to_be_halved(
+    client: IterableClient, response: dict[str, Any], told: str, at_least: int, requests_made: int
+) -> None:
+    with requests_mock.Mocker() as server:
+        server.get(DATA, **response)
+        with pytest.raises(WindowFailed, match=told) as caught:
+            stream(client)
+        assert server.call_count == requests_made
+    assert caught.value.at_least == at_least
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, BadRequest), (403, Forbidden), (404, NotFound)])
+def test_a_refused_window_is_not_to_be_halved(client: IterableClient, status: int, kind: type[Exception]) -> None:
+    with requests_mock.Mocker() as server:
+        server.get(DATA, status_code=status)
+        with pytest.raises(kind):
+            stream(client)
+        assert server.call_count == 1
+
+
+def test_four_windows_are_streamed_a_minute() -> None:
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z"})
+    transport = StreamingTransport(IterableClient(config, LOGGER))
+    assert [isinstance(transport.try_acquire(), Permit) for _ in range(5)] == [True] * 4 + [False]
+    assert transport.max_bytes == 268_435_456
