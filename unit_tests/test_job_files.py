@@ -61,7 +61,7 @@ def test_a_job_that_says_nothing_of_truncation_is_complete(api: Api, client: Ite
     serve(api, "a")
     listed = page("completed", "a")
     del listed["exportTruncated"]
-    api.pages = [listed, listed, {"jobState": "completed"}]
+    api.pages = [listed, listed, {"jobState": "completed", "files": []}]
     assert read(client) == [b'{"id": "a"}\n']
 
 

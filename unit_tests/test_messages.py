@@ -356,10 +356,18 @@ def test_the_next_page_is_the_one_that_its_url_names(
     ]
 
 
-def test_an_empty_page_is_the_last_one(client: IterableClient, server: requests_mock.Mocker) -> None:
+def test_two_empty_pages_are_the_end_whatever_they_link_to(
+    client: IterableClient, server: requests_mock.Mocker
+) -> None:
     server.get(LISTS, json={"things": [], "nextPageUrl": "/x?page=2"})
     assert list(pages(client, "lists", "things", "id", {}, 50)) == [[]]
-    assert server.call_count == 1
+    assert [request.qs["page"] for request in server.request_history] == [["1"], ["2"]]
+
+
+def test_an_empty_page_within_a_list_is_not_its_end(client: IterableClient, server: requests_mock.Mocker) -> None:
+    empty, full = {"things": [], "nextPageUrl": "/x?page=2"}, {"things": [{"id": 1}]}
+    server.get(LISTS, [{"json": empty}, {"json": full}])
+    assert list(pages(client, "lists", "things", "id", {}, 50)) == [[{"id": 1}]]
 
 
 @pytest.mark.parametrize(("times", "fails"), [(2, False), (3, True)])
