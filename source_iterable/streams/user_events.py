@@ -129,6 +129,8 @@ class UserEvents(Stream):
             part: Part | Unread | None = None
             # Iterable returns nothing for an identifier of the wrong kind: nothing is believed before all are tried.
             for identifier in identifiers_of(context.config, user):
+                if isinstance(part, Part):
+                    part.close()
                 parameters = {identifier: user, "includeCustomEvents": "true"}
                 part = slices.get(f"user {user[:1]}*** ({_shown(digest)})", PATH, parameters)
                 if not isinstance(part, Part) or part.size:
