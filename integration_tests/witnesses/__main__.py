@@ -29,7 +29,7 @@ def main() -> int:
         folder = Path(name)
         with ordinary() as sandbox:
             verdicts += client(sandbox, "the reference's shapes")
-        with ordinary(catalogs_wrapped=True, experiments_as_csv=True) as sandbox:
+        with ordinary(wrapped_catalogs=True, experiments_as_csv=True) as sandbox:
             verdicts += client(sandbox, "the shapes seen")
         verdicts += schemas()
         for witness in (singer, airbyte):

@@ -40,7 +40,7 @@ SINGER_DEFECTS = [
         ("templates",), "asks with templateTypes, which is no parameter: every template comes four times", repeats=True
     ),
     Defect(("metadata_entries",), "reads the first 10 entries of a table only", keeps=first(10, "table")),
-    Defect(("email_send",), "cuts the decimals off numbers in transactionalData", fields=("transactionalData",)),
+    Defect(("email_send",), "cuts the decimals off prices in transactionalData", only_schema=True),
 ]
 # Method of Iterable's own client, part of its error, and what is known.
 CLIENT_DEFECTS = [

@@ -38,8 +38,7 @@ class Defect:
     text: str
     keeps: Callable[[list[Record]], list[Record]] = everything  # the records that remain of the truth
     repeats: bool = False  # records come more than once
-    only_schema: bool = False  # fields that its schema does not name are lost
-    fields: tuple[str, ...] = ()  # fields whose values are changed
+    only_schema: bool = False  # fields that its schema does not name are lost, and decimals that it calls integers
 
 
 def judged(
@@ -55,9 +54,7 @@ def judged(
     for defect in mine:
         kept = defect.keeps(kept)
     if any(defect.only_schema for defect in mine):
-        kept = [projected(record, schema) for record in kept]
-    changed = {field for defect in mine for field in defect.fields}
-    kept, found = ([_without(record, changed) for record in records] for records in (kept, found))
+        kept = [projected(plain(record), schema) for record in kept]
     missing, extra = _difference(found, kept, counted=not any(defect.repeats for defect in mine))
     if not missing and not extra:
         return Verdict(witness, name, KNOWN, "; ".join(defect.text for defect in mine))
@@ -92,7 +89,7 @@ def plain(value: Any, name: str = "") -> Any:
 
 
 def projected(value: Any, schema: Schema) -> Any:
-    """A value without the fields that a JSON schema does not name."""
+    """A value without the fields that a JSON schema does not name, and decimals cut off where it has integers."""
     for each in schema.get("anyOf", ()):
         if "properties" in each or "items" in each:
             schema = each
@@ -101,11 +98,7 @@ def projected(value: Any, schema: Schema) -> Any:
         return {key: projected(each, fields[key]) for key, each in value.items() if key in fields}
     if isinstance(value, list) and "items" in schema:
         return [projected(each, schema["items"]) for each in value]
-    return value
-
-
-def _without(record: Record, fields: set[str]) -> Record:
-    return {name: value for name, value in record.items() if name not in fields}
+    return int(value) if isinstance(value, float) and "integer" in schema.get("type", ()) else value
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
