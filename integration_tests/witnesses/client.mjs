@@ -51,11 +51,8 @@ for (const { name: catalogName } of (await call("getCatalogs", { pageSize: 100 }
     await call("getCatalogItem", { catalogName, itemId });
   }
 }
-for (const [dataTypeName, outputFormat] of [
-  ["emailSend", "application/x-json-stream"],
-  ["emailUnSubscribe", "text/csv"],
-  ["anonSession", "application/x-json-stream"],
-]) {
+const outputFormat = "application/x-json-stream";
+for (const dataTypeName of ["emailSend", "emailUnSubscribe", "anonSession"]) {
   const period = { startDateTime: "2026-01-01T00:00:00.000Z", endDateTime };
   const { jobId } = (await call("startExportJob", { dataTypeName, outputFormat, ...period })) ?? {};
   for (let job; jobId && !["completed", "failed"].includes(job?.jobState); ) {
@@ -66,7 +63,7 @@ for (const [dataTypeName, outputFormat] of [
 }
 await call("getExportJobs");
 await call("getExportJobs", { jobState: "completed" });
-const { jobId } = (await call("startExportJob", { dataTypeName: "user", outputFormat: "text/csv" })) ?? {};
+const { jobId } = (await call("startExportJob", { dataTypeName: "user", outputFormat })) ?? {};
 await call("cancelExportJob", { jobId });
 await call("getExportFiles", { jobId, startAfter: "" });
 client.destroy();
