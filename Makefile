@@ -1,12 +1,13 @@
-# make run      a local Iterable, two syncs of it into a DuckDB file (CONFIG=config.json: your own project)
-# make test     the tests (ARGS="-k name" for some of them)
-# make storm    seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
-# make lint     style, types and declared dependencies
-# make docs     the tables and pictures of docs/, from the code
-# make bench    the connector against its published peers
-# make image    the image, without a Docker engine (root on Debian), tested against the local Iterable
-# make release  VERSION=x.y.z: one commit and a tag
-# make lock     regenerate the lock files (UPGRADE=--upgrade: with newer versions)
+# make run        a local Iterable, two syncs of it into a DuckDB file (CONFIG=config.json: your own project)
+# make test       the tests (ARGS="-k name" for some of them)
+# make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
+# make lint       style, types and declared dependencies
+# make docs       the tables and pictures of docs/, from the code
+# make bench      the connector against its published peers
+# make witnesses  what published connectors and Iterable's own client read in the local Iterable (needs Node)
+# make image      the image, without a Docker engine (root on Debian), tested against the local Iterable
+# make release    VERSION=x.y.z: one commit and a tag
+# make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ SEED ?= 1
 PIP := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run test storm lint docs bench image release lock clean
+.PHONY: run test storm lint docs bench witnesses image release lock clean
 
 run: $(DEMO)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -39,6 +40,9 @@ docs: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)
+
+witnesses: $(VENV)/.installed
+	$(BIN)/python -m integration_tests.witnesses
 
 image: $(VENV)/.installed
 	PYTHON=$(BIN)/python tools/image/run

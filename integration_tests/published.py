@@ -1,4 +1,4 @@
-"""Airbyte's published source-iterable as a command, run to test migration from it."""
+"""Published connectors as commands: Airbyte's, run to test migration from it, and others to compare with."""
 
 from __future__ import annotations
 
@@ -31,19 +31,35 @@ def published_command() -> Path:
         return Path(named)
     if sys.version_info >= (3, 12):
         raise NotAvailable(f"{PACKAGE} {VERSION} needs Python 3.11 or older; {VARIABLE} may name its command")
-    environment = ROOT / ".cache" / f"{PACKAGE}-{VERSION}"
-    command = environment / "bin" / "source-iterable"
-    if not command.exists():
+    return installed_command(PACKAGE, VERSION, "source-iterable")
+
+
+def installed_command(package: str, version: str, name: str) -> Path:
+    """A package's command, installed into a virtual environment of its own in .cache/. Raises NotAvailable."""
+    environment = ROOT / ".cache" / f"{package}-{version}"
+    python = str(environment / "bin" / "python")
+    steps = [
+        [sys.executable, "-m", "venv", str(environment)],
+        [python, "-m", "pip", "install", "--quiet", f"{package}=={version}"],
+    ]
+    return installed(environment, environment / "bin" / name, f"{package} {version}", steps)
+
+
+def installed(folder: Path, target: Path, what: str, steps: list[list[str]]) -> Path:
+    """`target`, a file in `folder`, which these commands install unless it is there. Raises NotAvailable."""
+    if not target.exists():
         try:
-            for step in (
-                [sys.executable, "-m", "venv", str(environment)],
-                [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", f"{PACKAGE}=={VERSION}"],
-            ):
+            for step in steps:
                 subprocess.run(step, check=True, capture_output=True, timeout=INSTALL_TIMEOUT)
         except (OSError, subprocess.SubprocessError) as error:
-            shutil.rmtree(environment, ignore_errors=True)
-            raise NotAvailable(f"{PACKAGE} {VERSION} cannot be installed here: {error}") from None
-    return command
+            shutil.rmtree(folder, ignore_errors=True)
+            raise NotAvailable(f"{what} cannot be installed here: {error}") from None
+    return target
+
+
+def shimmed(base_url: str) -> dict[str, str]:
+    """An environment in which requests to Iterable's host go to the API at `base_url` (which ends in /api/)."""
+    return {**os.environ, "PYTHONPATH": str(SHIM), "BENCHMARK_SERVER": base_url.removesuffix("/api/")}
 
 
 def run_published(command: Path, base_url: str, folder: Path, verb: str, **files: Any) -> list[Mapping[str, Any]]:
@@ -53,6 +69,5 @@ def run_published(command: Path, base_url: str, folder: Path, verb: str, **files
         path = folder / f"published-{name}.json"
         path.write_text(json.dumps(content), encoding="utf-8")
         arguments += [f"--{name}", str(path)]
-    environment = {**os.environ, "PYTHONPATH": str(SHIM), "BENCHMARK_SERVER": base_url.removesuffix("/api/")}
-    done = subprocess.run(arguments, env=environment, capture_output=True, timeout=TIMEOUT, check=False)
+    done = subprocess.run(arguments, env=shimmed(base_url), capture_output=True, timeout=TIMEOUT, check=False)
     return [json.loads(line) for line in done.stdout.split(b"\n") if line.startswith(b"{")]

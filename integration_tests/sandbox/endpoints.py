@@ -138,7 +138,7 @@ class Row:
             things = [thing for thing in things if all(thing[name] == key for name, key in rest)]
         things = self.wanted(core, params, things) if self.wanted is not None else things
         response = self.shape(core, params, self.selector, self._sort(things, params) if self.sorts else things)
-        wrapped = core.settings.wrapped_catalogs and self.path.startswith("catalogs")
+        wrapped = core.settings.wrapped_catalogs and self.path.startswith("catalogs") and "{itemId}" not in self.path
         if wrapped and isinstance(response.body, bytes):
             response.body = b'{"msg":"","code":"Success","params":%b}' % response.body
         return response

@@ -56,7 +56,7 @@ class SandboxSettings:
     forgotten: int = 5
     broken_lists: dict[int, str] = field(default_factory=dict)  # place in `lists` -> "error" (500) or "cut"
     user_fields_shape: str = "map"  # "map": {"fields": {...}}; "array": {"userFields": [{name, type}]}
-    wrapped_catalogs: bool = False  # catalogs in {msg, code, params: {...}}
+    wrapped_catalogs: bool = False  # lists of catalogs, items and mappings in {msg, code, params: {...}}
     experiments_as_csv: bool = False  # experiments/metrics as CSV instead of {headers, rows}
 
     job_seconds: float = 0.2  # how long an export job runs
