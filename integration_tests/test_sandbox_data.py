@@ -232,7 +232,7 @@ def test_without_oddities_records_have_one_form() -> None:
 
 def test_a_new_event_type_and_a_new_list_take_no_more_than_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "EXPORTS", [*table.EXPORTS, EventStream("whatsapp_open", "whatsAppOpen")])
-    monkeypatch.setattr(endpoints, "ROWS", [*endpoints.ROWS, endpoints.Row("things", items=[{"id": 1}])])
+    monkeypatch.setattr(endpoints, "ROWS", [*endpoints.ROWS, endpoints.Row("unheard_of", items=[{"id": 1}])])
     sandbox = make(odd=False, events_per_day=20_000)
     sent = {record["messageId"] for record in sandbox.truth("whatsAppSend", START, NOW)}
     opened = sandbox.truth("whatsAppOpen", NOW - timedelta(days=1), NOW)
@@ -241,9 +241,9 @@ def test_a_new_event_type_and_a_new_list_take_no_more_than_a_line(monkeypatch: p
     with pytest.raises(ValueError, match="whatsAppClosed"):
         sandbox.truth("whatsAppClosed", START, NOW)
     with sandbox:
-        answer = requests.get(sandbox.base_url + "things", headers={"Api-Key": "sandbox-key"}, timeout=10)
-    assert answer.json() == {"things": [{"id": 1}]}
-    assert sandbox.truth_list("things") == [{"id": 1}]
+        answer = requests.get(sandbox.base_url + "unheard_of", headers={"Api-Key": "sandbox-key"}, timeout=10)
+    assert answer.json() == {"unheard_of": [{"id": 1}]}
+    assert sandbox.truth_list("unheard_of") == [{"id": 1}]
 
 
 def test_every_odd_shape_occurs(full: Sandbox) -> None:
