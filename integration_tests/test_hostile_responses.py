@@ -22,7 +22,6 @@ import requests
 from integration_tests.connector import Sync, catalog_for, sync, time_text
 from integration_tests.hostile import HostileServer, Pieces, Request, head, plain
 from integration_tests.hostile_api import BYSTANDER, END, KINDS, MEMBERS, START, GoodApi, Kind
-from integration_tests.hostile_findings import reason_of
 from integration_tests.hostile_table import KEY, LARGE, SAME, TABLE, Row, Verdicts
 from source_iterable.api.client import MAX_RETRY_AFTER, IterableClient
 from source_iterable.config import Config
@@ -69,11 +68,7 @@ def cases() -> Iterator[Any]:
             for mode, verdict in (("always", always), ("once", always if once == SAME else once)):
                 if always is None or verdict is None:
                     continue
-                reason = reason_of(row.name, name, mode)
-                marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-                yield pytest.param(
-                    Case(row, kind, mode == "once", verdict), id=f"{row.name}-{name}-{mode}", marks=marks
-                )
+                yield pytest.param(Case(row, kind, mode == "once", verdict), id=f"{row.name}-{name}-{mode}")
 
 
 class SpoiltApi:
@@ -243,9 +238,7 @@ def large_cases() -> Iterator[Any]:
     for row in LARGE:
         for name, kind in KINDS.items():
             if verdict := verdict_of(row.always, name):
-                reason = reason_of(row.name, name, "always")
-                marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-                yield pytest.param(Case(row, kind, False, verdict), id=f"{row.name}-{name}", marks=marks)
+                yield pytest.param(Case(row, kind, False, verdict), id=f"{row.name}-{name}")
 
 
 @pytest.mark.parametrize("case", list(large_cases()))
