@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -83,6 +85,24 @@ def test_a_job_leaves_the_truth_in_files(sandbox: Sandbox) -> None:
     assert Counter(orjson.dumps(orjson.loads(line)) for line in lines) == truth
     assert not any("api-key" in entry.header_names for entry in sandbox.requests if entry.host == "files")
     assert sandbox.count("files") == len(listed)
+
+
+def test_a_job_may_leave_csv(sandbox: Sandbox) -> None:
+    job = start(sandbox, outputFormat="text/csv").json()["jobId"]
+    sandbox.advance(JOB)
+    listed = files(sandbox, job)
+    assert len(listed) > 2
+    rows: list[dict[str, str]] = []
+    for file in listed:
+        assert file["file"].endswith(".csv")
+        found = list(csv.DictReader(io.StringIO(requests.get(file["url"], timeout=10).text, newline="")))
+        assert found
+        rows += found
+    truth = sandbox.truth("emailSend", START, NOW)
+    assert Counter(row["messageId"] for row in rows) == Counter(record["messageId"] for record in truth)
+    row = next(row for row in rows if row["transactionalData"])
+    record = next(record for record in truth if record["messageId"] == row["messageId"])
+    assert row["transactionalData"] == record["transactionalData"]
 
 
 def test_an_empty_window_leaves_no_file(sandbox: Sandbox) -> None:
@@ -190,6 +210,7 @@ def test_links_expire_and_want_no_key(sandbox: Sandbox) -> None:
         {"dataTypeName": "nothing"},
         {"dataTypeName": None},
         {"outputFormat": None},
+        {"outputFormat": "text/xml"},
         {"startDateTime": "2026-03-01T00:00:00.000"},
         {"startDateTime": "2026-03-01"},
         {"startDateTime": NOW.strftime(FORMAT), "endDateTime": START.strftime(FORMAT)},

@@ -1,7 +1,5 @@
 """The endpoints that read the project: one row each, and one handler for all of them."""
 
-import csv
-import io
 import random
 import re
 from collections.abc import Callable
@@ -11,7 +9,7 @@ from urllib.parse import urlencode
 
 from .core import Core
 from .fixtures import fixture
-from .messages import CSV, Params, Refusal, Response, json_response, records_response, text_response
+from .messages import CSV, Params, Refusal, Response, csv_lines, json_response, records_response, text_response
 from .settings import EMAIL_BASED, USER_ID_BASED
 from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing, of_medium
 
@@ -57,24 +55,15 @@ def by_marker(core: Core, params: Params, selector: str, things: list[Any]) -> R
     return json_response({selector: rest[:size], **({"nextMarker": rest[size - 1]["key"]} if rest[size:] else {})})
 
 
-def csv_text(columns: list[str], rows: list[dict[str, str]]) -> str:
-    """Rows as CSV; a cell that a row lacks is empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def report(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
     """Experiments of some campaigns, some experiments, or all: as CSV, or as the texts of its lines."""
     params.date("startDateTime"), params.date("endDateTime")
     ids = {*params.query.get("campaignId", []), *params.query.get("experimentId", [])}
     wanted = [row for row in rows if not ids or ids & {row["Campaign ID"], row["Experiment ID"]}]
-    text = csv_text(list(rows[0] if rows else fixture("experiments")), wanted)
+    headers, *lines = csv_lines(list(rows[0] if rows else fixture("experiments")), wanted)
     if core.settings.experiments_as_csv:
-        return text_response(text, CSV)
-    return json_response({"headers": text.split("\n")[0], "rows": text.splitlines()[1:]})
+        return text_response(headers + "".join(lines), CSV)
+    return json_response({"headers": headers.rstrip("\n"), "rows": [line.rstrip("\n") for line in lines]})
 
 
 def metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
@@ -84,7 +73,7 @@ def metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Respo
         raise Refusal("Missing required parameter: campaignId or startDateTime")
     media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
     columns = {name for medium in media for name in of_medium("metrics", medium)}
-    return text_response(csv_text(["id", *sorted(columns)], [row for row in rows if int(row["id"]) in ids]))
+    return text_response("".join(csv_lines(["id", *sorted(columns)], [row for row in rows if int(row["id"]) in ids])))
 
 
 def fields(core: Core, params: Params, selector: str, things: list[Any]) -> Response:

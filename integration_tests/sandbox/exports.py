@@ -9,6 +9,7 @@ import orjson
 
 from .events import USER, Events, as_user_event
 from .fixtures import Record
+from .messages import csv_lines
 from .times import Clock, parse_record_time, window_ms
 from .world import People
 
@@ -35,6 +36,7 @@ class Selection(NamedTuple):
     only: frozenset[str] = frozenset()
     omit: frozenset[str] = frozenset()
     campaign: int | None = None
+    as_csv: bool = False
 
     def apply(self, record: Record) -> Record | None:
         """The record with its selected fields; None where it is not selected."""
@@ -83,7 +85,15 @@ class Exports:
         return (record for record in records if record is not None)
 
     def lines(self, selection: Selection) -> Iterator[bytes]:
-        """The lines that the export sends, each with its end. U+2028 and its like stay unescaped, as JSON allows."""
+        """The lines that the export sends, each with its end. U+2028 and its like stay unescaped, as JSON allows.
+
+        CSV begins with the names of all fields that occur, so it is gathered first.
+        """
+        if selection.as_csv:
+            rows = [{name: _cell(value) for name, value in record.items()} for record in self.records(selection)]
+            columns = list(dict.fromkeys(name for row in rows for name in row))
+            yield from (line.encode() for line in csv_lines(columns, rows) if columns)
+            return
         for record, line in self._found(selection):
             wanted = None if record is None else selection.apply(record)
             if line and wanted is record:
@@ -104,6 +114,10 @@ class Exports:
             hidden = data_type == USER or (data_type == "customEvent" and not include_custom) or visible_ms > now
             found += [as_user_event(data_type, record)] if record and mine and not hidden else []
         return found
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _record(line: bytes) -> Record | None:

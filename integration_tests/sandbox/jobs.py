@@ -103,8 +103,9 @@ class Jobs:
             writer.join(timeout=0.5)
 
     def _write(self, job: Job) -> None:
-        """Write the window into files, none over the bound, none ending within a record."""
+        """Write the window into files, none over the bound, none ending within a record, CSV each with its header."""
         lines: list[bytes] = []
+        header = b""
         size = total = 0
         selection = job.selection and job.selection._replace(as_of_ms=self._clock.now_ms())
         for line in self._exports.lines(selection) if selection else ():
@@ -112,11 +113,12 @@ class Jobs:
             job.truncated = total > self._settings.truncate_bytes
             if self._closed or job.cancelled or job.truncated:
                 break
-            if lines and size + len(line) > self._settings.file_bytes:
+            if size > len(header) and size + len(line) > self._settings.file_bytes:
                 self._finish_file(job, lines)
-                lines, size = [], 0
+                lines, size = [header], len(header)
             lines.append(line)
             size += len(line)
+            header = header or (line if selection and selection.as_csv else b"")
         if lines and not self._closed:
             self._finish_file(job, lines)
         job.truncated |= job.fate == "job_truncated"
@@ -127,7 +129,8 @@ class Jobs:
             self._folder = self._folder or tempfile.TemporaryDirectory(
                 prefix="sandbox-jobs-", ignore_cleanup_errors=True
             )
-        path = Path(self._folder.name, str(job.id), f"file-{FIRST_FILE + len(job.files)}.json")
+        ending = "csv" if job.selection and job.selection.as_csv else "json"
+        path = Path(self._folder.name, str(job.id), f"file-{FIRST_FILE + len(job.files)}.{ending}")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"".join(lines))
         job.files.append(path)

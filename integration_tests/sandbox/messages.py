@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -103,8 +105,16 @@ def text_response(text: str, media_type: str = TEXT) -> Response:
     return Response(body=text.encode(), media_type=media_type)
 
 
-def records_response(records: Iterable[Any], size: int = 65_536) -> Response:
-    """Records, or their lines with their ends, as JSON lines: gathered into chunks of about this size."""
+def csv_lines(columns: list[str], rows: Iterable[dict[str, str]]) -> Iterator[str]:
+    """CSV, a row at a time, each with its end, the header first; a cell that a row lacks is empty."""
+    for row in (dict(zip(columns, columns, strict=True)), *rows):
+        line = io.StringIO()
+        csv.DictWriter(line, columns, restval="", lineterminator="\n").writerow(row)
+        yield line.getvalue()
+
+
+def records_response(records: Iterable[Any], media_type: str = JSON_LINES, size: int = 65_536) -> Response:
+    """Records, or their lines with their ends: gathered into chunks of about this size."""
 
     def chunks() -> Iterator[bytes]:
         gathered = bytearray()
@@ -115,7 +125,7 @@ def records_response(records: Iterable[Any], size: int = 65_536) -> Response:
                 gathered.clear()
         yield bytes(gathered)
 
-    return Response(body=chunks(), media_type=JSON_LINES)
+    return Response(body=chunks(), media_type=media_type)
 
 
 @dataclass

@@ -52,7 +52,13 @@ for (const { name: catalogName } of (await call("getCatalogs", { pageSize: 100 }
   }
 }
 const outputFormat = "application/x-json-stream";
-for (const dataTypeName of ["emailSend", "emailUnSubscribe", "anonSession"]) {
+const exported = [
+  ["emailSend", outputFormat],
+  ["emailSend", "text/csv"],
+  ["emailUnSubscribe", outputFormat],
+  ["anonSession", outputFormat],
+];
+for (const [dataTypeName, outputFormat] of exported) {
   const period = { startDateTime: "2026-01-01T00:00:00.000Z", endDateTime };
   const { jobId } = (await call("startExportJob", { dataTypeName, outputFormat, ...period })) ?? {};
   for (let job; jobId && !["completed", "failed"].includes(job?.jobState); ) {
