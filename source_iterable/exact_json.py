@@ -18,6 +18,7 @@ _NUMBERS = bytes(48 if 48 <= byte <= 57 or byte == 46 else 32 for byte in range(
 _LONG = b"0" * 19  # the shortest integer that may exceed 64 bits, or 18 digits and a point
 _BEFORE_A_NUMBER = b":,[-\t "
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_MARK = "\ud800"  # no text that `loads` returns holds half a surrogate pair
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Digits that survive the way through a float.
 _FLOAT_DIGITS = 17
@@ -66,10 +67,10 @@ def dumps(value: Any, default: None = None, option: int = 0) -> bytes:
     except TypeError:  # nested more than 254 deep
         pass
     try:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_number_of)
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_marked)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    return text.encode()
+    return text.replace(f'"{_MARK}', "").replace(f'{_MARK}"', "").encode()
 
 
 def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
@@ -92,7 +93,7 @@ def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
 def is_complete(line: bytes) -> bool:
     """Whether a line is complete JSON in its structure, whatever its letters and numbers: a cut line is not."""
     try:
-        json.loads(line.decode("latin-1"), strict=False)
+        json.loads(line.decode("latin-1"), strict=False, parse_int=str)
     except RecursionError:
         return line.rstrip().endswith((b"}", b"]"))
     except ValueError:
@@ -119,11 +120,9 @@ def _decimal(text: str) -> float | orjson.Fragment:
     return number
 
 
-def _number_of(value: Any) -> int | float:
-    # Only json.dumps comes here, which cannot write a Fragment: a number over 64 bits within an object nested 255 deep.
-    number = json.loads(orjson.dumps(value))
-    assert isinstance(number, (int, float))
-    return number
+def _marked(value: Any) -> str:
+    # json.dumps cannot write a Fragment: its text is freed from the quotes and marks afterwards.
+    return f"{_MARK}{orjson.dumps(value).decode()}{_MARK}"
 
 
 def _without_surrogates(value: Any) -> Any:

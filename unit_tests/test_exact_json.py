@@ -31,3 +31,10 @@ def test_long_numbers_are_found_in_their_lines() -> None:
     chunk = b'{"a":%b}\n{"id":"x%b"}\n{"b":[1,-%b]}' % (number, number, number)
     assert exact_json.lines_with_long_numbers(chunk) == {b'{"a":%b}' % number, b'{"b":[1,-%b]}' % number}
     assert exact_json.dumps(exact_json.loads(b"[%b]" % (number * 2))) == b"[%b]" % (number * 2)
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1" * 30, b"0.1234567890123456789"])
+@pytest.mark.parametrize("depth", [3, 300])
+def test_a_number_keeps_its_digits_however_deep_it_stands(number: bytes, depth: int) -> None:
+    text = b'{"a":' * depth + b'[%b,"\xc3\xa9"]' % number + b"}" * depth
+    assert exact_json.dumps(exact_json.loads(text)) == text
