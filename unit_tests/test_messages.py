@@ -173,7 +173,7 @@ def test_text_is_utf_8_without_its_mark(client: IterableClient, server: requests
 # redirects
 
 
-@pytest.mark.parametrize("location", ["https://api.iterable.com:port/"])
+@pytest.mark.parametrize("location", ["https://api.iterable.com:port/", "https://[broken/"])
 def test_a_redirect_to_an_invalid_url_is_a_broken_response(
     client: IterableClient, server: requests_mock.Mocker, location: str
 ) -> None:

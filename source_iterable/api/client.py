@@ -150,12 +150,13 @@ class IterableClient:
 
     def cancel(self, path: str) -> None:
         """DELETE `path` once, even while the sync is being terminated."""
-        with self.budgets.of(path).acquire(time.sleep):
-            response = self._session.delete(
-                urljoin(self._base_url, path), timeout=CANCEL_TIMEOUT, allow_redirects=False
-            )
-        if response.status_code >= 300:
-            raise self._error(response, f"DELETE {path}")
+        url = urljoin(self._base_url, path)
+        with (
+            self.budgets.of(path).acquire(time.sleep),
+            self._session.delete(url, timeout=CANCEL_TIMEOUT, stream=True) as response,
+        ):
+            if response.status_code >= 300:
+                raise self._error(response, f"DELETE {path}")
 
     def receive_file(self, url: str, max_bytes: int) -> Part:
         """GET a presigned URL, once and without the key.
@@ -165,7 +166,7 @@ class IterableClient:
         self.wait(0)
         with self.progress.waiting("a file of an export job"):
             try:
-                response = self._file_session.get(url, timeout=TIMEOUT, stream=True)
+                response = self._get_file(url)
             except (PrivateAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
                 raise BrokenResponse("A link to a file leads to no https URL of a public host.") from None
             except (requests.RequestException, ValueError) as error:
@@ -174,6 +175,15 @@ class IterableClient:
                 response.close()
                 raise BrokenResponse(f"The storage host answered {response.status_code}.")
             return receive(response, max_bytes)
+
+    def _get_file(self, url: str) -> requests.Response:
+        for _ in range(MAX_REDIRECTS):
+            response = self._file_session.get(url, timeout=TIMEOUT, stream=True)
+            if not response.is_redirect:
+                return response
+            response.close()
+            url = _joined(url, response.headers["Location"], "A link to a file")
+        raise BrokenResponse(f"A link to a file was redirected {MAX_REDIRECTS} times.")
 
     def with_retries(self, policy: RetryPolicy, what: str, operation: Callable[[], T]) -> T:
         """Run `operation`, retried according to `policy`; `what` names it in the log. Raises the last attempt's error."""
@@ -240,7 +250,6 @@ class IterableClient:
                     json=request.body,
                     timeout=request.timeout,
                     stream=True,
-                    allow_redirects=False,
                 )
             except requests.ReadTimeout:
                 raise TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.") from None
@@ -249,7 +258,7 @@ class IterableClient:
             if not response.is_redirect:
                 return response
             response.close()
-            url, parameters = _joined(url, response.headers["Location"], request), {}
+            url, parameters = _joined(url, response.headers["Location"], str(request)), {}
             # requests would forward our Api-Key header to any host.
             if _origin(url) != self._origin:
                 host = self._shown(str(urlsplit(url).hostname))
@@ -327,12 +336,12 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _joined(url: str, location: str, request: Request) -> str:
+def _joined(url: str, location: str, what: str) -> str:
     try:
         joined = urljoin(url, location)
         _ = urlsplit(joined).port  # raises for a port that is no number
     except ValueError:
-        raise BrokenResponse(f"{request} was redirected to an invalid URL.") from None
+        raise BrokenResponse(f"{what} was redirected to an invalid URL.") from None
     return joined
 
 

@@ -113,6 +113,13 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
+class _Session(requests.Session):
+    """Follows no redirect. requests itself reads the body of each, however long, even where it shall not follow it."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def api_session(api_key: str, loopback: bool) -> requests.Session:
     """A session that sends the key. With a `loopback` API, it ignores the proxies of the environment."""
     session = _session(_Adapter(_SecurePool), loopback)
@@ -129,7 +136,7 @@ def file_session(loopback: bool) -> requests.Session:
 
 
 def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.trust_env = not loopback
     session.mount("https://", adapter)
     session.mount("http://", adapter)
