@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from airbyte_cdk.models import AirbyteStateMessageSerializer
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.sources.message import InMemoryMessageRepository
 from hypothesis import given
 from hypothesis import strategies as st
 
+from source_iterable.airbyte.streams import as_concurrent_stream
+from source_iterable.api.client import IterableClient
+from source_iterable.config import Config
 from source_iterable.errors import ConfigError
 from source_iterable.exports.windows import Window, iso_time
+from source_iterable.reading.children import Done
+from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
+from source_iterable.streams.table import STREAMS
 from unit_tests.test_newest_first import read, things
 
 FIRST, LAST = -62135596800, 253402300799  # the first and the last second of the years 1 to 9999
@@ -77,3 +87,24 @@ def test_a_state_in_the_future_is_told(caplog: pytest.LogCaptureFixture) -> None
         assert not caplog.records
         read(things(2), newest_first(updatedAt=32503680000000))
     assert "campaigns: its state is in the future (32503680000000)" in caplog.text
+
+
+def test_true_is_not_the_key_1() -> None:
+    assert Done([1, 2], {"done": [True]}).remaining == [1, 2]
+    assert Done([1, 2], {"after": True}).remaining == [1, 2]
+    assert Done([1, 2], {"done": [1]}).remaining == [2]
+
+
+@pytest.mark.parametrize("name", ["lists", "list_users", "events", "campaigns", "users"])
+def test_a_state_that_is_nested_too_deep_is_named(name: str) -> None:
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z"})
+    logger = logging.getLogger("airbyte")
+    context = StreamContext(config, IterableClient(config, logger), logger)
+    deep = json.loads("[" * 800 + "]" * 800)
+    message = {"stream_descriptor": {"name": name}, "stream_state": {"x": deep}}
+    states = ConnectorStateManager([AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})])
+    try:
+        with pytest.raises(ConfigError, match=f"The state of stream {name} cannot be read: it is nested too deep"):
+            as_concurrent_stream(STREAMS[name], context, states, InMemoryMessageRepository())
+    finally:
+        context.close()
