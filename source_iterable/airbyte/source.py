@@ -158,8 +158,10 @@ def _states(state: list[AirbyteStateMessage] | None) -> ConnectorStateManager:
 
 
 def _in_reading_order(streams: Iterable[ConfiguredAirbyteStream]) -> list[ConfiguredAirbyteStream]:
+    """The catalog's streams, each once: two readings of one would emit its records twice, and race for its state."""
     order = {name: position for position, name in enumerate(STREAMS)}
-    return sorted(streams, key=lambda configured: order.get(configured.stream.name, -1))
+    once = {configured.stream.name: configured for configured in streams}
+    return sorted(once.values(), key=lambda configured: order.get(configured.stream.name, -1))
 
 
 def _stream_of(configured: ConfiguredAirbyteStream) -> Stream:
