@@ -15,6 +15,7 @@ DOCUMENTATION_URL = "https://github.com/source-iterable/source-iterable"
 REGION_BASE_URLS = {"US": "https://api.iterable.com/api/", "EU": "https://api.eu.iterable.com/api/"}
 
 _DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$"
+_NO_DATE = "must be a UTC time like 2024-01-01T00:00:00Z"
 # The keyword of json_schema_extra that holds an option's explanation; not part of the spec.
 _DOCS = "docs"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
@@ -26,7 +27,10 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _must_be_a_date(text: str) -> str:
-    parse_date(text)
+    try:
+        parse_date(text)
+    except ValueError:  # whose message may hold the value
+        raise ValueError(_NO_DATE) from None
     return text
 
 
@@ -90,6 +94,7 @@ class Config(BaseModel):
     lookback_window: int = Field(
         default=5,
         ge=0,
+        le=366 * 24 * 60,
         title="Lookback window (minutes)",
         description="End each sync this many minutes before now: Iterable may not have indexed newer events yet.",
         examples=[5, 15, 60],
@@ -133,7 +138,9 @@ class Config(BaseModel):
     )
     rate_limit_factor: float = Field(
         default=1,
-        gt=0,
+        ge=0.001,
+        le=1_000_000,
+        allow_inf_nan=False,
         title="Rate limit factor",
         description="Multiplies all rate budgets, for accounts whose rate limits Iterable has raised.",
         json_schema_extra={
@@ -167,17 +174,30 @@ class Config(BaseModel):
         # Airbyte's form sends an emptied optional text field as "".
         return None if value == "" else value
 
+    @field_validator("lookback_window", "rate_limit_factor", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # which pydantic takes for 0 and 1
+            raise ValueError("must be a number")
+        return value
+
     @field_validator("api_base_url")
     @classmethod
     def _keep_the_key_private(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+            _ = parts.port  # raises for a port that is no number
+        except ValueError:  # whose message holds the value
+            raise ValueError("must be an https URL with a valid host and port") from None
         if "@" in parts.netloc:
             raise ValueError("must not contain a user or password: it would be logged; the key belongs in api_key")
         if parts.query or parts.fragment:
             raise ValueError("must end with the path: no query, no fragment")
-        _ = parts.port  # raises for a port that is no number
+        # urlsplit and the HTTP library do not agree on where such a URL leads.
+        if "\\" in value or " " in value or not value.isprintable():
+            raise ValueError("must not contain spaces, line breaks or backslashes")
         if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
             return value
         raise ValueError("must be an https URL (plain http only for a loopback host)")
@@ -208,7 +228,7 @@ def _describe(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"'{key}' is required"
     if problem["type"] == "string_pattern_mismatch":
-        return f"'{key}' must be a UTC time like 2024-01-01T00:00:00Z"
+        return f"'{key}': {_NO_DATE}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"'{key}': {message}"
 

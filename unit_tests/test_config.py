@@ -35,9 +35,16 @@ def test_fractions_of_a_second_are_accepted() -> None:
         ({"project_type": "email"}, "project_type"),
         ({"lookback_window": -1}, "lookback_window"),
         ({"export_method": "pigeons"}, "export_method"),
+        ({"lookback_window": True}, "lookback_window"),
         ({"rate_limit_factor": 0}, "rate_limit_factor"),
+        ({"rate_limit_factor": 1e-300}, "rate_limit_factor"),
+        ({"rate_limit_factor": float("inf")}, "rate_limit_factor"),
         ({"api_base_url": "http://api.example.com/"}, "api_base_url"),
         ({"api_base_url": "ftp://127.0.0.1/"}, "api_base_url"),
+        ({"api_base_url": "https://api.example.com\\@127.0.0.1/"}, "api_base_url"),
+        ({"api_base_url": "https://api.exam ple.com/"}, "api_base_url"),
+        ({"api_base_url": "http://local\nhost/"}, "api_base_url"),
+        ({"api_base_url": "https://k-123456789:k-123456789/"}, "api_base_url"),
     ],
 )
 def test_an_invalid_value_is_rejected_and_its_key_named(change: dict[str, object], named: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar
 
@@ -40,6 +41,8 @@ from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS
 
 _T = TypeVar("_T")
+# How the CDK's parser describes a stream's state that is not an object; then it says where that is.
+_PYTHON_ERROR = re.compile(r"\b[A-Z]\w+Error: [^\n]*(?= \(instance_path=)")
 
 
 class SourceIterable(Source):
@@ -146,11 +149,19 @@ def _states(state: list[AirbyteStateMessage] | None) -> ConnectorStateManager:
                 "The state is GLOBAL with a shared part, which this connector does not write. Reset the streams."
             )
         ) from None
+    except AttributeError:
+        raise traced(
+            ConfigError(
+                "The state holds an entry that is not what its type says. Correct the state, or reset the streams."
+            )
+        ) from None
 
 
 def _in_reading_order(streams: Iterable[ConfiguredAirbyteStream]) -> list[ConfiguredAirbyteStream]:
+    """The catalog's streams, each once: two readings of one would emit its records twice, and race for its state."""
     order = {name: position for position, name in enumerate(STREAMS)}
-    return sorted(streams, key=lambda configured: order.get(configured.stream.name, -1))
+    once = {configured.stream.name: configured for configured in streams}
+    return sorted(once.values(), key=lambda configured: order.get(configured.stream.name, -1))
 
 
 def _stream_of(configured: ConfiguredAirbyteStream) -> Stream:
@@ -175,5 +186,8 @@ def _readable(what: str, path: str, read: Callable[[str], _T]) -> _T:
         return read(path)
     except OSError as error:
         raise traced(ConfigError(f"The {what} file {path} cannot be read: {error.strerror}.")) from None
+    except TypeError:  # a number where the CDK expects a list
+        raise traced(ConfigError(f"The {what} file {path} is not valid: it is not of the expected form.")) from None
     except Exception as error:  # the CDK's parsers raise all kinds of errors
-        raise traced(ConfigError(f"The {what} file {path} is not valid: {error}")) from None
+        why = _PYTHON_ERROR.sub("not an object", str(error))
+        raise traced(ConfigError(f"The {what} file {path} is not valid: {why}")) from None

@@ -27,7 +27,7 @@ from airbyte_cdk.sources.types import Record
 
 from source_iterable.airbyte.errors import traced
 from source_iterable.config import Config
-from source_iterable.errors import IterableError, LocalError
+from source_iterable.errors import ConfigError, IterableError, LocalError
 from source_iterable.machine import trouble
 from source_iterable.progress import Progress
 from source_iterable.reading.context import StreamContext
@@ -55,7 +55,14 @@ def as_concurrent_stream(
     stream: Stream, context: StreamContext, states: ConnectorStateManager, messages: MessageRepository
 ) -> DefaultStream:
     """The stream for the CDK to read. Raises ConfigError if its state cannot be read."""
-    state = {key: value for key, value in states.get_stream_state(stream.name, None).items() if key[:5] != "__ab_"}
+    try:
+        given = states.get_stream_state(stream.name, None)
+    except RecursionError:
+        raise ConfigError(
+            f"The state of stream {stream.name} cannot be read: it is nested too deep. Correct the state, or reset the "
+            "stream."
+        ) from None
+    state = {key: value for key, value in given.items() if key[:5] != "__ab_"}
     stream.check_state(state)
     writer = StateWriter(stream, state, states, messages)
     return DefaultStream(

@@ -90,8 +90,9 @@ def next_size(size: int, seconds: int, received: int) -> int:
 
 def iso_time(seconds: int) -> str:
     """Seconds since the epoch as an RFC 3339 time in UTC."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    # Not strftime, which writes the year 1 as 1, not as 0001.
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
 
 
 def _export_time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S +00:00")
+    return iso_time(seconds).replace("T", " ").replace("+", " +")

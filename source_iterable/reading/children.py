@@ -97,4 +97,4 @@ class Done:
 
 
 def _keys_in(value: object) -> list[Key]:
-    return [key for key in value if isinstance(key, (int, str))] if isinstance(value, list) else []
+    return [key for key in value if type(key) in (int, str)] if isinstance(value, list) else []

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import combinations
+from time import time as now_in_seconds
 from typing import Any
 
 from source_iterable.api.request import Parameters
@@ -54,8 +55,9 @@ class NewestFirstStream(Stream):
                 yield from items
 
     def check_state(self, state: State) -> None:
-        super().check_state(state)
         kinds = state.get("kinds") or {}
+        if not kinds:  # only then is it read, see `read`
+            super().check_state(state)
         if not isinstance(kinds, dict) or not all(Mark.is_valid(mark) for mark in kinds.values()):
             raise ConfigError(
                 f"The state of stream {self.name} cannot be read: kinds is not what this connector writes. Correct the "
@@ -63,10 +65,15 @@ class NewestFirstStream(Stream):
             )
 
     def read(self, context: StreamContext, state: State) -> Reading:
-        floor = 1000 * (state_time(self.name, UPDATED_AT, state) or 0)
         marks: dict[str, Fields] = dict(state.get("kinds") or {})
+        # Another connector's time, or where there are kinds, nothing: one that they do not hold was not read.
+        floor = 0 if marks else 1000 * (state_time(self.name, UPDATED_AT, state) or 0)
         for kind, parameters in self.kinds().items():
             newest = Mark.of(marks[kind]) if kind in marks else Mark(floor)
+            if newest.updated_at > 1000 * now_in_seconds():
+                context.logger.warning(
+                    f"{self.name}: its state is in the future ({newest.updated_at}); nothing is read until then."
+                )
             mark = Mark.of(newest.state)
             if newest.keys is None:
                 if self._is_unchanged(context, parameters, newest):
@@ -174,18 +181,19 @@ class Mark:
         """Whether a state is one of ours."""
         return (
             isinstance(state, dict)
-            and isinstance(state.get(UPDATED_AT), int)
-            and isinstance(state.get("seen", []), list)
-            and all(isinstance(key, (int, str)) for key in state.get("seen", []))
-            and isinstance(state.get("count", 0), int)
-            and re.fullmatch("[0-9a-f]{1,32}", str(state.get("total", "0"))) is not None
+            and type(state.get(UPDATED_AT)) is int
+            and isinstance(seen := state.get("seen", []), list)
+            and all(type(key) in (int, str) for key in seen)
+            and type(state.get("count", 0)) is int
+            and isinstance(total := state.get("total", "0"), str)
+            and re.fullmatch("[0-9a-f]{1,32}", total) is not None
         )
 
     @property
     def state(self) -> Fields:
         if self.keys is None:
             return {UPDATED_AT: self.updated_at, "count": self.count, "total": f"{self.total:x}"}
-        return {UPDATED_AT: self.updated_at, "seen": sorted(self.keys)}
+        return {UPDATED_AT: self.updated_at, "seen": sorted(self.keys, key=_by_type)}
 
     def advance(self, updated_at: int, key: Any) -> None:
         """Note an item that was read."""
@@ -207,6 +215,11 @@ class Mark:
             self.keys.add(key)
             if len(self.keys) > MOST_KEYS:
                 self.keys = None
+
+
+def _by_type(key: Any) -> tuple[bool, Any]:
+    # An edited state may hold keys of both types.
+    return isinstance(key, str), key
 
 
 def _digest(key: Any) -> int:

@@ -26,15 +26,25 @@ def state_time(stream_name: str, cursor_field: str, state: Mapping[str, Any]) ->
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             seconds = int(value / 1000 if value > _MILLISECONDS else value)
-            datetime.fromtimestamp(seconds, timezone.utc)  # raises if there is no such year
-            return seconds
-        # Text without a year, month or day takes it from the default, so two defaults parse differently.
-        first, second = (parser.parse(value, default=datetime(year, year, year)) for year in (1, 2))
-        if first != second:
-            raise ValueError
-        return int((first if first.tzinfo else first.replace(tzinfo=timezone.utc)).timestamp())
+        else:
+            # Text without a year, month or day takes it from the default, so two defaults parse differently.
+            first, second = (
+                parser.parse(value, default=datetime(year, year, year), tzinfos=_offset) for year in (1, 2)
+            )
+            if first != second:
+                raise ValueError
+            seconds = int((first if first.tzinfo else first.replace(tzinfo=timezone.utc)).timestamp())
+        datetime.fromtimestamp(seconds, timezone.utc)  # raises if there is no such year
+        return seconds
     except (ValueError, TypeError, OverflowError, OSError):
         raise ConfigError(
             f"The state of stream {stream_name} cannot be read: {cursor_field} is {value!r}, which is not a date. "
             "Correct the state, or reset the stream."
         ) from None
+
+
+def _offset(name: str | None, seconds: int | None) -> int | None:
+    """The offset of a time zone in a text. One known by its name alone, such as CET, would be taken for UTC."""
+    if name and seconds is None:
+        raise ValueError(name)
+    return seconds

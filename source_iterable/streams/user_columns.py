@@ -46,8 +46,10 @@ def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any]) -> Sch
 def _type_of(column: Mapping[str, Any]) -> Schema | None:
     """Our type for a catalog's column, None for any other; a platform may have reordered it."""
     types = column.get("type")
+    if not isinstance(types, list) or not all(isinstance(each, str) for each in types):
+        return None
     for known in _TYPES.values():
-        if isinstance(types, list) and set(types) == set(known["type"]) and column.get("format") == known.get("format"):
+        if set(types) == set(known["type"]) and column.get("format") == known.get("format"):
             return known
     return None
 
