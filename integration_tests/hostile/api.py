@@ -84,10 +84,11 @@ KINDS = {
 
 
 class GoodApi:
-    """What a well-behaved server returns. `jobs` are the windows of the export jobs that were started."""
+    """What a well-behaved server returns. `listings` counts the requests for the list of a job's files."""
 
     def __init__(self) -> None:
         self.base_url = ""
+        self.listings = 0
         self._window: tuple[datetime, datetime] = (START, END)
 
     def body(self, request: Request) -> bytes | None:
@@ -127,6 +128,7 @@ class GoodApi:
         return {"jobId": 7}
 
     def _files(self, request: Request) -> Record:
+        self.listings += 1
         listed = [] if request.value("startAfter") else [self.file("f1")]
         return {"jobState": "completed", "exportTruncated": False, "files": listed}
 
