@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from benchmarks import launcher
+from integration_tests.ahead import started_ahead
 from integration_tests.connector import Sync, catalog_for, sync, time_text
 from integration_tests.hostile.api import BYSTANDER, END, MEMBERS, START, Kind
 from integration_tests.hostile.cases import Case, SpoiltApi, cases, large_cases
@@ -192,22 +193,42 @@ def messages_in(output: str) -> Iterator[str]:
         yield f"{log} {trace.get('message')} {trace.get('internal_message')}"
 
 
-@pytest.mark.parametrize("case", list(large_cases()))
-def test_a_large_response_takes_little_memory(
-    case: Case, tmp_path: Path, record_property: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def measured_read(case: Case, folder: Path) -> tuple[str, int]:
+    """Read the case's stream in a process; its output, and the most memory that it took, in bytes."""
     api = SpoiltApi(case)
-    monkeypatch.delitem(MEMBERS, 2)
     with HostileServer(api) as server:
         api.good.base_url = server.base_url
         # One second, which cannot be halved.
         config = config_of(server, case.kind, end_date="2026-01-01T00:00:01Z")
         arguments = [sys.executable, "-m", "source_iterable", "read"]
         for name, content in {"config": config, "catalog": catalog_for(config, [case.kind.stream])}.items():
-            path = tmp_path / f"{name}.json"
+            path = folder / f"{name}.json"
             path.write_text(json.dumps(content))
             arguments += [f"--{name}", str(path)]
-        said, memory = run_measured(arguments, tmp_path)
+        return run_measured(arguments, folder)
+
+
+@pytest.fixture(scope="module")
+def measured(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[pytest.Item], tuple[str, int]]]:
+    def work(case: Case) -> tuple[str, int]:
+        return measured_read(case, tmp_path_factory.mktemp("large"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(MEMBERS, 2)
+        with started_ahead(request, {"test_a_large_response_takes_little_memory": work}) as measured_of:
+            yield measured_of
+
+
+@pytest.mark.parametrize("case", list(large_cases()))
+def test_a_large_response_takes_little_memory(
+    case: Case,
+    measured: Callable[[pytest.Item], tuple[str, int]],
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+) -> None:
+    said, memory = measured(request.node)
     record_property("memory", memory)
     assert memory < MEMORY, f"{memory / 2**20:.0f} MB"
     word, _, text = case.verdict.partition(": ")
