@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 
+from integration_tests.ahead import started_ahead
 from integration_tests.connector import FACTOR, catalog_for, config_for, run_command
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.streams.table import EXPORTS, STREAMS
 
 KEY = "a-key-that-nobody-else-has"
+Done = subprocess.CompletedProcess[bytes]
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +46,55 @@ def test_the_console_script_is_the_same_command() -> None:
     assert any(json.loads(line)["type"] == "SPEC" for line in done.stdout.splitlines())
 
 
-@pytest.mark.parametrize(("arguments", "code"), [([], 0), (["--help"], 0), (["dance"], 2), (["read"], 2)])
-def test_help_and_wrong_arguments(arguments: list[str], code: int) -> None:
+def execute(*arguments: str) -> Done:
+    """Run the command with these arguments."""
     command = [sys.executable, "-m", "source_iterable", *arguments]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+
+def check_with(sandbox: Sandbox, folder: Path, change: dict[str, Any]) -> Done:
+    """Run `check` with a change in the configuration."""
+    _, done = run_command(folder, "check", config_for(sandbox, **change))
+    return done
+
+
+def read_with(sandbox: Sandbox, folder: Path, what: str, content: str) -> Done:
+    """Run `read` with this content of one of its files."""
+    config = config_for(sandbox)
+    files = {"config": config, "catalog": catalog_for(config, ["lists"]), "state": []}
+    arguments = ["read"]
+    for name, good in files.items():
+        path = folder / f"{name}.json"
+        path.write_text(content if name == what else json.dumps(good))
+        arguments += [f"--{name}", str(path)]
+    return execute(*arguments)
+
+
+@pytest.fixture(scope="module")
+def all_done(
+    sandbox: Sandbox, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[pytest.Item], Done]]:
+    work: dict[str, Callable[..., Done]] = {
+        "test_help_and_wrong_arguments": lambda arguments, code: execute(*arguments),
+        "test_check_fails_on_an_invalid_configuration_and_names_the_key": lambda change: check_with(
+            sandbox, tmp_path_factory.mktemp("check"), change
+        ),
+        "test_a_broken_file_is_an_error_that_names_it": lambda what, content: read_with(
+            sandbox, tmp_path_factory.mktemp("read"), what, content
+        ),
+    }
+    with started_ahead(request, work) as done_of:
+        yield done_of
+
+
+@pytest.fixture
+def done(all_done: Callable[[pytest.Item], Done], request: pytest.FixtureRequest) -> Done:
+    """How the command of this case has ended."""
+    return all_done(request.node)
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 0), (["--help"], 0), (["dance"], 2), (["read"], 2)])
+def test_help_and_wrong_arguments(arguments: list[str], code: int, done: Done) -> None:
     assert done.returncode == code
     assert b"usage" in (done.stderr if code else done.stdout)
     assert done.stdout == b"" or code == 0
@@ -65,10 +112,8 @@ def test_check(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"start_date": "soon"}, {"api_key": 12345678}, {"region": "Mars"}])
-def test_check_fails_on_an_invalid_configuration_and_names_the_key(
-    sandbox: Sandbox, tmp_path: Path, change: dict[str, Any]
-) -> None:
-    messages, done = run_command(tmp_path, "check", config_for(sandbox, **change))
+def test_check_fails_on_an_invalid_configuration_and_names_the_key(change: dict[str, Any], done: Done) -> None:
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
     (status,) = of_type(messages, "CONNECTION_STATUS")
     assert status["connectionStatus"]["status"] == "FAILED"
     assert next(iter(change)) in status["connectionStatus"]["message"]
@@ -166,15 +211,7 @@ def test_the_exit_code_reports_a_failed_stream(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["config", "catalog", "state"])
 @pytest.mark.parametrize("content", ["{broken", '[{"type": "STREAM"}, {"streams": [{}]}]'])
-def test_a_broken_file_is_an_error_that_names_it(sandbox: Sandbox, tmp_path: Path, what: str, content: str) -> None:
-    config = config_for(sandbox)
-    files = {"config": config, "catalog": catalog_for(config, ["lists"]), "state": []}
-    arguments = [sys.executable, "-m", "source_iterable", "read"]
-    for name, good in files.items():
-        path = tmp_path / f"{name}.json"
-        path.write_text(content if name == what else json.dumps(good))
-        arguments += [f"--{name}", str(path)]
-    done = subprocess.run(arguments, capture_output=True, timeout=60, check=False)
+def test_a_broken_file_is_an_error_that_names_it(what: str, content: str, done: Done) -> None:
     assert done.returncode != 0
     errors = [json.loads(line) for line in done.stdout.splitlines() if b'"ERROR"' in line and b"TRACE" in line]
     assert errors
@@ -183,12 +220,7 @@ def test_a_broken_file_is_an_error_that_names_it(sandbox: Sandbox, tmp_path: Pat
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "source_iterable", "check", "--config", str(tmp_path / "none.json")],
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = execute("check", "--config", str(tmp_path / "none.json"))
     assert done.returncode != 0
     assert b"none.json cannot be read" in done.stdout
 
@@ -201,8 +233,5 @@ def test_debug_output_and_error_responses_never_show_the_key(tmp_path: Path) -> 
             json.dumps(catalog_for(config, [*(each.name for each in EXPORTS[:3]), "lists", "campaigns"]))
         )
         (tmp_path / "config.json").write_text(json.dumps(config))
-        arguments = ["read", "--debug", "--config", str(tmp_path / "config.json"), "--catalog", str(catalog)]
-        done = subprocess.run(
-            [sys.executable, "-m", "source_iterable", *arguments], capture_output=True, timeout=60, check=False
-        )
+        done = execute("read", "--debug", "--config", str(tmp_path / "config.json"), "--catalog", str(catalog))
     assert KEY.encode() not in done.stdout + done.stderr

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from integration_tests.ahead import started_ahead
 from integration_tests.connector import catalog_for, config_for, run_command, start_read
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 
@@ -53,18 +54,27 @@ PHASES: dict[str, tuple[Fault | None, Callable[[Sandbox], bool]]] = {
 }
 
 
-@pytest.mark.parametrize("signals", [1, 3])
-@pytest.mark.parametrize("phase", PHASES)
-def test_sigterm_ends_the_process_in_time_by_the_signal_and_cancels_its_jobs_once(
-    tmp_path: Path, phase: str, signals: int
-) -> None:
+class Terminated(NamedTuple):
+    """What a sync left that was terminated: how many jobs it started and cancelled, their states, and a foreign job's."""
+
+    code: int
+    output: bytes
+    errors: bytes
+    started: int
+    cancelled: int
+    states: list[str]
+    foreign: str
+
+
+def terminated(folder: Path, phase: str, signals: int) -> Terminated:
+    """Send so many signals to a sync in this phase."""
     fault, reached = PHASES[phase]
     with Sandbox(SandboxSettings(seed=7, users=40, days=6, job_seconds=3600)) as sandbox:
         foreign = sandbox.foreign_job("emailOpen")
         if fault is not None:
             sandbox.add_fault(Fault(**vars(fault)))
         config = config_for(sandbox, export_method="jobs")
-        with start_read(tmp_path, config, NAMES, subprocess.PIPE) as process:
+        with start_read(folder, config, NAMES, subprocess.PIPE) as process:
             try:
                 wait_until(lambda: reached(sandbox), process)
                 for _ in range(signals):
@@ -73,13 +83,41 @@ def test_sigterm_ends_the_process_in_time_by_the_signal_and_cancels_its_jobs_onc
                 output, errors = process.communicate(timeout=GRACE)
             finally:
                 process.kill()
-        assert process.returncode == -signal.SIGTERM
-        assert all(json.loads(line) for line in output.split(b"\n") if line)
-        assert b"Traceback" not in errors
-        states = [str(job["jobState"]).lower() for job in sandbox.jobs() if job["id"] != foreign]
-        assert set(states) <= {"cancelled"}
-        assert sandbox.count("export/{jobId}", method="DELETE") == len(states) == own_jobs(sandbox)
-        assert sandbox.job_state(foreign).lower() == "running"
+        return Terminated(
+            process.returncode,
+            output,
+            errors,
+            own_jobs(sandbox),
+            sandbox.count("export/{jobId}", method="DELETE"),
+            [str(job["jobState"]).lower() for job in sandbox.jobs() if job["id"] != foreign],
+            sandbox.job_state(foreign).lower(),
+        )
+
+
+@pytest.fixture(scope="module")
+def ended(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[pytest.Item], Terminated]]:
+    def work(phase: str, signals: int) -> Terminated:
+        return terminated(tmp_path_factory.mktemp("terminated"), phase, signals)
+
+    test = "test_sigterm_ends_the_process_in_time_by_the_signal_and_cancels_its_jobs_once"
+    with started_ahead(request, {test: work}) as ended_of:
+        yield ended_of
+
+
+@pytest.mark.parametrize("signals", [1, 3])
+@pytest.mark.parametrize("phase", PHASES)
+def test_sigterm_ends_the_process_in_time_by_the_signal_and_cancels_its_jobs_once(
+    phase: str, signals: int, ended: Callable[[pytest.Item], Terminated], request: pytest.FixtureRequest
+) -> None:
+    sync = ended(request.node)
+    assert sync.code == -signal.SIGTERM
+    assert all(json.loads(line) for line in sync.output.split(b"\n") if line)
+    assert b"Traceback" not in sync.errors
+    assert set(sync.states) <= {"cancelled"}
+    assert sync.cancelled == len(sync.states) == sync.started
+    assert sync.foreign == "running"
 
 
 def test_process_1_ends_with_143(tmp_path: Path) -> None:

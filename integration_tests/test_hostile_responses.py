@@ -8,21 +8,22 @@ import math
 import re
 import subprocess
 import sys
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import requests
 
 from benchmarks import launcher
+from integration_tests.ahead import started_ahead
 from integration_tests.connector import Sync, catalog_for, sync, time_text
-from integration_tests.hostile import HostileServer, Pieces, Request, head, plain
-from integration_tests.hostile_api import BYSTANDER, END, KINDS, MEMBERS, START, GoodApi, Kind
-from integration_tests.hostile_table import KEY, LARGE, SAME, TABLE, Row, Verdicts
+from integration_tests.hostile.api import BYSTANDER, END, MEMBERS, START, Kind
+from integration_tests.hostile.cases import Case, SpoiltApi, cases, large_cases
+from integration_tests.hostile.responses import head, plain
+from integration_tests.hostile.rows import KEY
+from integration_tests.hostile.server import HostileServer, Pieces, Request
 from source_iterable.api.client import MAX_RETRY_AFTER, IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
@@ -30,8 +31,6 @@ from source_iterable.exports import export_job, jobs
 
 # Bytes of memory that a sync may take, whatever is sent.
 MEMORY = 300 * 2**20
-# Seconds without a byte, where a row is about that.
-READ_TIMEOUT = 0.1
 # Scales the rate budgets down to nothing; no pause lasts longer than this.
 FACTOR = 1e6
 LONGEST_WAIT = 0.001
@@ -40,56 +39,6 @@ FAULTS = re.compile(
     r"\b(Key|Type|Attribute|Value|Index|Unicode\w+|Recursion|Overflow|Assertion|Name)Error\b|Traceback|unexpected error",
     re.IGNORECASE,
 )
-
-
-class Case(NamedTuple):
-    """A row of the table, for one kind of stream."""
-
-    row: Row
-    kind: Kind
-    once: bool
-    verdict: str
-
-
-def verdict_of(verdicts: Verdicts, name: str) -> str | None:
-    """A row's verdict for a kind: that of the kind, of the form of its response, or of all."""
-    if verdicts is None or isinstance(verdicts, str):
-        return verdicts
-    for key in (name, KINDS[name].form, "*"):
-        if key in verdicts:
-            return verdicts[key]
-    return None
-
-
-def cases() -> Iterator[Any]:
-    for row in TABLE:
-        for name, kind in KINDS.items():
-            always, once = verdict_of(row.always, name), verdict_of(row.once, name)
-            for mode, verdict in (("always", always), ("once", always if once == SAME else once)):
-                if always is None or verdict is None:
-                    continue
-                yield pytest.param(Case(row, kind, mode == "once", verdict), id=f"{row.name}-{name}-{mode}")
-
-
-class SpoiltApi:
-    """The good API, but for one endpoint: the first response there is spoilt, or all of them. Other threads share it."""
-
-    def __init__(self, case: Case) -> None:
-        self.good = GoodApi()
-        self.spoils = True
-        self.struck = 0
-        self._case = case
-        self._lock = threading.Lock()
-
-    def __call__(self, request: Request) -> Pieces:
-        body = self.good.body(request)
-        if request.path == self._case.kind.path and body is not None:
-            with self._lock:
-                self.struck += 1
-                spoils = self.spoils and not (self._case.once and self.struck > 1)
-            if spoils:
-                return self._case.row.spoil(request, body, self._case.kind, self.good)
-        return [plain(b"{}", 404) if body is None else plain(body)]
 
 
 def config_of(server: HostileServer, kind: Kind, **changes: Any) -> dict[str, Any]:
@@ -121,19 +70,21 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
-@contextmanager
-def short_timeouts(kind: Kind) -> Iterator[None]:
-    """A short read timeout at the kind's endpoint."""
-    with pytest.MonkeyPatch.context() as patch:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[SpoiltApi, Case], None]:
+    """Shortens the read timeout of requests whose response never ends, and of no others."""
+
+    def shorten(api: SpoiltApi, case: Case) -> None:
         send = requests.Session.request
 
         def request(session: requests.Session, method: str, url: str, **more: Any) -> requests.Response:
-            if url.endswith(kind.path):
-                more["timeout"] = (1.0, READ_TIMEOUT)
+            if url.endswith(case.kind.path) and api.spoils_next:
+                more["timeout"] = (1.0, case.row.read_timeout)
             return send(session, method, url, **more)
 
-        patch.setattr(requests.Session, "request", request)
-        yield
+        monkeypatch.setattr(requests.Session, "request", request)
+
+    return shorten
 
 
 def output_of(result: Sync, log: str) -> str:
@@ -162,7 +113,12 @@ def keys_of(result: Sync, kind: Kind) -> Counter[str]:
 
 
 @pytest.mark.parametrize("case", list(cases()))
-def test_a_response(case: Case, waits: list[float], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_response(
+    case: Case,
+    waits: list[float],
+    impatient: Callable[[SpoiltApi, Case], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     row, kind = case.row, case.kind
     caplog.set_level(logging.INFO)
     api = SpoiltApi(case)
@@ -177,8 +133,9 @@ def test_a_response(case: Case, waits: list[float], caplog: pytest.LogCaptureFix
     with HostileServer(answer) as server:
         api.good.base_url = server.base_url
         config = config_of(server, kind)
-        with short_timeouts(kind) if row.stalls else pytest.MonkeyPatch.context():
-            result = sync(config, [kind.stream, BYSTANDER])
+        if row.read_timeout:
+            impatient(api, case)
+        result = sync(config, [kind.stream, BYSTANDER])
         # Without the traces, which the CDK logs.
         log = "\n".join(record.getMessage() for record in caplog.records)
         assert_clean(result, log, sent)
@@ -236,29 +193,42 @@ def messages_in(output: str) -> Iterator[str]:
         yield f"{log} {trace.get('message')} {trace.get('internal_message')}"
 
 
-def large_cases() -> Iterator[Any]:
-    for row in LARGE:
-        for name, kind in KINDS.items():
-            if verdict := verdict_of(row.always, name):
-                yield pytest.param(Case(row, kind, False, verdict), id=f"{row.name}-{name}")
-
-
-@pytest.mark.parametrize("case", list(large_cases()))
-def test_a_large_response_takes_little_memory(
-    case: Case, tmp_path: Path, record_property: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def measured_read(case: Case, folder: Path) -> tuple[str, int]:
+    """Read the case's stream in a process; its output, and the most memory that it took, in bytes."""
     api = SpoiltApi(case)
-    monkeypatch.delitem(MEMBERS, 2)
     with HostileServer(api) as server:
         api.good.base_url = server.base_url
         # One second, which cannot be halved.
         config = config_of(server, case.kind, end_date="2026-01-01T00:00:01Z")
         arguments = [sys.executable, "-m", "source_iterable", "read"]
         for name, content in {"config": config, "catalog": catalog_for(config, [case.kind.stream])}.items():
-            path = tmp_path / f"{name}.json"
+            path = folder / f"{name}.json"
             path.write_text(json.dumps(content))
             arguments += [f"--{name}", str(path)]
-        said, memory = run_measured(arguments, tmp_path)
+        return run_measured(arguments, folder)
+
+
+@pytest.fixture(scope="module")
+def measured(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[pytest.Item], tuple[str, int]]]:
+    def work(case: Case) -> tuple[str, int]:
+        return measured_read(case, tmp_path_factory.mktemp("large"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(MEMBERS, 2)
+        with started_ahead(request, {"test_a_large_response_takes_little_memory": work}) as measured_of:
+            yield measured_of
+
+
+@pytest.mark.parametrize("case", list(large_cases()))
+def test_a_large_response_takes_little_memory(
+    case: Case,
+    measured: Callable[[pytest.Item], tuple[str, int]],
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+) -> None:
+    said, memory = measured(request.node)
     record_property("memory", memory)
     assert memory < MEMORY, f"{memory / 2**20:.0f} MB"
     word, _, text = case.verdict.partition(": ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -182,11 +182,13 @@ def test_a_slow_reader_is_cut_off_where_patience_is_set() -> None:
     )
     with Sandbox(settings) as sandbox:
         url = f"{sandbox.base_url}{EXPORT}?dataTypeName=emailSend&range=All"
+        others = set(threading.enumerate())
         with requests.get(url, headers=KEY, stream=True, timeout=10) as answer:
             pieces = answer.iter_content(1000)
             next(pieces)
-            # The reader reads nothing for much longer than the server is patient.
-            time.sleep(0.4)
+            # The reader reads nothing until the server has given up, which takes as long as filling all buffers.
+            for connection in set(threading.enumerate()) - others:
+                connection.join(timeout=60)
             with pytest.raises(requests.exceptions.ChunkedEncodingError):
                 for _ in pieces:
                     pass

@@ -178,7 +178,7 @@ def test_a_date_in_retry_after_is_waited_for(client: IterableClient, requests_mo
     assert 590 < max(client.waited) <= 600  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("header", ["90000", in_an_hour(90_000)])
+@pytest.mark.parametrize("header", ["90000", in_an_hour(90_000)], ids=["seconds", "date"])
 def test_a_retry_after_of_days_ends_the_stream_at_once(
     client: IterableClient, requests_mock: Mocker, header: str
 ) -> None:

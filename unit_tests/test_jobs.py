@@ -119,7 +119,7 @@ def test_a_list_of_files_that_cannot_be_believed_fails_the_job(
     api: Api, transport: JobsTransport, pages: list[Any], told: str
 ) -> None:
     serve(api, "a", "b")
-    api.pages = pages
+    api.pages = [*pages]  # a copy: the API uses its pages up
     with pytest.raises(JobFailed, match=told):
         read(transport)
 

@@ -1,4 +1,4 @@
-"""A small API that answers well: a few records a stream, each with a known key. hostile_table.py spoils single endpoints."""
+"""A small API that answers well: a few records a stream, each with a known key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from integration_tests.hostile import Request
+from integration_tests.hostile.server import Request
 
 Record = dict[str, Any]
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -30,6 +30,9 @@ class Kind:
     good: frozenset[str]
     key: Callable[[Record], str]
     options: Record = field(default_factory=dict)
+    # Of a list in JSON: the field that holds the items, and the field of an item that identifies it.
+    items: str = ""
+    item_id: str = ""
 
 
 def _column(name: str) -> Callable[[Record], str]:
@@ -42,13 +45,23 @@ STREAMING, JOBS = {"export_method": "streaming"}, {"export_method": "jobs"}
 MEMBERS = {1: ["ada@example.com", "bob@example.com"], 2: ["bob@example.com", "eve@example.com"]}
 
 KINDS = {
-    "list": Kind("channels", "channels", "json", KEYS, _column("id")),
-    "pages": Kind("campaigns", "campaigns", "json", KEYS, _column("id")),
+    "list": Kind("channels", "channels", "json", KEYS, _column("id"), items="channels", item_id="id"),
+    "pages": Kind("campaigns", "campaigns", "json", KEYS, _column("id"), items="campaigns", item_id="id"),
     "report": Kind("campaigns_metrics", "campaigns/metrics", "csv", KEYS, _column("id")),
-    "children": Kind("catalog_items", "catalogs/shops/items", "json", KEYS, _column("itemId")),
-    "markers": Kind("metadata_entries", "metadata/colors", "json", KEYS, _column("key")),
+    "children": Kind(
+        "catalog_items",
+        "catalogs/shops/items",
+        "json",
+        KEYS,
+        _column("itemId"),
+        items="catalogItemsWithProperties",
+        item_id="itemId",
+    ),
+    "markers": Kind(
+        "metadata_entries", "metadata/colors", "json", KEYS, _column("key"), items="results", item_id="key"
+    ),
     "entry": Kind("metadata_entries", "metadata/colors/2", "json", KEYS, _column("key")),
-    "fields": Kind("user_fields", "users/getFields", "json", KEYS, _column("name")),
+    "fields": Kind("user_fields", "users/getFields", "json", KEYS, _column("name"), items="userFields", item_id="name"),
     "members": Kind(
         "list_users",
         "lists/getUsers",
@@ -71,10 +84,11 @@ KINDS = {
 
 
 class GoodApi:
-    """What a well-behaved server returns. `jobs` are the windows of the export jobs that were started."""
+    """What a well-behaved server returns. `listings` counts the requests for the list of a job's files."""
 
     def __init__(self) -> None:
         self.base_url = ""
+        self.listings = 0
         self._window: tuple[datetime, datetime] = (START, END)
 
     def body(self, request: Request) -> bytes | None:
@@ -114,6 +128,7 @@ class GoodApi:
         return {"jobId": 7}
 
     def _files(self, request: Request) -> Record:
+        self.listings += 1
         listed = [] if request.value("startAfter") else [self.file("f1")]
         return {"jobState": "completed", "exportTruncated": False, "files": listed}
 
