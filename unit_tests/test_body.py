@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -59,7 +60,7 @@ def test_encodings_that_were_not_requested_are_refused(encoding: str) -> None:
 
 
 def test_a_body_over_its_bound_is_refused_before_it_fills_the_memory() -> None:
-    bomb = gzip.compress(bytes(300 * 2**20))
+    bomb = gzip.compress(bytes(100 * 2**20))
     tracemalloc.start()
     with pytest.raises(TooLarge):
         whole(response(bomb), 10 * 2**20)
@@ -67,3 +68,62 @@ def test_a_body_over_its_bound_is_refused_before_it_fills_the_memory() -> None:
     tracemalloc.stop()
     assert peak < 40 * 2**20
     assert max(map(len, pieces(response(bomb)))) <= 2**20
+
+
+class _Raw:
+    """The stream of a response that ends as it should not."""
+
+    def __init__(self, *pieces: bytes, error: Exception) -> None:
+        self.pieces = pieces
+        self.error = error
+
+    def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:
+        assert not decode_content
+        yield from self.pieces
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (urllib3.exceptions.ReadTimeoutError(None, "/", "x"), "The response stalled."),  # type: ignore[arg-type]
+        (urllib3.exceptions.IncompleteRead(1, 2), "The response broke off."),
+        (urllib3.exceptions.ProtocolError("x"), "The response broke off."),
+        (ConnectionResetError(), "The response broke off."),
+    ],
+)
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+def test_a_body_that_does_not_end_says_how(error: Exception, told: str, encoding: str | None) -> None:
+    made = response(b"", encoding)
+    made.raw = _Raw(TEXT if encoding is None else gzip.compress(TEXT), error=error)
+    with pytest.raises(BrokenResponse) as caught:
+        whole(made, 10**6)
+    assert str(caught.value) == told
+
+
+def test_a_broken_body_says_what_is_wrong() -> None:
+    for body, encoding, told in (
+        (gzip.compress(TEXT)[:-1], "gzip", "The response broke off."),
+        (b"plain", "gzip", "The response is not the gzip that its headers say."),
+        (b"plain", "br", "The response has an encoding that was not requested."),
+    ):
+        with pytest.raises(BrokenResponse) as caught:
+            whole(response(body, encoding), 10**6)
+        assert str(caught.value) == told
+
+
+def test_a_bound_is_the_last_size_that_is_taken() -> None:
+    assert whole(response(b"a" * 1234, None), 1234) == b"a" * 1234
+    with pytest.raises(TooLarge) as caught:
+        whole(response(b"a" * 1235, None), 1234)
+    assert str(caught.value) == "The response is over 1,234 bytes."
+    with pytest.raises(TooLarge):
+        whole(response(gzip.compress(b"a" * 700) * 2), 1399)
+    assert len(whole(response(gzip.compress(b"a" * 700) * 2), 1400)) == 1400
+
+
+@pytest.mark.parametrize("header", ["gzip", " GZIP ", "x-gzip"])
+def test_a_large_body_arrives_in_its_order(header: str) -> None:
+    text = b"".join(b"line %d\n" % number for number in range(300_000))
+    assert b"".join(pieces(response(gzip.compress(text), header))) == text
+    assert b"".join(pieces(response(text, " Identity "))) == text

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from threading import BoundedSemaphore
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +20,8 @@ from source_iterable.reading import export_stream
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.stream import Checkpoint
+from source_iterable.records.batch import RecordBatch
+from unit_tests.contexts import a_context
 
 DATA = "https://api.iterable.com/api/export/data.json"
 NOW = datetime(2024, 3, 2, 12, 0, 30, 900_000, tzinfo=timezone.utc).timestamp()
@@ -50,7 +52,9 @@ def read(state: dict[str, Any] | None = None, **options: Any) -> tuple[list[dict
             if isinstance(item, Checkpoint):
                 states.append(dict(item.state))
             else:
-                records += [json.loads(line)["record"]["data"] for line in item.lines.split(b"\n") if line]
+                for message in item.messages():
+                    assert message["stream"] == "email_click"
+                    records.append(message["data"])
     finally:
         context.close()
     return records, states
@@ -159,3 +163,42 @@ def test_no_more_than_eleven_bad_lines_are_logged(
 def test_bad_lines_of_one_window_do_not_count_for_the_next(server: requests_mock.Mocker) -> None:
     server.get(DATA, text="[]\n" * 8 + LINE)
     assert len(read(start_date="2024-01-01T00:00:00Z")[1]) == 2
+
+
+def test_the_progress_says_which_window_is_read_and_how_much_is_done(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text=LINE)
+    with a_context(start_date="2024-01-01T00:00:00Z", lookback_window=0, export_method="streaming") as context:
+        windows: list[str] = []
+        shares: list[float | None] = []
+        for item in EventStream("email_click", "emailClick").read(context, {}):
+            progress = context.progress.of("email_click")
+            if isinstance(item, Checkpoint):
+                shares.append(progress.share)
+            else:
+                windows.append(progress.window)
+    assert windows == [
+        "2024-01-01T00:00:00+00:00 to 2024-02-01T00:00:00+00:00",
+        "2024-02-01T00:00:00+00:00 to 2024-03-02T12:00:30+00:00",
+    ]
+    assert shares == [pytest.approx(0.504, abs=0.001), 1.0]
+
+
+def test_a_line_too_long_for_any_record_is_a_bad_line(
+    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(parts, "MAX_LINE", 2000)
+    server.get(DATA, text=LINE + LINE.replace("a@", "a" * 10_000 + "@") + LINE)
+    assert [record["email"] for record in read()[0]] == ["a@example.com"] * 2
+    assert "line 2 is not a JSON object; skipped." in caplog.text
+
+
+def test_a_batch_that_is_not_taken_keeps_its_slot(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text=LINE)
+    with a_context(end_date="2024-01-02T00:00:00Z", export_method="streaming") as context:
+        context.batch_slots = BoundedSemaphore(1)
+        reading = EventStream("email_click", "emailClick").read(context, {})
+        assert isinstance(next(reading), RecordBatch)
+        assert not context.batch_slots.acquire(blocking=False), "no other stream makes a batch meanwhile"
+        list(reading)
+        assert context.batch_slots.acquire(blocking=False)

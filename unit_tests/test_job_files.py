@@ -15,7 +15,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.config import Config
-from source_iterable.errors import IterableError, JobFailed, TransientError
+from source_iterable.errors import IterableError, JobFailed, Stopped, TransientError
 from source_iterable.exports import jobs
 from source_iterable.exports.export_job import ExportFile, ExportJob
 from source_iterable.exports.jobs import JobsTransport
@@ -162,6 +162,105 @@ def test_the_end_of_a_sync_cancels_its_jobs_each_once(api: Api, client: Iterable
     assert [str(error) for error in raised] == ["The sync was terminated."]
     transport.close()
     assert api.cancelled == 1
+
+
+def test_the_end_of_a_sync_waits_until_every_job_is_cancelled(
+    api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.pace = 1e6  # the jobs are waited for until the client is stopped
+    transport = JobsTransport(client)
+    started, cancelling = threading.Semaphore(0), threading.Semaphore(0)
+    go_on = {"export/7": threading.Event(), "export/8": threading.Event()}
+    ids = iter(go_on)
+
+    def start(request: Any, context: Any) -> Any:
+        started.release()
+        return {"jobId": next(ids)[-1]}
+
+    def cancel(path: str) -> None:
+        cancelling.release()
+        assert go_on[path].wait(10)
+
+    api.server.post(f"{ROOT}export/start", json=start)
+    monkeypatch.setattr(client, "cancel", cancel)
+
+    def read_one() -> None:
+        while isinstance(permit := transport.try_acquire(), NotYet):
+            pass
+        with pytest.raises(IterableError, match="terminated"):
+            list(transport.read("emailSend", WINDOW, permit))
+
+    reading = [threading.Thread(target=read_one, daemon=True) for _ in go_on]
+    for thread in reading:
+        thread.start()
+        assert started.acquire(timeout=10)
+    closing = threading.Thread(target=transport.close, daemon=True)
+    closing.start()
+    for _ in go_on:
+        assert cancelling.acquire(timeout=10)
+    go_on["export/7"].set()
+    closing.join(0.05)
+    assert closing.is_alive(), "the other job is not yet cancelled"
+    go_on["export/8"].set()
+    closing.join(10)
+    assert not closing.is_alive()
+    client.stop()
+    for thread in reading:
+        thread.join(10)
+
+
+def test_a_job_that_is_done_is_not_cancelled_at_the_end(api: Api, client: IterableClient) -> None:
+    transport = JobsTransport(client)
+    permit = transport.try_acquire()
+    assert isinstance(permit, Permit)
+    api.pages = [page("completed")]
+    assert list(transport.read("emailSend", WINDOW, permit)) == []
+    transport.close()
+    assert api.cancelled == 0
+
+
+@pytest.mark.parametrize("hanging", ["post_json", "cancel"])
+def test_the_end_of_a_sync_does_not_wait_for_ever(
+    api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch, hanging: str
+) -> None:
+    monkeypatch.setattr(jobs, "CLOSING", 0.05)
+    client.pace = 1e6  # the job is waited for until the client is stopped
+    transport = JobsTransport(client)
+    answered, release = threading.Event(), threading.Event()
+    looked_at = threading.Event()
+
+    def hang(*_: Any) -> Any:
+        looked_at.set()
+        release.wait(10)
+        answered.set()
+        return {"jobId": 7}
+
+    def wait(seconds: float) -> None:
+        if seconds:
+            looked_at.set()
+            release.wait(20)
+            raise Stopped("The sync was terminated.")
+
+    monkeypatch.setattr(client, hanging, hang)
+    monkeypatch.setattr(client, "wait", wait)
+    permit = transport.try_acquire()
+    assert isinstance(permit, Permit)
+    with permit:
+        pass  # it counts as sent
+
+    def read_it() -> None:
+        with pytest.raises(Stopped):
+            list(transport.read("emailSend", WINDOW, permit))
+
+    before = set(threading.enumerate())
+    reading = threading.Thread(target=read_it, daemon=True)
+    reading.start()
+    assert looked_at.wait(10)
+    transport.close()
+    assert not answered.is_set()
+    assert all(thread.daemon for thread in set(threading.enumerate()) - before), "nor does the process"
+    release.set()
+    reading.join(10)
 
 
 def test_four_jobs_run_at_once(api: Api, client: IterableClient) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 import requests_mock
 
 from source_iterable.api.client import IterableClient
@@ -18,6 +19,7 @@ from source_iterable.exports import export_job, jobs
 from source_iterable.exports.export_job import ExportFile, ExportJob, JobState
 from source_iterable.exports.jobs import JobsTransport
 from source_iterable.exports.windows import Window
+from unit_tests.contexts import query_of
 
 ROOT = "https://api.iterable.com/api/"
 WINDOW = Window(0, 3600)
@@ -35,7 +37,7 @@ class Api:
         server.delete(f"{ROOT}export/7", json={})
 
     def _page(self, request: Any, context: Any) -> Any:
-        self.asked.append(request.qs.get("startafter", [""])[0])
+        self.asked.append(query_of(request).get("startAfter", ""))
         page = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
         if isinstance(page, int):
             context.status_code = page
@@ -154,7 +156,7 @@ def test_names_of_files_without_end_are_noticed(
 def test_a_job_that_cannot_be_looked_at_is_cancelled(api: Api, transport: JobsTransport, failure: int) -> None:
     api.server.get(f"{ROOT}channels", status_code=401)
     api.pages = [page("running"), failure]
-    with pytest.raises(IterableError):
+    with pytest.raises(IterableError, match=f"Iterable answered GET export/7/files with {failure}"):
         read(transport)
     assert api.cancelled == 1
     # And its slot is free again.
@@ -224,7 +226,32 @@ def test_malformed_files_are_a_broken_response_that_says_where(api: Api, files: 
         ExportJob(client, 7).page()
 
 
-@pytest.mark.parametrize("started", [{}, {"jobId": None}, {"jobId": "x"}, {"jobId": {}}, [], None, 7])
+@pytest.mark.parametrize(
+    ("response", "where"),
+    [
+        ({"jobState": "running", "files": [{"file": "a", "url": "u"}, {"file": "b"}]}, "files.1.url: Field required"),
+        ([], "all of it: "),
+    ],
+)
+def test_a_malformed_page_says_where(api: Api, transport: JobsTransport, response: Any, where: str) -> None:
+    api.pages = [response]
+    with pytest.raises(IterableError) as caught:
+        read(transport)
+    assert f"The response to GET export/7/files is not a list of files ({where}" in str(caught.value)
+
+
+@pytest.mark.parametrize("job_id", [7, "7", 7.0])
+def test_the_id_of_a_job_is_a_number_however_it_is_written(api: Api, transport: JobsTransport, job_id: Any) -> None:
+    serve(api, "a")
+    api.server.post(f"{ROOT}export/start", json={"jobId": job_id})
+    api.pages = [page("completed", "a"), page("completed", "a"), page("completed")]
+    assert read(transport) == [b'{"id": "a"}\n']
+
+
+@pytest.mark.parametrize(
+    "started",
+    [{}, {"jobId": None}, {"jobId": "x"}, {"jobId": {}}, {"jobId": True}, {"jobId": 7.5}, {"jobId": -7.5}, [], None, 7],
+)
 def test_a_start_without_an_id_fails_the_job(api: Api, transport: JobsTransport, started: Any) -> None:
     api.server.post(f"{ROOT}export/start", text=json.dumps(started))
     with pytest.raises(JobFailed, match="jobId"):
@@ -237,3 +264,51 @@ def test_a_file_that_is_listed_no_more_keeps_its_link(api: Api) -> None:
     api.pages = [page("completed", "b")]
     file = ExportFile("a", "https://files.example.com/a", None)
     assert ExportJob(client, 7).fresh(file) == file
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status_code": 500}, {"exc": requests.ConnectionError}, {"exc": requests.ReadTimeout}]
+)
+def test_a_job_that_may_have_started_is_a_failed_job_and_its_slot_is_free(
+    api: Api, transport: JobsTransport, answer: dict[str, Any]
+) -> None:
+    api.server.post(f"{ROOT}export/start", **answer)
+    for _ in range(6):  # more than there are slots
+        with pytest.raises(JobFailed):
+            read(transport)
+    api.server.post(f"{ROOT}export/start", json={"jobId": 7})
+    api.pages = [page("completed"), page("completed")]
+    assert read(transport) == []
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 404}, {"status_code": 500}, {"exc": requests.ConnectionError}])
+def test_a_job_that_cannot_be_cancelled_is_let_go(api: Api, transport: JobsTransport, answer: dict[str, Any]) -> None:
+    api.server.delete(f"{ROOT}export/7", **answer)
+    api.pages = [page("failed")]
+    for _ in range(6):
+        with pytest.raises(JobFailed, match="ended export job 7 as failed"):
+            read(transport)
+    assert api.cancelled == 6
+
+
+def test_what_a_job_is_waited_for_is_shown(api: Api, transport: JobsTransport) -> None:
+    seen: list[str] = []
+
+    def completed(request: Any, context: Any) -> Any:
+        seen.extend(transport._client.progress.waiting_lines())
+        return page("completed")
+
+    api.server.get(f"{ROOT}export/7/files", json=completed)
+    assert read(transport) == []
+    assert "Waiting for export job 7 (emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T01:00:00+00:00) (" in "".join(
+        seen
+    )
+
+
+def test_a_file_that_failed_is_fetched_from_its_fresh_link(api: Api, transport: JobsTransport) -> None:
+    api.server.get("https://files.example.com/a", status_code=403)
+    api.server.get("https://files.example.com/fresh", content=b"{}\n")
+    fresh = page("completed", "a")
+    fresh["files"][0]["url"] = "https://files.example.com/fresh"
+    api.pages = [page("completed", "a"), page("completed", "a"), page("completed"), fresh]
+    assert read(transport) == [b"{}\n"]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 from source_iterable.api import parts, proof
 from source_iterable.api.parts import Part, receive
-from source_iterable.api.proof import must_hold_identifiers, must_hold_records
+from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.errors import BrokenResponse, TooLarge
 from unit_tests.test_body import response
 
@@ -44,6 +43,23 @@ def test_a_cut_last_line_is_a_broken_response(end: bytes) -> None:
     with pytest.raises(BrokenResponse, match="The last line is cut"):
         receive(response(LINE + end, None), 1000)
     assert receive(response(LINE + end + b"\n", None), 1000).size == len(LINE + end) + 1, "not cut but a bad line"
+
+
+ERROR = b'{"code": "RateLimit", "msg": "Slow down."}'
+
+
+@pytest.mark.parametrize("end", [ERROR, ERROR + b"\n", ERROR + b"\n \r\n"])
+def test_records_that_end_with_an_error_are_not_all(end: bytes) -> None:
+    with pytest.raises(BrokenResponse) as caught:
+        receive(response(LINE + end, None), 1000)
+    assert str(caught.value) == "The response ends with an error object (code RateLimit)."
+    content = LINE + end + b"\n" + LINE
+    assert receive(response(content, None), 1000).size == len(content), "records follow: it is a bad line"
+
+
+@pytest.mark.parametrize("end", [b'{"code": "a", "msg": "b", "id": 1}', b'{"code": "a"}\n', b"oops\n", b"[1]"])
+def test_records_may_end_with_anything_else(end: bytes) -> None:
+    assert receive(response(LINE + end, None), 1000).size == len(LINE + end)
 
 
 def test_a_last_line_over_the_bound_is_a_bad_line_and_not_a_cut_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,74 +145,3 @@ def test_no_more_than_the_longest_line_is_read_from_the_end(monkeypatch: pytest.
     monkeypatch.setattr(parts, "_READ_BYTES", 5)
     monkeypatch.setattr(parts, "MAX_LINE", 20)
     assert len(part_of(b"x" * 1000).last_line()) == 20
-
-
-# proofs
-
-
-def refusal(proof: Callable[[Iterable[bytes]], None], *chunks: bytes) -> str:
-    """What a proof says against these chunks; empty if it accepts them."""
-    try:
-        proof(chunks)
-    except BrokenResponse as error:
-        return str(error)
-    return ""
-
-
-@pytest.mark.parametrize(
-    "chunks",
-    [[], [b""], [b"\n \n"], [LINE], [b"{}\n"], [b"oops\n", LINE], [b"[1]\n\n" + LINE]]
-    + [[b'{"code":"a","msg":"b","x":1}'], [b'{"code":"a"}'], [b'{"msg":"a"}'], [b'{"code":"","msg":"","params":[1]}']],
-)
-def test_a_response_with_one_record_or_no_line_holds_records(chunks: list[bytes]) -> None:
-    assert refusal(must_hold_records, *chunks) == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (b"\n<!DOCTYPE html>\n<p>", "HTML or XML"),
-        (b"\xef\xbb\xbf<?xml version", "HTML or XML"),
-        (b"PK\x03\x04", "binary data"),
-        (b"Service Unavailable", "text that is not JSON"),
-        (b"[1, 2]", "a JSON array"),
-        (b"7\n[1]", "JSON that is no object"),
-        (b'"text"', "JSON that is no object"),
-        (b'{"code": "RateLimit", "msg": "m"}', "an error object (code RateLimit)"),
-        (b'{"code": "Generic Error", "msg": "m", "params": null}', "an error object (code Generic Error)"),
-        (b'{"code": "a@example.com", "msg": "m"}', "an error object"),
-        (b'{"code": "' + b"x" * 40 + b'", "msg": "m"}', f"an error object (code {'x' * 40})"),
-        (b'{"code": "' + b"x" * 41 + b'", "msg": "m"}', "an error object"),
-    ],
-)
-def test_a_response_without_records_is_described_and_never_quoted(text: bytes, told: str) -> None:
-    assert refusal(must_hold_records, text) == f"The response holds no records but {told}."
-
-
-def test_the_first_line_is_described() -> None:
-    assert refusal(must_hold_records, b"\n[1]\n7\n", b"oops\n") == "The response holds no records but a JSON array."
-
-
-@pytest.mark.parametrize(
-    "chunks",
-    [[], [b"a@example.com\n"], [b"{user-1}\n"], [b"<3>\n"], ["ü@example.com\n".encode()], [b"x" * 4096 + b"\n"]]
-    + [[b"a\n<3html>\n"], [b"tab\tand return\r\n"]],
-)
-def test_users_of_a_list_are_accepted_whatever_their_signs(chunks: list[bytes]) -> None:
-    assert refusal(must_hold_identifiers, *chunks) == ""
-
-
-@pytest.mark.parametrize(
-    ("chunks", "told"),
-    [
-        ([b'{"users": []}'], "no users but JSON."),
-        ([b"[]"], "no users but JSON."),
-        ([b" <html><body>"], "no users but HTML or XML."),
-        ([b"a\x00b\n"], "no users but binary data."),
-        ([b"a\n", b"b\x1f\n"], "no users but binary data."),
-        ([b"a\n" + b"x" * 4097 + b"\n"], "no users: a line is over 4,096 bytes."),
-        ([b"a\n", b"\xff\n"], "no users: it is not UTF-8."),
-    ],
-)
-def test_what_cannot_be_the_users_of_a_list_is_refused(chunks: list[bytes], told: str) -> None:
-    assert refusal(must_hold_identifiers, *chunks) == f"The response holds {told}"

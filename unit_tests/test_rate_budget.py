@@ -100,3 +100,24 @@ def test_the_limit_of_every_endpoint(path: str, requests: int, seconds: float) -
 def test_the_three_job_calls_share_one_budget() -> None:
     budgets = RateBudgets()
     assert budgets.of("export/start") is budgets.of("export/9/files") is budgets.of("export/9")
+
+
+def test_threads_are_served_in_turn() -> None:
+    clock = Clock()
+    budget = RateBudget(1, 60.0, clock)
+    with budget.acquire(clock.wait):
+        pass
+    served: list[str] = []
+    second = threading.Thread(target=lambda: served.append("second") if budget.acquire(clock.wait) else None)
+
+    def wait(seconds: float) -> None:
+        clock.wait(seconds)  # a permit is there, for the thread that has waited for it
+        second.start()
+        second.join(0.05)
+        assert served == []
+
+    first = budget.acquire(wait)
+    served.append("first")
+    budget.arrived(first)
+    second.join(10)
+    assert served == ["first", "second"]

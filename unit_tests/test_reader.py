@@ -118,32 +118,6 @@ def test_a_failed_job_is_retried_once_before_its_window_is_halved(
     assert [window.seconds for window in tried] == [DAY, DAY, DAY // 2, DAY // 2]
 
 
-def test_failures_are_counted_until_a_window_succeeds(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[Window] = []
-
-    def fails_but(each: int) -> Open:
-        def opened(data_type: str, window: Window) -> Iterator[Part]:
-            tried.append(window)
-            if len(tried) % each:
-                raise WindowFailed("The response broke off.")
-            return iter([part(window)])
-
-        return opened
-
-    # Every second window works: 200 failures, but never two in a row.
-    opening(reader, monkeypatch, fails_but(2))
-    for start in range(200):
-        list(windows_of(reader.read("emailSend", WindowPlan(start * DAY, (start + 1) * DAY))))
-    tried.clear()
-    opening(reader, monkeypatch, fails_but(10**6))
-    for start in range(200):
-        with pytest.raises(TransientError) as caught:
-            list(windows_of(reader.read("emailSend", WindowPlan(start, start + 2))))
-        if "60 windows in a row" in str(caught.value):
-            break
-    assert len(tried) == 60
-
-
 def test_many_streams_open_no_more_windows_ahead_than_there_are_threads(
     reader: ExportReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,3 +143,199 @@ def test_many_streams_open_no_more_windows_ahead_than_there_are_threads(
         reading.close()
     # The slots are free again.
     assert len(list(windows_of(reader.read("emailSend", WindowPlan(0, 4000 * DAY))))) > 4
+
+
+def test_a_window_that_is_expected_to_be_too_large_is_halved_before_it_is_read(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Window] = []
+
+    def opened(data_type: str, window: Window) -> Iterator[Part]:
+        assert data_type == "emailSend"
+        tried.append(window)
+        return iter([part(window)])
+
+    opening(reader, monkeypatch, opened)
+    monkeypatch.setattr(
+        reader._choice, "is_too_large", lambda data_type, window: data_type == "emailSend" and window.seconds > DAY // 4
+    )
+    assert_tiles(list(windows_of(reader.read("emailSend", WindowPlan(0, DAY)))), 0, DAY)
+    assert [(window.start, window.seconds) for window in tried] == [(n * DAY // 4, DAY // 4) for n in range(4)]
+    # A second cannot be halved, whatever is expected of it.
+    monkeypatch.setattr(reader._choice, "is_too_large", lambda data_type, window: True)
+    tried.clear()
+    list(windows_of(reader.read("emailSend", WindowPlan(0, 3))))
+    assert [(window.start, window.seconds) for window in tried] == [(0, 1), (1, 1), (2, 1)]
+
+
+def test_halves_expect_what_the_failed_window_had_and_the_rest_what_the_first_one_has(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[Window] = []
+
+    def opened(data_type: str, window: Window) -> Iterator[Part]:
+        tried.append(window)
+        if window.seconds == 4000:
+            raise WindowFailed("Too much.", at_least=1000)
+        if window.seconds == 2000 and window.start == 0:
+            raise WindowFailed("Broken.")
+        return iter([part(window), part(window)])
+
+    caplog.set_level(logging.INFO)
+    opening(reader, monkeypatch, opened)
+    list(windows_of(reader.read("emailSend", WindowPlan(0, 4000))))
+    assert tried == [
+        Window(0, 4000),
+        Window(0, 2000, 500),
+        Window(0, 1000, 250),
+        Window(1000, 2000, 2000),  # two bytes a second, as in the one before
+        Window(2000, 4000, 4000),
+    ]
+    assert caplog.messages == [
+        "Reading emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T01:06:40+00:00, in halves: Too much.",
+        "Reading emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T00:33:20+00:00, in halves: Broken.",
+    ]
+
+
+def test_windows_that_fail_one_after_the_other_end_the_stream(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Window] = []
+
+    def opened(data_type: str, window: Window) -> Iterator[Part]:
+        tried.append(window)
+        # One success before them, and one after 59 failures.
+        if len(tried) in (1, 61):
+            return iter([part(window)])
+        raise WindowFailed("It broke.")
+
+    opening(reader, monkeypatch, opened)
+    for start in range(100):
+        try:
+            list(windows_of(reader.read("emailSend", WindowPlan(start, start + 1))))
+        except TransientError as error:
+            if "out of order" in str(error):
+                told = str(error)
+                break
+    assert len(tried) == 61 + 60
+    assert told.startswith(
+        "Iterable's export API is out of order: 60 windows in a row failed, the last one emailSend, 1970-01-01T00:00:"
+    )
+    assert told.endswith(": It broke.")
+
+
+def test_the_shortest_window_says_what_failed_and_what_is_next(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def opened(data_type: str, window: Window) -> Iterator[Part]:
+        tried.append(window.seconds)
+        raise JobFailed("It broke.")
+
+    opening(reader, monkeypatch, opened)
+    with pytest.raises(TransientError) as caught:
+        list(windows_of(reader.read("emailSend", WindowPlan(0, 2))))
+    assert str(caught.value) == (
+        "Iterable's export of emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T00:00:01+00:00, failed: It broke (tried 3 "
+        "times). The next sync will retry it."
+    )
+    assert tried == [2, 2, 1, 1, 1]
+
+
+def test_windows_are_sized_by_what_was_read(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Window] = []
+
+    def opened(data_type: str, window: Window) -> Iterator[Part]:
+        tried.append(window)
+        content = Part(io.BytesIO(b""), 128 * 2**20) if window.start == 0 else part(window)
+        return iter([content])
+
+    opening(reader, monkeypatch, opened)
+    list(windows_of(reader.read("emailSend", WindowPlan(0, 93 * DAY))))
+    # 128 MB are what a window should have: the next ones are as long, and expected to be as large.
+    assert sorted((window.start // DAY, window.seconds // DAY) for window in tried)[:2] == [(0, 31), (31, 31)]
+    assert sorted(tried)[1].expected_bytes == 128 * 2**20
+
+
+def test_four_windows_of_a_stream_are_opened_at_a_time(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_ahead: list[int] = []
+    three = threading.Semaphore(0)
+
+    def opened(data_type: str, window: Window) -> Iterator[Part]:
+        opened_ahead.append(window.start)
+        three.release()
+        return iter([Part(io.BytesIO(b""), 128 * 2**20 * window.seconds // (31 * DAY))])
+
+    opening(reader, monkeypatch, opened)
+    reading = reader.read("emailSend", WindowPlan(0, 310 * DAY))
+    for _ in range(2):
+        window, parts = next(reading)
+        list(parts)
+    # The first window alone, then the second with three more ahead of it.
+    for _ in range(5):
+        assert three.acquire(timeout=10)
+    assert not three.acquire(blocking=False)
+    assert sorted(opened_ahead) == [number * 31 * DAY for number in range(5)]
+    reading.close()
+
+
+def test_parts_of_windows_that_were_opened_ahead_are_closed_with_their_stream(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = threading.Semaphore(0)
+    ready = threading.Semaphore(0)
+
+    def pieces(data_type: str, window: Window) -> Iterator[object]:
+        try:
+            ready.release()
+            yield window, type("Sized", (), {"size": 128 * 2**20, "__iter__": lambda self: iter(())})()
+        finally:
+            closed.release()
+
+    monkeypatch.setattr(reader, "_pieces", pieces)
+    reading = reader.read("emailSend", WindowPlan(0, 310 * DAY))
+    next(reading)
+    next(reading)
+    for _ in range(5):
+        assert ready.acquire(timeout=10)
+    reading.close()
+    for _ in range(5):
+        assert closed.acquire(timeout=10)
+
+
+def test_a_window_that_was_halved_counts_as_a_whole(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Window] = []
+
+    def opened(data_type: str, window: Window) -> Iterator[Part]:
+        tried.append(window)
+        if window.seconds == 31 * DAY and window.start == 0:
+            raise WindowFailed("It broke.")
+        return iter([Part(io.BytesIO(b""), 2**26 if window.start < 31 * DAY else 0)])
+
+    opening(reader, monkeypatch, opened)
+    list(windows_of(reader.read("emailSend", WindowPlan(0, 62 * DAY))))
+    # Two halves of 64 MB each: the next window is as long as both, and expected to be as large.
+    assert tried[-1] == Window(31 * DAY, 62 * DAY, 2**27)
+
+
+def test_the_end_of_a_sync_does_not_wait_for_windows(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def opened(data_type: str, window: Window) -> Iterator[Part]:
+        if window.start > 31 * DAY:
+            begun.set()
+            assert release.wait(10)
+        return iter([part(window)])
+
+    opening(reader, monkeypatch, opened)
+    reading = reader.read("emailSend", WindowPlan(0, 4000 * DAY))
+    for _ in range(2):
+        list(next(reading)[1])
+    assert begun.wait(10)
+    closing = threading.Thread(target=reader.close, daemon=True)
+    closing.start()
+    closing.join(5)
+    assert not closing.is_alive()
+    release.set()
+    reading.close()

@@ -157,10 +157,11 @@ def test_transactional_data_is_parsed_if_it_holds_an_object() -> None:
     }
 
 
-def test_the_type_that_user_events_name_is_no_part_of_the_id() -> None:
+@pytest.mark.parametrize("more", [b"", b',"x":1'])
+def test_the_type_that_user_events_name_is_no_part_of_the_id(more: bytes) -> None:
     plain, typed = parse(
-        b'{"createdAt":"2021-04-14 16:52:42 +00:00","email":"a@b.c","x":1}',
-        b'{"createdAt":"2021-04-14 16:52:42 +00:00","email":"a@b.c","x":1,"_type":"emailClick"}',
+        b'{"createdAt":"2021-04-14 16:52:42 +00:00","email":"a@b.c"%b}' % more,
+        b'{"createdAt":"2021-04-14 16:52:42 +00:00","email":"a@b.c"%b,"_type":"emailClick"}' % more,
     )
     assert plain["_event_id"] == typed["_event_id"]
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from urllib3.connection import HTTPConnection
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from source_iterable import __version__
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import BadRequest, BrokenResponse, Unreachable
@@ -85,7 +88,9 @@ def test_the_key_never_goes_to_a_proxy_for_a_loopback_api(monkeypatch: pytest.Mo
             monkeypatch.setenv(name, proxy)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        a_client(root).get_json("lists")
+        client = a_client(root)
+        client.get_json("lists")
+        client.receive_file(f"{root}a", 100).close()
     assert by_proxy == []
     assert KEY.encode() in direct[0]
 
@@ -141,3 +146,136 @@ def test_a_file_is_not_redirected_to_another_scheme() -> None:
 def test_an_api_base_url_holds_no_secret(url: str) -> None:
     with pytest.raises(ValueError, match="api_base_url"):
         a_client(url)
+
+
+def test_switching_protocols_is_no_interim_response() -> None:
+    raw = b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n" + GOOD
+    with answering(raw) as (root, _), pytest.raises(BrokenResponse, match="with 101, which holds no data"):
+        a_client(root).get_json("lists")
+
+
+def test_ten_interim_responses_are_passed_over() -> None:
+    with answering(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10 + GOOD) as (root, _):
+        assert a_client(root).get_json("lists") == {"lists": []}
+
+
+def test_a_request_says_who_sends_it_and_what_it_can_decode() -> None:
+    with answering(GOOD) as (root, received):
+        client = a_client(root)
+        client.get_json("lists")
+        client.receive_file(f"{root}a", 100)
+    for request in received:
+        assert f"User-Agent: source-iterable/{__version__}\r\n".encode() in request
+        assert b"Accept-Encoding: gzip\r\n" in request
+    assert [KEY.encode() in request for request in received] == [True, False]
+
+
+def test_the_api_is_reached_through_a_proxy_which_does_not_see_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n") as (proxy, received):
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        with pytest.raises(Unreachable):
+            a_client().get_json("lists")
+        with pytest.raises(Unreachable):
+            a_client().receive_file("https://files.example.com/a", 100)
+    assert received[0].startswith(b"CONNECT api.iterable.com:443 ")
+    assert received[-1].startswith(b"CONNECT files.example.com:443 ")
+    assert not any(KEY.encode() in request for request in received)
+
+
+class _Socket(socket.socket):
+    """Connected to an address that no test can be connected to."""
+
+    peer = ""
+
+    def getpeername(self) -> Any:
+        return (self.peer, 443, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("peer", "public"),
+    [
+        ("93.184.215.14", True),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("10.0.0.1", False),
+        ("169.254.169.254", False),
+        ("fe80::1%eth0", False),
+        ("::1", False),
+    ],
+)
+@pytest.mark.parametrize("proxy", [None, "http://proxy.example.com"])
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")  # no certificate here
+def test_a_link_to_a_file_leads_to_a_public_address_or_to_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, peer: str, public: bool, proxy: str | None
+) -> None:
+    connected: list[_Socket] = []
+
+    def new_connection(self: HTTPConnection) -> socket.socket:
+        connected.append(_Socket())
+        connected[-1].peer = peer
+        return connected[-1]
+
+    def connect(self: HTTPSConnection) -> None:
+        self.proxy = urllib3.util.parse_url(proxy) if proxy else None
+        self.sock = self._new_conn()
+        raise OSError("the request would be sent now")
+
+    monkeypatch.setattr(HTTPConnection, "_new_conn", new_connection)
+    monkeypatch.setattr(HTTPSConnection, "connect", connect)
+    told = "public host" if not public and proxy is None else "could not be reached"
+    with pytest.raises((BrokenResponse, Unreachable), match=told):
+        a_client().receive_file("https://files.example.com/a", 100)
+    for each in connected:
+        each.close()
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nDate: to", b"HTTP/1.1 200 OK\r\nA: b\r\n"]
+)
+def test_a_head_that_breaks_off_is_no_empty_response(head: bytes) -> None:
+    with answering(head) as (root, _), pytest.raises(Unreachable):
+        a_client(root).receive_file(f"{root}a", 100)
+    with answering(head) as (root, _), pytest.raises(Unreachable, match="tried 5 times"):
+        a_client(root).get_text("lists")
+
+
+@pytest.mark.parametrize(("times", "ends"), [(498, True), (499, False)])
+def test_a_head_has_a_thousand_lines_at_most(times: int, ends: bool) -> None:
+    with answering(b"HTTP/1.1 100 Continue\r\n\r\n" * times + GOOD) as (root, _):
+        if ends:
+            assert a_client(root).get_json("lists") == {"lists": []}
+        else:
+            with pytest.raises(Unreachable):
+                a_client(root).receive_file(f"{root}a", 100)
+
+
+def test_a_cookie_is_not_sent_back() -> None:
+    good = GOOD.replace(b"Connection: close", b"Connection: close\r\nSet-Cookie: session=1; Path=/")
+    with answering(good) as (root, received):
+        client = a_client(root)
+        client.get_json("lists")
+        client.get_json("lists")
+        for _ in range(2):
+            client.receive_file(f"{root}a", 100).close()
+    assert len(received) == 4
+    assert not any(b"cookie" in request.lower() for request in received)
+
+
+def test_a_loopback_api_may_link_to_private_addresses() -> None:
+    with answering(GOOD) as (root, received), pytest.raises(Unreachable):  # it does not speak TLS
+        a_client(root).receive_file(f"{root}a".replace("http:", "https:"), 100)
+    assert any(received)
+
+
+def test_a_line_of_a_head_that_does_not_end_fills_no_memory() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nA: " + b"a" * 20 * 2**20
+    with answering(raw) as (root, _):
+        client = a_client(root)
+        tracemalloc.start()
+        with pytest.raises((Unreachable, BrokenResponse)):
+            client.receive_file(f"{root}a", 100)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 5 * 2**20

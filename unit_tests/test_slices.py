@@ -14,7 +14,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
 from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.config import Config
-from source_iterable.errors import BadKey, Forbidden, Stopped, TransientError
+from source_iterable.errors import BadKey, Forbidden, LocalError, Stopped, TransientError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import SliceReader, Unread
 
@@ -121,9 +121,27 @@ def test_any_other_failure_leaves_the_slice_to_the_next_sync(
     assert "list_users: list 1 not read; the next sync will retry it. " in told(caplog)
     with pytest.raises(TransientError) as caught:
         reader.finish()
-    assert str(caught.value).startswith("list_users is incomplete, 1 of its parts could not be read. list 1: ")
-    assert str(unread.error) in str(caught.value)
+    assert str(caught.value) == (
+        f"list_users is incomplete, 1 of its parts could not be read. list 1: {unread.error} The next sync will read what "
+        "is missing."
+    )
     assert "skipped because" not in told(caplog)
+
+
+def test_a_response_that_does_not_begin_is_waited_for_as_long_as_the_stream_says(
+    context: StreamContext, server: requests_mock.Mocker
+) -> None:
+    server.get(URL, exc=requests.ReadTimeout)
+    unread = get(a_reader(context))
+    assert isinstance(unread, Unread)
+    assert str(unread.error) == "No response to GET lists/getUsers within 45 seconds (tried 3 times)."
+
+
+def test_a_slice_may_be_as_large_as_its_bound(context: StreamContext, server: requests_mock.Mocker) -> None:
+    server.get(URL, text="x" * 100)
+    part = get(a_reader(context))
+    assert isinstance(part, Part)
+    assert part.size == 100
 
 
 @pytest.mark.parametrize(("count", "more"), [(3, ""), (4, "And 1 more."), (5, "And 2 more.")])
@@ -139,6 +157,7 @@ def test_the_error_names_three_slices_and_counts_the_others(
     assert [f"list {number}:" in str(caught.value) for number in (1, 2, 3, 4)] == [True, True, True, False]
     assert ("And " in str(caught.value)) == bool(more)
     assert more in str(caught.value)
+    assert str(caught.value).count(". list ") == 3
 
 
 @pytest.mark.parametrize("failure", [GENERIC, BROKEN])
@@ -154,7 +173,7 @@ def test_ten_failures_in_a_row_end_the_stream(
     server.get(URL, **failure)
     for number in range(9):
         get(reader, f"list {number}")
-    with pytest.raises(TransientError, match="could not return 10 slices in a row, the last one list 99"):
+    with pytest.raises(TransientError, match="in a row, the last one list 99. .* The next sync resumes here.$"):
         get(reader, "list 99")
 
 
@@ -171,5 +190,15 @@ def test_a_missing_permission_a_bad_key_and_the_end_of_the_sync_are_no_fault_of_
         get(reader)
     context.client.stop()
     with pytest.raises(Stopped):
+        get(reader)
+    reader.finish()
+
+
+def test_a_full_machine_is_no_fault_of_a_slice(context: StreamContext, server: requests_mock.Mocker) -> None:
+    broken = requests.ConnectionError("x")
+    broken.__cause__ = OSError(28, "No space left on device")
+    server.get(URL, exc=broken)
+    reader = a_reader(context)
+    with pytest.raises(LocalError):
         get(reader)
     reader.finish()

@@ -20,6 +20,8 @@ from source_iterable.exports import choice
 from source_iterable.exports.choice import TransportChoice
 from source_iterable.exports.streaming import StreamingTransport
 from source_iterable.exports.windows import Window
+from source_iterable.reading.export_stream import EventStream
+from unit_tests import contexts
 
 LOGGER = logging.getLogger("airbyte")
 WINDOW = Window(1_700_000_000, 1_700_003_600)
@@ -42,6 +44,7 @@ class Fake:
         self.max_bytes = max_bytes
         self.failures: dict[str, IterableError] = {}
         self.asked: list[str] = []
+        self.windows: list[Window] = []
         self._budget = RateBudget(1000, 1.0)
 
     def prefers(self, window: Window) -> bool:
@@ -51,7 +54,9 @@ class Fake:
         return self._budget.try_acquire()
 
     def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+        assert isinstance(permit, Permit)
         self.asked.append(data_type)
+        self.windows.append(window)
         if data_type in self.failures:
             raise self.failures[data_type]
         for content in (f"{self.name}\n".encode(), b"second\n"):
@@ -157,6 +162,7 @@ def test_a_data_type_is_read_by_the_spelling_that_iterable_accepts(
     assert lines(export.open(ours, WINDOW)) == FIRST
     assert lines(export.open(ours, WINDOW)) == FIRST
     assert one.asked == [ours, other, other], "the spelling is remembered"
+    assert one.windows == [WINDOW] * 3
     assert f"Iterable does not accept {ours}, but {other}." in caplog.text
 
 
@@ -180,12 +186,19 @@ def test_the_shortest_pause_of_all_busy_transports_is_waited(
 ) -> None:
     export, one, other = two
     waited: list[float] = []
-    monkeypatch.setattr(client, "wait", waited.append)
+    shown: list[str] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        shown.extend(client.progress.waiting_lines())
+
+    monkeypatch.setattr(client, "wait", wait)
     answers: list[Any] = [NotYet(7.0), NotYet(5.0)]
     monkeypatch.setattr(one, "try_acquire", lambda: answers.pop() if answers else RateBudget(1, 1.0).try_acquire())
     monkeypatch.setattr(other, "try_acquire", lambda: NotYet(6.0))
     assert export.acquire("a", WINDOW)[0] is one
     assert waited == [5.0, 6.0]
+    assert all(line.startswith("Waiting for the export rate limit (a) (") for line in shown) and len(shown) == 2
 
 
 # streaming
@@ -195,7 +208,9 @@ def stream(client: IterableClient, max_bytes: int = 100) -> list[bytes]:
     transport = StreamingTransport(client, max_bytes)
     permit = transport.try_acquire()
     assert isinstance(permit, Permit)
-    return lines(transport.read("emailSend", WINDOW, permit))
+    read = lines(transport.read("emailSend", WINDOW, permit))
+    assert permit.arrival is not None, "the permit was used"
+    return read
 
 
 def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
@@ -203,10 +218,10 @@ def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
         server.get(DATA, text='{"id": 1}\n')
         assert stream(client) == [b'{"id": 1}\n']
         (request,) = server.request_history
-    assert request.qs == {
-        "datatypename": ["emailsend"],
-        "startdatetime": ["2023-11-14 22:13:20 +00:00"],
-        "enddatetime": ["2023-11-14 23:13:20 +00:00"],
+    assert contexts.query_of(request) == {
+        "dataTypeName": "emailSend",
+        "startDateTime": "2023-11-14 22:13:20 +00:00",
+        "endDateTime": "2023-11-14 23:13:20 +00:00",
     }
     assert tuple(request.timeout) == (30.0, 300.0)
 
@@ -216,6 +231,7 @@ def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
     [
         ({"text": '{"id": 1}\n' * 11}, "over 100 bytes", 100, 1),
         ({"text": '{"id": 1}\n{"id"'}, "last line is cut", 0, 1),
+        ({"text": "<html>\n"}, "no records but HTML", 0, 1),
         ({"exc": requests.ReadTimeout}, "within 300 seconds", 0, 1),
         ({"exc": requests.ConnectionError}, "tried 3 times", 0, 3),
         ({"status_code": 502}, "502", 0, 3),
@@ -246,3 +262,30 @@ def test_four_windows_are_streamed_a_minute() -> None:
     transport = StreamingTransport(IterableClient(config, LOGGER))
     assert [isinstance(transport.try_acquire(), Permit) for _ in range(5)] == [True] * 4 + [False]
     assert transport.max_bytes == 268_435_456
+
+
+def test_a_broken_window_is_read_in_halves() -> None:
+    line = '{"createdAt": "2024-01-02 03:04:05 +00:00"}\n'
+    with requests_mock.Mocker() as server:
+        server.get(DATA, [{"text": "<html>\n"}, {"text": line}, {"text": line}])
+        stream = EventStream("email_send", "emailSend")
+        result = contexts.read(stream, export_method="streaming", end_date="2024-01-05T00:00:00Z")
+        asked = contexts.asked(server, "export/data.json")
+    assert result.error is None
+    windows = [(query["startDateTime"][8:10], query["endDateTime"][8:10]) for query in asked]
+    assert windows == [("01", "05"), ("01", "03"), ("03", "05")]
+    assert [state["createdAt"][:10] for state in result.states] == ["2024-01-03", "2024-01-05"]
+    assert result.streams == {"email_send"}
+
+
+def test_a_stream_that_one_transport_may_not_read_is_read_by_the_other(caplog: pytest.LogCaptureFixture) -> None:
+    root = contexts.ROOT
+    with requests_mock.Mocker() as server:
+        server.get(DATA, status_code=403)
+        server.post(f"{root}export/start", json={"jobId": 7})
+        listed = {"jobState": "completed", "files": [{"file": "a", "url": "https://files.example.com/a"}]}
+        server.get(f"{root}export/7/files", [{"json": listed}, {"json": listed}, {"json": {**listed, "files": []}}])
+        server.get("https://files.example.com/a", text='{"createdAt": "2024-01-02 03:04:05 +00:00"}\n')
+        result = contexts.read(EventStream("email_send", "emailSend"), end_date="2024-01-05T00:00:00Z")
+    assert (len(result.records), len(result.states), result.error) == (1, 1, None)
+    assert [message.endswith("Trying another transport for emailSend.") for message in caplog.messages] == [True]

@@ -1,5 +1,6 @@
 """Windows tile a stream's time range, whatever its span and their size."""
 
+import time
 from datetime import datetime, timezone
 
 import pytest
@@ -90,3 +91,58 @@ def test_parameters_are_in_utc_and_in_the_references_format() -> None:
 )
 def test_windows_grow_and_shrink_within_bounds(size: int, seconds: int, received: int, following: int) -> None:
     assert next_size(size, seconds, received) == following
+    assert type(next_size(size, seconds, received)) is int
+
+
+def test_a_plan_expects_what_the_window_before_had_a_second() -> None:
+    plan = WindowPlan(START, START + 400 * DAY)
+    first = plan.next()
+    assert first == Window(START, START + 31 * DAY)
+    plan.learn(first, first.seconds // 2)
+    second = plan.next()
+    # Half a byte a second is next to nothing: eight times as long.
+    assert second == Window(first.end, first.end + 8 * 31 * DAY, 4 * 31 * DAY)
+
+
+def test_a_first_window_has_31_days_and_a_month_is_one_request() -> None:
+    day = 86_400
+    assert WindowPlan(0, 31 * day).next() == Window(0, 31 * day)
+    plan = WindowPlan(0, 31 * day + 1)
+    assert plan.next() == Window(0, 31 * day)
+    assert (plan.left, plan.next(), plan.left) == (True, Window(31 * day, 31 * day + 1), False)
+
+
+def test_halves_expect_half_each_and_an_unknown_size_stays_unknown() -> None:
+    assert Window(0, 5, 9).halves() == (Window(0, 2, 4), Window(2, 5, 4))
+    assert Window(0, 2).halves() == (Window(0, 1), Window(1, 2))
+    assert Window(0, 2).expecting(0) == Window(0, 2)
+    assert Window(0, 2).expecting(7) == Window(0, 2, 7)
+    assert all(type(half.expected_bytes) is int for half in Window(0, 4, 9).halves()), "bytes are whole"
+
+
+def test_a_window_is_named_by_its_times() -> None:
+    assert str(Window(0, 86_399)) == "1970-01-01T00:00:00+00:00 to 1970-01-01T23:59:59+00:00"
+
+
+def test_the_share_of_a_plan() -> None:
+    plan = WindowPlan(100, 300)
+    assert [plan.share(position) for position in (100, 150, 300)] == [0.0, 0.25, 1.0]
+    assert WindowPlan(100, 101).share(101) == 1.0
+    assert WindowPlan(100, 100).share(100) == 0.0
+
+
+def test_the_next_window_goes_for_128_megabytes() -> None:
+    assert next_size(1000, 1000, 2**28) == 500
+    assert next_size(1000, 500, 2**27) == 500
+    assert next_size(16, 16, 2**40) == 2
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has no TZ")
+def test_times_are_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        window = Window(0, 60)
+        told = (str(window), window.parameters["startDateTime"])
+    time.tzset()
+    assert told == ("1970-01-01T00:00:00+00:00 to 1970-01-01T00:01:00+00:00", "1970-01-01 00:00:00 +00:00")

@@ -1,0 +1,99 @@
+"""Lists that several streams read: one request a page, and one list for each way to request it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests_mock
+
+from source_iterable import exact_json
+from source_iterable.errors import BrokenResponse, IterableError, LocalError
+from source_iterable.reading import shared_pages
+from unit_tests.contexts import ROOT, a_context, asked, query_of
+
+
+def ids(pages: Any) -> list[list[int]]:
+    return [[item["id"] for item in items] for items in pages]
+
+
+def test_a_list_without_pages_is_one_request_without_page_numbers(requests_mock: requests_mock.Mocker) -> None:
+    answer = {"things": [{"id": 1}], "nextPageUrl": "/x?page=2"}
+    requests_mock.get(f"{ROOT}things", json=answer)
+    with a_context() as context:
+        for _ in range(3):
+            assert ids(context.shared.pages("things", "things", "id", {"a": "b"}, None)) == [[1]]
+    assert asked(requests_mock, "things") == [{"a": "b"}]
+
+
+def test_lists_that_are_requested_differently_are_different_lists(requests_mock: requests_mock.Mocker) -> None:
+    requests_mock.get(f"{ROOT}things", json=lambda request, _: {"things": [{"id": len(query_of(request))}]})
+    requests_mock.get(f"{ROOT}others", json={"things": [{"id": 9}]})
+    with a_context() as context:
+        pages = context.shared.pages
+        assert ids(pages("things", "things", "id", {}, None)) == [[0]]
+        assert ids(pages("others", "things", "id", {}, None)) == [[9]]
+        assert ids(pages("things", "things", "id", {"a": 1, "b": 2}, None)) == [[2]]
+        assert ids(pages("things", "things", "id", {"b": 2, "a": 1}, None)) == [[2]]
+        assert ids(pages("things", "things", "id", {}, 10)) == [[2]]
+        assert ids(pages("things", "things", "id", {}, 10)) == [[2]]
+        assert ids(pages("things", "things", "id", {}, 10, 1)) == [[2]]
+        assert ids(pages("things", "things", "id", {}, 10, 0)) == [[2]]
+    assert asked(requests_mock, "things") == [
+        {},
+        {"a": "1", "b": "2"},
+        {"page": "1", "pageSize": "10"},
+        {"page": "1", "pageSize": "10"},  # the second reading
+    ]
+
+
+@pytest.mark.parametrize("memory", [1, 2**20])
+def test_what_is_read_again_is_what_was_received(
+    requests_mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch, memory: int
+) -> None:
+    monkeypatch.setattr(shared_pages, "MEMORY_BYTES", memory)
+    pages = [
+        b'{"things": [{"id": 1, "n": 12345678901234567890123, "t": "k\xc3\xa4the"}], "nextPageUrl": "?page=2"}',
+        b'{"things": [{"id": 2}, {"id": 3, "d": 0.1234567890123456789}], "nextPageUrl": "?page=3"}',
+        b'{"things": []}',
+    ]
+    requests_mock.get(f"{ROOT}things", [{"content": page} for page in pages])
+    with a_context() as context:
+        first = context.shared.pages("things", "things", "id", {}, 5)
+        next(first)
+        second = context.shared.pages("things", "things", "id", {}, 5)
+        assert [items[0]["t"] for items in [next(second)]] == ["k\xe4the"]
+        assert ids(second) == [[2, 3], []]
+        assert ids(first) == [[2, 3], []]
+        third = list(context.shared.pages("things", "things", "id", {}, 5))
+        assert ids(third) == [[1], [2, 3], []]
+        assert b"12345678901234567890123" in exact_json.dumps(third[0])
+        assert b"0.1234567890123456789" in exact_json.dumps(third[1])
+    assert requests_mock.call_count == 3
+
+
+def test_a_shared_list_that_does_not_end_is_noticed_by_its_path(requests_mock: requests_mock.Mocker) -> None:
+    def answer(request: Any, context: Any) -> Any:
+        return {"things": [{"id": 1}], "nextPageUrl": f"?page={int(query_of(request)['page']) + 1}"}
+
+    requests_mock.get(f"{ROOT}things", json=answer)
+    with a_context() as context, pytest.raises(IterableError) as caught:
+        list(context.shared.pages("things", "things", "id", {}, 5))
+    assert str(caught.value) == "The responses to GET things do not end: one page came three times."
+
+
+def test_a_full_disk_is_told_as_that(requests_mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*args: Any, **kwargs: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    requests_mock.get(f"{ROOT}things", json={"things": []})
+    monkeypatch.setattr(shared_pages.tempfile, "SpooledTemporaryFile", no_room)
+    with a_context() as context, pytest.raises(LocalError, match="No space left on device"):
+        list(context.shared.pages("things", "things", "id", {}, 5))
+
+
+@pytest.mark.parametrize("page_size", [None, 5])
+def test_items_of_a_shared_list_have_their_key(requests_mock: requests_mock.Mocker, page_size: int | None) -> None:
+    requests_mock.get(f"{ROOT}things", json={"things": [{"id": 1}, {"name": "x"}]})
+    with a_context() as context, pytest.raises(BrokenResponse, match=r"without a valid id \(number 2\)"):
+        list(context.shared.pages("things", "things", "id", {}, page_size))

@@ -1,0 +1,179 @@
+"""How long the client waits, for whose turn, and what it shows meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests_mock
+
+from source_iterable.api.client import IterableClient
+from source_iterable.api.rate_budget import Permit
+from source_iterable.api.retry import pause_after
+from source_iterable.config import Config
+from source_iterable.errors import BadKey, ServerError, TransientError
+from unit_tests.test_messages import LISTS, ROOT, failure
+
+
+@pytest.fixture
+def server() -> Iterator[requests_mock.Mocker]:
+    with requests_mock.Mocker() as made:
+        yield made
+
+
+@pytest.fixture
+def client() -> IterableClient:
+    config = Config.parse({"api_key": "k-123", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
+    return IterableClient(config, logging.getLogger("airbyte"))
+
+
+def waits(client: IterableClient) -> list[str]:
+    """What the log says is waited for, without for how long."""
+    return [line.rpartition(" (")[0] for line in client.progress.waiting_lines()]
+
+
+def test_the_request_for_the_key_waits_for_its_turn_too(
+    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.get(f"{ROOT}journeys", status_code=401)
+    channels = server.get(f"{ROOT}channels", json={})
+    budget = client.budgets.of("channels")
+    held: list[Permit] = []
+    while isinstance(permit := budget.try_acquire(), Permit):
+        held.append(permit)
+    before: list[int] = []
+
+    def wait(seconds: float) -> None:
+        if seconds:
+            before.append(channels.call_count)
+            for permit in held:
+                budget.arrived(permit)
+
+    monkeypatch.setattr(client, "wait", wait)
+    with pytest.raises(BadKey, match="the permission for this endpoint"):
+        client.get_json("journeys")
+    assert before and set(before) == {0}
+
+
+def test_cancelling_waits_for_its_turn(
+    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.delete(f"{ROOT}export/7", json={})
+    held = client.budgets.of("export/7").try_acquire()
+    assert isinstance(held, Permit)
+    before: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        before.append(server.call_count)
+        client.budgets.of("export/7").arrived(held)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    client.stop()
+    client.cancel("export/7")
+    assert before and set(before) == {0}
+    assert server.call_count == 1
+
+
+def test_a_429_is_explained_and_shown_while_it_is_waited_out(
+    client: IterableClient,
+    server: requests_mock.Mocker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(client, "wait", lambda seconds: shown.extend(waits(client)))
+    server.get(LISTS, [{"status_code": 429, "headers": {"Retry-After": "3600"}}, {"json": {"a": 1}}])
+    assert client.get_json("lists") == {"a": 1}
+    assert caplog.messages == [
+        "Iterable answered 429 to GET lists although this sync keeps to the rate limit: another program probably uses the "
+        "same project. Waiting 3600.0 s."
+    ]
+    assert "Waiting for Iterable's rate limit (GET lists)" in shown
+
+
+@pytest.mark.parametrize("header", ["-5", "Mon, 01 Jan 2024 00:00:00 GMT"])
+def test_a_retry_after_in_the_past_is_no_wait(
+    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(client, "wait", waited.append)
+    server.get(LISTS, [{"status_code": 429, "headers": {"Retry-After": header}}, {"json": {}}])
+    client.get_json("lists")
+    assert set(waited) == {0}
+
+
+def test_429s_are_waited_out_25_times(
+    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(client, "wait", waited.append)
+    server.get(LISTS, status_code=429, headers={"Retry-After": "3600"})
+    assert str(failure(client)) == "Iterable answered GET lists with 429 (no message)."
+    assert server.call_count == 26
+    assert waited.count(3600.0) == 25
+
+
+@pytest.mark.parametrize(("seconds", "hours"), [("3601", "1.0"), ("31622399", "8784.0")])
+def test_more_than_an_hour_is_not_waited(
+    client: IterableClient, server: requests_mock.Mocker, seconds: str, hours: str
+) -> None:
+    server.get(LISTS, status_code=429, headers={"Retry-After": seconds})
+    error = failure(client)
+    assert type(error) is TransientError
+    assert f"asks to wait {hours} hours, longer than a sync waits" in str(error)
+
+
+@pytest.mark.parametrize(("attempt", "least", "most"), [(1, 0.5, 1), (2, 1, 2), (4, 4, 8), (7, 30, 60), (99, 30, 60)])
+def test_the_pause_before_a_retry_doubles_up_to_a_minute(attempt: int, least: float, most: float) -> None:
+    pauses = [pause_after(attempt) for _ in range(200)]
+    assert least <= min(pauses) < least * 1.2
+    assert most * 0.8 < max(pauses) <= most
+
+
+def test_retries_wait_longer_and_longer(client: IterableClient, server: requests_mock.Mocker, monkeypatch: Any) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(client, "wait", waited.append)
+    client.pace = 1.0
+    server.get(LISTS, status_code=500)
+    with pytest.raises(ServerError, match="tried 5 times"):
+        client.get_json("lists")
+    pauses = [seconds for seconds in waited if seconds]
+    bounds = [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0)]
+    assert len(pauses) == 4
+    assert all(least <= pause <= most for pause, (least, most) in zip(pauses, bounds, strict=True))
+
+
+@pytest.mark.parametrize(("factor", "pace"), [(0.5, 1.0), (1.0, 1.0), (4.0, 0.25)])
+def test_pauses_are_never_longer_than_usual(factor: float, pace: float) -> None:
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": factor})
+    assert IterableClient(config, logging.getLogger("airbyte")).pace == pace
+
+
+def test_what_the_client_waits_for_is_shown(client: IterableClient, server: requests_mock.Mocker) -> None:
+    seen: list[list[str]] = []
+
+    def answer(request: Any, context: Any) -> Any:
+        seen.append(waits(client))
+        context.status_code = 500 if len(seen) == 1 else 200
+        return {}
+
+    def shape(value: Any) -> Any:
+        seen.append(waits(client))
+        return value
+
+    server.get(LISTS, json=answer)
+    client.get_json("lists", shape=shape)
+    assert seen == [
+        ["Waiting for a response to GET lists"],
+        ["Waiting for a response to GET lists"],
+        ["Waiting for the rest of the response to GET lists"],
+    ]
+    seen.clear()
+    server.get("https://files.example.com/a", text=lambda *_: seen.append(waits(client)) or "{}\n")
+    client.receive_file("https://files.example.com/a", 100).close()
+    assert seen == [["Waiting for a file of an export job"]]
+    assert tuple(server.request_history[-1].timeout) == (30.0, 300.0)  # type: ignore[arg-type]
+    assert client.progress.waiting_lines() == []
