@@ -35,12 +35,12 @@ class _Head:
 
     def readline(self, limit: int) -> bytes:
         line = self.file.readline(limit)
-        # Without a status line, http.client itself says that the connection was closed.
+        # The head breaks off. Without a status line, http.client itself says that the connection was closed.
         if self._lines and not line:
-            raise http.client.HTTPException("the head of the response broke off")
+            raise http.client.HTTPException
         self._lines += 1
         if self._lines > _MAX_HEAD_LINES:
-            raise http.client.HTTPException("the head of the response does not end")
+            raise http.client.HTTPException
         return line
 
     def close(self) -> None:
