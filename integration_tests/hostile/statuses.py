@@ -37,6 +37,13 @@ STATUSES = [
         for number in (202, 204, 304)
     ),
     Row("302 to itself", to("{target}"), "incomplete: redirected 5 times|could not be reached"),
+    # A client that reads the body before it follows waits for it.
+    Row(
+        "302 to itself, without the end of its body",
+        lambda request, good, kind, api: [head(302, f"Location: {request.target}"), b"moved", None],
+        only("incomplete: redirected 5 times", *WAYS),
+        read_timeout=0.1,
+    ),
     Row(
         "302 to another host",
         to("http://localhost:9/api/{path}"),
