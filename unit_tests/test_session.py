@@ -279,3 +279,9 @@ def test_a_line_of_a_head_that_does_not_end_fills_no_memory() -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 5 * 2**20
+
+
+def test_a_job_is_cancelled_whatever_becomes_of_the_body_of_the_response() -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{") as (root, received):
+        a_client(root).cancel("export/7")
+    assert received[0].startswith(b"DELETE /export/7 ")
