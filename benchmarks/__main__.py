@@ -10,14 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.chart import chart
+from benchmarks.kinds import OWN_FIELDS, PLAIN, Kind
 from benchmarks.programs import AIRBYTE, PEERS, SINGER, default_cache
 from benchmarks.report import Results, machine, tables, with_tables
 from benchmarks.rows import Bench, Row
 
 _HERE = Path(__file__).parent
 _MEMORY_FILES = Path("/dev/shm")
-# Disk space of a run: the export, and one program's output at a time.
-_BYTES_A_RECORD = 2_500
+# Disk space of a run: the export of each kind, and one program's output at a time.
+_BYTES_A_RECORD = 8_000
 
 
 def main() -> None:
@@ -40,15 +41,10 @@ def main() -> None:
 
 
 def _measure(bench: Bench, options: argparse.Namespace, before: str) -> Results:
-    served = bench.serve(options.records)
+    comparison = _compare(bench, options, PLAIN)
+    kinds = {kind.title: _compare(bench, options, kind) for kind in OWN_FIELDS}
+    served = comparison[1].served
     make = bench.workshop(served)
-    rows = [
-        bench.row("bare orjson loop (the floor)", make.floor, served),
-        bench.row("source-iterable (this one)", make.ours, served),
-    ]
-    if not options.skip_peers:
-        rows += _peers(bench, options)
-    comparison = bench.compare(rows, options.rounds)
     methods = {
         method: bench.row(f"source-iterable, {method}", partial(make.ours, method), served)
         for method in ("auto", "streaming", "jobs")
@@ -57,6 +53,7 @@ def _measure(bench: Bench, options: argparse.Namespace, before: str) -> Results:
         machine=before,
         rounds=options.rounds,
         comparison=comparison,
+        kinds=kinds,
         methods=bench.compare(list(methods.values()), options.rounds),
         first_record={method: bench.first_record(methods[method]) for method in ("streaming", "jobs")},
         record_path=bench.record_path(),
@@ -65,8 +62,20 @@ def _measure(bench: Bench, options: argparse.Namespace, before: str) -> Results:
     )
 
 
-def _peers(bench: Bench, options: argparse.Namespace) -> list[Row]:
-    served = bench.serve(options.peer_records or options.records)
+def _compare(bench: Bench, options: argparse.Namespace, kind: Kind) -> list[Row]:
+    """The floor, this connector and the peers on records of a kind."""
+    served = bench.serve(options.records, kind)
+    make = bench.workshop(served)
+    rows = [
+        bench.row("bare orjson loop (the floor)", make.floor, served),
+        bench.row("source-iterable (this one)", make.ours, served),
+    ]
+    return bench.compare(rows if options.skip_peers else rows + _peers(bench, options, kind), options.rounds)
+
+
+def _peers(bench: Bench, options: argparse.Namespace, kind: Kind) -> list[Row]:
+    # Airbyte's reads 200 users a second.
+    served = bench.serve((options.peer_records or options.records) // (20 if kind.stream == "users" else 1), kind)
     make = bench.workshop(served)
     return [
         bench.row(f"{AIRBYTE} {PEERS[AIRBYTE]}", make.airbyte, served),
@@ -89,10 +98,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program; medians are reported (3)")
     parser.add_argument(
-        "--records", type=int, default=1_000_000, help="events that each program reads (1000000: 760 MB)"
+        "--records",
+        type=int,
+        default=1_000_000,
+        help="records of each kind that a program reads (1000000: 0.8 to 1.4 GB)",
     )
     parser.add_argument(
-        "--peer-records", type=int, default=200_000, help="events that the published peers read: they take minutes"
+        "--peer-records", type=int, default=200_000, help="records that the published peers read: they take minutes"
     )
     parser.add_argument("--big", action="store_true", help="memory also at 10 million records (7.6 GB)")
     parser.add_argument("--skip-peers", action="store_true", help="without the peers; README.md is left unchanged")

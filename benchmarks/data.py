@@ -1,7 +1,7 @@
-"""Data: realistic emailSend events, any number of them, the same on every run.
+"""Data: records of a kind, any number of them, the same on every run.
 
-A block is BLOCK_RECORDS events within one hour, about 7.6 MB: as much as a file of a real export job. Every block is the
-same text with its own hour and message ids, so that 10 million events (7.6 GB) need neither memory nor disk.
+A block is BLOCK_RECORDS records within one hour, 7.6 MB of email sends: as much as a file of a real export job. Every
+block is the same text with its own hour and message ids, so that 10 million events (7.6 GB) need neither memory nor disk.
 """
 
 from __future__ import annotations
@@ -13,19 +13,15 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import BinaryIO, NamedTuple
 
+from benchmarks.kinds import BLOCK, HOUR, PLAIN, Kind
+
 BLOCK_RECORDS = 10_000
 BLOCK_SECONDS = 3_600
-_HOUR = "@@@@-@@-@@ @@"
-_BLOCK = "########"
-_MESSAGE_ID = re.compile(rb'"messageId": ?"([0-9a-f]{32})"')
 _RECORD = re.compile(rb'^\{"type": ?"RECORD"', re.MULTILINE)
-# Half the events are of triggered campaigns, which include the data that they were rendered with.
-_TRIGGERED_SHARE = 0.5
-_WORDS = ("order", "welcome", "señor", "café", "reminder", "weekly offer", "übersicht", "delivery", "東京", "account")
 
 
 class Checked(NamedTuple):
-    """Records counted, and the sum of their message ids: a lost, duplicated or garbled record changes it."""
+    """Records counted, and the sum of their identifiers: a lost, duplicated or garbled record changes it."""
 
     records: int
     checksum: int
@@ -38,21 +34,22 @@ NOTHING = Checked(0, 0)
 
 
 class Dataset:
-    """`records` events (rounded up to whole blocks) from `start` on, a full hour in seconds since the epoch."""
+    """`records` records (rounded up to whole blocks) from `start` on, a full hour in seconds since the epoch."""
 
-    def __init__(self, records: int, start: int) -> None:
+    def __init__(self, records: int, start: int, kind: Kind = PLAIN) -> None:
+        self.kind = kind
         self.blocks = -(-records // BLOCK_RECORDS)
         self.records = self.blocks * BLOCK_RECORDS
         self.start = start
         self.end = start + self.blocks * BLOCK_SECONDS
-        self._template = _template()
+        self._template = _template(kind)
         self.block_bytes = len(self._template)
 
     def block(self, number: int) -> bytes:
         """The lines of one block."""
         hour = datetime.fromtimestamp(self.start + number * BLOCK_SECONDS, timezone.utc).strftime("%Y-%m-%d %H")
-        lines = self._template.replace(_HOUR.encode(), hour.encode())
-        return lines.replace(_BLOCK.encode(), b"%08x" % number)
+        lines = self._template.replace(HOUR.encode(), hour.encode())
+        return lines.replace(BLOCK.encode(), b"%08x" % number)
 
     def between(self, start: int, end: int) -> range:
         """The blocks whose hour begins in [start, end), so that any set of windows gets each event once."""
@@ -67,13 +64,13 @@ class Dataset:
 
     def expected(self) -> Checked:
         """The expected output of a program that reads everything once."""
-        one = sum(int(identifier, 16) for identifier in _MESSAGE_ID.findall(self.block(0)))
+        one = sum(int(identifier, 16) for identifier in _identifiers(self.kind.identifier, self.block(0)))
         blocks = sum(range(self.blocks)) << 96
         return Checked(self.records, (self.blocks * one + BLOCK_RECORDS * blocks) % 2**128)
 
 
-def check(chunks: Iterable[bytes]) -> Checked:
-    """Count and sum the RECORD messages in a program's output, given in chunks of any size."""
+def check(chunks: Iterable[bytes], identifier: str) -> Checked:
+    """Count and sum the RECORD messages of a program's output, given in chunks of any size."""
     total = NOTHING
     rest = b""
     for chunk in chunks:
@@ -81,58 +78,25 @@ def check(chunks: Iterable[bytes]) -> Checked:
         if not newline:
             rest += chunk
             continue
-        total += _check(rest + lines)
+        total += _check(rest + lines, identifier)
         rest = rest_of_chunk
-    return total + _check(rest)
+    return total + _check(rest, identifier)
 
 
-def _check(lines: bytes) -> Checked:
-    ids = [int(identifier, 16) for identifier in _MESSAGE_ID.findall(lines)]
-    return Checked(len(_RECORD.findall(lines)), sum(ids))
+def _check(lines: bytes, identifier: str) -> Checked:
+    return Checked(len(_RECORD.findall(lines)), sum(int(found, 16) for found in _identifiers(identifier, lines)))
 
 
-def _template() -> bytes:
+def _identifiers(name: str, lines: bytes) -> list[bytes]:
+    return re.findall(rb'"%b": ?"([0-9a-f]{32})"' % name.encode(), lines)
+
+
+def _template(kind: Kind) -> bytes:
     draw = random.Random(20_240_501)
-    return "".join(_event(draw, number) for number in range(BLOCK_RECORDS)).encode()
+    return b"".join(_record(kind, draw, number) for number in range(BLOCK_RECORDS))
 
 
-def _event(draw: random.Random, number: int) -> str:
-    time = f"{_HOUR}:{number * 60 // BLOCK_RECORDS:02d}:{draw.randrange(60):02d} +00:00"
-    campaign = draw.randrange(400)
-    event: dict[str, object] = {
-        "email": f"{draw.choice(('anna', 'li.wei', 'o.brien', 'jose.garcia'))}.{draw.randrange(10**7)}@example.com",
-        "createdAt": time,
-        "campaignId": 1_000_000 + campaign,
-        "templateId": 2_000_000 + campaign * 7,
-        "messageId": f"{_BLOCK}{draw.getrandbits(96):024x}",
-        "messageTypeId": 10_000 + campaign % 6,
-        "channelId": 20_000 + campaign % 3,
-        "contentId": 3_000_000 + campaign * 7,
-        "messageBusId": f"{draw.getrandbits(128):032x}",
-        "userId": f"{draw.getrandbits(64):016x}",
-        "itblUserId": f"{draw.getrandbits(128):032x}",
-        "catalogCollectionCount": 0,
-        "catalogLookupCount": draw.randrange(3),
-        "productRecommendationCount": 0,
-        "itblInternal.documentCreatedAt": time,
-        "itblInternal.documentUpdatedAt": time,
-    }
-    if draw.random() < _TRIGGERED_SHARE:
-        event["transactionalData"] = json.dumps(_transaction(draw), ensure_ascii=False)
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _transaction(draw: random.Random) -> dict[str, object]:
-    items = [
-        {"sku": f"SKU-{draw.randrange(10**6):06d}", "price": draw.randrange(100, 9_999) / 100, "quantity": 1}
-        for _ in range(draw.randrange(1, 6))
-    ]
-    return {
-        "eventName": draw.choice(_WORDS),
-        "orderId": draw.randrange(10**9),
-        "subject": " ".join(draw.choices(_WORDS, k=8)),
-        "firstName": draw.choice(("Anna", "José", "Li")),
-        "items": items,
-        "gift": draw.random() < 0.1,
-        "coupon": None,
-    }
+def _record(kind: Kind, draw: random.Random, number: int) -> bytes:
+    time = f"{HOUR}:{number * 60 // BLOCK_RECORDS:02d}:{draw.randrange(60):02d} +00:00"
+    record = kind.draw(draw, time, f"{BLOCK}{draw.getrandbits(96):024x}")
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

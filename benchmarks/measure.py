@@ -42,7 +42,7 @@ class Failed(Exception):
     """A program could not be run or failed; str() says how."""
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], work: Path) -> Run:
+def run(command: Sequence[str], environment: Mapping[str, str], work: Path, identifier: str) -> Run:
     """Run `command` with its stdout to a file in `work`, so that no reader slows it down; then check the file.
 
     Raises Failed, with the end of stderr and stdout, if it fails.
@@ -52,7 +52,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], work: Path) -> R
         measured = _measure(command, environment, work, output.fileno())
     try:
         with open(path, "rb") as output:
-            measured.output = check(iter(lambda: output.read(_READ_BYTES), b""))
+            measured.output = check(iter(lambda: output.read(_READ_BYTES), b""), identifier)
         if measured.exit_code:
             raise Failed(f"exit code {measured.exit_code}: {_tail(work / 'errors')} {_tail(path)}".strip())
     finally:
@@ -60,10 +60,13 @@ def run(command: Sequence[str], environment: Mapping[str, str], work: Path) -> R
     return measured
 
 
-def run_through_pipe(command: Sequence[str], environment: Mapping[str, str], work: Path) -> Run:
+def run_through_pipe(command: Sequence[str], environment: Mapping[str, str], work: Path, identifier: str) -> Run:
     """Like `run`, for outputs too large to keep: a separate process checks them as they arrive."""
     checker = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.checker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-m", "benchmarks.checker", identifier],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
     )
     assert checker.stdin is not None
     measured = _measure(command, environment, work, checker.stdin.fileno())
@@ -94,7 +97,7 @@ def first_record_at(command: Sequence[str], environment: Mapping[str, str], work
 
 def wall(command: Sequence[str], environment: Mapping[str, str], work: Path) -> float:
     """The wall seconds of a command whose output does not matter. Raises Failed if it fails."""
-    return run(command, environment, work).wall
+    return run(command, environment, work, "").wall
 
 
 @contextmanager

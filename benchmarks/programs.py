@@ -1,4 +1,4 @@
-"""Programs: what is compared, each a command that reads a server's email sends and writes them to stdout."""
+"""Programs: what is compared, each a command that reads a server's records and writes them to stdout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ SINGER = "tap-iterable"
 # The published peers: package and version, package and command.
 PEERS = {AIRBYTE: "1.0.1", SINGER: "1.0.1"}
 _COMMANDS = {AIRBYTE: "source-iterable", SINGER: "tap-iterable"}
-STREAM = "email_send"
 # A made-up key, as long as a real one, since the CDK searches every line that it logs for it.
 _KEY = "0123456789abcdef0123456789abcdef"
 _SHIM = str(ROOT / "benchmarks" / "shim")
@@ -44,13 +43,14 @@ class Workshop:
         self._url = url
         self._work = work
         self._cache = cache
+        self._kind = data.kind
         self._start_date = datetime.fromtimestamp(data.start, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def floor(self) -> Program:
         """The bare orjson loop."""
-        start, whole = self._start_date[:19].replace("T", "+"), "export/data.json?dataTypeName=emailSend"
+        start, whole = self._start_date[:19].replace("T", "+"), f"export/data.json?dataTypeName={self._kind.data_type}"
         url = f"{self._url}/api/{whole}&startDateTime={start}"
-        return Program([sys.executable, "-m", "benchmarks.floor", url])
+        return Program([sys.executable, "-m", "benchmarks.floor", url, self._kind.stream])
 
     def ours(self, export_method: str = "auto") -> Program:
         """This connector, with default settings except that Iterable's rate limits are scaled away."""
@@ -64,7 +64,7 @@ class Workshop:
         }
         config_path = self._write(f"ours-{export_method}.json", config)
         discover = [*command, "discover", "--config", config_path]
-        catalog = self._write("ours-catalog.json", _airbyte_catalog(discover, {}))
+        catalog = self._write("ours-catalog.json", _airbyte_catalog(discover, {}, self._kind.stream))
         return Program(
             [*command, "read", "--config", config_path, "--catalog", catalog],
             commands={
@@ -80,7 +80,7 @@ class Workshop:
         environment = self._shim()
         config = self._write("airbyte.json", {"api_key": _KEY, "start_date": self._start_date, "region": "US"})
         discover = [command, "discover", "--config", config]
-        catalog = self._write("airbyte-catalog.json", _airbyte_catalog(discover, environment))
+        catalog = self._write("airbyte-catalog.json", _airbyte_catalog(discover, environment, self._kind.stream))
         return Program(
             [command, "read", "--config", config, "--catalog", catalog],
             environment,
@@ -96,7 +96,7 @@ class Workshop:
             {"api_key": _KEY, "start_date": self._start_date, "user_agent": "benchmark", "api_window_in_days": "30"},
         )
         discover = [command, "--config", config, "--discover"]
-        catalog = self._write("singer-catalog.json", _singer_catalog(discover, environment))
+        catalog = self._write("singer-catalog.json", _singer_catalog(discover, environment, self._kind.stream))
         return Program(
             [command, "--config", config, "--catalog", catalog],
             environment,
@@ -131,18 +131,20 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "source-iterable-bench"
 
 
-def _airbyte_catalog(discover: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+def _airbyte_catalog(discover: list[str], environment: Mapping[str, str], name: str) -> dict[str, Any]:
     for line in _run(discover, environment).splitlines():
         message = json.loads(line)
         if message["type"] == "CATALOG":
-            stream = next(each for each in message["catalog"]["streams"] if each["name"] == STREAM)
+            stream = next(each for each in message["catalog"]["streams"] if each["name"] == name)
             return {"streams": [{"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append"}]}
     raise Failed(f"no catalog from {discover}")
 
 
-def _singer_catalog(discover: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+def _singer_catalog(discover: list[str], environment: Mapping[str, str], name: str) -> dict[str, Any]:
     catalog = json.loads(_run(discover, environment))
-    stream = next(each for each in catalog["streams"] if each["tap_stream_id"] == STREAM)
+    stream = next((each for each in catalog["streams"] if each["tap_stream_id"] == name), None)
+    if stream is None:
+        raise Failed(f"it has no stream {name}")
     for entry in stream["metadata"]:
         entry["metadata"]["selected"] = True
     return {"streams": [stream]}

@@ -1,6 +1,7 @@
 """The record path alone: lines to RECORD messages in one thread, with and without everything added to a record.
 
-`python -m benchmarks.record_path ROUNDS` prints, as JSON, CPU microseconds per record by variant, medians of ROUNDS.
+`python -m benchmarks.record_path ROUNDS` prints, as JSON, CPU microseconds per record by kind of record, plain and whole,
+medians of ROUNDS.
 """
 
 from __future__ import annotations
@@ -8,40 +9,46 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from statistics import median
 
 import orjson
 
 from benchmarks.data import BLOCK_RECORDS, Dataset
+from benchmarks.kinds import KINDS, Kind
+from source_iterable.api.parts import CHUNK_BYTES
 from source_iterable.records.events import EventRecords
+from source_iterable.records.lines import RecordParser
+from source_iterable.records.users import UserRecords
 from source_iterable.schemas import load_schema
 
-PLAIN, WHOLE, OTHER_FIELD = "plain", "whole", "whole, with a field that is no column"
-_CHUNK_BYTES = 512 * 2**10
 _HOUR = 472_222 * 3_600
 
 
 def main() -> None:
-    """Measure the variants in turn."""
+    """Measure the kinds in turn."""
     rounds = int(sys.argv[1])
-    block = Dataset(BLOCK_RECORDS, _HOUR).block(0)
-    chunks = _chunks(block)
-    other = _chunks(block.replace(b'{"email"', b'{"brandNewField":1,"email"'))
-    records = EventRecords("email_send", load_schema("email_send", required=("_event_id", "createdAt")))
-    variants: dict[str, Callable[[], object]] = {
-        PLAIN: lambda: [_plain(chunk) for chunk in chunks],
-        WHOLE: lambda: [records.parse(chunk) for chunk in chunks],
-        OTHER_FIELD: lambda: [records.parse(chunk) for chunk in other],
-    }
-    times: dict[str, list[float]] = {name: [] for name in variants}
+    print(json.dumps({kind.title: _measure(kind, rounds) for kind in KINDS}))
+
+
+def _measure(kind: Kind, rounds: int) -> list[float]:
+    """Microseconds a record: plain, whole."""
+    chunks = _chunks(Dataset(BLOCK_RECORDS, _HOUR, kind).block(0))
+    records = _parser(kind)
+    times: list[list[float]] = [[], []]
     for round_number in range(rounds + 1):
-        for name, work in variants.items():
+        for work, took in zip((_plain, records.parse), times, strict=True):
             begun = time.process_time()
-            work()
+            for chunk in chunks:
+                work(chunk)
             if round_number:  # the first round warms up
-                times[name].append((time.process_time() - begun) / BLOCK_RECORDS * 1e6)
-    print(json.dumps({name: median(each) for name, each in times.items()}))
+                took.append((time.process_time() - begun) / BLOCK_RECORDS * 1e6)
+    return [median(each) for each in times]
+
+
+def _parser(kind: Kind) -> RecordParser:
+    if kind.stream == "users":
+        return UserRecords(kind.stream, load_schema(kind.stream, required=("itblUserId", "profileUpdatedAt")))
+    return EventRecords(kind.stream, load_schema(kind.stream, required=("_event_id", "createdAt")))
 
 
 def _plain(chunk: bytes) -> bytes:
@@ -55,7 +62,7 @@ def _plain(chunk: bytes) -> bytes:
 def _chunks(lines: bytes) -> list[bytes]:
     chunks = []
     while lines:
-        end = lines.find(b"\n", _CHUNK_BYTES) + 1 or len(lines)
+        end = lines.find(b"\n", CHUNK_BYTES) + 1 or len(lines)
         chunks.append(lines[:end])
         lines = lines[end:]
     return chunks

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks.record_path import PLAIN
 from benchmarks.rows import Row
 
 # The tables go between these lines of README.md.
@@ -23,9 +22,10 @@ class Results:
     machine: str
     rounds: int
     comparison: list[Row]
+    kinds: dict[str, list[Row]]
     methods: list[Row]
     first_record: dict[str, float | None]
-    record_path: dict[str, float]
+    record_path: dict[str, list[float]]
     commands: dict[str, dict[str, float]]
     memory: list[Row]
 
@@ -50,6 +50,7 @@ def tables(results: Results) -> str:
     parts = [
         f"{results.machine}; {results.rounds} rounds.",
         _comparison(results.comparison),
+        "Records with fields of their own, records a second:\n\n" + _kinds(results.kinds),
         "By export method:\n\n" + _rates(results.methods),
         "Memory:\n\n" + _rates(results.memory),
         "First record, after the last byte of the first complete part has left the server:\n\n"
@@ -68,12 +69,37 @@ def _comparison(rows: list[Row]) -> str:
     heads = ["program", *_CELL_HEADS, "source-iterable is", "records read", "all of them, once"]
     lines = []
     for row in rows:
-        if row.problem or not row.runs:
+        if not _ran(row):
             lines.append([row.name, f"did not run: {_one_line(row.problem)}", *[""] * 7])
             continue
         ratio = "" if row is ours or not ours.runs else _ratio(ours, row)
         lines.append([row.name, *_cells(row), ratio, f"{row.data.records:,}", "yes" if row.complete else "**no**"])
     return _table(heads, lines)
+
+
+def _kinds(kinds: dict[str, list[Row]]) -> str:
+    rows = list(kinds.values())[0]
+    heads = [
+        "records",
+        *(row.name for row in rows),
+        *(f"{row.name.split()[0]}: times" for row in rows if row is not rows[1]),
+    ]
+    lines = []
+    for title, (floor, ours, *peers) in kinds.items():
+        others = [floor, *peers]
+        rates = [
+            f"{row.rate:,.0f}{'' if row.complete else ' (**not all**)'}" if _ran(row) else ""
+            for row in (floor, ours, *peers)
+        ]
+        ratios = [
+            _times(ours.rate / row.rate) if _ran(row) and _ran(ours) else _one_line(row.problem) for row in others
+        ]
+        lines.append([title, *rates, *ratios])
+    return _table(heads, lines)
+
+
+def _ran(row: Row) -> bool:
+    return bool(row.runs) and not row.problem
 
 
 def _ratio(ours: Row, other: Row) -> str:
@@ -88,7 +114,7 @@ def _times(ratio: float) -> str:
 def _rates(rows: list[Row]) -> str:
     lines = []
     for row in rows:
-        if row.problem or not row.runs:
+        if not _ran(row):
             lines.append([row.name, f"{row.data.records:,}", f"did not run: {_one_line(row.problem)}", *[""] * 5])
         else:
             lines.append([row.name, f"{row.data.records:,}", *_cells(row), "yes" if row.complete else "**no**"])
@@ -105,9 +131,13 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _record_path(times: dict[str, float]) -> str:
-    lines = [[name, f"{each:.2f}", f"{1e6 / each:,.0f}", f"{times[PLAIN] / each:.2f}"] for name, each in times.items()]
-    return _table(["path", "microseconds a record", "records a second", "share of the plain path's rate"], lines)
+def _record_path(times: dict[str, list[float]]) -> str:
+    lines = [
+        [title, f"{plain:.2f}", f"{whole:.2f}", f"{1e6 / whole:,.0f}", f"{plain / whole:.2f}"]
+        for title, (plain, whole) in times.items()
+    ]
+    heads = ["records", "parsed and written, µs", "with everything, µs", "records a second", "share of the plain rate"]
+    return _table(heads, lines)
 
 
 def _commands(results: Results) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.data import BLOCK_SECONDS, Dataset
+from benchmarks.kinds import PLAIN, Kind
 from benchmarks.measure import ROOT, Failed, Run, first_record_at, process, run, run_through_pipe, wall
 from benchmarks.programs import Program, Workshop
 
@@ -100,14 +102,14 @@ class Bench:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def serve(self, records: int, from_file: bool = True) -> Served:
+    def serve(self, records: int, kind: Kind = PLAIN, from_file: bool = True) -> Served:
         """A dataset of the last hours, with a server that runs as long as this Bench."""
         hours = Dataset(records, 0).blocks
         now = int(time.time()) // BLOCK_SECONDS * BLOCK_SECONDS
-        data = Dataset(records, now - (hours + 2) * BLOCK_SECONDS)
-        command = [sys.executable, "-m", "benchmarks.server", str(records), str(data.start)]
+        data = Dataset(records, now - (hours + 2) * BLOCK_SECONDS, kind)
+        command = [sys.executable, "-m", "benchmarks.server", kind.title, str(records), str(data.start)]
         if from_file:
-            path = self._work / f"export-{records}.jsonl"
+            path = self._folder() / "export.jsonl"
             with open(path, "wb") as file:
                 data.write(file)
             command.append(str(path))
@@ -115,7 +117,7 @@ class Bench:
 
     def workshop(self, served: Served) -> Workshop:
         """Makes programs for a server."""
-        return Workshop(served.data, served.url, self._work, self._cache)
+        return Workshop(served.data, served.url, self._folder(), self._cache)
 
     def row(self, name: str, make: Callable[[], Program], served: Served) -> Row:
         """A row without runs yet. If the program cannot be made (a peer cannot be installed), `problem` says so."""
@@ -171,23 +173,26 @@ class Bench:
         self._say(f"{row.name}: first record {median(seconds):.3f} s after the first part")
         return median(seconds)
 
-    def record_path(self) -> dict[str, float]:
-        """Microseconds per record of the record path alone, by variant."""
+    def record_path(self) -> dict[str, list[float]]:
+        """Microseconds per record of the record path alone, plain and whole, by kind."""
         command = [sys.executable, "-m", "benchmarks.record_path", str(_RECORD_PATH_ROUNDS)]
         done = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT)
         if done.returncode:
             self._say(f"record path: exit code {done.returncode}")
             return {}
-        times: dict[str, float] = json.loads(done.stdout)
+        times: dict[str, list[float]] = json.loads(done.stdout)
         self._say(f"record path: {times}")
         return times
+
+    def _folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._work))
 
     def _run(self, row: Row, what: str, how: Callable[..., Run]) -> None:
         if row.program is None or row.problem:
             return
         before = len(row.served.answers())
         try:
-            measured = how(row.program.read, row.program.environment, self._work)
+            measured = how(row.program.read, row.program.environment, self._work, row.data.kind.identifier)
         except Failed as failure:
             row.problem = str(failure)
             self._say(f"{row.name}, {what}: {failure}")

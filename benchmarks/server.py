@@ -1,6 +1,6 @@
 """Server: a local Iterable that exports one dataset as fast as the kernel sends it, in a separate process.
 
-`python -m benchmarks.server RECORDS START [FILE]` prints its port. With FILE, which holds the whole dataset, responses
+`python -m benchmarks.server KIND RECORDS START [FILE]` prints its port. With FILE, which holds the whole dataset, responses
 are sent by sendfile(2), so that the server is not what is measured; without, blocks are generated as they are sent.
 """
 
@@ -17,11 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from benchmarks.data import Dataset
+from benchmarks.kinds import KINDS
 from integration_tests.sandbox.exporting import files_page
 from integration_tests.sandbox.messages import error_body
 from integration_tests.sandbox.times import window_ms
 
-DATA_TYPE = "emailSend"
 _FILES_A_PAGE = 10
 
 
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         """No-op: requests are in `answers`."""
 
     def _window(self, query: Mapping[str, str]) -> range:
-        if query["dataTypeName"] != DATA_TYPE:
+        if query["dataTypeName"] != self.server.data.kind.data_type:
             return range(0)
         end = query.get("endDateTime")
         return self.server.data.between(
@@ -126,8 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until killed."""
-    records, start, *file = sys.argv[1:]
-    server = Server(Dataset(int(records), int(start)), file[0] if file else None)
+    title, records, start, *file = sys.argv[1:]
+    kind = next(kind for kind in KINDS if kind.title == title)
+    server = Server(Dataset(int(records), int(start), kind), file[0] if file else None)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 
