@@ -76,15 +76,19 @@ class BrokenResponse(TransientError):
 
 
 class TooLarge(IterableError):
-    """A response over its size limit."""
+    """A response over its size limit; `head` and `tail` are the first and last bytes of what was received of it."""
+
+    def __init__(self, message: str, head: bytes = b"", tail: bytes = b"") -> None:
+        super().__init__(message)
+        self.head, self.tail = head, tail
 
 
 class WindowFailed(TransientError):
-    """A window could not be read whole; none of its parts was yielded. At least `at_least` bytes of it exist."""
+    """A window could not be read whole; none of its parts was yielded. It probably has `expected_bytes` or more."""
 
-    def __init__(self, message: str, at_least: int = 0) -> None:
+    def __init__(self, message: str, expected_bytes: int = 0) -> None:
         super().__init__(message)
-        self.at_least = at_least
+        self.expected_bytes = expected_bytes
 
 
 class JobFailed(WindowFailed):

@@ -176,7 +176,7 @@ def test_halves_expect_what_the_failed_window_had_and_the_rest_what_the_first_on
     def opened(data_type: str, window: Window) -> Iterator[Part]:
         tried.append(window)
         if window.seconds == 4000:
-            raise WindowFailed("Too much.", at_least=1000)
+            raise WindowFailed("Too much.", expected_bytes=1000)
         if window.seconds == 2000 and window.start == 0:
             raise WindowFailed("Broken.")
         return iter([part(window), part(window)])

@@ -227,7 +227,7 @@ def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "told", "at_least", "requests_made"),
+    ("response", "told", "expected_bytes", "requests_made"),
     [
         ({"text": '{"id": 1}\n' * 11}, "over 100 bytes", 100, 1),
         ({"text": '{"id": 1}\n{"id"'}, "last line is cut", 0, 1),
@@ -238,14 +238,14 @@ def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
     ],
 )
 def test_a_streamed_window_that_fails_is_to_be_halved(
-    client: IterableClient, response: dict[str, Any], told: str, at_least: int, requests_made: int
+    client: IterableClient, response: dict[str, Any], told: str, expected_bytes: int, requests_made: int
 ) -> None:
     with requests_mock.Mocker() as server:
         server.get(DATA, **response)
         with pytest.raises(WindowFailed, match=told) as caught:
             stream(client)
         assert server.call_count == requests_made
-    assert caught.value.at_least == at_least
+    assert caught.value.expected_bytes == expected_bytes
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, BadRequest), (403, Forbidden), (404, NotFound)])

@@ -109,7 +109,7 @@ class ExportReader:
                         f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
                     ) from None
                 self._logger.info(f"Reading {data_type}, {current}, in halves: {why}")
-                ahead += reversed(current.expecting(max(current.expected_bytes or 0, why.at_least)).halves())
+                ahead += reversed(current.expecting(max(current.expected_bytes or 0, why.expected_bytes)).halves())
             else:
                 yield current, parts
                 # What remains is probably as dense.

@@ -12,6 +12,7 @@ from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.request import TIMEOUT, Request
 from source_iterable.api.retry import STREAMED_WINDOW
 from source_iterable.errors import BrokenResponse, ServerError, TimedOut, TooLarge, Unreachable, WindowFailed
+from source_iterable.exports.density import expected_bytes
 from source_iterable.exports.windows import DAY, TARGET_BYTES, Window
 
 PATH = "export/data.json"
@@ -54,7 +55,8 @@ class StreamingTransport:
         try:
             yield self._client.fetch(request, spool, STREAMED_WINDOW, permit)
         except TooLarge as error:
-            raise WindowFailed(str(error), at_least=self.max_bytes) from None
+            expected = expected_bytes(window, self.max_bytes, error.head, error.tail)
+            raise WindowFailed(str(error), expected) from None
         except (BrokenResponse, TimedOut, ServerError, Unreachable) as error:
             raise WindowFailed(str(error)) from None
 
