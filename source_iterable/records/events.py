@@ -1,7 +1,4 @@
-"""Records of event streams: lossless, typed, with an id derived from the content.
-
-One sorted serialization serves both the id and the output unless a field has to move.
-"""
+"""Records of event streams: lossless, typed, with an id derived from the content."""
 
 from __future__ import annotations
 
@@ -9,71 +6,100 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from msgspec import UNSET, Raw, Struct
 from xxhash import xxh3_128_hexdigest
 
 from source_iterable import exact_json
-from source_iterable.records.batch import LineFormat
 from source_iterable.records.columns import Columns, Fields
-from source_iterable.records.lines import Dumps, Parsed, parse_lines
-from source_iterable.records.timestamps import rfc3339
+from source_iterable.records.lines import Dumps, ShapedRecords
+from source_iterable.records.shape import INTERNAL, INTERNAL_PREFIX, PART, PART_TAIL, TEXT, TYPE, Shape, lines_of
+from source_iterable.records.timestamps import known_time, rfc3339
 
-_INTERNAL = "itblInternal"
-_INTERNAL_PREFIX = "itblInternal."
 # The fields that nearly every record has; others are searched for only if these do not account for it.
-_USUAL_INTERNAL = tuple((_INTERNAL_PREFIX + name, name) for name in ("documentCreatedAt", "documentUpdatedAt"))
+_USUAL_INTERNAL = tuple((INTERNAL_PREFIX + name, name) for name in ("documentCreatedAt", "documentUpdatedAt"))
 _SORTED = orjson.OPT_SORT_KEYS
+_NESTED = b'"itblInternal":{'
 
 
-class EventRecords:
+class EventRecords(ShapedRecords):
     """Records of one event stream: `_event_id`, columns, `itblInternal`, `data`."""
 
     def __init__(self, stream_name: str, schema: Mapping[str, Any]) -> None:
-        self._format = LineFormat(stream_name)
         self._columns = Columns(schema)
-        # createdAt is already normalized when columns are checked.
-        self._settled = frozenset(self._columns.fitting | {("createdAt", str)})
+        super().__init__(stream_name, Shape(self._columns, of_events=True))
 
-    def parse(self, chunk: bytes) -> Parsed:
-        return parse_lines(self._format, self._message, chunk)
-
-    def _message(self, before: bytes, record: Fields, after: bytes, dumps: Dumps) -> bytes:
-        """Serialize a record between `before` and `after`; `record` is consumed."""
-        internal = {}
-        if _INTERNAL not in record:
+    def data(self, record: Fields, dumps: Dumps) -> bytes:
+        internal: Fields = {}
+        if INTERNAL not in record:
             for dotted, name in _USUAL_INTERNAL:
                 if dotted in record:
                     internal[name] = record.pop(dotted)
-        if (
-            normalize(record, dumps)
-            and "_type" not in record
-            # Only columns are left, and nothing has to move: checked without a Python loop.
-            and self._settled.issuperset(zip(record, map(type, record.values())))  # noqa: B905  same length
-        ):
-            identity = dumps(record, None, _SORTED)
-            return b'%b{"_event_id":"%b",%b,"itblInternal":%b,"data":{}}%b' % (
-                before,
-                event_id_of(identity).encode(),
-                identity[1:-1],
-                dumps(internal, None, _SORTED),
-                after,
-            )
+        normalize(record, dumps)
         columns, data = self._columns.split(record)
         # No event column has such a name, so they are all in `data`.
-        if names := [name for name in data if name.startswith(_INTERNAL)]:
+        if names := [name for name in data if name.startswith(INTERNAL)]:
             internal.update(take_internal(data))
             for name in names:
                 if name not in data:
                     del record[name]
         event_id = event_id_of(identity_of(record, dumps)).encode()
-        return b'%b{"_event_id":"%b"%b%b,"itblInternal":%b,"data":%b}%b' % (
-            before,
+        return b'{"_event_id":"%b"%b%b,"itblInternal":%b,"data":%b}' % (
             event_id,
             b"," if columns else b"",
             dumps(columns, None, _SORTED)[1:-1],
             dumps(internal, None, _SORTED),
             dumps(data, None, _SORTED),
-            after,
         )
+
+    def structs(self, shape: Shape, lines: bytes) -> list[Any] | None:
+        records = super().structs(shape, lines)
+        try:
+            return records if records is None or self._normalize(shape, records) else None
+        except (ValueError, TypeError, RecursionError):
+            return None
+
+    def _normalize(self, shape: Shape, records: list[Any]) -> bool:
+        """`normalize` and `take_internal` for structs. False if one has no time, or data that is no object."""
+        if "createdAt" not in shape:
+            return False
+        identity, has_data, nests_internal = shape.identity, TEXT in shape, shape.nests_internal
+        for record in records:
+            created = record.createdAt
+            created = known_time(created) or rfc3339(created)
+            if created is None:
+                return False
+            record.createdAt = created
+            if has_data and (data := record.transactionalData) is not UNSET:
+                if type(data) is str:
+                    if data[:1] != "{":
+                        return False
+                    record.transactionalData = shape.open_text(data)
+                elif type(data) is dict:
+                    record.transactionalData = Raw(orjson.dumps(data, None, _SORTED))
+                elif not isinstance(data, Struct):
+                    return False
+            if nests_internal and record.itblInternal is not UNSET and not shape.fits_internal(record):
+                return False
+            record.__class__ = identity
+        return True
+
+    def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
+        before += b'{"_event_id":"'
+        after = b"}}" + after
+        lines, nests_internal = lines_of(records), shape.nests_internal
+        ids = [event_id_of(line[: line.index(PART) + PART_TAIL] + b"}") for line in lines]
+        if not shape.is_plain:
+            shape.finish(records)
+            lines = lines_of(records)
+        for event_id, line in zip(ids, lines):  # noqa: B905  same length
+            columns, internal, data = line.split(PART)
+            internal = internal[1:PART_TAIL]
+            if nests_internal and internal.startswith(_NESTED):
+                internal = internal[len(_NESTED) : -1]
+            out += (
+                *(before, event_id.encode(), b'",', columns[1:PART_TAIL]),
+                *(b',"itblInternal":{', internal, b'},"data":{', data[1:-1], after),
+            )
 
 
 def take_internal(record: Fields) -> Fields:
@@ -82,10 +108,10 @@ def take_internal(record: Fields) -> Fields:
     If both shapes name the same field, or `itblInternal` is not an object, the record keeps what does not fit.
     """
     internal: Fields = {}
-    if type(record.get(_INTERNAL)) is dict:
-        internal = record.pop(_INTERNAL)
-    for name in [name for name in record if name.startswith(_INTERNAL_PREFIX)]:
-        key = name[len(_INTERNAL_PREFIX) :]
+    if type(record.get(INTERNAL)) is dict:
+        internal = record.pop(INTERNAL)
+    for name in [name for name in record if name.startswith(INTERNAL_PREFIX)]:
+        key = name[len(INTERNAL_PREFIX) :]
         if key not in internal:
             internal[key] = record.pop(name)
     return internal
@@ -120,8 +146,8 @@ def identity_of(record: Fields, dumps: Dumps = orjson.dumps) -> bytes:
     Independent of the schema, so that a column added later changes no id, and of `_type`, which only userEvents returns:
     it is the name of the stream.
     """
-    if "_type" in record:
-        record = {name: value for name, value in record.items() if name != "_type"}
+    if TYPE in record:
+        record = {name: value for name, value in record.items() if name != TYPE}
     return dumps(record, None, _SORTED)
 
 

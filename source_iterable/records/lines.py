@@ -5,6 +5,7 @@ This and what it calls runs for every record, so it is written for speed.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -14,11 +15,15 @@ from source_iterable import exact_json
 from source_iterable.api.proof import is_error_object
 from source_iterable.records.batch import LineFormat, RecordBatch
 from source_iterable.records.columns import Fields
+from source_iterable.records.shape import Shape
 
 # orjson.dumps, or that of the careful path (exact_json.py).
 Dumps = Callable[[Any, None, int], bytes]
-# Makes one record's message from the bytes before it, the record (consumed), the bytes after it, and the serializer.
-MakeMessage = Callable[[bytes, Fields, bytes, Dumps], bytes]
+
+
+# A record that its struct does not fit costs more than one without: above this share of them, structs are not tried for
+# twice as many chunks as the last time.
+_MISSES, _LONGEST_REST = 0.25, 64
 
 
 class NotARecord(ValueError):
@@ -40,38 +45,91 @@ class RecordParser(Protocol):
         """Parse a chunk of whole lines."""
 
 
-def parse_lines(line_format: LineFormat, message: MakeMessage, chunk: bytes) -> Parsed:
-    """Parse a chunk of whole lines. Lines that orjson rejects or would change take the careful path."""
-    before, after = line_format.before, line_format.after()
-    loads, fast = orjson.loads, orjson.dumps
-    out: list[bytes] = []
-    bad: list[int] = []
-    append = out.append
-    careful = exact_json.lines_with_long_numbers(chunk)
-    lines = chunk.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    for position, line in enumerate(lines):
-        try:
-            record = loads(line)
-            if type(record) is not dict or (careful and line in careful):
-                raise NotARecord
-            if len(record) <= 3 and is_error_object(record):
-                bad.append(position)
+class ShapedRecords(ABC):
+    """A RecordParser. A chunk of records that all have the stream's shape is parsed at once, any other line by line."""
+
+    def __init__(self, stream_name: str, shape: Shape) -> None:
+        self._format = LineFormat(stream_name)
+        self._shape = shape
+        # Chunks to read without structs, and how many those were the last time.
+        self._rest = self._rested = 0
+
+    @abstractmethod
+    def data(self, record: Fields, dumps: Dumps) -> bytes:
+        """The JSON of any record, which is consumed. Raises ValueError or TypeError."""
+
+    @abstractmethod
+    def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
+        """Append the JSON of records of a shape, which are consumed, in pieces: each between `before` and `after`."""
+
+    def structs(self, shape: Shape, lines: bytes) -> list[Any] | None:
+        """The records on some lines as structs of a shape; None if any does not fit it."""
+        return shape.parse(lines)
+
+    def parse(self, chunk: bytes) -> Parsed:
+        careful = exact_json.lines_with_long_numbers(chunk)
+        if self._rest:
+            self._rest -= 1
+            return self._line_by_line(chunk, careful, structs=False)
+        lines = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+        records = None if careful else self.structs(self._shape, chunk)
+        # Blank lines and lines of two objects are not the struct parser's business.
+        if records is None or len(records) != lines:
+            return self._line_by_line(chunk, careful)
+        out: list[bytes] = []
+        self.write(out, self._shape, records, self._format.before, self._format.after())
+        return Parsed(RecordBatch(self._format.stream_name, lines, b"".join(out)), lines, [])
+
+    def _line_by_line(self, chunk: bytes, careful: set[bytes], structs: bool = True) -> Parsed:
+        before, after = self._format.before, self._format.after()
+        lines = chunk.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        out: list[bytes] = []
+        bad: list[int] = []
+        blank = misses = 0
+        shape = self._shape
+        in_a_row: list[Any] = []
+        for position, line in enumerate(lines):
+            found = self.structs(self._shape, line) if structs and line not in careful else None
+            if found is not None and len(found) == 1:
+                in_a_row += found
                 continue
-            append(message(before, record, after, fast))
-        except (ValueError, orjson.JSONEncodeError):
+            misses += 1
+            # Before the shape changes.
+            self.write(out, self._shape, in_a_row, before, after)
+            in_a_row = []
             if not line.strip():
+                blank += 1
                 continue
             try:
-                append(message(before, _careful_record(line), after, exact_json.dumps))
+                out += before, self._with_care(line, line in careful, learn=structs), after
             except ValueError:
                 bad.append(position)
-    return Parsed(RecordBatch(line_format.stream_name, len(out), b"".join(out)), len(lines), bad)
+        self.write(out, self._shape, in_a_row, before, after)
+        if structs:
+            in_vain = misses > _MISSES * len(lines) and self._shape is shape
+            self._rest = self._rested = min(2 * self._rested or 1, _LONGEST_REST) if in_vain else 0
+        count = len(lines) - len(bad) - blank
+        return Parsed(RecordBatch(self._format.stream_name, count, b"".join(out)), len(lines), bad)
+
+    def _with_care(self, line: bytes, careful: bool, learn: bool) -> bytes:
+        """The JSON of the record on any line. Raises ValueError if there is none."""
+        if not careful:
+            try:
+                record = _record(orjson.loads(line))
+                if learn:
+                    self._shape = self._shape.learned(record) or self._shape
+                return self.data(record, orjson.dumps)
+            except NotARecord:
+                raise
+            # orjson refuses more than JSON does (exact_json.py), with a ValueError or a TypeError.
+            except (ValueError, TypeError):
+                pass
+        return self.data(_record(exact_json.careful_loads(line)), exact_json.dumps)
 
 
-def _careful_record(line: bytes) -> Fields:
-    record = exact_json.careful_loads(line)
-    if type(record) is not dict or is_error_object(record):
+def _record(value: Any) -> Fields:
+    if type(value) is not dict or is_error_object(value):
         raise NotARecord
-    return record
+    return value

@@ -15,6 +15,8 @@ _SHAPE = re.compile(
 # Cache of parsed times: many events share a second. Cleared when full.
 _known: dict[str, str] = {}
 _MOST_KNOWN = 20_000
+# The RFC 3339 form of a text that was seen before, or None.
+known_time = _known.get
 
 
 def rfc3339(value: Any) -> str | None:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.parts import CHUNK_BYTES, Part
+from source_iterable.api.parts import Part
 from source_iterable.api.proof import must_hold_records
 from source_iterable.errors import BrokenResponse, IterableError
 from source_iterable.reading.children import Key, keys_of
@@ -23,6 +23,7 @@ from source_iterable.streams.lists import LISTS, identifiers_of, users_in, users
 PATH = "export/userEvents"
 READ_TIMEOUT = 600.0
 USER_BYTES = 2 * 2**30
+BATCH_BYTES = 512 * 2**10
 # Users requested at a time: the limit is ten a second.
 THREADS = 8
 # Users between two checkpoints.
@@ -105,7 +106,7 @@ class UserEvents(Stream):
                     # A user has a few events, and a batch costs the same whatever its size.
                     for batch in self._batches(context, records, digest, part):
                         batches.append(batch)
-                        if sum(len(each.lines) for each in batches) >= CHUNK_BYTES:
+                        if sum(len(each.lines) for each in batches) >= BATCH_BYTES:
                             yield joined(batches)
                             batches = []
                 except BrokenResponse as error:

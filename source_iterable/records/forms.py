@@ -1,0 +1,98 @@
+"""Forms: what values of a field have looked like so far, and the msgspec type that takes such values and no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+# More fields, of all objects in a value, or deeper ones are not learned: such a value is any JSON.
+_MOST_FIELDS, _DEEPEST = 100, 8
+_NO_FIELD_NAME = re.compile(r'[\x00-\x1f"\\]')
+_NONE = type(None)
+# msgspec writes larger ones as 1e16, orjson as 1e+16: ids depend on one form.
+_FLOAT = Annotated[float, Meta(gt=-1e16, lt=1e16)]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The types of simple values, the fields of objects, the items of lists. `is_any`: too many to tell."""
+
+    simple: frozenset[type] = frozenset()
+    fields: Mapping[str, Form] | None = None
+    items: Form | None = None
+    is_any: bool = False
+
+    @property
+    def size(self) -> int:
+        """The number of fields in it."""
+        inner = [*(self.fields or {}).values(), *([self.items] if self.items is not None else [])]
+        return len(self.fields or {}) + sum(form.size for form in inner)
+
+    def learned(self, value: Any) -> Form:
+        """A form that takes this value, too: this one if it does."""
+        if self.is_any or type(value) in self.simple:
+            return self
+        form = _with(self, value, _DEEPEST)
+        if form == self:
+            return self
+        return Form(is_any=True) if form is None or form.size > _MOST_FIELDS else form
+
+    def annotation(self) -> Any:
+        """The type for msgspec. Objects are structs with their fields sorted."""
+        if self.is_any:
+            return Any
+        types: list[Any] = [each for each in self.simple if each is not float]
+        if float in self.simple:
+            # It would turn an integer into a float where it expects only that.
+            types += [_FLOAT] if int in self.simple else [_FLOAT, int]
+        if self.fields is not None:
+            types.append(struct_of(self.fields))
+        if self.items is not None:
+            types.append(list[self.items.annotation()])  # type: ignore[misc]
+        return reduce(or_, types or [_NONE])
+
+
+EMPTY = Form()
+
+
+def _with(form: Form, value: Any, depth: int) -> Form | None:
+    """`form` with the form of a value. None if that is too deep, or has a name that no struct can have."""
+    if type(value) not in (dict, list):
+        return replace(form, simple=form.simple | {type(value)})
+    if depth == 0:
+        return None
+    if type(value) is dict:
+        fields = dict(form.fields or {})
+        for name, each in value.items():
+            learned = _with(fields.get(name, EMPTY), each, depth - 1) if may_be_field(name) else None
+            if learned is None:
+                return None
+            fields[name] = learned
+        return replace(form, fields=fields)
+    items = form.items or EMPTY
+    for each in value:
+        learned = _with(items, each, depth - 1)
+        if learned is None:
+            return None
+        items = learned
+    return replace(form, items=items)
+
+
+def may_be_field(name: str) -> bool:
+    """Whether msgspec takes this name for a field."""
+    return not _NO_FIELD_NAME.search(name)
+
+
+def struct_of(fields: Mapping[str, Form]) -> type[msgspec.Struct]:
+    """A struct of these fields, all optional, in the order of their names."""
+    order = sorted(fields)
+    slots = [(f"f{number}", fields[name].annotation() | UnsetType, UNSET) for number, name in enumerate(order)]
+    names = {f"f{number}": name for number, name in enumerate(order)}
+    return msgspec.defstruct("Object", slots, rename=names, forbid_unknown_fields=True, gc=False)
