@@ -10,7 +10,8 @@ import urllib3
 
 from source_iterable.errors import BrokenResponse, TooLarge
 
-_NETWORK_BYTES = 256 * 2**10
+# Larger ones are returned to the system after each read, and cost a page fault for each 4 KB of the next.
+_NETWORK_BYTES = 64 * 2**10
 # Bytes that one call of the decoder may return: a megabyte of gzip can be a gigabyte of zeros.
 _DECODED_BYTES = 1 * 2**20
 _GZIP = 16 + zlib.MAX_WBITS
