@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ import requests_mock
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.request import Request, Timeout
-from source_iterable.config import Config
 from source_iterable.errors import (
     BadKey,
     BadRequest,
@@ -27,18 +24,6 @@ from source_iterable.errors import (
 
 ROOT = "https://api.iterable.com/api/"
 LISTS = f"{ROOT}lists"
-
-
-@pytest.fixture
-def server() -> Iterator[requests_mock.Mocker]:
-    with requests_mock.Mocker() as made:
-        yield made
-
-
-@pytest.fixture
-def client() -> IterableClient:
-    config = Config.parse({"api_key": "k-123", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
-    return IterableClient(config, logging.getLogger("airbyte"))
 
 
 def failure(client: IterableClient) -> IterableError:

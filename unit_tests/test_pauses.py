@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,18 +15,6 @@ from source_iterable.api.retry import pause_after
 from source_iterable.config import Config
 from source_iterable.errors import BadKey, ServerError, TransientError
 from unit_tests.test_messages import LISTS, ROOT, failure
-
-
-@pytest.fixture
-def server() -> Iterator[requests_mock.Mocker]:
-    with requests_mock.Mocker() as made:
-        yield made
-
-
-@pytest.fixture
-def client() -> IterableClient:
-    config = Config.parse({"api_key": "k-123", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
-    return IterableClient(config, logging.getLogger("airbyte"))
 
 
 def waits(client: IterableClient) -> list[str]:
