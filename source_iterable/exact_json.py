@@ -17,6 +17,8 @@ import orjson
 _NUMBERS = bytes(48 if 48 <= byte <= 57 or byte == 46 else 32 for byte in range(256))
 _LONG = b"0" * 19  # the shortest integer that may exceed 64 bits, or 18 digits and a point
 _BEFORE_A_NUMBER = b":,[-\t\r\n "
+# What may stand there in a text of JSON within JSON.
+_ESCAPES = (b"\\n", b"\\r", b"\\t")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MARK = "\ud800"  # no text that `loads` returns holds half a surrogate pair
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -82,7 +84,7 @@ def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
         start = at
         while start and runs[start - 1] == 48:
             start -= 1
-        if start and chunk[start - 1] in _BEFORE_A_NUMBER:
+        if start and (chunk[start - 1] in _BEFORE_A_NUMBER or chunk[max(start - 2, 0) : start] in _ESCAPES):
             newline = chunk.find(b"\n", at)
             lines.add(chunk[chunk.rfind(b"\n", 0, at) + 1 : newline if newline >= 0 else len(chunk)])
         end = runs.find(b" ", at)

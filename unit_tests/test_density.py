@@ -31,7 +31,9 @@ def test_lines_out_of_order_tell_nothing() -> None:
     assert expected_bytes(WINDOW, 1000, lines(0, 1), lines(24, 23)) == 1000
 
 
-@pytest.mark.parametrize("tail", [b"", b'{"createdAt":"soon"}\n', lines(-5, -4), lines(24 * 11)])
+@pytest.mark.parametrize(
+    "tail", [b"", b'{"createdAt":"soon"}\n', b'{"createdAt":"\xff"}\n', lines(-5, -4), lines(24 * 11)]
+)
 def test_what_makes_no_sense_tells_nothing(tail: bytes) -> None:
     assert expected_bytes(WINDOW, 1000, b"", tail) == 1000
 

@@ -245,3 +245,14 @@ def test_users_keep_dotted_names_at_the_top_level_and_all_else_under_data() -> N
     assert data["profileUpdatedAt"] == "2021-04-14T16:52:42+00:00"
     assert data["itblInternal.emailDomain"] == "example.com"
     assert data["data"] == {"favouriteColour": "green", "data": {"own": 1}, "phoneNumber": 49123}
+
+
+@pytest.mark.parametrize("before", ["", " ", "\n", "\r\n", "\t", "-", "\n-"])
+@pytest.mark.parametrize("number", ["0.12345678901234567890123", "12345678901234567890123", "1234567890123456789.5"])
+def test_a_long_number_in_transactional_data_keeps_its_digits_however_it_is_indented(before: str, number: str) -> None:
+    text = f'{{"n":[{before}{number}]}}'
+    created = b'"createdAt":"2021-04-14 16:52:42 +00:00"'
+    as_text = RECORDS.parse(b'{%b,"transactionalData":%b}\n' % (created, orjson.dumps(text))).batch.lines
+    as_object = RECORDS.parse(b'{%b,"transactionalData":{"n":[%b]}}\n' % (created, (before.strip() + number).encode()))
+    assert as_text.count(number.encode()) == 1
+    assert as_text.split(b'"emitted_at"')[0] == as_object.batch.lines.split(b'"emitted_at"')[0]

@@ -28,5 +28,6 @@ def expected_bytes(window: Window, received: int, head: bytes, tail: bytes) -> i
 
 
 def _times(lines: bytes) -> list[float]:
-    found = (rfc3339(text.decode()) for text in _TIME.findall(lines))
-    return [datetime.fromisoformat(time).timestamp() for time in found if time is not None]
+    found = (rfc3339(text.decode(errors="replace")) for text in _TIME.findall(lines))
+    # Without fractions, of which Python 3.10 reads some lengths only.
+    return [datetime.fromisoformat(f"{time[:19]}+00:00").timestamp() for time in found if time is not None]

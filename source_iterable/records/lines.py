@@ -19,8 +19,6 @@ from source_iterable.records.shape import Shape
 
 # orjson.dumps, or that of the careful path (exact_json.py).
 Dumps = Callable[[Any, None, int], bytes]
-
-
 # A record that its struct does not fit costs more than one without: above this share of them, structs are not tried for
 # twice as many chunks as the last time.
 _MISSES, _LONGEST_REST = 0.25, 64
