@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -20,6 +25,29 @@ def run(arguments: list[str] | None = None) -> None:
 
         print(json.dumps({"type": "SPEC", "spec": specification()}))
         return
-    from source_iterable.airbyte.entrypoint import launch
-
+    with _fast_imports():
+        from source_iterable.airbyte.entrypoint import launch
     launch(arguments)
+
+
+@contextmanager
+def _fast_imports() -> Iterator[None]:
+    """Import without what nobody here uses: 0.85 s of CPU for the CDK instead of 1.4 s.
+
+    Garbage collection (0.2 s) finds nothing: what modules define stays, now and later. The CDK's serializers read the source
+    of each protocol class once per field for the descriptions in a JSON schema (0.35 s); where there is no source, they do
+    without.
+    """
+    getsource = inspect.getsource
+    inspect.getsource = _no_source
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+        inspect.getsource = getsource
+
+
+def _no_source(object: Any) -> NoReturn:
+    raise OSError("not looked for while importing")

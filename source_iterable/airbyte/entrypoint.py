@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import select
 import signal
@@ -76,8 +75,6 @@ def launch(arguments: list[str]) -> None:
     PRINT_BUFFER.flush_interval = 0.0
     _return_memory_to_the_system()
     entrypoint = Entrypoint(SourceIterable(batched=True))
-    # Imported modules stay: the garbage collector need not visit them again and again.
-    gc.freeze()
     try:
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:
