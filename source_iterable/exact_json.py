@@ -81,15 +81,19 @@ def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
     lines: set[bytes] = set()
     at = runs.find(_LONG)
     while at >= 0:
-        start = at
-        while start and runs[start - 1] == 48:
-            start -= 1
-        if start and (chunk[start - 1] in _BEFORE_A_NUMBER or chunk[max(start - 2, 0) : start] in _ESCAPES):
-            newline = chunk.find(b"\n", at)
+        start, end = runs.rfind(b" ", 0, at) + 1, runs.find(b" ", at)
+        if end < 0:
+            end = len(chunk)
+        before = chunk[max(start - 2, 0) : start]
+        if (before[-1:] in _BEFORE_A_NUMBER or before in _ESCAPES) and _is_long(chunk[start:end]):
+            newline = chunk.find(b"\n", end)
             lines.add(chunk[chunk.rfind(b"\n", 0, at) + 1 : newline if newline >= 0 else len(chunk)])
-        end = runs.find(b" ", at)
-        at = runs.find(_LONG, end) if end >= 0 else -1
+        at = runs.find(_LONG, end)
     return lines
+
+
+def _is_long(number: bytes) -> bool:
+    return b"." not in number or len(number.replace(b".", b"").lstrip(b"0")) > _FLOAT_DIGITS
 
 
 def is_complete(line: bytes) -> bool:

@@ -164,3 +164,30 @@ def test_records_that_no_struct_fits_are_read_all_the_same_chunk_after_chunk() -
     warm = EventRecords("s", EVENTS)
     for lines in (usual, *odd, usual, usual):
         assert parsed(warm, lines) == [parsed(EventRecords("s", EVENTS), [line])[0] for line in lines]
+
+
+LONG_DECIMAL, LONG_INTEGER = b"0.123456789012345678901", b"123456789012345678901234567890"
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [
+        b'{"createdAt":"%(time)b","own":%(number)b}\n',
+        b'{"createdAt":"%(time)b","own":{"list":[%(number)b]}}\n',
+        b'{"createdAt":"%(time)b","transactionalData":"{\\"a\\":%(number)b}"}\n',
+        b'{"createdAt":"%(time)b","transactionalData":"{\\n\\t\\"a\\":[\\n%(number)b\\n]}"}\n',
+        b'{"createdAt":"%(time)b","transactionalData":{"a":%(number)b}}\n',
+        b'{"createdAt":"%(time)b","itblInternal.x":%(number)b}\n',
+        b'{"createdAt":"%(time)b","itblInternal":{"x":%(number)b}}\n',
+    ],
+)
+@pytest.mark.parametrize(("short", "long"), [(b"1.5", LONG_DECIMAL), (b"1", LONG_INTEGER), (b"1.5", LONG_INTEGER)])
+def test_a_long_number_keeps_its_digits_where_short_ones_are_usual(usual: bytes, short: bytes, long: bytes) -> None:
+    line, odd = (usual % {b"time": TIME.encode(), b"number": number} for number in (short, long))
+    warm = EventRecords("s", EVENTS)
+    for _ in range(3):
+        warm.parse(line * 3)
+    written = warm.parse(line * 2 + odd + line).batch.lines
+    assert written.count(long) == 1
+    alone = EventRecords("s", EVENTS).parse(odd).batch.lines
+    assert alone.split(b'"emitted_at"')[0] in written

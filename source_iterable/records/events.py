@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -51,18 +52,24 @@ class EventRecords(ShapedRecords):
             dumps(data, None, _SORTED),
         )
 
-    def structs(self, shape: Shape, lines: bytes) -> list[Any] | None:
-        records = super().structs(shape, lines)
+    def structs(self, shape: Shape, lines: bytes, searched: bool) -> list[Any] | None:
+        records = super().structs(shape, lines, searched)
+        searched = searched or shape.has_floats
         try:
-            return records if records is None or self._normalize(shape, records) else None
+            return records if records is None or self._normalize(shape, records, lines, searched) else None
         except (ValueError, TypeError, RecursionError):
             return None
 
-    def _normalize(self, shape: Shape, records: list[Any]) -> bool:
-        """`normalize` and `take_internal` for structs. False if one has no time, or data that is no object."""
+    def _normalize(self, shape: Shape, records: list[Any], lines: bytes, searched: bool) -> bool:
+        """`normalize` and `take_internal` for structs. False if one has no time, or data that is no object.
+
+        Also False if it may have a long number, unless the lines are `searched` for those.
+        """
         if "createdAt" not in shape:
             return False
         identity, has_data, nests_internal = shape.identity, TEXT in shape, shape.nests_internal
+        texts: list[str] = []
+        in_texts = True
         for record in records:
             created = record.createdAt
             created = known_time(created) or rfc3339(created)
@@ -73,33 +80,43 @@ class EventRecords(ShapedRecords):
                 if type(data) is str:
                     if data[:1] != "{":
                         return False
+                    texts.append(data)
                     record.transactionalData = shape.open_text(data)
-                elif type(data) is dict:
-                    record.transactionalData = Raw(orjson.dumps(data, None, _SORTED))
-                elif not isinstance(data, Struct):
-                    return False
+                else:
+                    in_texts = False
+                    if type(data) is dict:
+                        record.transactionalData = Raw(orjson.dumps(data, None, _SORTED))
+                    elif not isinstance(data, Struct):
+                        return False
             if nests_internal and record.itblInternal is not UNSET and not shape.fits_internal(record):
                 return False
             record.__class__ = identity
-        return True
+        # Decimals are in transactionalData only.
+        return searched or not exact_json.lines_with_long_numbers("\n".join(texts).encode() if in_texts else lines)
 
     def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
         before += b'{"_event_id":"'
         after = b"}}" + after
         lines, nests_internal = lines_of(records), shape.nests_internal
-        ids = [event_id_of(line[: line.index(PART) + PART_TAIL] + b"}") for line in lines]
+        ids: Iterable[bytes] = repeat(b"")
         if not shape.is_plain:
+            ids = [_id(line[: line.index(PART) + PART_TAIL]) for line in lines]
             shape.finish(records)
             lines = lines_of(records)
-        for event_id, line in zip(ids, lines):  # noqa: B905  same length
+        for event_id, line in zip(ids, lines):  # noqa: B905  one for each
             columns, internal, data = line.split(PART)
+            columns = columns[:PART_TAIL]
             internal = internal[1:PART_TAIL]
             if nests_internal and internal.startswith(_NESTED):
                 internal = internal[len(_NESTED) : -1]
             out += (
-                *(before, event_id.encode(), b'",', columns[1:PART_TAIL]),
+                *(before, event_id or _id(columns), b'",', columns[1:]),
                 *(b',"itblInternal":{', internal, b'},"data":{', data[1:-1], after),
             )
+
+
+def _id(begin: bytes) -> bytes:
+    return event_id_of(begin + b"}").encode()
 
 
 def take_internal(record: Fields) -> Fields:

@@ -35,6 +35,16 @@ class Form:
         inner = [*(self.fields or {}).values(), *([self.items] if self.items is not None else [])]
         return len(self.fields or {}) + sum(form.size for form in inner)
 
+    @property
+    def has_floats(self) -> bool:
+        """Whether a value may be or hold a decimal."""
+        return (
+            self.is_any
+            or float in self.simple
+            or any(form.has_floats for form in (self.fields or {}).values())
+            or (self.items is not None and self.items.has_floats)
+        )
+
     def learned(self, value: Any) -> Form:
         """A form that takes this value, too: this one if it does."""
         if self.is_any or type(value) in self.simple:

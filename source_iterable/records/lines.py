@@ -60,25 +60,31 @@ class ShapedRecords(ABC):
     def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
         """Append the JSON of records of a shape, which are consumed, in pieces: each between `before` and `after`."""
 
-    def structs(self, shape: Shape, lines: bytes) -> list[Any] | None:
-        """The records on some lines as structs of a shape; None if any does not fit it."""
+    def structs(self, shape: Shape, lines: bytes, searched: bool) -> list[Any] | None:
+        """The records on some lines as structs of a shape; None if any does not fit it, or may have a long number.
+
+        `searched`: they are known to have none.
+        """
+        # Integers of any length fit.
+        if not searched and shape.has_floats and exact_json.lines_with_long_numbers(lines):
+            return None
         return shape.parse(lines)
 
     def parse(self, chunk: bytes) -> Parsed:
-        careful = exact_json.lines_with_long_numbers(chunk)
         if self._rest:
             self._rest -= 1
-            return self._line_by_line(chunk, careful, structs=False)
+            return self._line_by_line(chunk, structs=False)
         lines = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
-        records = None if careful else self.structs(self._shape, chunk)
+        records = self.structs(self._shape, chunk, searched=False)
         # Blank lines and lines of two objects are not the struct parser's business.
         if records is None or len(records) != lines:
-            return self._line_by_line(chunk, careful)
+            return self._line_by_line(chunk)
         out: list[bytes] = []
         self.write(out, self._shape, records, self._format.before, self._format.after())
         return Parsed(RecordBatch(self._format.stream_name, lines, b"".join(out)), lines, [])
 
-    def _line_by_line(self, chunk: bytes, careful: set[bytes], structs: bool = True) -> Parsed:
+    def _line_by_line(self, chunk: bytes, structs: bool = True) -> Parsed:
+        careful = exact_json.lines_with_long_numbers(chunk)
         before, after = self._format.before, self._format.after()
         lines = chunk.split(b"\n")
         if not lines[-1]:
@@ -89,7 +95,7 @@ class ShapedRecords(ABC):
         shape = self._shape
         in_a_row: list[Any] = []
         for position, line in enumerate(lines):
-            found = self.structs(self._shape, line) if structs and line not in careful else None
+            found = self.structs(self._shape, line, searched=True) if structs and line not in careful else None
             if found is not None and len(found) == 1:
                 in_a_row += found
                 continue

@@ -84,6 +84,8 @@ class Shape:
         self.is_plain = not others and not times and TYPE not in forms
         self._any = [(slots[name], columns.types.get(name)) for name in forms if forms[name].is_any and name != TEXT]
         self.nests_internal = INTERNAL in forms
+        # Not those in the text.
+        self.has_floats = any(form.has_floats and (name != TEXT or not of_events) for name, form in forms.items())
         self._dotted = [slots[name] for name in internal if name != INTERNAL]
         text = forms.get(TEXT, EMPTY)
         self._text = None if text.is_any else msgspec.json.Decoder(text.annotation())
