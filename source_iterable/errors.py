@@ -76,11 +76,11 @@ class BrokenResponse(TransientError):
 
 
 class TooLarge(IterableError):
-    """A response over its size limit; `head` and `tail` are the first and last bytes of what was received of it."""
+    """A response that is, or probably will be, over its size limit. It has `expected_bytes` or more."""
 
-    def __init__(self, message: str, head: bytes = b"", tail: bytes = b"") -> None:
+    def __init__(self, message: str, expected_bytes: int = 0) -> None:
         super().__init__(message)
-        self.head, self.tail = head, tail
+        self.expected_bytes = expected_bytes
 
 
 class WindowFailed(TransientError):

@@ -229,7 +229,7 @@ def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
 @pytest.mark.parametrize(
     ("response", "told", "expected_bytes", "requests_made"),
     [
-        ({"text": '{"id": 1}\n' * 11}, "over 100 bytes", 100, 1),
+        ({"text": '{"id": 1}\n' * 11}, "over 100 bytes", 110, 1),
         ({"text": '{"id": 1}\n{"id"'}, "last line is cut", 0, 1),
         ({"text": "<html>\n"}, "no records but HTML", 0, 1),
         ({"exc": requests.ReadTimeout}, "within 300 seconds", 0, 1),

@@ -22,6 +22,13 @@ CHUNK_BYTES = 64 * 2**10
 TOO_LONG = b"\x00\n"
 _READ_BYTES = 1 * 2**20
 _END_BYTES = 16 * 2**10
+# When so many bytes of a response have come, and whenever that has doubled, its whole size is guessed.
+_FIRST_GUESS_BYTES = 32 * 2**20
+# A guess must be this many times over the limit to count: a wrong one costs a request.
+_FAR_OVER = 2
+
+# From the bytes received so far, the first and the last ones of them, the bytes of the whole response.
+Guess = Callable[[int, bytes, bytes], int]
 
 
 class Part:
@@ -75,23 +82,32 @@ class Part:
 
 
 def receive(
-    response: requests.Response, max_bytes: int, proof: Callable[[Iterable[bytes]], None] = must_hold_records
+    response: requests.Response,
+    max_bytes: int,
+    proof: Callable[[Iterable[bytes]], None] = must_hold_records,
+    guess: Guess = lambda received, head, tail: received,
 ) -> Part:
     """Receive the body of `response` whole. `proof` raises BrokenResponse for chunks that are not what was requested.
 
     Raises:
         BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
-        TooLarge: the body has more than `max_bytes`.
+        TooLarge: the body has more than `max_bytes`, or by `guess` far more.
         LocalError: this machine has no room for it.
     """
     with temporary_files():
         part = Part(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES), 0)  # noqa: SIM115  the Part closes it
     try:
         with response:
+            next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
             for piece in pieces(response):
                 part.write(piece)
-                if part.size > max_bytes:
-                    raise TooLarge(f"The response is over {max_bytes:,} bytes.", *part.ends())
+                if part.size > next_guess:
+                    next_guess = min(2 * next_guess, max_bytes)
+                    expected = guess(part.size, *part.ends())
+                    if part.size > max_bytes:
+                        raise TooLarge(f"The response is over {max_bytes:,} bytes.", expected)
+                    if expected > _FAR_OVER * max_bytes:
+                        raise TooLarge(f"The response has about {expected:,} bytes, more than {max_bytes:,}.", expected)
         last = part.last_line() if proof is must_hold_records else b""
         must_be_whole(last)
         proof(part.chunks())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import requests
 
@@ -50,13 +51,12 @@ class StreamingTransport:
         request = Request(PATH, {"dataTypeName": data_type, **window.parameters}, timeout=TIMEOUT)
 
         def spool(response: requests.Response) -> Part:
-            return receive(response, self.max_bytes)
+            return receive(response, self.max_bytes, guess=partial(expected_bytes, window))
 
         try:
             yield self._client.fetch(request, spool, STREAMED_WINDOW, permit)
         except TooLarge as error:
-            expected = expected_bytes(window, self.max_bytes, error.head, error.tail)
-            raise WindowFailed(str(error), expected) from None
+            raise WindowFailed(str(error), error.expected_bytes) from None
         except (BrokenResponse, TimedOut, ServerError, Unreachable) as error:
             raise WindowFailed(str(error)) from None
 
