@@ -53,8 +53,9 @@ release: $(VENV)/.installed
 # The lock files pin every installed version and hash, and name no registry.
 lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt
-	$(COMPILE) pyproject.toml --extra demo --output-file requirements/demo.txt
+	$(COMPILE) pyproject.toml --extra dev --extra load --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra demo --extra load --output-file requirements/demo.txt
+	$(COMPILE) pyproject.toml --extra pyairbyte --output-file requirements/pyairbyte.txt
 	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
 	$(BIN)/python tools/lock.py requirements/*.txt
 

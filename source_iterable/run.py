@@ -25,6 +25,10 @@ def run(arguments: list[str] | None = None) -> None:
 
         print(json.dumps({"type": "SPEC", "spec": specification()}))
         return
+    if arguments[:1] == ["load"]:
+        from source_iterable.load.command import run as load
+
+        load(arguments[1:])
     with _fast_imports():
         from source_iterable.airbyte.entrypoint import launch
     launch(arguments)

@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-_WITH_EXTRAS = re.compile(r"^([\w.-]+)\[[\w,.-]+\](==.*(?:\n    --hash=\S+(?: \\)?)+)", re.MULTILINE)
+_WITH_EXTRAS = re.compile(r"^([\w.-]+)\[[\w,. -]+\](==.*(?:\n    --hash=\S+(?: \\)?)+)", re.MULTILINE)
 
 
 def with_plain_names(lock: str) -> str:

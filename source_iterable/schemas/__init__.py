@@ -10,8 +10,9 @@ from typing import Any
 
 # The first and last columns of a record; all others are in alphabetical order.
 _FIRST, _LAST = ("_event_id",), ("itblInternal", "data")
-# The keyword of a column that references another, as "stream.column". For the documentation; `discover` omits it.
-_REFERENCES = "x-references"
+# Keywords that `discover` omits: which column a column references, as "stream.column", for the documentation; and the unit
+# of a time that is a number.
+_REFERENCES, _TIME = "x-references", "x-time"
 
 
 def load_schema(stream: str, required: Collection[str] = ()) -> dict[str, Any]:
@@ -38,6 +39,11 @@ def references(stream: str) -> dict[str, tuple[str, str]]:
     return {name: (parent, parent_column) for name, (parent, parent_column) in sorted(found.items())}
 
 
+def milliseconds(stream: str) -> set[str]:
+    """The columns of a stream that hold times in milliseconds since the epoch."""
+    return {name for name, column in _columns(_read(f"{stream}.json")).items() if column.get(_TIME) == "milliseconds"}
+
+
 def _columns(schema: dict[str, Any]) -> dict[str, Any]:
     """The columns of a schema file, including those of its shared parts."""
     columns: dict[str, Any] = {}
@@ -48,7 +54,7 @@ def _columns(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _column(column: dict[str, Any], required: bool) -> dict[str, Any]:
-    shown = {keyword: value for keyword, value in column.items() if keyword != _REFERENCES}
+    shown = {keyword: value for keyword, value in column.items() if keyword not in (_REFERENCES, _TIME)}
     if required:
         (shown["type"],) = (kind for kind in column["type"] if kind != "null")
     return shown

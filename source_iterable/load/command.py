@@ -1,0 +1,134 @@
+"""The command `source-iterable load`: streams into a warehouse, and a table of what was loaded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NoReturn
+
+from source_iterable.api.client import IterableClient
+from source_iterable.config import Config, InvalidConfig
+from source_iterable.display import progress_display
+from source_iterable.errors import ConfigError, IterableError
+from source_iterable.load.destination import Destination
+from source_iterable.load.loader import Loaded, Loader
+from source_iterable.load.open import open_destination
+from source_iterable.load.parts import part_of
+from source_iterable.load.streams import EXPENSIVE, GROUPS, chosen
+from source_iterable.machine import trouble
+from source_iterable.reading.context import StreamContext
+from source_iterable.streams.table import STREAMS
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """Run the command and exit: 0 if everything was loaded, 1 if not, 2 for wrong arguments."""
+    options = _options(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logger = logging.getLogger("source_iterable")
+    logger.setLevel(logging.INFO)
+    try:
+        code = _load(options, logger)
+    except IterableError as error:
+        print(error, file=sys.stderr)
+        code = 1
+    except (OSError, MemoryError) as error:
+        print(trouble(error), file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not waiting for threads: some may wait an hour for a response that nobody will read.
+    os._exit(code)
+
+
+def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
+    config = _config(options.config)
+    names = chosen(options.streams)
+    if options.streams == "default":
+        logger.info(f"Left out, since they take long: {', '.join(EXPENSIVE)}. --streams all reads them, too.")
+    context = StreamContext(config, IterableClient(config, logger), logger)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="source-iterable-") as folder,
+            closing(open_destination(options.to, options.dataset, part_of(config), Path(folder))) as destination,
+            context.progress.heartbeat(),
+            progress_display(context.progress),
+        ):
+            loader = Loader(context, destination, Path(folder))
+            loader.run([STREAMS[name] for name in names])
+            return _report(loader.results, destination)
+    finally:
+        context.close()
+
+
+def _report(results: Mapping[str, Loaded], destination: Destination) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    filled = {name: loaded for name, loaded in results.items() if loaded.rows}
+    empty = [name for name, loaded in results.items() if not loaded.rows and loaded.error is None]
+    failed = {name: loaded.error for name, loaded in results.items() if loaded.error is not None}
+    table = Table(show_edge=False, header_style="bold", show_footer=True)
+    table.add_column("stream", footer="all", no_wrap=True)
+    table.add_column("rows", footer=f"{sum(loaded.rows for loaded in filled.values()):,}", justify="right")
+    table.add_column(
+        "seconds", footer=f"{max((each.seconds for each in results.values()), default=0):.1f}", justify="right"
+    )
+    for name, loaded in filled.items():
+        table.add_row(name, f"{loaded.rows:,}", f"{loaded.seconds:.1f}")
+    console.print(table)
+    if empty:
+        console.print(f"{len(empty)} more streams had nothing new.")
+    console.print(f"\nTo look at the tables:\n\n    {destination.how_to_open()}\n", markup=False)
+    for name, error in failed.items():
+        print(f"{name} is incomplete: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _config(path: Path) -> Config:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        return Config.parse(content)
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except InvalidConfig as error:
+        raise ConfigError(f"The configuration is not valid: {error}.") from None
+    except ValueError as error:
+        raise ConfigError(f"The configuration file {path} is not JSON: {error}.") from None
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="source-iterable load",
+        description="Load Iterable into a warehouse. Run it again to load what is new since.",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
+    parser.add_argument(
+        "--to",
+        required=True,
+        help="iterable.duckdb, a DuckDB file; a folder (./lake/), for Parquet files; postgresql://user@host/database; "
+        "or the name of a destination of dlt, such as bigquery, with credentials as dlt finds them",
+    )
+    parser.add_argument(
+        "--streams",
+        default="default",
+        help=f"comma-separated streams, and groups of them ({', '.join(GROUPS)}); default: all but the expensive ones",
+    )
+    parser.add_argument("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(128 + number)

@@ -1,0 +1,78 @@
+"""Incoming rows in DuckDB: a temporary table, each key once, ready to be merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from source_iterable.load.destination import DestinationError
+from source_iterable.load.rows import RowFile, literal, quoted, select
+from source_iterable.load.tables import Table
+
+# Bytes of a load's memory that are DuckDB's; beyond them it uses files.
+_MEMORY = "160MB"
+
+
+def open_database(spill: Path) -> duckdb.DuckDBPyConnection:
+    """A database in memory, to which others can be attached; `spill` is the folder that it may use for temporary files."""
+    return duckdb.connect(
+        config={
+            "memory_limit": _MEMORY,
+            "temp_directory": str(spill),
+            # What it needs is in it; nothing is downloaded.
+            "autoinstall_known_extensions": "false",
+        }
+    )
+
+
+def run(database: duckdb.DuckDBPyConnection, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    """The rows that a statement returns."""
+    return database.execute(sql, values).fetchall()
+
+
+def take_in(database: duckdb.DuckDBPyConnection, table: Table, file: RowFile) -> None:
+    """Make the temporary table `incoming` of a file's rows. Of rows with the same key it has the last."""
+    run(database, f"CREATE OR REPLACE TEMP TABLE incoming AS {select(file)}")
+    if not table.key:
+        return
+    keys = ", ".join(map(quoted, table.key))
+    known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in table.key)
+    ((repeated,),) = run(database, f"SELECT count(*) - count(DISTINCT ({keys})) FROM incoming WHERE {known}")
+    if repeated:
+        run(
+            database,
+            f"DELETE FROM incoming WHERE rowid IN (SELECT rowid FROM incoming WHERE {known} "
+            f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY rowid DESC) > 1)",
+        )
+
+
+def replaced_by_incoming(database: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """The condition under which a row `old` is replaced by one of `incoming`."""
+    same = " AND ".join(f"old.{quoted(name)} = incoming.{quoted(name)}" for name in table.key)
+    if table.event_time:
+        # An event keeps its time: most of a large table need not be looked at.
+        time = quoted(table.event_time)
+        ((first, last),) = run(database, f"SELECT min({time})::VARCHAR, max({time})::VARCHAR FROM incoming")
+        if first is not None:
+            same += f" AND old.{time} BETWEEN {literal(first)} AND {literal(last)}"
+    return same
+
+
+@contextmanager
+def errors_of(place: Path) -> Iterator[None]:
+    """What goes wrong with DuckDB, or with its files at `place`, raises DestinationError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        # Others may quote a value.
+        speaks = isinstance(error, (duckdb.IOException, duckdb.CatalogException, duckdb.OutOfMemoryException))
+        why = str(error).split("\n")[0] if speaks else type(error).__name__
+        if "Could not set lock" in why:
+            raise DestinationError(f"{place} is open in another program: close it there first.") from None
+        raise DestinationError(f"DuckDB cannot write {place}: {why}") from None
+    except OSError as error:
+        raise DestinationError(f"{error.filename or place} cannot be written: {error.strerror}.") from None

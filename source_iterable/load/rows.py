@@ -1,0 +1,170 @@
+"""Rows: from RECORD messages to rows with types, by DuckDB's JSON reader.
+
+Two ways. Messages of events and users, whose values all fit their columns, are read as they are. All others are taken apart
+here first, value by value, each as text (`texts`): fields that no schema declares, values that do not fit their column,
+numbers that no 64 bits hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from source_iterable import exact_json
+from source_iterable.load.tables import Column, Kind, Table, free_name, kind_of
+from source_iterable.records.timestamps import rfc3339
+
+SQL_TYPES: dict[Kind, str] = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "time": "TIMESTAMPTZ",
+    "milliseconds": "TIMESTAMPTZ",
+    "json": "JSON",
+}
+# A value that does not fit its column goes into a column of this name, as dlt would have it.
+_MISFIT = "{}__v_json"
+_INTEGERS = range(-(2**63), 2**63)
+# The years 1 to 9999.
+_MILLISECONDS = range(-62_135_596_800_000, 253_402_300_800_000)
+# DuckDB's reader has two buffers of this size for each thread.
+_LEAST_LINE_BYTES = 2 * 2**20
+
+
+class RowFile(NamedTuple):
+    """A file of rows: RECORD messages, or texts of `columns`. No line is longer than `longest` bytes."""
+
+    path: Path
+    rows: int
+    longest: int
+    columns: tuple[Column, ...]
+    texts: bool
+
+
+class TextColumns:
+    """The columns of a table whose messages are taken apart: those declared, those there already, and new ones.
+
+    `known` are the columns that the table has in its warehouse, by name.
+    """
+
+    def __init__(self, table: Table, known: Mapping[str, Kind]) -> None:
+        self._declared = {column.field: column for column in table.columns}
+        self._known = known
+        self._more: dict[str, Column] = {}
+
+    def __iter__(self) -> Iterator[Column]:
+        yield from self._declared.values()
+        yield from self._more.values()
+
+    def texts(self, lines: bytes) -> bytes:
+        """For each RECORD message an object of column names and texts, on a line of its own."""
+        return b"".join(orjson.dumps(self._row(data)) + b"\n" for data in _records(lines))
+
+    def _row(self, data: Mapping[str, Any]) -> dict[str, str]:
+        row: dict[str, str] = {}
+        for field, value in data.items():
+            if value is None:
+                continue
+            column = self._declared.get(field) or self._more.get(field) or self._added(field, kind_of(value))
+            text = _text(value, column.kind)
+            if text is None:
+                misfit = _MISFIT.format(field)
+                column = self._more.get(misfit) or self._added(misfit, "json", _MISFIT.format(column.name))
+                text = _json(value)
+            row[column.name] = text
+        return row
+
+    def _added(self, field: str, kind: Kind, name: str = "") -> Column:
+        if not name:
+            # A column of an earlier run, which no declared field has.
+            declared = {column.name for column in (*self._declared.values(), *self._more.values())}
+            name = free_name(field, dict.fromkeys(declared))
+        self._more[field] = Column(field, name, self._known.get(name, kind))
+        return self._more[field]
+
+
+def select(file: RowFile) -> str:
+    """SQL that reads a file of rows."""
+    return _select_texts(file) if file.texts else _select_messages(file)
+
+
+def needs_care(table: Table, lines: bytes) -> bool:
+    """Whether messages must be taken apart: they may have undeclared fields, or numbers that DuckDB would change."""
+    return not table.has_rest or bool(exact_json.lines_with_long_numbers(lines))
+
+
+def quoted(name: str) -> str:
+    """A name in SQL."""
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def literal(text: str) -> str:
+    """A text in SQL."""
+    return "'{}'".format(text.replace("'", "''"))
+
+
+def _select_messages(file: RowFile) -> str:
+    struct = ", ".join(f"{quoted(column.field)} {_sent_as(column.kind)}" for column in file.columns)
+    shown = ", ".join(
+        f"record.data.{quoted(column.field)}::{SQL_TYPES[column.kind]} AS {quoted(column.name)}"
+        for column in file.columns
+    )
+    record = literal(f"STRUCT(data STRUCT({struct}))")
+    return f"SELECT {shown} FROM {_reader(file, f'record: {record}')}"
+
+
+def _select_texts(file: RowFile) -> str:
+    fields = ", ".join(f"{literal(column.name)}: 'VARCHAR'" for column in file.columns)
+    shown = ", ".join(f"{_from_text(column)} AS {quoted(column.name)}" for column in file.columns)
+    return f"SELECT {shown} FROM {_reader(file, fields)}"
+
+
+def _reader(file: RowFile, columns: str) -> str:
+    longest = max(_LEAST_LINE_BYTES, file.longest)
+    return (
+        f"read_json({literal(str(file.path))}, format='newline_delimited', columns={{{columns}}}, "
+        f"maximum_object_size={longest})"
+    )
+
+
+def _records(lines: bytes) -> Iterator[Mapping[str, Any]]:
+    for line in lines.split(b"\n"):
+        if line:
+            yield exact_json.loads(line)["record"]["data"]
+
+
+def _sent_as(kind: Kind) -> str:
+    return {"time": "VARCHAR", "milliseconds": "BIGINT"}.get(kind, SQL_TYPES[kind])
+
+
+def _from_text(column: Column) -> str:
+    name = quoted(column.name)
+    if column.kind == "milliseconds":
+        return f"make_timestamptz({name}::BIGINT * 1000)"
+    return f"{name}::{SQL_TYPES[column.kind]}"
+
+
+def _text(value: Any, kind: Kind) -> str | None:
+    """A value as a text that its column's type accepts; None if it does not fit."""
+    if kind == "json":
+        return _json(value)
+    if kind == "text":
+        return value if isinstance(value, str) else _json(value)
+    if kind == "boolean":
+        return _json(value) if isinstance(value, bool) else None
+    if kind == "time":
+        return rfc3339(value)
+    if isinstance(value, bool):
+        return None
+    if kind == "number":
+        return _json(value) if isinstance(value, (int, float)) else None
+    fits = isinstance(value, int) and value in (_MILLISECONDS if kind == "milliseconds" else _INTEGERS)
+    return str(value) if fits else None
+
+
+def _json(value: Any) -> str:
+    return exact_json.dumps(value).decode()

@@ -1,0 +1,115 @@
+"""Tables: the names and types that a stream's records get in a warehouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple
+
+from source_iterable.config import Config
+from source_iterable.reading.stream import Stream
+from source_iterable.schemas import milliseconds
+
+Kind = Literal["text", "integer", "number", "boolean", "time", "milliseconds", "json"]
+_KINDS: dict[str, Kind] = {
+    "string": "text",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "object": "json",
+    "array": "json",
+}
+# The column in which events and users have every field that their stream does not declare.
+_REST = "data"
+_NO_WORD = re.compile(r"[^A-Za-z0-9_]")
+_BEFORE_A_WORD = re.compile(r"([^_])([A-Z][a-z]+)")
+_BETWEEN_WORDS = re.compile(r"([a-z0-9])([A-Z])")
+
+
+class Column(NamedTuple):
+    """A field of the records, the column that holds it, and how. `milliseconds` is a time sent as such a number."""
+
+    field: str
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Table:
+    """A stream's table. `key` names the columns that identify a row, none if nothing does.
+
+    Rows are merged on the key, or all replaced once the stream was read to its end. `event_time` is a column that never
+    changes, for a row of an event. `has_rest`: fields that the stream does not declare are in `data`; else each becomes a
+    column.
+    """
+
+    stream: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    merged: bool
+    resumable: bool
+    event_time: str | None
+    has_rest: bool
+
+    @property
+    def name(self) -> str:
+        return self.stream
+
+
+def table_of(stream: Stream, config: Config) -> Table:
+    """The table of a stream. Raises IterableError if its schema must be asked for and cannot be."""
+    schema = stream.schema(config)
+    in_milliseconds = milliseconds(stream.name)
+    columns = tuple(
+        Column(field, snake_case(field), "milliseconds" if field in in_milliseconds else _kind(column))
+        for field, column in schema["properties"].items()
+    )
+    key = tuple(snake_case(field) for field in stream.key(config))
+    is_event = key == ("_event_id",) and stream.cursor_field is not None
+    return Table(
+        stream=stream.name,
+        columns=columns,
+        key=key,
+        merged=stream.cursor_field is not None,
+        resumable=stream.resumable,
+        event_time="created_at" if is_event else None,
+        has_rest=_REST in schema["properties"] and ("_event_id" in schema["properties"] or stream.name == "users"),
+    )
+
+
+def kind_of(value: Any) -> Kind:
+    """The kind of column for a value that no schema declares."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    return "text" if isinstance(value, str) else "json"
+
+
+def snake_case(field: str) -> str:
+    """A field's name as a column: dlt's convention, so that tables are the same whoever writes them."""
+    name = _NO_WORD.sub("_", field.translate(str.maketrans("+*-@|", "xx_al")).strip())
+    name = _BETWEEN_WORDS.sub(r"\1_\2", _BEFORE_A_WORD.sub(r"\1_\2", name)).lower()
+    if name[:1].isdigit():
+        name = f"_{name}"
+    words = name.rstrip("_")
+    return re.sub("_+", "_", words + "x" * (len(name) - len(words))) or "x"
+
+
+def free_name(field: str, taken: Mapping[str, Any]) -> str:
+    """A column name for a field that no schema declares, and that no other field has."""
+    name = snake_case(field)
+    return f"{name}_{sha256(field.encode()).hexdigest()[:6]}" if name in taken else name
+
+
+def _kind(column: Mapping[str, Any]) -> Kind:
+    if column.get("format") == "date-time":
+        return "time"
+    types = [column["type"]] if isinstance(column["type"], str) else column["type"]
+    return (
+        next((_KINDS[each] for each in types if each in _KINDS), "json") if len(set(types) - {"null"}) == 1 else "json"
+    )
