@@ -19,7 +19,7 @@ from source_iterable.config import Config, InvalidConfig
 from source_iterable.display import progress_display
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.load.destination import Destination
-from source_iterable.load.loader import Loaded, Loader
+from source_iterable.load.loader import COMMIT_ROWS, Loaded, Loader
 from source_iterable.load.open import open_destination
 from source_iterable.load.parts import part_of
 from source_iterable.load.streams import EXPENSIVE, GROUPS, chosen
@@ -64,7 +64,7 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
             context.progress.heartbeat(),
             progress_display(context.progress),
         ):
-            loader = Loader(context, destination, Path(folder))
+            loader = Loader(context, destination, Path(folder), commit_rows=options.commit_rows)
             loader.run([STREAMS[name] for name in names])
             return _report(loader.results, destination)
     finally:
@@ -124,6 +124,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         "--streams",
         default="default",
         help=f"comma-separated streams, and groups of them ({', '.join(GROUPS)}); default: all but the expensive ones",
+    )
+    parser.add_argument(
+        "--commit-rows",
+        type=int,
+        default=COMMIT_ROWS,
+        help="rows between two commits, which are what a killed load loses at the most (%(default)s; or three minutes)",
     )
     parser.add_argument("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
     return parser.parse_args(arguments)

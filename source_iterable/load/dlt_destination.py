@@ -26,9 +26,8 @@ class DltDestination:
     is loaded twice. Raises DestinationError.
     """
 
-    def __init__(self, destination: Any, dataset: str, part: str, folder: Path, secret: str = "") -> None:
+    def __init__(self, destination: Any, dataset: str, part: str, folder: Path) -> None:
         self._part = part
-        self._secret = secret
         self._files: dict[str, tuple[Table, list[RowFile]]] = {}
         self._finished: dict[str, Table] = {}
         self._dataset = dataset
@@ -101,8 +100,7 @@ class DltDestination:
         cause: BaseException = error
         while isinstance(cause, PipelineStepFailed) and cause.exception is not None:
             cause = cause.exception
-        text = str(cause).strip().split("\n")[0]
-        return text.replace(self._secret, "***") if self._secret else text
+        return str(cause).strip().split("\n")[0]
 
 
 @dlt.source(name=_SOURCE, max_table_nesting=0)

@@ -29,9 +29,9 @@ def open_database(spill: Path) -> duckdb.DuckDBPyConnection:
     )
 
 
-def run(database: duckdb.DuckDBPyConnection, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+def run(database: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
     """The rows that a statement returns."""
-    return database.execute(sql, values).fetchall()
+    return database.execute(sql).fetchall()
 
 
 def take_in(database: duckdb.DuckDBPyConnection, table: Table, file: RowFile) -> None:
@@ -50,15 +50,21 @@ def take_in(database: duckdb.DuckDBPyConnection, table: Table, file: RowFile) ->
         )
 
 
-def replaced_by_incoming(database: duckdb.DuckDBPyConnection, table: Table) -> str:
-    """The condition under which a row `old` is replaced by one of `incoming`."""
+def event_times(database: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, str] | None:
+    """The first and the last event time in `incoming`, if it has any."""
+    if not table.event_time:
+        return None
+    time = quoted(table.event_time)
+    ((first, last),) = run(database, f"SELECT min({time})::VARCHAR, max({time})::VARCHAR FROM incoming")
+    return None if first is None else (first, last)
+
+
+def replaced_by_incoming(table: Table, times: tuple[str, str] | None) -> str:
+    """The condition under which a row `old` is replaced by one of `incoming`, which has events of these times."""
     same = " AND ".join(f"old.{quoted(name)} = incoming.{quoted(name)}" for name in table.key)
-    if table.event_time:
+    if table.event_time and times:
         # An event keeps its time: most of a large table need not be looked at.
-        time = quoted(table.event_time)
-        ((first, last),) = run(database, f"SELECT min({time})::VARCHAR, max({time})::VARCHAR FROM incoming")
-        if first is not None:
-            same += f" AND old.{time} BETWEEN {literal(first)} AND {literal(last)}"
+        same += f" AND old.{quoted(table.event_time)} BETWEEN {literal(times[0])} AND {literal(times[1])}"
     return same
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from source_iterable.errors import ConfigError
 from source_iterable.load.destination import Destination
 
 _DUCKDB_FILES = (".duckdb", ".db")
+_POSTGRES = ("postgresql://", "postgres://")
 _NOT_INSTALLED = 'Loading needs packages that are not installed ({}): pip install "source-iterable[load]".'
 
 
@@ -28,6 +27,10 @@ def open_destination(to: str, dataset: str, part: str, folder: Path) -> Destinat
             from source_iterable.load.parquet_folder import ParquetFolder
 
             return ParquetFolder(Path(to), dataset, part, folder)
+        if to.startswith(_POSTGRES):
+            from source_iterable.load.postgres import Postgres
+
+            return Postgres(to, dataset, part, folder)
         return _of_dlt(to, dataset, part, folder)
     except ImportError as error:
         raise ConfigError(_NOT_INSTALLED.format(error.name)) from None
@@ -42,24 +45,12 @@ def _of_dlt(to: str, dataset: str, part: str, folder: Path) -> Destination:
 
     from source_iterable.load.dlt_destination import DltDestination
 
-    # Replaced in one transaction, instead of emptied first.
-    options = {"replace_strategy": "insert-from-staging"}
-    destination: Any
-    if to.startswith(("postgresql://", "postgres://")):
-        from dlt.destinations.impl.postgres.configuration import PostgresCredentials
-
-        credentials = PostgresCredentials()
-        credentials.parse_native_representation(to.replace("postgres://", "postgresql://", 1))
-        # What is not in it libpq knows: a password file, a socket, the user's name. dlt would ask for it.
-        credentials.host = credentials.host or "localhost"
-        credentials.resolve()
-        destination = dlt.destination("postgres", credentials=credentials, **options)
-    else:
-        try:
-            destination = dlt.destination(to, **options)
-        except (UnknownDestinationModule, ValueError):
-            raise ConfigError(
-                f"--to {to} is no destination: give a file name that ends in .duckdb, a folder that ends in /, a URL "
-                "postgresql://user@host/database, or the name of a destination of dlt, such as bigquery."
-            ) from None
-    return DltDestination(destination, dataset, part, folder, secret=urlsplit(to).password or "")
+    try:
+        # Replaced in one transaction, instead of emptied first.
+        destination = dlt.destination(to, replace_strategy="insert-from-staging")
+    except (UnknownDestinationModule, ValueError):
+        raise ConfigError(
+            f"--to {to} is no destination: give a file name that ends in .duckdb, a folder that ends in /, a URL "
+            "postgresql://user@host/database, or the name of a destination of dlt, such as bigquery."
+        ) from None
+    return DltDestination(destination, dataset, part, folder)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from source_iterable.load.destination import Columns, DestinationError
-from source_iterable.load.incoming import errors_of, open_database, replaced_by_incoming, run, take_in
+from source_iterable.load.incoming import errors_of, event_times, open_database, replaced_by_incoming, run, take_in
 from source_iterable.load.rows import SQL_TYPES, RowFile, literal, quoted
 from source_iterable.load.tables import Column, Table
 from source_iterable.reading.stream import State
@@ -26,7 +26,7 @@ _MANIFEST = "_source_iterable.json"
 _UNSEEN = ".part"
 _OURS = re.compile(r"[0-9a-f]{16}\.parquet(\.part)?")
 # New rows go into the newest file as long as that is smaller, so that many small loads make no thousand files.
-_SMALL_BYTES = 8 * 2**20
+_SMALL_BYTES = 2 * 2**20
 
 
 class ParquetFolder:
@@ -63,9 +63,11 @@ class ParquetFolder:
         entry["columns"].update({column.name: column.kind for column in file.columns})
         with errors_of(self._root):
             take_in(self._database, table, file)
-            for name in self._with_replaced_rows(table, files):
-                rest = f"SELECT old.* FROM {self._reader(table, [name])} AS old WHERE NOT EXISTS (FROM incoming WHERE "
-                files[files.index(name)] = self._written(table, f"{rest}{replaced_by_incoming(self._database, table)})")
+            replaced = replaced_by_incoming(table, event_times(self._database, table))
+            for name in self._with_replaced_rows(table, files, replaced):
+                rest = f"SELECT old.* FROM {self._reader(table, [name])} AS old"
+                query = f"{rest} WHERE NOT EXISTS (FROM incoming WHERE {replaced})"
+                files[files.index(name)] = self._written(table, query)
             if files and self._path(table, files[-1]).stat().st_size < _SMALL_BYTES:
                 last = self._reader(table, [files.pop()])
                 files.append(self._written(table, f"FROM {last} UNION ALL BY NAME FROM incoming"))
@@ -135,15 +137,12 @@ class ParquetFolder:
         paths = ", ".join(literal(str(self._path(table, name))) for name in names)
         return f"read_parquet([{paths}], union_by_name=true{more})"
 
-    def _with_replaced_rows(self, table: Table, names: list[str]) -> list[str]:
+    def _with_replaced_rows(self, table: Table, names: list[str], replaced: str) -> list[str]:
         """The files with rows that incoming ones replace."""
         if not table.key or not names:
             return []
-        found = run(
-            self._database,
-            f"SELECT DISTINCT old.filename FROM {self._reader(table, names, ', filename=true')} AS old, incoming "
-            f"WHERE {replaced_by_incoming(self._database, table)}",
-        )
+        old = self._reader(table, names, ", filename=true")
+        found = run(self._database, f"SELECT DISTINCT old.filename FROM {old} AS old, incoming WHERE {replaced}")
         return [Path(path).name.removesuffix(_UNSEEN) for (path,) in found]
 
     def _written(self, table: Table, query: str) -> str:

@@ -7,7 +7,7 @@ numbers that no 64 bits hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +22,8 @@ SQL_TYPES: dict[Kind, str] = {
     "integer": "BIGINT",
     "number": "DOUBLE",
     "boolean": "BOOLEAN",
-    "time": "TIMESTAMPTZ",
-    "milliseconds": "TIMESTAMPTZ",
+    "time": "TIMESTAMP WITH TIME ZONE",
+    "milliseconds": "TIMESTAMP WITH TIME ZONE",
     "json": "JSON",
 }
 # A value that does not fit its column goes into a column of this name, as dlt would have it.
@@ -95,6 +95,24 @@ def select(file: RowFile) -> str:
 def needs_care(table: Table, lines: bytes) -> bool:
     """Whether messages must be taken apart: they may have undeclared fields, or numbers that DuckDB would change."""
     return not table.has_rest or bool(exact_json.lines_with_long_numbers(lines))
+
+
+def without_nul(file: RowFile) -> Callable[[Column], str]:
+    """SQL for the value of a column of a file, JSON as text, with U+FFFD for U+0000, which PostgreSQL does not store."""
+    has_nul = b"\\u0000" in file.path.read_bytes()
+
+    def value(column: Column) -> str:
+        name = quoted(column.name)
+        if column.kind == "json":
+            text = f"{name}::VARCHAR"
+            # After an even number of backslashes: after an odd one it is a text about an escape. Twice, as one match takes
+            # the character before it, which may be the end of another.
+            for _ in range(2 * has_nul):
+                text = rf"regexp_replace({text}, '(^|[^\\])((?:\\\\)*)\\u0000', '\1\2\\ufffd', 'g')"
+            return text
+        return f"replace({name}, chr(0), chr(65533))" if column.kind == "text" and has_nul else name
+
+    return value
 
 
 def quoted(name: str) -> str:

@@ -1,0 +1,114 @@
+"""`source-iterable load`: every value of every stream arrives, once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.connector import config_for, sync, time_text
+from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.warehouses import (
+    DuckDBWarehouse,
+    ParquetWarehouse,
+    Warehouse,
+    expected,
+    postgres,
+    texts,
+)
+from source_iterable.config import Config
+from source_iterable.schemas import milliseconds
+from source_iterable.streams.table import STREAMS
+
+# The sandbox's clock stands still, at a time that the connector takes for now.
+NOW = datetime.now(timezone.utc) - timedelta(minutes=1)
+HELD_BACK = 300
+# A killed load each; KILLS=20 in the environment for more.
+KILLS = int(os.environ.get("KILLS", "5"))
+
+
+@pytest.fixture(params=["duckdb", "parquet", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    if request.param == "postgres":
+        with postgres(tmp_path) as server:
+            yield server
+    else:
+        yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse}[request.param](tmp_path)
+
+
+def load_command(folder: Path, config: Mapping[str, Any], *arguments: str) -> list[str]:
+    file = folder / "config.json"
+    file.write_text(json.dumps(config))
+    return [sys.executable, "-m", "source_iterable", "load", "--config", str(file), *arguments]
+
+
+def load(folder: Path, config: Mapping[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(load_command(folder, config, *arguments), capture_output=True, text=True, check=False)
+
+
+def assert_all_there(warehouse: Warehouse, config: dict[str, Any], names: list[str]) -> None:
+    """The tables of the named streams hold what a first sync reads now."""
+    now = sync(config, names)
+    assert now.failure is None
+    for name in names:
+        schema = STREAMS[name].schema(Config.parse(config))
+        times = {field for field, column in schema["properties"].items() if column.get("format") == "date-time"}
+        rows = expected(now.records[name], times | milliseconds(name), warehouse.keeps_nul)
+        there, wanted = texts(warehouse.rows(name)), texts(rows)
+        assert (sorted(set(there) - set(wanted))[:3], sorted(set(wanted) - set(there))[:3]) == ([], []), name
+        assert there == wanted, name
+
+
+def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path: Path) -> None:
+    settings = SandboxSettings(users=40, days=3, events_per_day=900, now=NOW, odd=True)
+    with Sandbox(settings) as sandbox:
+        config = config_for(sandbox, days=3)
+        early = {**config, "lookback_window": HELD_BACK}
+        first = load(tmp_path, early, "--to", warehouse.to, "--streams", "all")
+        assert first.returncode == 0, first.stderr
+        assert_all_there(warehouse, early, list(STREAMS))
+        campaign = sandbox.truth_list("campaigns")[0]["id"]
+        sandbox.touch_campaign(campaign)
+        sandbox.delete_list(sandbox.truth_list("lists")[0]["id"])
+        time = NOW - timedelta(minutes=HELD_BACK / 2)
+        odd = {
+            "createdAt": time_text(time),
+            "email": "nul\0@example.com",
+            "own": ["a\0b"],
+            "big": 2**64 - 1,
+            "messageId": 1.5,
+        }
+        sandbox.put_line("emailOpen", time, json.dumps(odd).encode())
+        second = load(tmp_path, config, "--to", warehouse.to, "--streams", "all")
+        assert second.returncode == 0, second.stderr
+        assert_all_there(warehouse, config, list(STREAMS))
+        assert settings.api_key not in first.stdout + first.stderr + second.stdout + second.stderr
+
+
+def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: Warehouse, tmp_path: Path) -> None:
+    names = ["users", "campaigns", "list_users", "email_send", "email_open", "custom_event"]
+    moments = random.Random(7)
+    with Sandbox(SandboxSettings(users=300, days=3, events_per_day=20_000, now=NOW)) as sandbox:
+        config = config_for(sandbox, days=3)
+        arguments = ["--to", warehouse.to, "--streams", ",".join(names), "--commit-rows", "2000"]
+        killed = 0
+        for _ in range(KILLS):
+            process = subprocess.Popen(load_command(tmp_path, config, *arguments), stderr=subprocess.DEVNULL)
+            try:
+                process.wait(timeout=moments.uniform(0.6, 1.6))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                killed += 1
+        last = load(tmp_path, config, *arguments)
+        assert last.returncode == 0, last.stderr
+        assert killed > KILLS / 2, "the loads were over before they could be killed"
+        assert_all_there(warehouse, config, names)

