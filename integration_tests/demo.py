@@ -1,4 +1,4 @@
-"""`make run`: spec, check, discover and two syncs through PyAirbyte into a DuckDB file.
+"""`make run`: spec, check, discover, two loads into a DuckDB file, and a few questions answered from its tables.
 
 Without a configuration it reads a sandbox, a local Iterable API that it starts for the duration of the run. With
 `--config config.json` it reads the real Iterable with the key in that file.
@@ -14,33 +14,58 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from integration_tests.demo_syncs import DemoError, Sync, executable, pyairbyte, sync
 from source_iterable.streams.table import EXPORTS
 
 # How many times faster than Iterable's published limits the sandbox and the connector run.
 FACTOR = 60
-# What the sandbox's project uses. The other streams are empty, as some are in most projects (and PyAirbyte takes a fifth of
-# a second per sync for every table that it writes to).
+# What the sandbox's project uses. The other streams are empty, as some are in most projects.
 EVENTS_HELD = (
     *("email_bounce", "email_click", "email_complaint", "email_open", "email_send", "email_send_skip"),
     *("email_subscribe", "email_unsubscribe", "push_send", "push_open", "push_bounce", "push_uninstall"),
     *("in_app_send", "in_app_open", "in_app_click", "sms_send", "sms_click", "sms_received"),
     *("purchase", "custom_event"),
 )
-# The first sync of the sandbox stops this many minutes before now, so that the second one has something to read.
+# The first load of the sandbox stops this many minutes before now, so that the second one has something to read.
 HELD_BACK = 30
-# events rereads, user by user, what the export streams have already read; list_users is limited to five requests a minute.
-LEFT_OUT_OF_SANDBOX = ("events",)
-LEFT_OUT_OF_PROJECT = ("events", "list_users")
-QUERY = (
-    "SELECT name, count(*) AS opens FROM email_open JOIN campaigns ON campaigns.id = campaignid "
-    "GROUP BY name ORDER BY opens DESC LIMIT 5"
+
+
+class Question(NamedTuple):
+    """What the tables can tell."""
+
+    text: str
+    sql: str
+
+
+QUESTIONS = (
+    Question(
+        "Which campaigns are opened most?",
+        "SELECT campaigns.name, count(*) AS opens\n"
+        "FROM email_open JOIN campaigns ON campaigns.id = email_open.campaign_id\n"
+        "GROUP BY ALL ORDER BY opens DESC, name LIMIT 5",
+    ),
+    Question(
+        "How many of a campaign's emails are opened, and clicked?",
+        "SELECT email_send.campaign_id, count(*) AS sent,\n"
+        "    count(*) FILTER (message_id IN (SELECT message_id FROM email_open)) AS opened,\n"
+        "    count(*) FILTER (message_id IN (SELECT message_id FROM email_click)) AS clicked\n"
+        "FROM email_send GROUP BY ALL ORDER BY sent DESC, campaign_id LIMIT 5",
+    ),
+    Question(
+        "How many users sign up each week?",
+        "SELECT date_trunc('week', signup_date)::DATE AS week, count(*) AS users\n"
+        "FROM users WHERE signup_date IS NOT NULL GROUP BY ALL ORDER BY week DESC LIMIT 5",
+    ),
 )
+
+
+class DemoError(Exception):
+    """The demo cannot continue; str() says what to do."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m integration_tests.demo", description=__doc__)
     parser.add_argument("--config", type=Path, help="a configuration of the connector: reads the real Iterable")
-    parser.add_argument("--streams", help="comma separated; default: all but those that the demonstration leaves out")
+    parser.add_argument("--streams", default="default", help="streams and groups, as for source-iterable load")
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where the DuckDB file goes")
     parser.add_argument("--days", type=int, default=10, help="of history in the sandbox")
     parser.add_argument("--events-per-day", type=int, default=2000, help="in the sandbox")
@@ -76,19 +101,21 @@ def _of_sandbox(options: argparse.Namespace, console: Console) -> None:
         start = datetime.now(timezone.utc) - timedelta(days=options.days)
         config = {
             "api_key": "sandbox-key",
-            "start_date": _time_text(start),
+            "start_date": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "lookback_window": 0,
             "api_base_url": base_url,
             "rate_limit_factor": FACTOR,
         }
         console.print(f"A local Iterable API listens at {base_url}, {FACTOR} times as fast as the real limits.")
-        path.unlink(missing_ok=True)  # the sandbox starts from scratch as well
-        until = _time_text(datetime.now(timezone.utc) - timedelta(minutes=HELD_BACK))
-        syncs: list[tuple[str, str | None]] = [
-            (f"First sync: the last {options.days} days, up to {HELD_BACK} minutes ago (end_date {until})", until),
-            ("Second sync, without end_date: only what has come since", None),
+        # The sandbox starts from scratch as well.
+        for old in (path, Path(f"{path}.wal")):
+            old.unlink(missing_ok=True)
+        early = {**config, "lookback_window": HELD_BACK}
+        loads = [
+            (f"First load: the last {options.days} days, up to {HELD_BACK} minutes ago", early),
+            ("Second load: only what has come since", config),
         ]
-        _run(options, console, config, path, LEFT_OUT_OF_SANDBOX, syncs)
+        _run(options, console, path, loads)
 
 
 def _of_project(options: argparse.Namespace, console: Console) -> None:
@@ -98,82 +125,78 @@ def _of_project(options: argparse.Namespace, console: Console) -> None:
         raise DemoError(f"{options.config} cannot be read as JSON: {error}") from None
     if not isinstance(config, dict):
         raise DemoError(f"{options.config} holds no JSON object with api_key and start_date.")
-    path = options.folder / "my-iterable.duckdb"
     console.print(
         "This reads your Iterable project, at Iterable's own limits. A start_date a few days back is enough to try it."
     )
-    end_date = config.get("end_date")
-    syncs = [(f"First sync, from {config.get('start_date')}", end_date), ("Second sync: only what is new", end_date)]
-    _run(options, console, config, path, LEFT_OUT_OF_PROJECT, syncs)
+    loads = [(f"First load, from {config.get('start_date')}", config), ("Second load: only what is new", config)]
+    _run(options, console, options.folder / "my-iterable.duckdb", loads)
 
 
-def _run(
-    options: argparse.Namespace,
-    console: Console,
-    config: dict[str, Any],
-    path: Path,
-    left_out: tuple[str, ...],
-    syncs: list[tuple[str, str | None]],
-) -> None:
-    """Run everything: the three short commands, the syncs (a title and an end_date each), the table."""
+def _run(options: argparse.Namespace, console: Console, path: Path, loads: list[tuple[str, dict[str, Any]]]) -> None:
+    """Run everything: the three short commands, the loads (a title and a configuration each), the questions."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DemoError(f"The folder {path.parent} cannot be made: {error.strerror}.") from None
-    streams = _show_commands(console, config, path.parent)
-    if options.streams:
-        unknown = set(options.streams.split(",")) - set(streams)
-        if unknown:
-            raise DemoError(f"There is no stream {', '.join(sorted(unknown))}.")
-        streams = {name: streams[name] for name in options.streams.split(",")}
-    else:
-        streams = {name: incremental for name, incremental in streams.items() if name not in left_out}
-        console.print(f"Left out here, since slow: {', '.join(left_out)} (see docs/streams.md; --streams takes any).")
-    airbyte = pyairbyte(path.parent)
-    names, results = list(streams), []
-    command = executable()
-    with airbyte.caches.DuckDBCache(db_path=path, cache_dir=path.parent / "cache") as cache:
-        try:
-            source = airbyte.get_source("source-iterable", config=config, streams=names, local_executable=command)
-            for title, end_date in syncs:
-                console.print(f"\n[bold]{title}[/]")
-                results.append(sync(source, cache, {**config, "end_date": end_date}, names))
-        except airbyte.exceptions.PyAirbyteError as error:
-            raise DemoError(f"PyAirbyte: {error}") from None
-        console.print("", _table(streams, results))
-        console.print(f"\nThe tables are in {path}. One query to try:\n\n    {QUERY};\n", markup=False)
-        if {"email_open", "campaigns"} <= set(names):
-            for row in cache.run_sql_query(QUERY):
-                console.print(f"    {row['opens']:>6}  {row['name']}", markup=False)
+    for number, (title, config) in enumerate(loads):
+        with _file_of(config, path.parent) as file:
+            if number == 0:
+                _show_commands(console, file)
+            arguments = ["load", "--config", str(file), "--to", str(path), "--streams", options.streams]
+            console.print(f"\n[bold]{title}[/]\n")
+            console.print(f"    source-iterable load --config config.json --to {path}\n", markup=False)
+            if subprocess.run([sys.executable, "-m", "source_iterable", *arguments], check=False).returncode:
+                raise DemoError("The load failed; see above.")
+    with duckdb.connect(str(path), read_only=True) as database:
+        database.execute(f'USE "{path.stem}".iterable')
+        held = {name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        if {"campaigns", "email_open", "email_send", "email_click", "users"} <= held:
+            for question in QUESTIONS:
+                _answer(console, database, question)
 
 
-def _show_commands(console: Console, config: Mapping[str, Any], folder: Path) -> dict[str, bool]:
-    """Show the output of spec, check and discover. Returns the streams by name: whether each is incremental.
+def _answer(console: Console, database: duckdb.DuckDBPyConnection, question: Question) -> None:
+    console.print(f"\n[bold]{question.text}[/]\n")
+    for line in question.sql.split("\n"):
+        console.print(f"    {line}", markup=False)
+    result = database.execute(question.sql)
+    table = Table(show_edge=False, header_style="bold")
+    for column in result.description or []:
+        table.add_column(column[0])
+    for row in result.fetchall():
+        table.add_row(*map(str, row))
+    console.print("", table)
 
-    Raises DemoError if check fails.
-    """
+
+def _show_commands(console: Console, file: Path) -> None:
+    """Show the output of spec, check and discover. Raises DemoError if check fails."""
     (spec,) = _command("SPEC", "spec")
     keys = spec["connectionSpecification"]["properties"]
     console.print(
         f"[bold]spec[/]      options: {', '.join(key for key in keys if not keys[key].get('airbyte_hidden'))}"
     )
+    (status,) = _command("CONNECTION_STATUS", "check", "--config", str(file))
+    console.print(f"[bold]check[/]     {status['status']}")
+    if status["status"] != "SUCCEEDED":
+        raise DemoError(f"The check failed: {status.get('message')}")
+    (catalog,) = _command("CATALOG", "discover", "--config", str(file))
+    incremental = sum("incremental" in stream["supported_sync_modes"] for stream in catalog["streams"])
+    columns = sum(len(stream["json_schema"]["properties"]) for stream in catalog["streams"])
+    console.print(
+        f"[bold]discover[/]  {len(catalog['streams'])} streams, {incremental} of them incremental, {columns:,} columns"
+    )
+
+
+@contextmanager
+def _file_of(config: Mapping[str, Any], folder: Path) -> Iterator[Path]:
+    """The configuration in a file that only its owner can read."""
     file = folder / ".config.json"
     file.touch(mode=0o600)
     try:
         file.write_text(json.dumps(config), encoding="utf-8")
-        (status,) = _command("CONNECTION_STATUS", "check", "--config", str(file))
-        console.print(f"[bold]check[/]     {status['status']}")
-        if status["status"] != "SUCCEEDED":
-            raise DemoError(f"The check failed: {status.get('message')}")
-        (catalog,) = _command("CATALOG", "discover", "--config", str(file))
+        yield file
     finally:
         file.unlink()
-    streams = {stream["name"]: "incremental" in stream["supported_sync_modes"] for stream in catalog["streams"]}
-    columns = sum(len(stream["json_schema"]["properties"]) for stream in catalog["streams"])
-    console.print(
-        f"[bold]discover[/]  {len(streams)} streams, {sum(streams.values())} of them incremental, {columns:,} columns"
-    )
-    return streams
 
 
 def _command(kind: str, *arguments: str) -> list[dict[str, Any]]:
@@ -190,30 +213,6 @@ def _command(kind: str, *arguments: str) -> list[dict[str, Any]]:
 def _field(kind: str) -> str:
     head, *rest = kind.lower().split("_")
     return head + "".join(part.title() for part in rest)
-
-
-def _table(incremental: Mapping[str, bool], syncs: list[Sync]) -> Table:
-    """A row for every stream with records; `incremental` says for each stream how it was read."""
-    filled = [name for name in incremental if any(each.rows[name].count for each in syncs)]
-    table = Table(
-        show_edge=False,
-        header_style="bold",
-        show_footer=True,
-        caption_justify="left",
-        caption=f"seconds: from the start of the sync to the last row of the stream; all: the whole sync\n"
-        f"{len(incremental) - len(filled)} more streams were read and are empty here.",
-    )
-    table.add_column("stream", footer="all", no_wrap=True)
-    table.add_column("reads", no_wrap=True)
-    for place, each in zip(("first", "second"), syncs, strict=True):
-        table.add_column(f"{place} sync", footer=f"{sum(rows.count for rows in each.rows.values()):,}", justify="right")
-        table.add_column("seconds", footer=f"{each.seconds:.1f}", justify="right")
-    for name in filled:
-        cells = [name, "new" if incremental[name] else "all"]
-        for rows in (each.rows[name] for each in syncs):
-            cells += [f"{rows.count:,}", f"{rows.seconds:.1f}" if rows.count else ""]
-        table.add_row(*cells)
-    return table
 
 
 @contextmanager
@@ -238,10 +237,6 @@ def _sandbox(days: int, events_per_day: int) -> Iterator[str]:
             yield base_url
         finally:
             process.terminate()
-
-
-def _time_text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 if __name__ == "__main__":

@@ -112,3 +112,38 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: 
         assert last.returncode == 0, last.stderr
         assert killed > KILLS / 2, "the loads were over before they could be killed"
         assert_all_there(warehouse, config, names)
+
+
+def test_custom_events_have_a_view_for_each_name(warehouse: Warehouse, tmp_path: Path) -> None:
+    time = NOW - timedelta(hours=2)
+    events = [
+        {
+            "eventName": 'wish "list"',
+            "sku": "00012",
+            "price": 1,
+            "inStock": True,
+            "context": {"page": 1},
+            "coupon": None,
+        },
+        {"eventName": 'wish "list"', "sku": "A/~b", "price": 2.5, "tags": ["a"], "a/b~\"c'd": "odd"},
+        {"eventName": "Checkout", "total": 17, "email": "own@example.com"},
+    ]
+    with Sandbox(SandboxSettings(users=5, days=1, events_per_day=0, now=NOW)) as sandbox:
+        sandbox.put_records("customEvent", [{"createdAt": time_text(time), **event} for event in events])
+        arguments = ["--to", warehouse.to, "--streams", "custom_event", "--custom-event-tables"]
+        config = config_for(sandbox, days=1)
+        done = [load(tmp_path, config, *arguments) for _ in range(2)][-1]
+    if isinstance(warehouse, ParquetWarehouse):
+        assert done.returncode == 1
+        assert "DuckDB file and PostgreSQL" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    own = [
+        {name: value for name, value in row.items() if name not in ("_event_id", "created_at", "email")}
+        for row in json.loads(f"[{','.join(texts(warehouse.rows('custom_event_wish_list')))}]")
+    ]
+    assert sorted(own, key=lambda row: row["sku"]) == [
+        {"sku": "00012", "price": 1, "in_stock": True, "context": {"page": 1}},
+        {"sku": "A/~b", "price": 2.5, "tags": ["a"], "a_b_c_d": "odd"},
+    ]
+    assert [row["total"] for row in warehouse.rows("custom_event_checkout")] == [17]

@@ -16,9 +16,13 @@ _REFRESHES_A_SECOND = 4
 
 
 @contextmanager
-def progress_display(progress: Progress) -> Iterator[None]:
-    """Show the streams and what they wait for while the block runs. No-op without a terminal."""
-    if sys.__stderr__ is None or sys.__stdout__ is None or not sys.__stderr__.isatty() or sys.__stdout__.isatty():
+def progress_display(progress: Progress, quiet_stdout: bool = False) -> Iterator[None]:
+    """Show the streams and what they wait for while the block runs. No-op without a terminal.
+
+    `quiet_stdout`: nothing is written there meanwhile, so it may be the terminal, too.
+    """
+    terminals = [stream is not None and stream.isatty() for stream in (sys.__stderr__, sys.__stdout__)]
+    if not terminals[0] or (terminals[1] and not quiet_stdout):
         yield
         return
     # Imported here: containers have no terminal, and do not need it.

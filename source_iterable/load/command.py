@@ -8,9 +8,8 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,11 +17,12 @@ from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, InvalidConfig
 from source_iterable.display import progress_display
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.load.destination import Destination
+from source_iterable.load.destination import Destination, HasViews
 from source_iterable.load.loader import COMMIT_ROWS, Loaded, Loader
 from source_iterable.load.open import open_destination
 from source_iterable.load.parts import part_of
 from source_iterable.load.streams import EXPENSIVE, GROUPS, chosen
+from source_iterable.load.work_folder import work_folder
 from source_iterable.machine import trouble
 from source_iterable.reading.context import StreamContext
 from source_iterable.streams.table import STREAMS
@@ -32,9 +32,9 @@ def run(arguments: list[str]) -> NoReturn:
     """Run the command and exit: 0 if everything was loaded, 1 if not, 2 for wrong arguments."""
     options = _options(arguments)
     signal.signal(signal.SIGTERM, _terminate)
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logger = logging.getLogger("source_iterable")
     logger.setLevel(logging.INFO)
+    logger.addHandler(_Stderr())
     try:
         code = _load(options, logger)
     except IterableError as error:
@@ -45,6 +45,8 @@ def run(arguments: list[str]) -> NoReturn:
         code = 1
     except KeyboardInterrupt:
         code = 130
+    except SystemExit as end:
+        code = int(end.code or 0)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not waiting for threads: some may wait an hour for a response that nobody will read.
@@ -59,13 +61,19 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
     context = StreamContext(config, IterableClient(config, logger), logger)
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="source-iterable-") as folder,
-            closing(open_destination(options.to, options.dataset, part_of(config), Path(folder))) as destination,
-            context.progress.heartbeat(),
-            progress_display(context.progress),
+            work_folder() as folder,
+            closing(open_destination(options.to, options.dataset, part_of(config), folder)) as destination,
+            nullcontext() if sys.stderr.isatty() else context.progress.heartbeat(),
+            progress_display(context.progress, quiet_stdout=True),
         ):
-            loader = Loader(context, destination, Path(folder), commit_rows=options.commit_rows)
+            if options.custom_event_tables and not isinstance(destination, HasViews):
+                raise ConfigError(
+                    "--custom-event-tables is for a DuckDB file and PostgreSQL: the others have no views."
+                )
+            loader = Loader(context, destination, folder, commit_rows=options.commit_rows)
             loader.run([STREAMS[name] for name in names])
+            if options.custom_event_tables and isinstance(destination, HasViews):
+                destination.make_custom_event_views()
             return _report(loader.results, destination)
     finally:
         context.close()
@@ -131,6 +139,11 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         default=COMMIT_ROWS,
         help="rows between two commits, which are what a killed load loses at the most (%(default)s; or three minutes)",
     )
+    parser.add_argument(
+        "--custom-event-tables",
+        action="store_true",
+        help="a view for each name of custom events, with a column for each field (a DuckDB file, PostgreSQL)",
+    )
     parser.add_argument("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
     return parser.parse_args(arguments)
 
@@ -138,3 +151,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 def _terminate(number: int, frame: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(128 + number)
+
+
+class _Stderr(logging.Handler):
+    """Writes to sys.stderr as it is at the time: above the progress, while that is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from source_iterable.errors import IterableError
 from source_iterable.load.rows import RowFile
@@ -44,3 +44,11 @@ class Destination(Protocol):
 
     def how_to_open(self) -> str:
         """What to type to look at the tables."""
+
+
+@runtime_checkable
+class HasViews(Protocol):
+    """A warehouse that can show custom events in views."""
+
+    def make_custom_event_views(self) -> None:
+        """A view for each name of custom events: its events, with a column for each of their fields."""

@@ -60,7 +60,11 @@ def iterable(
 
 def _resource(sync: _Sync, name: str) -> Any:
     table = table_of(STREAMS[name], sync.config)
-    return dlt.resource(lambda: _rows(sync, table), name=name, parallelized=True, **hints(table, table.columns))
+
+    def rows() -> Iterator[Any]:
+        yield from _rows(sync, table)
+
+    return dlt.resource(rows, name=name, section="iterable", parallelized=True, **hints(table, table.columns))
 
 
 def _rows(sync: _Sync, table: Table) -> Iterator[Any]:

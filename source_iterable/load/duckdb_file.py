@@ -9,7 +9,7 @@ from typing import Any
 from source_iterable.load.incoming import errors_of, event_times, open_database, run, take_in
 from source_iterable.load.rows import SQL_TYPES, RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
-from source_iterable.load.tables import Table
+from source_iterable.load.tables import Kind, Table
 
 
 class DuckDBFile(SqlDestination):
@@ -27,6 +27,7 @@ class DuckDBFile(SqlDestination):
             self.run(f"ATTACH {literal(str(path))} AS target")
             self.run("USE target")
         self.prepare()
+        self.run(f"USE target.{quoted(dataset)}")
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         return run(self._database, sql)
@@ -34,6 +35,23 @@ class DuckDBFile(SqlDestination):
     def bring_in(self, table: Table, file: RowFile) -> tuple[str, str] | None:
         take_in(self._database, table, file)
         return event_times(self._database, table)
+
+    def fields_of_custom_events(self, table: str) -> list[tuple[str, str, str]]:
+        return self.run(
+            "SELECT DISTINCT event_name, field.key, CASE field.type WHEN 'VARCHAR' THEN 'text' WHEN 'BIGINT' THEN 'integer' "
+            "WHEN 'UBIGINT' THEN 'integer' WHEN 'DOUBLE' THEN 'number' WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN '' "
+            f"ELSE 'json' END FROM {table}, json_each(data) AS field WHERE event_name IS NOT NULL"
+        )
+
+    def beside(self, table: str) -> str:
+        # It is looked for in the view's schema. With the name of that, which may be the file's as well, it is ambiguous.
+        return quoted(table)
+
+    def field(self, name: str, kind: Kind) -> str:
+        path = literal("/" + name.replace("~", "~0").replace("/", "~1"))
+        if kind == "json":
+            return f"json_extract(data, {path})"
+        return f"TRY_CAST(json_extract_string(data, {path}) AS {self.types[kind]})"
 
     def prepare_for_merging(self, target: str, table: Table) -> None:
         """No-op: DuckDB scans fast, and its indexes must fit into memory."""

@@ -10,6 +10,8 @@ from source_iterable.load.destination import Destination
 
 _DUCKDB_FILES = (".duckdb", ".db")
 _POSTGRES = ("postgresql://", "postgres://")
+# A table that is replaced is so in one transaction, instead of being emptied first.
+_IN_ONE_GO = "insert-from-staging"
 _NOT_INSTALLED = 'Loading needs packages that are not installed ({}): pip install "source-iterable[load]".'
 
 
@@ -19,6 +21,8 @@ def open_destination(to: str, dataset: str, part: str, folder: Path) -> Destinat
     `part` tells the states of backfills apart; `folder` is for temporary files.
     """
     try:
+        # By dlt's name, and in dlt's file. dlt cannot write a schema that is named like the file.
+        to = "iterable.duckdb" if to == "duckdb" else to
         if "://" not in to and to.endswith(_DUCKDB_FILES):
             from source_iterable.load.duckdb_file import DuckDBFile
 
@@ -46,8 +50,11 @@ def _of_dlt(to: str, dataset: str, part: str, folder: Path) -> Destination:
     from source_iterable.load.dlt_destination import DltDestination
 
     try:
-        # Replaced in one transaction, instead of emptied first.
-        destination = dlt.destination(to, replace_strategy="insert-from-staging")
+        destination = dlt.destination(to)
+        able = destination.capabilities()
+        # A selector decides by table format, which files have, and no transactions.
+        if not able.replace_strategies_selector and _IN_ONE_GO in (able.supported_replace_strategies or ()):
+            destination = dlt.destination(to, replace_strategy=_IN_ONE_GO)
     except (UnknownDestinationModule, ValueError):
         raise ConfigError(
             f"--to {to} is no destination: give a file name that ends in .duckdb, a folder that ends in /, a URL "

@@ -68,6 +68,27 @@ class Postgres(SqlDestination):
         path.unlink()
         return event_times(self._parser, table)
 
+    def fields_of_custom_events(self, table: str) -> list[tuple[str, str, str]]:
+        return self.run(
+            "SELECT DISTINCT event_name, key, CASE jsonb_typeof(value) "
+            "WHEN 'string' THEN 'text' WHEN 'boolean' THEN 'boolean' "
+            "WHEN 'number' THEN CASE WHEN value::text ~ '^-?[0-9]{1,18}$' THEN 'integer' ELSE 'number' END "
+            f"WHEN 'null' THEN '' ELSE 'json' END FROM {table}, jsonb_each(data) WHERE event_name IS NOT NULL"
+        )
+
+    def field(self, name: str, kind: Kind) -> str:
+        value, text = f"data->{literal(name)}", f"data->>{literal(name)}"
+        if kind == "json":
+            return value
+        if kind == "text":
+            return text
+        fits = {
+            "integer": f"{text} ~ '^-?[0-9]{{1,18}}$'",
+            "number": f"jsonb_typeof({value}) = 'number'",
+            "boolean": f"jsonb_typeof({value}) = 'boolean'",
+        }[kind]
+        return f"CASE WHEN {fits} THEN ({text})::{self.types[kind]} END"
+
     def prepare_for_merging(self, target: str, table: Table) -> None:
         if table.key:
             keys = ", ".join(map(quoted, table.key))

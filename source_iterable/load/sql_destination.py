@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from source_iterable.load.custom_events import EVENT_COLUMNS, views_of
 from source_iterable.load.destination import Columns
 from source_iterable.load.incoming import replaced_by_incoming
 from source_iterable.load.rows import RowFile, literal, quoted
@@ -55,6 +56,37 @@ class SqlDestination(ABC):
     @abstractmethod
     def how_to_open(self) -> str:
         """What to type to look at the tables."""
+
+    @abstractmethod
+    def fields_of_custom_events(self, table: str) -> list[tuple[str, str, str]]:
+        """The name of an event, a field in its `data`, and the type of a value of it ("" if null): each that occurs, once.
+
+        Types are the names of kinds: text, integer, number, boolean, json.
+        """
+
+    @abstractmethod
+    def field(self, name: str, kind: Kind) -> str:
+        """SQL for a field in the column `data`; NULL where a value is not of this kind."""
+
+    def beside(self, table: str) -> str:
+        """The name of a table in a view of its schema."""
+        return self._named(table)
+
+    def make_custom_event_views(self) -> None:
+        """A view for each name of custom events: its events, with a column for each of their fields."""
+        table = self._named("custom_event")
+        with self._transaction():
+            for view in views_of(self.fields_of_custom_events(table)):
+                columns = "".join(
+                    f", {self.field(name, kind)} AS {quoted(column)}" for name, column, kind in view.columns
+                )
+                shown = ", ".join(map(quoted, EVENT_COLUMNS))
+                self.run(f"DROP VIEW IF EXISTS {self._named(view.name)}")
+                self.run(
+                    f"CREATE VIEW {self._named(view.name)} AS SELECT {shown}{columns} FROM {self.beside('custom_event')} "
+                    f"WHERE event_name = {literal(view.event_name)}"
+                )
+        self.commit({})
 
     def prepare(self) -> None:
         """Make the schema and the table of states if there are none. For the subclass, once it is connected."""

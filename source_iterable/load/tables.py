@@ -23,6 +23,8 @@ _KINDS: dict[str, Kind] = {
 }
 # The column in which events and users have every field that their stream does not declare.
 _REST = "data"
+# PostgreSQL cuts longer names.
+_LONGEST_NAME = 63
 _NO_WORD = re.compile(r"[^A-Za-z0-9_]")
 _BEFORE_A_WORD = re.compile(r"([^_])([A-Z][a-z]+)")
 _BETWEEN_WORDS = re.compile(r"([a-z0-9])([A-Z])")
@@ -103,7 +105,9 @@ def snake_case(field: str) -> str:
 def free_name(field: str, taken: Mapping[str, Any]) -> str:
     """A column name for a field that no schema declares, and that no other field has."""
     name = snake_case(field)
-    return f"{name}_{sha256(field.encode()).hexdigest()[:6]}" if name in taken else name
+    if name not in taken and len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 7]}_{sha256(field.encode()).hexdigest()[:6]}"
 
 
 def _kind(column: Mapping[str, Any]) -> Kind:
