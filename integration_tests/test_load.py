@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from integration_tests.connector import config_for, sync, time_text
@@ -147,3 +149,83 @@ def test_custom_events_have_a_view_for_each_name(warehouse: Warehouse, tmp_path:
         {"sku": "A/~b", "price": 2.5, "tags": ["a"], "a_b_c_d": "odd"},
     ]
     assert [row["total"] for row in warehouse.rows("custom_event_checkout")] == [17]
+
+
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        ("nothing", "is no destination"),
+        ("mysql://user@host/db", "is no destination"),
+        ("/proc/none/iterable.duckdb", "/proc/none cannot be written"),
+        ("/proc/none/", "/proc/none cannot be written"),
+        ("postgresql://someone:secret-word@127.0.0.1:1/db", "PostgreSQL cannot be used: connection to server"),
+        ("bigquery", "credentials"),
+        ("held.duckdb", "is open in another program"),
+        ("text.duckdb", "not a valid DuckDB database file"),
+    ],
+)
+def test_a_destination_that_cannot_be_used_is_told(tmp_path: Path, to: str, told: str) -> None:
+    (tmp_path / "text.duckdb").write_text("no database")
+    with Sandbox(SandboxSettings()) as sandbox, duckdb.connect(str(tmp_path / "held.duckdb")):
+        to = str(tmp_path / to) if to.endswith(".duckdb") else to
+        done = load(tmp_path, config_for(sandbox), "--to", to, "--streams", "channels")
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret-word" not in done.stdout + done.stderr
+
+
+def test_a_full_disk_is_told_and_the_next_load_goes_on(warehouse: Warehouse, tmp_path: Path) -> None:
+    names = ["email_send", "campaigns"]
+    with Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000, now=NOW, padding=2_000)) as sandbox:
+        config = config_for(sandbox, days=3)
+        arguments = ["--to", warehouse.to, "--streams", ",".join(names), "--commit-rows", "500"]
+        full = subprocess.run(
+            load_command(tmp_path, config, *arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            # No file may be larger: to a program that is like a disk that is full.
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)),
+        )
+        assert full.returncode == 1
+        assert "cannot" in full.stderr
+        assert "Traceback" not in full.stderr
+        last = load(tmp_path, config, *arguments)
+        assert last.returncode == 0, last.stderr
+        assert_all_there(warehouse, config, names)
+
+
+def test_a_server_that_dies_in_the_middle_is_told_and_the_next_load_goes_on(tmp_path: Path) -> None:
+    names = ["users", "email_send"]
+    with (
+        Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000, now=NOW)) as sandbox,
+        postgres(tmp_path) as server,
+    ):
+        config = config_for(sandbox, days=3)
+        arguments = ["--to", server.to, "--streams", ",".join(names), "--commit-rows", "300"]
+        first = load(tmp_path, config, "--to", server.to, "--streams", "channels")
+        assert first.returncode == 0, first.stderr
+        process = subprocess.Popen(load_command(tmp_path, config, *arguments), stderr=subprocess.PIPE, text=True)
+        while process.poll() is None and not server.disconnect_others():
+            pass
+        _, told = process.communicate()
+        assert process.returncode == 1
+        assert "PostgreSQL cannot be used" in told
+        assert "Traceback" not in told
+        last = load(tmp_path, config, *arguments)
+        assert last.returncode == 0, last.stderr
+        assert_all_there(server, config, names)
+
+
+def test_a_stream_that_fails_keeps_its_table_and_the_others_are_loaded(warehouse: Warehouse, tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=200, now=NOW)) as sandbox:
+        config = config_for(sandbox, days=2)
+        arguments = ["--to", warehouse.to, "--streams", "channels,snippets,email_open"]
+        assert load(tmp_path, config, *arguments).returncode == 0
+        sandbox.settings.forbidden = ("snippets",)
+        done = load(tmp_path, config, *arguments)
+        assert done.returncode == 1
+        assert "snippets is incomplete" in done.stderr
+        sandbox.settings.forbidden = ()
+        assert_all_there(warehouse, config, ["channels", "snippets", "email_open"])

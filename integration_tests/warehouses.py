@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,6 +62,19 @@ class PostgresWarehouse:
 
     def __init__(self, url: str) -> None:
         self.to = url
+
+    def disconnect_others(self) -> bool:
+        """End other connections that are in a transaction, as a server that is stopped does; whether there was one."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.to)
+        connection.autocommit = True
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND xact_start IS NOT NULL"
+            )
+            return bool(cursor.fetchall())
 
     def rows(self, table: str) -> list[Row]:
         import psycopg2

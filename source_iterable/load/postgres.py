@@ -101,7 +101,7 @@ class Postgres(SqlDestination):
     def errors(self) -> Iterator[None]:
         try:
             yield
-        except psycopg2.OperationalError as error:
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             raise DestinationError(f"PostgreSQL cannot be used: {str(error).strip().splitlines()[0]}") from None
         except psycopg2.Error as error:
             # Messages about data quote it.
