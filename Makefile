@@ -1,5 +1,6 @@
-# make run        a local Iterable, two syncs of it into a DuckDB file (CONFIG=config.json: your own project)
+# make run        a local Iterable, two loads of it into a DuckDB file (CONFIG=config.json: your own project)
 # make test       the tests (ARGS="-k name" for some of them)
+# make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint       style, types and declared dependencies
 # make docs       the tables and pictures of docs/, from the code
@@ -12,18 +13,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .venv-demo
+PYAIRBYTE := .venv-pyairbyte
 N ?= 50
 SEED ?= 1
 PIP := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run test storm lint docs bench witnesses image release lock clean
+.PHONY: run pyairbyte test storm lint docs bench witnesses image release lock clean
 
 run: $(DEMO)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest $(ARGS)
+
+pyairbyte: $(PYAIRBYTE)/.installed
+	$(PYAIRBYTE)/bin/python -m integration_tests.pyairbyte
 
 storm: $(VENV)/.installed
 	$(BIN)/python -m integration_tests.storm --runs $(N) --seed $(SEED)
@@ -71,6 +76,12 @@ $(DEMO)/.installed: requirements/demo.txt pyproject.toml
 	$(DEMO)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(PYAIRBYTE)/.installed: requirements/pyairbyte.txt pyproject.toml
+	test -x $(PYAIRBYTE)/bin/python || $(PYTHON) -m venv $(PYAIRBYTE)
+	$(PYAIRBYTE)/bin/python $(PIP) --require-hashes --requirement requirements/pyairbyte.txt
+	$(PYAIRBYTE)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO) demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(PYAIRBYTE) demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

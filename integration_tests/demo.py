@@ -97,7 +97,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _of_sandbox(options: argparse.Namespace, console: Console) -> None:
     path = options.folder / "iterable.duckdb"
-    with _sandbox(options.days, options.events_per_day) as base_url:
+    with sandbox(options.days, options.events_per_day) as base_url:
         start = datetime.now(timezone.utc) - timedelta(days=options.days)
         config = {
             "api_key": "sandbox-key",
@@ -216,7 +216,7 @@ def _field(kind: str) -> str:
 
 
 @contextmanager
-def _sandbox(days: int, events_per_day: int) -> Iterator[str]:
+def sandbox(days: int, events_per_day: int) -> Iterator[str]:
     """Run a sandbox in a separate process for the duration of the block; yields the root of its API."""
     settings = {
         "port": 0,

@@ -79,7 +79,7 @@ def _rows(sync: _Sync, table: Table) -> Iterator[Any]:
             if isinstance(item, RecordBatch):
                 spool.add(table, item)
                 yield from _arrow(table, full)
-            elif isinstance(item, Checkpoint):
+            elif isinstance(item, Checkpoint) and table.merged:
                 # dlt loads the state with all rows of this run, or neither.
                 states[part] = dict(item.state)
         spool.flush(table)
