@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.chart import chart
 from benchmarks.kinds import OWN_FIELDS, PLAIN, Kind
-from benchmarks.programs import AIRBYTE, PEERS, SINGER, default_cache
+from benchmarks.programs import AIRBYTE, PEERS, PYAIRBYTE, SINGER, default_cache
 from benchmarks.report import Results, machine, tables, with_tables
 from benchmarks.rows import Bench, Row
 
@@ -49,7 +49,13 @@ def _measure(bench: Bench, options: argparse.Namespace, before: str) -> Results:
         method: bench.row(f"source-iterable, {method}", partial(make.ours, method), served)
         for method in ("auto", "streaming", "jobs")
     }
+    loads = [
+        bench.row("source-iterable read", make.ours, served),
+        *(bench.row(f"source-iterable load, {to}", partial(make.load, to), served) for to in ("DuckDB", "Parquet")),
+        *([] if options.skip_peers else _slow_loads(bench, options)),
+    ]
     return Results(
+        loads=bench.compare(loads, options.rounds),
         machine=before,
         rounds=options.rounds,
         comparison=comparison,
@@ -80,6 +86,15 @@ def _peers(bench: Bench, options: argparse.Namespace, kind: Kind) -> list[Row]:
     return [
         bench.row(f"{AIRBYTE} {PEERS[AIRBYTE]}", make.airbyte, served),
         bench.row(f"{SINGER} {PEERS[SINGER]}", make.singer, served),
+    ]
+
+
+def _slow_loads(bench: Bench, options: argparse.Namespace) -> list[Row]:
+    served = bench.serve(options.peer_records or options.records)
+    make = bench.workshop(served)
+    return [
+        bench.row(f"PyAirbyte {PEERS[PYAIRBYTE]}, DuckDB", make.pyairbyte, served),
+        bench.row("dlt with dictionaries, DuckDB", make.dlt_dictionaries, served),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import duckdb
 
 from benchmarks.data import NOTHING, Checked, check
 
@@ -58,6 +61,33 @@ def run(command: Sequence[str], environment: Mapping[str, str], work: Path, iden
     finally:
         path.unlink()
     return measured
+
+
+def run_load(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    work: Path,
+    identifier: str,
+    warehouse: Path,
+    identifiers: str,
+) -> Run:
+    """Run `command`, which writes a warehouse, and check what the query `identifiers` finds there. Raises Failed."""
+    for old in (warehouse, Path(f"{warehouse}.wal")):
+        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
+    with open(work / "output", "wb") as output:
+        measured = _measure(command, environment, work, output.fileno())
+    if measured.exit_code:
+        raise Failed(f"exit code {measured.exit_code}: {_tail(work / 'errors')}")
+    with duckdb.connect() as database:
+        if warehouse.is_file():
+            database.execute(f"ATTACH '{warehouse}' AS there (READ_ONLY)")
+        measured.output = check(_messages(database.execute(identifiers), identifier), identifier)
+    return measured
+
+
+def _messages(rows: duckdb.DuckDBPyConnection, identifier: str) -> Iterator[bytes]:
+    while batch := rows.fetchmany(10_000):
+        yield b"".join(b'{"type":"RECORD","%b":"%b"}\n' % (identifier.encode(), each[0].encode()) for each in batch)
 
 
 def run_through_pipe(command: Sequence[str], environment: Mapping[str, str], work: Path, identifier: str) -> Run:

@@ -14,12 +14,14 @@ from typing import Any
 
 from benchmarks.data import Dataset
 from benchmarks.measure import ROOT, Failed
+from source_iterable.load.tables import snake_case
 
 AIRBYTE = "airbyte-source-iterable"
 SINGER = "tap-iterable"
+PYAIRBYTE = "airbyte"
 # The published peers: package and version, package and command.
-PEERS = {AIRBYTE: "1.0.1", SINGER: "1.0.1"}
-_COMMANDS = {AIRBYTE: "source-iterable", SINGER: "tap-iterable"}
+PEERS = {AIRBYTE: "1.0.1", SINGER: "1.0.1", PYAIRBYTE: "0.71.3"}
+_COMMANDS = {AIRBYTE: "source-iterable", SINGER: "tap-iterable", PYAIRBYTE: "python"}
 # A made-up key, as long as a real one, since the CDK searches every line that it logs for it.
 _KEY = "0123456789abcdef0123456789abcdef"
 _SHIM = str(ROOT / "benchmarks" / "shim")
@@ -29,11 +31,17 @@ _NO_PAUSES = 1000
 
 @dataclass
 class Program:
-    """A program with its arguments: `read`, and the commands whose start-up is timed."""
+    """A program with its arguments: `read`, and the commands whose start-up is timed.
+
+    One that writes a warehouse names it: `warehouse` is removed before each run, and `identifiers` is the query with which
+    DuckDB reads the identifiers of its rows.
+    """
 
     read: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     commands: dict[str, list[str]] = field(default_factory=dict)
+    warehouse: Path | None = None
+    identifiers: str = ""
 
 
 class Workshop:
@@ -102,6 +110,34 @@ class Workshop:
             environment,
             {"discover": discover},
         )
+
+    def load(self, kind: str) -> Program:
+        """This connector's `load`, into a DuckDB file or a folder of Parquet files."""
+        config, stream = self.ours().read[-3], self._kind.stream
+        warehouse = self._work / ("load.duckdb" if kind == "DuckDB" else "lake")
+        table = f"there.iterable.{stream}" if kind == "DuckDB" else f"'{warehouse}/iterable/{stream}/*.parquet'"
+        to = str(warehouse) if kind == "DuckDB" else f"{warehouse}/"
+        command = [sys.executable, "-m", "source_iterable", "load", "--config", config, "--to", to, "--streams", stream]
+        return Program(command, warehouse=warehouse, identifiers=self._identifiers(table))
+
+    def pyairbyte(self) -> Program:
+        """PyAirbyte into a DuckDB file, with this connector."""
+        file = self._work / "pyairbyte.duckdb"
+        ours = str(Path(sys.executable).with_name("source-iterable"))
+        script = str(ROOT / "benchmarks" / "pyairbyte_load.py")
+        command = [self._installed(PYAIRBYTE), script, ours, self.ours().read[-3], self._kind.stream, str(file)]
+        # Its columns are in lower case.
+        query = self._identifiers(f"there.main.{self._kind.stream}").replace("_", "", 1)
+        return Program(command, warehouse=file, identifiers=query)
+
+    def dlt_dictionaries(self) -> Program:
+        """dlt into a DuckDB file, a dictionary a record."""
+        file = self._work / "dlt.duckdb"
+        command = [sys.executable, "-m", "benchmarks.dlt_dictionaries", str(file), self._kind.stream, *self.ours().read]
+        return Program(command, warehouse=file, identifiers=self._identifiers(f"there.iterable.{self._kind.stream}"))
+
+    def _identifiers(self, table: str) -> str:
+        return f"SELECT {snake_case(self._kind.identifier)} FROM {table}"
 
     def _shim(self) -> dict[str, str]:
         return {"PYTHONPATH": _SHIM, "BENCHMARK_SERVER": self._url}

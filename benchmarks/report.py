@@ -28,6 +28,7 @@ class Results:
     record_path: dict[str, list[float]]
     commands: dict[str, dict[str, float]]
     memory: list[Row]
+    loads: list[Row]
 
 
 def machine() -> str:
@@ -52,6 +53,7 @@ def tables(results: Results) -> str:
         _comparison(results.comparison),
         "Records with fields of their own, records a second:\n\n" + _kinds(results.kinds),
         "By export method:\n\n" + _rates(results.methods),
+        "Into a warehouse:\n\n" + _rates(results.loads),
         "Memory:\n\n" + _rates(results.memory),
         "First record, after the last byte of the first complete part has left the server:\n\n"
         + _table(

@@ -11,13 +11,14 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from benchmarks.data import BLOCK_SECONDS, Dataset
 from benchmarks.kinds import PLAIN, Kind
-from benchmarks.measure import ROOT, Failed, Run, first_record_at, process, run, run_through_pipe, wall
+from benchmarks.measure import ROOT, Failed, Run, first_record_at, process, run, run_load, run_through_pipe, wall
 from benchmarks.programs import Program, Workshop
 
 _COMMAND_ROUNDS = 5
@@ -131,7 +132,11 @@ class Bench:
         """Run the programs of `rows` in turn, `rounds` times."""
         for number in range(1, rounds + 1):
             for row in rows:
-                self._run(row, f"round {number}", run)
+                program = row.program
+                how = run
+                if program and program.warehouse:
+                    how = partial(run_load, warehouse=program.warehouse, identifiers=program.identifiers)
+                self._run(row, f"round {number}", how)
         return rows
 
     def memory(self, row: Row) -> Row:
