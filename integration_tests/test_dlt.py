@@ -30,9 +30,7 @@ def test_two_runs_match_the_truth(pipeline: Any) -> None:
     with Sandbox(SandboxSettings(users=50, days=3, events_per_day=400, now=NOW)) as sandbox:
         config = config_for(sandbox, days=3)
         pipeline.run(iterable({**config, "lookback_window": HELD_BACK}, streams=NAMES))
-        early = sync({**config, "lookback_window": HELD_BACK}, NAMES)
-        for name in NAMES:
-            assert count(pipeline, name) == len(early.records[name]), name
+        before = count(pipeline, "email_open")
         sandbox.clear_requests()
 
         pipeline.run(iterable(config, streams=NAMES))
@@ -48,6 +46,7 @@ def test_two_runs_match_the_truth(pipeline: Any) -> None:
         now = sync(config, NAMES)
         for name in NAMES:
             assert count(pipeline, name) == len(now.records[name]), name
+        assert 0 < before < count(pipeline, "email_open")
         opens = pipeline.dataset().email_open.df()
         assert sorted(opens["_event_id"]) == sorted(record["_event_id"] for record in now.records["email_open"])
         assert str(opens["created_at"].dtype).startswith("datetime64")

@@ -63,6 +63,25 @@ class PostgresWarehouse:
     def __init__(self, url: str) -> None:
         self.to = url
 
+    def execute(self, sql: str) -> None:
+        """Execute a statement, and commit it."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.to)
+        with closing(connection), connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    @contextmanager
+    def reading(self, *tables: str) -> Iterator[None]:
+        """Hold what a transaction that has read these tables holds."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.to)
+        with closing(connection), connection.cursor() as cursor:
+            for table in tables:
+                cursor.execute(f"SELECT * FROM {table} LIMIT 1")
+            yield
+
     def disconnect_others(self) -> bool:
         """End other connections that are in a transaction, as a server that is stopped does; whether there was one."""
         import psycopg2

@@ -135,7 +135,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--commit-rows",
-        type=int,
+        type=_positive,
         default=COMMIT_ROWS,
         help="rows between two commits, which are what a killed load loses at the most (%(default)s; or three minutes)",
     )
@@ -146,6 +146,13 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
     return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number <= 0:
+        raise ValueError(text)
+    return number
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

@@ -91,11 +91,7 @@ class Postgres(SqlDestination):
 
     def prepare_for_merging(self, target: str, table: Table) -> None:
         if table.key:
-            keys = ", ".join(map(quoted, table.key))
-            # Without a name it gets one that tells which table and columns it is for.
-            ((indexed,),) = self.run(f"SELECT count(*) FROM pg_index WHERE indrelid = {literal(target)}::regclass")
-            if not indexed:
-                self.run(f"CREATE INDEX ON {target} ({keys})")
+            self.run(f"CREATE INDEX ON {target} ({', '.join(map(quoted, table.key))})")
 
     @contextmanager
     def errors(self) -> Iterator[None]:

@@ -33,6 +33,8 @@ class SqlDestination(ABC):
         self._dataset = dataset
         self._part = part
         self._open = False
+        self._held: dict[str, dict[str, Kind]] = {}
+        self._finished: list[Table] = []
 
     @abstractmethod
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -98,6 +100,7 @@ class SqlDestination(ABC):
                 f"committed_at {self.types['time']})"
             )
         self.commit({})
+        self._held = self._read_columns()
 
     def states(self) -> Mapping[str, State]:
         with self.errors():
@@ -105,6 +108,9 @@ class SqlDestination(ABC):
         return {stream: json.loads(state) for stream, state in rows}
 
     def columns(self) -> Mapping[str, Columns]:
+        return self._held
+
+    def _read_columns(self) -> dict[str, dict[str, Kind]]:
         kinds: dict[str, Kind] = {name.lower(): kind for kind, name in reversed(list(self.types.items()))}
         tables: dict[str, dict[str, Kind]] = {}
         with self.errors():
@@ -118,12 +124,13 @@ class SqlDestination(ABC):
     def start(self, table: Table, resumed: bool) -> None:
         if not table.merged and not resumed:
             with self._transaction():
-                self.run(f"DROP TABLE IF EXISTS {self._loading(table)}")
+                self._drop_loading(table)
 
     def add(self, table: Table, file: RowFile) -> None:
         with self._transaction():
             times = self.bring_in(table, file)
-            target = self._prepared(table, file.columns)
+            name = table.name if table.merged else _LOADING.format(table.name)
+            target = self._prepared(name, table, file.columns)
             if table.key:
                 self.run(f"DELETE FROM {target} AS old USING incoming WHERE {replaced_by_incoming(table, times)}")
             names = ", ".join(quoted(column.name) for column in file.columns)
@@ -132,14 +139,13 @@ class SqlDestination(ABC):
             file.path.unlink()
 
     def finish(self, table: Table) -> None:
-        with self._transaction():
-            target = self._prepared(table, table.columns)
-            if not table.merged:
-                self.run(f"DROP TABLE IF EXISTS {self._named(table.name)}")
-                self.run(f"ALTER TABLE {target} RENAME TO {quoted(table.name)}")
+        # At the commit: until that, others could not read a table with new columns.
+        self._finished.append(table)
 
     def commit(self, states: Mapping[str, State]) -> None:
         with self._transaction():
+            while self._finished:
+                self._show(self._finished.pop())
             for stream, state in states.items():
                 self.run(
                     f"DELETE FROM {self._named(_STATES)} "
@@ -154,21 +160,41 @@ class SqlDestination(ABC):
     def prepare_for_merging(self, target: str, table: Table) -> None:
         """What the database needs to find the rows of a new table by their key."""
 
-    def _prepared(self, table: Table, columns: tuple[Column, ...]) -> str:
-        """The name of the table for rows with these columns, made or widened if necessary."""
-        target = self._named(table.name) if table.merged else self._loading(table)
-        definitions = [f"{quoted(column.name)} {self.types[column.kind]}" for column in columns]
-        self.run(f"CREATE TABLE IF NOT EXISTS {target} ({', '.join(definitions)})")
-        for definition in definitions:
-            self.run(f"ALTER TABLE {target} ADD COLUMN IF NOT EXISTS {definition}")
-        self.prepare_for_merging(target, table)
+    def _show(self, table: Table) -> None:
+        """A table that is replaced gets its new rows. It stays the same table, for the views and the rights on it."""
+        target = self._prepared(table.name, table, table.columns)
+        if table.merged:
+            return
+        loading = _LOADING.format(table.name)
+        new = [Column(name, name, kind) for name, kind in self._held.get(loading, {}).items()]
+        self._prepared(table.name, table, tuple(new))
+        self.run(f"DELETE FROM {target}")
+        if new:
+            names = ", ".join(quoted(column.name) for column in new)
+            self.run(f"INSERT INTO {target} ({names}) SELECT {names} FROM {self._named(loading)}")
+        self._drop_loading(table)
+
+    def _drop_loading(self, table: Table) -> None:
+        loading = _LOADING.format(table.name)
+        self.run(f"DROP TABLE IF EXISTS {self._named(loading)}")
+        self._held.pop(loading, None)
+
+    def _prepared(self, name: str, table: Table, columns: tuple[Column, ...]) -> str:
+        """A table for rows with these columns, made or widened if necessary; returns its name in SQL."""
+        target = self._named(name)
+        if name not in self._held:
+            definitions = ", ".join(f"{quoted(column.name)} {self.types[column.kind]}" for column in columns)
+            self.run(f"CREATE TABLE {target} ({definitions})")
+            self._held[name] = {column.name: column.kind for column in columns}
+            self.prepare_for_merging(target, table)
+        for column in columns:
+            if column.name not in self._held[name]:
+                self.run(f"ALTER TABLE {target} ADD COLUMN {quoted(column.name)} {self.types[column.kind]}")
+                self._held[name][column.name] = column.kind
         return target
 
     def _named(self, table: str) -> str:
         return f"{quoted(self._dataset)}.{quoted(table)}"
-
-    def _loading(self, table: Table) -> str:
-        return self._named(_LOADING.format(table.name))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
