@@ -16,13 +16,14 @@ _REFRESHES_A_SECOND = 4
 
 
 @contextmanager
-def progress_display(progress: Progress, quiet_stdout: bool = False) -> Iterator[None]:
+def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
     """Show the streams and what they wait for while the block runs. No-op without a terminal.
 
-    `quiet_stdout`: nothing is written there meanwhile, so it may be the terminal, too.
+    `alone`: nothing is written to stdout meanwhile, so that may be the terminal, too; and a report follows, for which the
+    display makes room.
     """
     terminals = [stream is not None and stream.isatty() for stream in (sys.__stderr__, sys.__stdout__)]
-    if not terminals[0] or (terminals[1] and not quiet_stdout):
+    if not terminals[0] or (terminals[1] and not alone):
         yield
         return
     # Imported here: containers have no terminal, and do not need it.
@@ -30,7 +31,7 @@ def progress_display(progress: Progress, quiet_stdout: bool = False) -> Iterator
     from rich.live import Live
 
     view = _View(progress)
-    with Live(view, console=Console(file=sys.__stderr__), refresh_per_second=_REFRESHES_A_SECOND, transient=False):
+    with Live(view, console=Console(file=sys.__stderr__), refresh_per_second=_REFRESHES_A_SECOND, transient=alone):
         yield
 
 

@@ -63,17 +63,19 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
         with (
             work_folder() as folder,
             closing(open_destination(options.to, options.dataset, part_of(config), folder)) as destination,
-            nullcontext() if sys.stderr.isatty() else context.progress.heartbeat(),
-            progress_display(context.progress, quiet_stdout=True),
         ):
             if options.custom_event_tables and not isinstance(destination, HasViews):
                 raise ConfigError(
                     "--custom-event-tables is for a DuckDB file and PostgreSQL: the others have no views."
                 )
             loader = Loader(context, destination, folder, commit_rows=options.commit_rows)
-            loader.run([STREAMS[name] for name in names])
-            if options.custom_event_tables and isinstance(destination, HasViews):
-                destination.make_custom_event_views()
+            with (
+                nullcontext() if sys.stderr.isatty() else context.progress.heartbeat(),
+                progress_display(context.progress, alone=True),
+            ):
+                loader.run([STREAMS[name] for name in names])
+                if options.custom_event_tables and isinstance(destination, HasViews):
+                    destination.make_custom_event_views()
             return _report(loader.results, destination)
     finally:
         context.close()

@@ -6,6 +6,7 @@ import logging
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,31 +109,20 @@ class _Sync:
         self._context: StreamContext | None = None
         self._users = 0
 
-    def context(self) -> _Shared:
-        return _Shared(self)
-
-    def enter(self) -> StreamContext:
+    @contextmanager
+    def context(self) -> Iterator[StreamContext]:
+        """The context, for one resource."""
         with self._lock:
             if self._context is None:
                 logger = logging.getLogger("source_iterable")
                 self._context = StreamContext(self.config, IterableClient(self.config, logger), logger)
+            context = self._context
             self._users += 1
-            return self._context
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0 and self._context is not None:
-                self._context.close()
-                self._context = None
-
-
-class _Shared:
-    def __init__(self, sync: _Sync) -> None:
-        self._sync = sync
-
-    def __enter__(self) -> StreamContext:
-        return self._sync.enter()
-
-    def __exit__(self, *error: object) -> None:
-        self._sync.leave()
+        try:
+            yield context
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    context.close()
+                    self._context = None

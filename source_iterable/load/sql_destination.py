@@ -77,6 +77,8 @@ class SqlDestination(ABC):
     def make_custom_event_views(self) -> None:
         """A view for each name of custom events: its events, with a column for each of their fields."""
         table = self._named("custom_event")
+        if "custom_event" not in self._held:
+            return
         with self._transaction():
             for view in views_of(self.fields_of_custom_events(table)):
                 columns = "".join(
