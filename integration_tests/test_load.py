@@ -263,3 +263,25 @@ def test_parts_of_a_backfill_go_into_one_dataset(warehouse: Warehouse, tmp_path:
             done = load(tmp_path, part, "--to", warehouse.to, "--streams", ",".join(names))
             assert done.returncode == 0, done.stderr
         assert_all_there(warehouse, config, names)
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    without = "import sys; sys.modules['duckdb'] = None; from source_iterable.run import run; run(sys.argv[1:])"
+    with Sandbox(SandboxSettings()) as sandbox:
+        _, _, _, *arguments = load_command(tmp_path, config_for(sandbox), "--to", str(tmp_path / "iterable.duckdb"))
+    done = subprocess.run([sys.executable, "-c", without, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'pip install "source-iterable[load]"' in done.stderr
+
+
+def test_a_destination_of_dlt_gets_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["users", "campaigns", "list_users", "email_open", "template_contents"]
+    with Sandbox(SandboxSettings(users=40, days=3, events_per_day=900, now=NOW)) as sandbox, postgres(tmp_path) as server:
+        user, address = server.address
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", f"postgresql://{user}:unused@localhost/{address}")
+        config = config_for(sandbox, days=3)
+        early = {**config, "lookback_window": HELD_BACK}
+        for each in (early, config):
+            done = load(tmp_path, each, "--to", "postgres", "--streams", ",".join(names), "--commit-rows", "1000")
+            assert done.returncode == 0, done.stderr
+        assert_all_there(server, config, names)

@@ -63,6 +63,16 @@ class PostgresWarehouse:
     def __init__(self, url: str) -> None:
         self.to = url
 
+    @property
+    def address(self) -> tuple[str, str]:
+        """The user, and the rest of a URL behind its host."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.to)
+        with closing(connection):
+            there = connection.get_dsn_parameters()
+        return there["user"], f"{there['dbname']}?host={there['host']}"
+
     def execute(self, sql: str) -> None:
         """Execute a statement, and commit it."""
         import psycopg2

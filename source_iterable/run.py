@@ -1,4 +1,4 @@
-"""The command: `spec` is printed without the CDK; everything else goes through it."""
+"""The command: `spec` and `load` do without the CDK; everything else goes through it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run one Airbyte protocol command. Only its messages go to stdout."""
+    """Run one Airbyte protocol command, of which only messages go to stdout, or `load`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if os.getpid() == 1:
         # Process 1 ignores signals without a handler, and importing the CDK takes a second.
@@ -25,6 +25,8 @@ def run(arguments: list[str] | None = None) -> None:
 
         print(json.dumps({"type": "SPEC", "spec": specification()}))
         return
+    if arguments in ([], ["-h"], ["--help"]):
+        print("Without Airbyte, into a warehouse: source-iterable load --help\n")
     if arguments[:1] == ["load"]:
         from source_iterable.load.command import run as load
 

@@ -34,6 +34,8 @@ class DltDestination:
         self._pipeline = dlt.pipeline(
             _SOURCE, pipelines_dir=str(folder / "dlt"), destination=destination, dataset_name=dataset
         )
+        # dlt's CSV files for PostgreSQL turn empty texts into NULL.
+        self._format: Any = "insert_values" if self._pipeline.destination.destination_name == "postgres" else None
         self._calling(self._pipeline.sync_destination)
 
     def states(self) -> Mapping[str, State]:
@@ -62,7 +64,7 @@ class DltDestination:
         states = {name: state for name, state in states.items() if name in ready}
         resources = [self._resource(table, states.get(name)) for name, table in ready.items()]
         if resources:
-            self._calling(lambda: self._pipeline.run(_source(resources)))
+            self._calling(lambda: self._pipeline.run(_source(resources), loader_file_format=self._format))
         for name in ready:
             for file in self._files.pop(name, (None, []))[1]:
                 file.path.unlink()
