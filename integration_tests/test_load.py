@@ -276,7 +276,10 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
 
 def test_a_destination_of_dlt_gets_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["users", "campaigns", "list_users", "email_open", "template_contents"]
-    with Sandbox(SandboxSettings(users=40, days=3, events_per_day=900, now=NOW)) as sandbox, postgres(tmp_path) as server:
+    with (
+        Sandbox(SandboxSettings(users=40, days=3, events_per_day=900, now=NOW)) as sandbox,
+        postgres(tmp_path) as server,
+    ):
         user, address = server.address
         monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", f"postgresql://{user}:unused@localhost/{address}")
         config = config_for(sandbox, days=3)
