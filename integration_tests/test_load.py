@@ -129,7 +129,7 @@ def test_custom_events_have_a_view_for_each_name(warehouse: Warehouse, tmp_path:
             "coupon": None,
         },
         {"eventName": 'wish "list"', "sku": "A/~b", "price": 2.5, "tags": ["a"], "a/b~\"c'd": "odd"},
-        {"eventName": "Checkout", "total": 17, "email": "own@example.com"},
+        {"eventName": "Checkout", "total": 17, "code": 12345678901234567890, "email": "own@example.com"},
     ]
     with Sandbox(SandboxSettings(users=5, days=1, events_per_day=0, now=NOW)) as sandbox:
         sandbox.put_records("customEvent", [{"createdAt": time_text(time), **event} for event in events])
@@ -149,7 +149,8 @@ def test_custom_events_have_a_view_for_each_name(warehouse: Warehouse, tmp_path:
         {"sku": "00012", "price": 1, "in_stock": True, "context": {"page": 1}},
         {"sku": "A/~b", "price": 2.5, "tags": ["a"], "a_b_c_d": "odd"},
     ]
-    assert [row["total"] for row in warehouse.rows("custom_event_checkout")] == [17]
+    (checkout,) = warehouse.rows("custom_event_checkout")
+    assert (checkout["total"], int(checkout["code"])) == (17, 12345678901234567890), "every digit"
 
 
 @pytest.mark.parametrize(

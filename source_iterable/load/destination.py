@@ -24,8 +24,8 @@ class Destination(Protocol):
     def states(self) -> Mapping[str, State]:
         """The states that were committed last, by stream."""
 
-    def columns(self) -> Mapping[str, Columns]:
-        """The columns of each table of its dataset, by the table's name."""
+    def columns(self, table: Table) -> Columns:
+        """The columns that there are for the rows of a table."""
 
     def start(self, table: Table, resumed: bool) -> None:
         """Prepare for rows. Unless `resumed`, what an interrupted load left of a table that is replaced is dropped."""

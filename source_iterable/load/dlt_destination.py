@@ -44,10 +44,9 @@ class DltDestination:
             stream: state[self._part] for stream, state in source.get("resources", {}).items() if state.get(self._part)
         }
 
-    def columns(self) -> Mapping[str, Columns]:
-        if _SOURCE not in self._pipeline.schemas:
-            return {}
-        return {name: known_columns(table) for name, table in self._pipeline.schemas[_SOURCE].tables.items()}
+    def columns(self, table: Table) -> Columns:
+        tables = self._pipeline.schemas[_SOURCE].tables if _SOURCE in self._pipeline.schemas else {}
+        return known_columns(tables[table.name]) if table.name in tables else {}
 
     def start(self, table: Table, resumed: bool) -> None:
         """No-op: rows of a table that is replaced are kept here until its stream was read to its end."""

@@ -38,9 +38,12 @@ class DuckDBFile(SqlDestination):
 
     def fields_of_custom_events(self, table: str) -> list[tuple[str, str, str]]:
         return self.run(
-            "SELECT DISTINCT event_name, field.key, CASE field.type WHEN 'VARCHAR' THEN 'text' WHEN 'BIGINT' THEN 'integer' "
-            "WHEN 'UBIGINT' THEN 'integer' WHEN 'DOUBLE' THEN 'number' WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN '' "
-            f"ELSE 'json' END FROM {table}, json_each(data) AS field WHERE event_name IS NOT NULL"
+            "SELECT DISTINCT event_name, field.key, CASE "
+            "WHEN regexp_full_match(field.value::VARCHAR, '-?[0-9]{19,}') THEN 'json' "
+            "WHEN field.type = 'VARCHAR' THEN 'text' WHEN field.type IN ('BIGINT', 'UBIGINT') THEN 'integer' "
+            "WHEN field.type = 'DOUBLE' THEN 'number' WHEN field.type = 'BOOLEAN' THEN 'boolean' "
+            "WHEN field.type = 'NULL' THEN '' ELSE 'json' END "
+            f"FROM {table}, json_each(data) AS field WHERE event_name IS NOT NULL"
         )
 
     def beside(self, table: str) -> str:

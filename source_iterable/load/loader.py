@@ -68,13 +68,12 @@ class Loader:
             self.destination.start(tables[stream.name], resumed=bool(state))
         worker = _Worker()
         reading = read(self.context, to_read)
-        columns = self.destination.columns()
         checkpoints: dict[str, State] = {}
 
         def deliver(table: Table, file: RowFile) -> None:
             worker.do(self.destination.add, table, file)
 
-        spool = Spool(self.folder, lambda table: columns.get(table.name, {}), deliver)
+        spool = Spool(self.folder, self.destination.columns, deliver)
 
         def commit() -> None:
             spool.flush_all()

@@ -50,16 +50,17 @@ class ParquetFolder:
         states: Mapping[str, State] = self._manifest["states"].get(self._part, {})
         return states
 
-    def columns(self) -> Mapping[str, Columns]:
-        return {name: table["columns"] for name, table in self._manifest["tables"].items()}
+    def columns(self, table: Table) -> Columns:
+        columns: Columns = self._entry(table)["columns"]
+        return columns
 
     def start(self, table: Table, resumed: bool) -> None:
         if not resumed:
-            self._entry(table)["loading"] = []
+            self._entry(table)["loading"][self._part] = []
 
     def add(self, table: Table, file: RowFile) -> None:
         entry = self._entry(table)
-        files: list[str] = entry["files" if table.merged else "loading"]
+        files: list[str] = entry["files"] if table.merged else entry["loading"].setdefault(self._part, [])
         entry["columns"].update({column.name: column.kind for column in file.columns})
         with errors_of(self._root):
             take_in(self._database, table, file)
@@ -78,7 +79,7 @@ class ParquetFolder:
     def finish(self, table: Table) -> None:
         entry = self._entry(table)
         if not table.merged:
-            entry["files"], entry["loading"] = entry["loading"], []
+            entry["files"] = entry["loading"].pop(self._part, [])
         if not entry["files"]:
             with errors_of(self._root):
                 entry["files"] = [self._written(table, f"SELECT {_nothing(table.columns)} LIMIT 0")]
@@ -88,6 +89,9 @@ class ParquetFolder:
         self._manifest["states"].setdefault(self._part, {}).update(states)
         path = self._root / _MANIFEST
         with errors_of(self._root):
+            for new in self._root.glob(f"*/*{_UNSEEN}"):
+                with open(new, "rb") as rows:
+                    os.fsync(rows)
             with open(f"{path}{_UNSEEN}", "w", encoding="utf-8") as file:
                 json.dump(self._manifest, file)
                 file.flush()
@@ -113,15 +117,15 @@ class ParquetFolder:
         return manifest
 
     def _entry(self, table: Table) -> dict[str, Any]:
-        empty: dict[str, Any] = {"columns": {}, "files": [], "loading": []}
+        empty: dict[str, Any] = {"columns": {}, "files": [], "loading": {}}
         entry: dict[str, Any] = self._manifest["tables"].setdefault(table.name, empty)
         return entry
 
     def _show_what_counts(self) -> None:
         """Give files that count their names, and delete those that do not: what the last commit, or a killed load, left."""
         for folder in [each for each in self._root.iterdir() if each.is_dir()]:
-            entry = self._manifest["tables"].get(folder.name, {"files": [], "loading": []})
-            shown, unseen = set(entry["files"]), set(entry["loading"])
+            entry = self._manifest["tables"].get(folder.name, {"files": [], "loading": {}})
+            shown, unseen = set(entry["files"]), {name for names in entry["loading"].values() for name in names}
             for path in list(folder.iterdir()):
                 name = path.name.removesuffix(_UNSEEN)
                 if name in shown:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
 
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.incoming import errors_of, event_times, open_database, run, take_in
@@ -40,9 +43,15 @@ class Postgres(SqlDestination):
         self._folder = folder
         self._parser = open_database(folder)
         with self.errors():
-            self._connection = psycopg2.connect(url)
+            self._connection = psycopg2.connect(_checked(url))
             # Transactions begin and end with SQL.
             self._connection.autocommit = True
+            # Of the files for COPY, whatever the database or the environment says.
+            self._connection.set_client_encoding("UTF8")
+            # Held as long as the connection: two that merge the same rows would not see each other's.
+            ((alone,),) = self.run(f"SELECT pg_try_advisory_lock(hashtext({literal(f'source-iterable {dataset}')}))")
+            if not alone:
+                raise DestinationError(f"Another load is writing to the schema {dataset}.")
         self.prepare()
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -72,7 +81,8 @@ class Postgres(SqlDestination):
         return self.run(
             "SELECT DISTINCT event_name, key, CASE jsonb_typeof(value) "
             "WHEN 'string' THEN 'text' WHEN 'boolean' THEN 'boolean' "
-            "WHEN 'number' THEN CASE WHEN value::text ~ '^-?[0-9]{1,18}$' THEN 'integer' ELSE 'number' END "
+            "WHEN 'number' THEN CASE WHEN value::text ~ '^-?[0-9]{1,18}$' THEN 'integer' "
+            "WHEN value::text ~ '^-?[0-9]+$' THEN 'json' ELSE 'number' END "
             f"WHEN 'null' THEN '' ELSE 'json' END FROM {table}, jsonb_each(data) WHERE event_name IS NOT NULL"
         )
 
@@ -88,6 +98,20 @@ class Postgres(SqlDestination):
             "boolean": f"jsonb_typeof({value}) = 'boolean'",
         }[kind]
         return f"CASE WHEN {fits} THEN ({text})::{self.types[kind]} END"
+
+    def make_view(self, name: str, query: str) -> None:
+        self.run("SAVEPOINT before_view")
+        try:
+            super().make_view(name, query)
+        except psycopg2.ProgrammingError:
+            # It has other columns now.
+            try:
+                self.run("ROLLBACK TO before_view")
+                self.run(f"DROP VIEW {name}")
+                super().make_view(name, query)
+            except psycopg2.errors.DependentObjectsStillExist:
+                # A view of somebody else needs it as it is.
+                self.run("ROLLBACK TO before_view")
 
     def prepare_for_merging(self, target: str, table: Table) -> None:
         if table.key:
@@ -115,3 +139,19 @@ class Postgres(SqlDestination):
         there = self._connection.get_dsn_parameters()
         host = f" -h {there['host']}" if "host" in there else ""
         return f"psql{host} {there.get('dbname', '')}\n    SET search_path TO {quoted(self._dataset)};"
+
+
+def _checked(url: str) -> str:
+    """The URL. Raises DestinationError if it is none: libpq would say so with pieces of a password in it."""
+    try:
+        psycopg2.extensions.parse_dsn(url)
+        parts = urlsplit(url)
+        valid = "@" not in f"{parts.hostname}{parts.path}" and parts.netloc.count("@") <= 1 and parts.port != 0
+    except (psycopg2.ProgrammingError, ValueError):
+        valid = False
+    if not valid:
+        raise DestinationError(
+            "The URL of PostgreSQL is not valid: postgresql://user:password@host:port/database, with all but letters and "
+            "digits in the password written as in %40."
+        )
+    return url

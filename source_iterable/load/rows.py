@@ -26,8 +26,8 @@ SQL_TYPES: dict[Kind, str] = {
     "milliseconds": "TIMESTAMP WITH TIME ZONE",
     "json": "JSON",
 }
-# A value that does not fit its column goes into a column of this name, as dlt would have it.
-_MISFIT = "{}__v_json"
+# A value that does not fit its column goes into one that is named like a field of this name.
+_MISFIT = "{}_v_json"
 _INTEGERS = range(-(2**63), 2**63)
 # The years 1 to 9999.
 _MILLISECONDS = range(-62_135_596_800_000, 253_402_300_800_000)
@@ -73,16 +73,14 @@ class TextColumns:
             text = _text(value, column.kind)
             if text is None:
                 misfit = _MISFIT.format(field)
-                column = self._more.get(misfit) or self._added(misfit, "json", _MISFIT.format(column.name))
+                column = self._more.get(misfit) or self._added(misfit, "json")
                 text = _json(value)
             row[column.name] = text
         return row
 
-    def _added(self, field: str, kind: Kind, name: str = "") -> Column:
-        if not name:
-            # A column of an earlier run, which no declared field has.
-            declared = {column.name for column in (*self._declared.values(), *self._more.values())}
-            name = free_name(field, dict.fromkeys(declared))
+    def _added(self, field: str, kind: Kind) -> Column:
+        # It may be a column of an earlier run, but not one of another field.
+        name = free_name(field, {column.name for column in self})
         self._more[field] = Column(field, name, self._known.get(name, kind))
         return self._more[field]
 

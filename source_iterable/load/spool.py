@@ -1,4 +1,4 @@
-"""Spool: rows on their way to the warehouse, in a temporary folder, a few files a table."""
+"""Spool: rows on their way to the warehouse, in a temporary folder, one open file a table."""
 
 from __future__ import annotations
 
@@ -36,41 +36,40 @@ class Spool:
         self._known = known
         self._deliver = deliver
         self._file_bytes = file_bytes
-        self._files: dict[tuple[str, bool], _OpenFile] = {}
+        self._files: dict[str, _OpenFile] = {}
         self._columns: dict[str, TextColumns] = {}
         self._number = 0
 
     def add(self, table: Table, batch: RecordBatch) -> None:
         """Append the rows of a batch. Raises LocalError."""
         texts = needs_care(table, batch.lines)
-        lines = self._columns_of(table).texts(batch.lines) if texts else batch.lines
+        file = self._files.get(table.stream)
+        if file is not None and texts and not file.texts:
+            # A table has one file at a time: of two rows with one key the last must come last.
+            self.flush(table)
+            file = None
         with temporary_files():
-            file = self._files.get((table.stream, texts))
             if file is None:
                 self._number += 1
-                file = _OpenFile(table, self._folder / f"{self._number}.jsonl")
-                self._files[table.stream, texts] = file
-            file.write(lines, batch.count)
+                file = self._files[table.stream] = _OpenFile(table, self._folder / f"{self._number}.jsonl", texts)
+            file.write(self._columns_of(table).texts(batch.lines) if file.texts else batch.lines, batch.count)
         if file.size >= self._file_bytes:
-            self._deliver_file(table, texts)
+            self.flush(table)
 
     def flush(self, table: Table) -> None:
         """Deliver what there is of a table."""
-        for texts in (False, True):
-            if (table.stream, texts) in self._files:
-                self._deliver_file(table, texts)
+        file = self._files.pop(table.stream, None)
+        if file is None:
+            return
+        with temporary_files():
+            file.close()
+        columns = tuple(self._columns_of(table)) if file.texts else table.columns
+        self._deliver(table, RowFile(file.path, file.rows, file.longest, columns, file.texts))
 
     def flush_all(self) -> None:
         """Deliver what there is."""
         for table in [file.table for file in self._files.values()]:
             self.flush(table)
-
-    def _deliver_file(self, table: Table, texts: bool) -> None:
-        file = self._files.pop((table.stream, texts))
-        with temporary_files():
-            file.close()
-        columns = tuple(self._columns_of(table)) if texts else table.columns
-        self._deliver(table, RowFile(file.path, file.rows, file.longest, columns, texts))
 
     def _columns_of(self, table: Table) -> TextColumns:
         if table.stream not in self._columns:
@@ -79,9 +78,10 @@ class Spool:
 
 
 class _OpenFile:
-    def __init__(self, table: Table, path: Path) -> None:
+    def __init__(self, table: Table, path: Path, texts: bool) -> None:
         self.table = table
         self.path = path
+        self.texts = texts
         self.rows = self.size = self.longest = 0
         self._file: IO[bytes] = open(path, "wb")  # noqa: SIM115  closed by close
 

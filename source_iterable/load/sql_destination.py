@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from hashlib import sha256
 from typing import Any
 
 from source_iterable.load.custom_events import EVENT_COLUMNS, views_of
@@ -16,8 +17,6 @@ from source_iterable.load.tables import Column, Kind, Table
 from source_iterable.reading.stream import State
 
 _STATES = "_source_iterable_states"
-# The rows of a table that is replaced, until its stream was read to its end.
-_LOADING = "_loading_{}"
 
 
 class SqlDestination(ABC):
@@ -70,6 +69,10 @@ class SqlDestination(ABC):
     def field(self, name: str, kind: Kind) -> str:
         """SQL for a field in the column `data`; NULL where a value is not of this kind."""
 
+    def make_view(self, name: str, query: str) -> None:
+        """Make a view, or replace it."""
+        self.run(f"CREATE OR REPLACE VIEW {name} AS {query}")
+
     def beside(self, table: str) -> str:
         """The name of a table in a view of its schema."""
         return self._named(table)
@@ -85,10 +88,10 @@ class SqlDestination(ABC):
                     f", {self.field(name, kind)} AS {quoted(column)}" for name, column, kind in view.columns
                 )
                 shown = ", ".join(map(quoted, EVENT_COLUMNS))
-                self.run(f"DROP VIEW IF EXISTS {self._named(view.name)}")
-                self.run(
-                    f"CREATE VIEW {self._named(view.name)} AS SELECT {shown}{columns} FROM {self.beside('custom_event')} "
-                    f"WHERE event_name = {literal(view.event_name)}"
+                self.make_view(
+                    self._named(view.name),
+                    f"SELECT {shown}{columns} FROM {self.beside('custom_event')} "
+                    f"WHERE event_name = {literal(view.event_name)}",
                 )
         self.commit({})
 
@@ -109,8 +112,9 @@ class SqlDestination(ABC):
             rows = self.run(f"SELECT stream, state FROM {self._named(_STATES)} WHERE part = {literal(self._part)}")
         return {stream: json.loads(state) for stream, state in rows}
 
-    def columns(self) -> Mapping[str, Columns]:
-        return self._held
+    def columns(self, table: Table) -> Columns:
+        loading = {} if table.merged else self._held.get(self._loading(table), {})
+        return {**self._held.get(table.name, {}), **loading}
 
     def _read_columns(self) -> dict[str, dict[str, Kind]]:
         kinds: dict[str, Kind] = {name.lower(): kind for kind, name in reversed(list(self.types.items()))}
@@ -131,7 +135,7 @@ class SqlDestination(ABC):
     def add(self, table: Table, file: RowFile) -> None:
         with self._transaction():
             times = self.bring_in(table, file)
-            name = table.name if table.merged else _LOADING.format(table.name)
+            name = table.name if table.merged else self._loading(table)
             target = self._prepared(name, table, file.columns)
             if table.key:
                 self.run(f"DELETE FROM {target} AS old USING incoming WHERE {replaced_by_incoming(table, times)}")
@@ -167,7 +171,7 @@ class SqlDestination(ABC):
         target = self._prepared(table.name, table, table.columns)
         if table.merged:
             return
-        loading = _LOADING.format(table.name)
+        loading = self._loading(table)
         new = [Column(name, name, kind) for name, kind in self._held.get(loading, {}).items()]
         self._prepared(table.name, table, tuple(new))
         self.run(f"DELETE FROM {target}")
@@ -176,8 +180,13 @@ class SqlDestination(ABC):
             self.run(f"INSERT INTO {target} ({names}) SELECT {names} FROM {self._named(loading)}")
         self._drop_loading(table)
 
+    def _loading(self, table: Table) -> str:
+        """The table for the rows of this part of a backfill, until its stream was read to its end."""
+        part = f"_{sha256(self._part.encode()).hexdigest()[:8]}" if self._part else ""
+        return f"_loading_{table.name}{part}"
+
     def _drop_loading(self, table: Table) -> None:
-        loading = _LOADING.format(table.name)
+        loading = self._loading(table)
         self.run(f"DROP TABLE IF EXISTS {self._named(loading)}")
         self._held.pop(loading, None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
@@ -102,7 +102,7 @@ def snake_case(field: str) -> str:
     return re.sub("_+", "_", words + "x" * (len(name) - len(words))) or "x"
 
 
-def free_name(field: str, taken: Mapping[str, Any]) -> str:
+def free_name(field: str, taken: Collection[str]) -> str:
     """A column name for a field that no schema declares, and that no other field has."""
     name = snake_case(field)
     if name not in taken and len(name) <= _LONGEST_NAME:

@@ -1,0 +1,126 @@
+"""Destinations: what parts of a backfill, interrupted loads and other loads may do to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, Row, Warehouse, postgres
+from source_iterable.config import Config
+from source_iterable.load.destination import Destination, DestinationError
+from source_iterable.load.open import open_destination
+from source_iterable.load.spool import Spool
+from source_iterable.load.tables import table_of
+from source_iterable.reading.stream import State
+from source_iterable.records.batch import LineFormat
+from source_iterable.streams.table import STREAMS
+
+CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
+MEMBERS, USERS = table_of(STREAMS["list_users"], CONFIG), table_of(STREAMS["users"], CONFIG)
+
+
+@pytest.fixture(params=["duckdb", "parquet", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    if request.param == "postgres":
+        with postgres(tmp_path) as server:
+            yield server
+    else:
+        yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse}[request.param](tmp_path)
+
+
+@pytest.fixture
+def opened(warehouse: Warehouse, tmp_path: Path) -> Callable[..., Destination]:
+    (tmp_path / "work").mkdir()
+    return lambda part="": open_destination(warehouse.to, "iterable", part, tmp_path / "work")
+
+
+def put(destination: Destination, table: Any, folder: Path, *rows: Row) -> None:
+    """Rows, each a batch of its own, on their way through the spool."""
+    spool = Spool(folder, destination.columns, destination.add)
+    for row in rows:
+        spool.add(table, LineFormat(table.stream).batch([row]))
+    spool.flush_all()
+
+
+def member(number: int, **more: Any) -> Row:
+    return {"listId": 1, "userIdentifier": f"{number}@example.com", **more}
+
+
+def identifiers(warehouse: Warehouse) -> list[str]:
+    return sorted(row["user_identifier"][0] for row in warehouse.rows("list_users"))
+
+
+def test_parts_keep_the_rows_of_each_others_interrupted_loads(
+    warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path
+) -> None:
+    with closing(opened("a")) as first:
+        first.start(MEMBERS, resumed=False)
+        put(first, MEMBERS, tmp_path, member(1), member(2))
+        first.commit({"list_users": {"after": 2}})
+    with closing(opened("b")) as other:
+        assert other.states() == {}
+        other.start(MEMBERS, resumed=False)
+        put(other, MEMBERS, tmp_path, member(1), member(2), member(3))
+        other.finish(MEMBERS)
+        other.commit({"list_users": {}})
+    assert identifiers(warehouse) == ["1", "2", "3"]
+    with closing(opened("a")) as resumed:
+        assert resumed.states() == {"list_users": {"after": 2}}
+        resumed.start(MEMBERS, resumed=True)
+        put(resumed, MEMBERS, tmp_path, member(3))
+        resumed.finish(MEMBERS)
+        resumed.commit({"list_users": {}})
+    assert identifiers(warehouse) == ["1", "2", "3"]
+
+
+def test_a_load_that_goes_on_knows_the_columns_of_what_it_collected(
+    warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path
+) -> None:
+    state: State = {"list_users": {"after": 1}}
+    with closing(opened()) as first:
+        first.start(MEMBERS, resumed=False)
+        put(first, MEMBERS, tmp_path, member(1, own=5))
+        first.commit(state)
+    with closing(opened()) as resumed:
+        resumed.start(MEMBERS, resumed=True)
+        put(resumed, MEMBERS, tmp_path, member(2, own="00123"), member(3, own="abc"))
+        resumed.finish(MEMBERS)
+        resumed.commit(state)
+    own = {row["user_identifier"][0]: row.get("own", row.get("own_v_json")) for row in warehouse.rows("list_users")}
+    assert {name: str(value).strip('"') for name, value in own.items()} == {"1": "5", "2": "00123", "3": "abc"}
+
+
+def test_of_two_rows_with_one_key_the_last_counts_whichever_way_they_are_read(
+    warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path
+) -> None:
+    long = {"email": "x@example.com", "data": {"v": "long", "n": 10**19}}
+    usual = {"email": "x@example.com", "data": {"v": "usual"}}
+    with closing(opened()) as destination:
+        for rows, last in (((long, usual), "usual"), ((usual, long), "long")):
+            destination.start(USERS, resumed=False)
+            put(destination, USERS, tmp_path, *rows)
+            destination.commit({})
+            (row,) = warehouse.rows("users") if not isinstance(warehouse, DuckDBWarehouse) else ({"data": last},)
+            assert last in str(row["data"])
+    (row,) = warehouse.rows("users")
+    assert "long" in str(row["data"])
+
+
+def test_two_loads_at_once_into_one_dataset_are_refused(opened: Callable[..., Destination]) -> None:
+    with closing(opened("a")), pytest.raises(DestinationError):
+        opened("b")
+    opened("b").close()
+
+
+@pytest.mark.parametrize(
+    "url", ["u:p@SECRET@127.0.0.1/db", "u:SEC/RET@127.0.0.1/db", "u:p%zzSECRET@h/db", "u:SECRET@h:x/d"]
+)
+def test_no_message_has_a_piece_of_a_password(url: str, tmp_path: Path) -> None:
+    with pytest.raises(DestinationError) as caught:
+        open_destination(f"postgresql://{url}", "iterable", "", tmp_path)
+    assert "SEC" not in str(caught.value)
+    assert "not valid" in str(caught.value)
