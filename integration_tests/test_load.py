@@ -8,7 +8,7 @@ import random
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ import pytest
 from integration_tests.connector import config_for, sync, time_text
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.warehouses import (
-    DuckDBWarehouse,
     ParquetWarehouse,
     Warehouse,
     expected,
@@ -35,15 +34,6 @@ NOW = datetime.now(timezone.utc) - timedelta(minutes=1)
 HELD_BACK = 300
 # A killed load each; KILLS=20 in the environment for more.
 KILLS = int(os.environ.get("KILLS", "5"))
-
-
-@pytest.fixture(params=["duckdb", "parquet", "postgres"])
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    if request.param == "postgres":
-        with postgres(tmp_path) as server:
-            yield server
-    else:
-        yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse}[request.param](tmp_path)
 
 
 def load_command(folder: Path, config: Mapping[str, Any], *arguments: str) -> list[str]:

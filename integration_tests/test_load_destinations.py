@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, Row, Warehouse, postgres
+from integration_tests.warehouses import DuckDBWarehouse, Row, Warehouse
 from source_iterable.config import Config
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.open import open_destination
@@ -21,15 +21,6 @@ from source_iterable.streams.table import STREAMS
 
 CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
 MEMBERS, USERS = table_of(STREAMS["list_users"], CONFIG), table_of(STREAMS["users"], CONFIG)
-
-
-@pytest.fixture(params=["duckdb", "parquet", "postgres"])
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    if request.param == "postgres":
-        with postgres(tmp_path) as server:
-            yield server
-    else:
-        yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse}[request.param](tmp_path)
 
 
 @pytest.fixture

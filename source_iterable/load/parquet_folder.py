@@ -104,7 +104,7 @@ class ParquetFolder:
         self._lock.close()
 
     def how_to_open(self) -> str:
-        files = self._root / "email_open" / "*.parquet"
+        files = self._root / next(iter(self._manifest["tables"]), "table") / "*.parquet"
         return f"duckdb -c \"FROM read_parquet('{files}', union_by_name=true) LIMIT 10\""
 
     def _read_manifest(self) -> dict[str, Any]:
