@@ -51,7 +51,6 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     merged: bool
-    resumable: bool
     event_time: str | None
     has_rest: bool
 
@@ -75,7 +74,6 @@ def table_of(stream: Stream, config: Config) -> Table:
         columns=columns,
         key=key,
         merged=stream.cursor_field is not None,
-        resumable=stream.resumable,
         event_time="created_at" if is_event else None,
         has_rest=_REST in schema["properties"] and ("_event_id" in schema["properties"] or stream.name == "users"),
     )
