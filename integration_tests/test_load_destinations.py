@@ -115,3 +115,16 @@ def test_no_message_has_a_piece_of_a_password(url: str, tmp_path: Path) -> None:
         open_destination(f"postgresql://{url}", "iterable", "", tmp_path)
     assert "SEC" not in str(caught.value)
     assert "not valid" in str(caught.value)
+
+
+def test_texts_arrive_whatever_encoding_the_environment_asks_for(
+    warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with closing(opened()) as destination:
+        destination.start(USERS, resumed=False)
+        put(destination, USERS, tmp_path, {"email": "größe@example.com", "city": "東京", "data": {}})
+        destination.commit({})
+    monkeypatch.delenv("PGCLIENTENCODING")
+    (row,) = warehouse.rows("users")
+    assert (row["email"], row["city"]) == ("größe@example.com", "東京")

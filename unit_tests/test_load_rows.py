@@ -157,3 +157,13 @@ def test_a_field_of_several_types_is_json_in_its_view() -> None:
     (view,) = views_of(fields)
     assert view.columns == [("x", "x", "number"), ("y", "y", "json"), ("z", "z", "text")]
     assert len({view.name for view in views_of([("A b", "x", "text"), ("a-b", "x", "text")])}) == 2
+
+
+@pytest.mark.parametrize("length", [50, 56, 60, 62, 63, 90])
+def test_a_long_name_leaves_room_for_its_misfits(tmp_path: Path, length: int) -> None:
+    field = "f" * length
+    first, second = rows(tmp_path, CAMPAIGNS, {"id": 1, field: 5}, {"id": 2, field: "abc"})
+    ((column,), (misfit,)) = (set(row) - {"id"} for row in (first, second))
+    assert (first[column], second[misfit]) == (5, '"abc"')
+    assert len({column, misfit}) == 2
+    assert max(len(column), len(misfit)) <= 63
