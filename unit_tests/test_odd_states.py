@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import AirbyteStateMessageSerializer
+from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteCatalog
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.message import InMemoryMessageRepository
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from source_iterable.airbyte.source import SourceIterable
 from source_iterable.airbyte.streams import as_concurrent_stream
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
@@ -108,3 +111,17 @@ def test_a_state_that_is_nested_too_deep_is_named(name: str) -> None:
             as_concurrent_stream(STREAMS[name], context, states, InMemoryMessageRepository())
     finally:
         context.close()
+
+
+def test_a_global_state_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps([{"type": "GLOBAL", "global": {"shared_state": deep, "stream_states": []}}]))
+    config = {"api_key": "k", "start_date": "2024-01-01T00:00:00Z"}
+    catalog = ConfiguredAirbyteCatalog(streams=[])
+    with pytest.raises(AirbyteTracedException) as caught:
+        list(SourceIterable().read(logging.getLogger("airbyte"), config, catalog, SourceIterable.read_state(str(path))))
+    assert (caught.value.message or "").startswith("The state")
+    assert "deep" in (caught.value.message or "")

@@ -149,6 +149,10 @@ def _states(state: list[AirbyteStateMessage] | None) -> ConnectorStateManager:
                 "The state is GLOBAL with a shared part, which this connector does not write. Reset the streams."
             )
         ) from None
+    except RecursionError:
+        raise traced(
+            ConfigError("The state is nested too deep to be read. Correct the state, or reset the streams.")
+        ) from None
     except AttributeError:
         raise traced(
             ConfigError(
