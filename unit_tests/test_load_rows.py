@@ -31,7 +31,7 @@ def rows(tmp_path: Path, table: Table, *records: dict[str, Any], known: Any = No
     lines = columns.texts(batch.lines) if texts else batch.lines
     path = tmp_path / "rows.jsonl"
     path.write_bytes(lines)
-    file = RowFile(path, batch.count, len(lines), tuple(columns) if texts else table.columns, texts)
+    file = RowFile(path, len(lines), tuple(columns) if texts else table.columns, texts)
     with duckdb.connect() as database:
         result = database.execute(select(file))
         names = [column[0] for column in result.description or []]
@@ -84,7 +84,7 @@ def test_an_event_keeps_every_digit(tmp_path: Path) -> None:
     path.write_bytes(columns.texts(lines))
     with duckdb.connect() as database:
         ((kept, time),) = database.execute(
-            f"SELECT data, created_at::VARCHAR FROM ({select(RowFile(path, 1, 1000, tuple(columns), True))})"
+            f"SELECT data, created_at::VARCHAR FROM ({select(RowFile(path, 1000, tuple(columns), True))})"
         ).fetchall()
     assert kept.encode() == data
     assert time == "2024-05-01 10:20:30.123456+00"
@@ -104,7 +104,7 @@ def test_a_warehouse_without_nul_gets_another_character(tmp_path: Path, sent: st
     path = tmp_path / "rows.jsonl"
     columns = TextColumns(OPENS, {})
     path.write_bytes(columns.texts(LineFormat("s").batch([{"_event_id": sent, "data": {"x": sent}}]).lines))
-    file = RowFile(path, 1, 1000, tuple(columns), True)
+    file = RowFile(path, 1000, tuple(columns), True)
     value = without_nul(file)
     shown = ", ".join(f"{value(column)} AS {quoted(column.name)}" for column in file.columns)
     with duckdb.connect() as database:

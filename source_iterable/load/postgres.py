@@ -28,7 +28,7 @@ class Postgres(SqlDestination):
     What the URL does not say, libpq knows: a password file, environment variables. `folder` is for temporary files.
     """
 
-    types: dict[Kind, str] = {  # noqa: RUF012
+    types: dict[Kind, str] = {
         "text": "text",
         "integer": "bigint",
         "number": "double precision",

@@ -39,7 +39,6 @@ class RowFile(NamedTuple):
     """A file of rows: RECORD messages, or texts of `columns`. No line is longer than `longest` bytes."""
 
     path: Path
-    rows: int
     longest: int
     columns: tuple[Column, ...]
     texts: bool

@@ -52,7 +52,7 @@ class Spool:
             if file is None:
                 self._number += 1
                 file = self._files[table.stream] = _OpenFile(table, self._folder / f"{self._number}.jsonl", texts)
-            file.write(self._columns_of(table).texts(batch.lines) if file.texts else batch.lines, batch.count)
+            file.write(self._columns_of(table).texts(batch.lines) if file.texts else batch.lines)
         if file.size >= self._file_bytes:
             self.flush(table)
 
@@ -64,7 +64,7 @@ class Spool:
         with temporary_files():
             file.close()
         columns = tuple(self._columns_of(table)) if file.texts else table.columns
-        self._deliver(table, RowFile(file.path, file.rows, file.longest, columns, file.texts))
+        self._deliver(table, RowFile(file.path, file.longest, columns, file.texts))
 
     def flush_all(self) -> None:
         """Deliver what there is."""
@@ -82,12 +82,11 @@ class _OpenFile:
         self.table = table
         self.path = path
         self.texts = texts
-        self.rows = self.size = self.longest = 0
+        self.size = self.longest = 0
         self._file: IO[bytes] = open(path, "wb")  # noqa: SIM115  closed by close
 
-    def write(self, lines: bytes, rows: int) -> None:
+    def write(self, lines: bytes) -> None:
         self._file.write(lines)
-        self.rows += rows
         self.size += len(lines)
         # No line of the batch is longer than all of it.
         self.longest = max(self.longest, len(lines))
