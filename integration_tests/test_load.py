@@ -86,6 +86,22 @@ def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path
         assert settings.api_key not in first.stdout + first.stderr + second.stdout + second.stderr
 
 
+def test_private_fields_stay_out_of_tables(warehouse: Warehouse, tmp_path: Path) -> None:
+    names = ["users", "email_open", "campaigns", "list_users", "catalog_items"]
+    with Sandbox(SandboxSettings(users=40, days=3, events_per_day=5000, now=NOW)) as sandbox:
+        hashed = ["email", "campaignId", "listIds"]
+        config = config_for(sandbox, excluded_fields=["ip", "phoneNumber"], hashed_fields=hashed, hash_salt="pepper")
+        done = load(tmp_path, config, "--to", warehouse.to, "--streams", ",".join(names))
+        assert done.returncode == 0, done.stderr
+        assert_all_there(warehouse, config, names)
+        rows = warehouse.rows("email_open")
+        assert rows
+        assert not any("ip" in row or "@" in row.get("email", "") for row in rows)
+        assert {len(row["campaign_id"]) for row in rows if "campaign_id" in row} == {64}
+        members, users = ({row["email"] for row in warehouse.rows(table)} for table in ("list_users", "users"))
+        assert members & users, "they can still be joined"
+
+
 def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: Warehouse, tmp_path: Path) -> None:
     names = ["users", "campaigns", "list_users", "email_send", "email_open", "custom_event"]
     moments = random.Random(7)

@@ -7,7 +7,17 @@ from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 DOCUMENTATION_URL = "https://github.com/source-iterable/source-iterable"
 
@@ -16,6 +26,12 @@ REGION_BASE_URLS = {"US": "https://api.iterable.com/api/", "EU": "https://api.eu
 
 _DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$"
 _NO_DATE = "must be a UTC time like 2024-01-01T00:00:00Z"
+# A name, or several with dots in between; none of them is blank.
+_SPACES = " \t\r\n"
+_PART = r"[^.]*[^. \t\r\n][^.]*"
+_FIELD_PATTERN = rf"^{_PART}(\.{_PART})*$"
+# What a text that does not fit its pattern must be, by pattern.
+_MUST_BE = {_DATE_PATTERN: _NO_DATE, _FIELD_PATTERN: "must be the name of a field, such as email or address.city"}
 # The keyword of json_schema_extra that holds an option's explanation; not part of the spec.
 _DOCS = "docs"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
@@ -34,6 +50,9 @@ def _must_be_a_date(text: str) -> str:
     return text
 
 
+FieldName = Annotated[
+    str, StringConstraints(pattern=_FIELD_PATTERN), AfterValidator(lambda name: str.strip(name, _SPACES))
+]
 DateText = Annotated[str, StringConstraints(pattern=_DATE_PATTERN), AfterValidator(_must_be_a_date)]
 
 
@@ -136,6 +155,39 @@ class Config(BaseModel):
             "one; otherwise they are under `data`. Refresh the schema to pick up new fields.",
         },
     )
+    excluded_fields: list[FieldName] = Field(
+        default=[],
+        title="Excluded fields",
+        description="Fields to leave out of all streams, wherever they occur: email, phoneNumber, address.street.",
+        examples=[["ip", "phoneNumber", "data.address"]],
+        json_schema_extra={
+            "order": 8,
+            "docs": "names of fields that never leave the connector, in no column and no object. See "
+            "[Private fields](private-fields.md).",
+        },
+    )
+    hashed_fields: list[FieldName] = Field(
+        default=[],
+        title="Hashed fields",
+        description="Fields of all streams to replace by their SHA-256, so that tables can still be joined on them.",
+        examples=[["email", "userId"]],
+        json_schema_extra={
+            "order": 9,
+            "docs": "names of fields as for `excluded_fields`. The columns become texts of 64 hex digits. See "
+            "[Private fields](private-fields.md).",
+        },
+    )
+    hash_salt: str = Field(
+        default="",
+        title="Salt of the hashes",
+        description="A secret text that is hashed together with each value. Without it, email addresses can be guessed.",
+        json_schema_extra={
+            "airbyte_secret": True,
+            "order": 10,
+            "docs": "a long random text, for example from `openssl rand -hex 32`. Keep it: with another one, the hashes of "
+            "later syncs do not fit the earlier ones.",
+        },
+    )
     rate_limit_factor: float = Field(
         default=1,
         ge=0.001,
@@ -145,7 +197,7 @@ class Config(BaseModel):
         description="Multiplies all rate budgets, for accounts whose rate limits Iterable has raised.",
         json_schema_extra={
             "airbyte_hidden": True,
-            "order": 8,
+            "order": 12,
             "docs": "2 doubles the request rate over Iterable's published limits. Use it only if Iterable has raised them "
             "for your account; otherwise Iterable answers 429 and the sync waits.",
         },
@@ -156,7 +208,7 @@ class Config(BaseModel):
         description="Overrides the API's base URL: https, or plain http for a loopback host.",
         json_schema_extra={
             "airbyte_hidden": True,
-            "order": 9,
+            "order": 13,
             "docs": "for a proxy, or for the sandbox that `make run` starts.",
         },
     )
@@ -167,6 +219,11 @@ class Config(BaseModel):
         if not value.isascii() or not value.isprintable() or " " in value:
             raise ValueError("must be plain ASCII without spaces or line breaks; was it copied completely?")
         return value
+
+    @field_validator("excluded_fields", "hashed_fields", "hash_salt", mode="before")
+    @classmethod
+    def _null_means_none(cls, value: Any, info: ValidationInfo) -> Any:
+        return cls.model_fields[str(info.field_name)].default if value is None else value
 
     @field_validator("end_date", "api_base_url", mode="before")
     @classmethod
@@ -202,6 +259,12 @@ class Config(BaseModel):
             return value
         raise ValueError("must be an https URL (plain http only for a loopback host)")
 
+    @model_validator(mode="after")
+    def _either_excluded_or_hashed(self) -> Config:
+        if both := set(self.excluded_fields).intersection(self.hashed_fields):
+            raise ValueError(f"excluded_fields and hashed_fields both name {', '.join(sorted(both))}: name each once")
+        return self
+
     @property
     def base_url(self) -> str:
         """The API's base URL, with a trailing slash."""
@@ -224,12 +287,14 @@ class Config(BaseModel):
 
 
 def _describe(problem: Any) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:  # about several options
+        return message
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "missing":
         return f"'{key}' is required"
     if problem["type"] == "string_pattern_mismatch":
-        return f"'{key}': {_NO_DATE}"
-    message = str(problem["msg"]).removeprefix("Value error, ")
+        return f"'{key}': {_MUST_BE[problem['ctx']['pattern']]}"
     return f"'{key}': {message}"
 
 

@@ -34,7 +34,7 @@ class Fake(Stream):
         self.cursor_field = cursor_field
         self.state: State = {}
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         self.state = state
         for item in self.items:
             if isinstance(item, Exception):

@@ -38,6 +38,7 @@ from source_iterable.errors import ConfigError, IterableError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Stream
 from source_iterable.records.batch import RecordBatch
+from source_iterable.streams.configuration import parse_config
 from source_iterable.streams.table import STREAMS
 
 _T = TypeVar("_T")
@@ -64,7 +65,7 @@ class SourceIterable(Source):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Whether a sync with this configuration would work; a failed status says what to do."""
         try:
-            problem = problem_with(Config.parse(config), logger)
+            problem = problem_with(parse_config(config), logger)
         except InvalidConfig as error:
             problem = f"The configuration is not valid: {error}."
         return AirbyteConnectionStatus(status=Status.FAILED if problem else Status.SUCCEEDED, message=problem)
@@ -179,7 +180,7 @@ def _stream_of(configured: ConfiguredAirbyteStream) -> Stream:
 
 def _parse(config: Mapping[str, Any]) -> Config:
     try:
-        return Config.parse(config)
+        return parse_config(config)
     except InvalidConfig as error:
         raise traced(ConfigError(f"The configuration is not valid: {error}.")) from None
 

@@ -6,7 +6,7 @@ import email.utils
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -222,7 +222,7 @@ class IterableClient:
         if response.status_code < 400:
             response.close()
             raise BrokenResponse(f"Iterable answered {request} with {response.status_code}, which holds no data.")
-        raise self._error(response, str(request))
+        raise self._error(response, str(request), request.personal_values)
 
     def _key_works_elsewhere(self) -> bool:
         """Whether other endpoints accept the key: a read-only key gets 401 at single ones (seen). Requested once a sync."""
@@ -307,18 +307,20 @@ class IterableClient:
 
     def _refuse_error_object(self, request: Request, value: Any) -> None:
         if is_error_object(value) and value["code"] != "Success":
-            said = self._shown(f"{value['code']}: {value['msg']}")
+            said = self._shown(f"{value['code']}: {value['msg']}", request.personal_values)
             raise BrokenResponse(f"Iterable answered {request} with status 200 and an error ({said}).")
 
-    def _shown(self, text: str) -> str:
-        """A text of a response as it may be shown: short, and without the key."""
-        return text.replace(self._api_key, "****")[:MESSAGE_LENGTH]
+    def _shown(self, text: str, hidden: Iterable[str] = ()) -> str:
+        """A text of a response as it may be shown: short, without the key, and without what is `hidden`."""
+        for each in (self._api_key, *hidden):
+            text = text.replace(each, "****")
+        return text[:MESSAGE_LENGTH]
 
-    def _error(self, response: requests.Response, what: str) -> ApiError:
+    def _error(self, response: requests.Response, what: str, hidden: Iterable[str] = ()) -> ApiError:
         status = response.status_code
-        code, msg = map(self._shown, _code_and_msg(response))
+        code, msg = (self._shown(text, hidden) for text in _code_and_msg(response))
         response.close()
-        said = f"{code}: {msg}" if code and msg else msg or code or self._shown(response.reason or "no message")
+        said = f"{code}: {msg}" if code and msg else msg or code or self._shown(response.reason or "no message", hidden)
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
         message = f"Iterable answered {what} with {status} ({said}). {_HINTS.get(status, '')}"
         return kind(message.strip(), status, code, msg)

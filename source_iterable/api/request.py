@@ -30,5 +30,10 @@ class Request:
     body: Mapping[str, Any] | None = None
     timeout: Timeout = TIMEOUT
 
+    @property
+    def personal_values(self) -> list[str]:
+        """The values of parameters that identify a person, which no message may show."""
+        return [str(value) for name in ("email", "userId") if (value := self.parameters.get(name))]
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -25,6 +25,7 @@ from source_iterable.load.streams import EXPENSIVE, GROUPS, chosen
 from source_iterable.load.work_folder import work_folder
 from source_iterable.machine import trouble
 from source_iterable.reading.context import StreamContext
+from source_iterable.streams.configuration import parse_config
 from source_iterable.streams.table import STREAMS
 
 
@@ -109,7 +110,7 @@ def _report(results: Mapping[str, Loaded], destination: Destination) -> int:
 def _config(path: Path) -> Config:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
-        return Config.parse(content)
+        return parse_config(content)
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except InvalidConfig as error:

@@ -25,6 +25,7 @@ from source_iterable.load.tables import Kind, Table, table_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint
 from source_iterable.records.batch import RecordBatch
+from source_iterable.streams.configuration import parse_config
 from source_iterable.streams.table import STREAMS
 
 # dlt reads a few resources at a time, each of which has two files at the most.
@@ -51,7 +52,7 @@ def iterable(
     """
     given = {"api_key": api_key, "start_date": start_date, "region": region, "project_type": project_type}
     try:
-        parsed = Config.parse({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
+        parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
     except InvalidConfig as error:
         raise ConfigError(f"The configuration is not valid: {error}.") from None
     sync = _Sync(parsed)

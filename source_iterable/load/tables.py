@@ -63,9 +63,11 @@ def table_of(stream: Stream, config: Config) -> Table:
     """The table of a stream. Raises IterableError if its schema must be asked for and cannot be."""
     schema = stream.schema(config)
     in_milliseconds = milliseconds(stream.name)
+    kinds = {field: _kind(column) for field, column in schema["properties"].items()}
     columns = tuple(
-        Column(field, snake_case(field), "milliseconds" if field in in_milliseconds else _kind(column))
-        for field, column in schema["properties"].items()
+        # A time that is hashed is a text.
+        Column(field, snake_case(field), "milliseconds" if kind == "integer" and field in in_milliseconds else kind)
+        for field, kind in kinds.items()
     )
     key = tuple(snake_case(field) for field in stream.key(config))
     is_event = key == ("_event_id",) and stream.cursor_field is not None
@@ -75,7 +77,7 @@ def table_of(stream: Stream, config: Config) -> Table:
         key=key,
         merged=stream.cursor_field is not None,
         event_time="created_at" if is_event else None,
-        has_rest=_REST in schema["properties"] and ("_event_id" in schema["properties"] or stream.name == "users"),
+        has_rest=stream.has_rest and _REST in schema["properties"],
     )
 
 

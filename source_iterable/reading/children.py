@@ -51,7 +51,7 @@ class ChildStream(Stream):
         for key in keys:
             yield key, self.read_slice(context, key)
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         done = Done(self.keys(context), state if self.resumable else {})
         for key, slice_ in self.slices(context, done.remaining):
             try:

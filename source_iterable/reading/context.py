@@ -13,6 +13,7 @@ from source_iterable.config import Config
 from source_iterable.exports.reader import ExportReader
 from source_iterable.progress import Progress
 from source_iterable.reading.shared_pages import SharedPages
+from source_iterable.records.private_fields import PrivateFields
 
 # Batches of all export streams that exist at a time, besides those in the queue to stdout: each costs about 3 MB while it
 # is made, and one core makes them.
@@ -31,10 +32,12 @@ class StreamContext:
     logger: logging.Logger
     catalog_schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     batch_slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(BATCHES_AT_ONCE))
+    private_fields: PrivateFields = field(init=False)
     exports: ExportReader = field(init=False)
     shared: SharedPages = field(init=False)
 
     def __post_init__(self) -> None:
+        self.private_fields = PrivateFields.of(self.config)
         self.exports = ExportReader(self.client, self.config, self.logger)
         self.shared = SharedPages(self.client)
 
@@ -43,7 +46,11 @@ class StreamContext:
         return self.client.progress
 
     def close(self) -> None:
-        """Stop everything that this sync has in progress, here and at Iterable."""
+        """Stop everything that this sync has in progress, here and at Iterable. Tells what it has not found."""
+        for name in self.private_fields.unseen:
+            self.logger.warning(
+                f"No record of this sync had a field {name}, which is to be excluded or hashed: check its spelling."
+            )
         self.client.stop()
         self.exports.close()
         self.shared.close()

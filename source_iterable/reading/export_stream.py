@@ -21,13 +21,14 @@ class ExportStream(Stream):
 
     data_type: str
     cursor_field: str
+    has_rest = True
     cost = "1 for up to 31 days; idle: 1"
 
     @abstractmethod
     def records(self, context: StreamContext) -> RecordParser:
         """The parser that turns lines into the stream's records."""
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         plan = self._plan(context, state)
         records = self.records(context)
         for window, parts in context.exports.read(self.data_type, plan):
@@ -68,7 +69,7 @@ class EventStream(ExportStream):
         self.data_type = data_type
 
     def records(self, context: StreamContext) -> RecordParser:
-        return EventRecords(self.name, self.schema(context.config))
+        return EventRecords(self.name, self._schema(context.config))
 
 
 def end_of_sync(config: Config, now: float) -> int:

@@ -64,7 +64,7 @@ class NewestFirstStream(Stream):
                 "state, or reset the stream."
             )
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         marks: dict[str, Fields] = dict(state.get("kinds") or {})
         # Another connector's time, or where there are kinds, nothing: one that they do not hold was not read.
         floor = 0 if marks else 1000 * (state_time(self.name, UPDATED_AT, state) or 0)

@@ -19,7 +19,7 @@ class PlainList(Stream):
         self.page_size = page_size
         self.cost = f"1 per {page_size:,} {name}" if page_size else "1"
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         for items in self._pages(context):
             yield self.batch(map(self.record, items))
 

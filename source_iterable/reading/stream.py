@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
 from source_iterable.records.batch import LineFormat, RecordBatch
 from source_iterable.records.columns import Fields as Fields
+from source_iterable.records.private_fields import PrivateFields
 from source_iterable.schemas import load_schema
 
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
@@ -25,35 +27,55 @@ class Checkpoint:
     state: State
 
 
-Reading: TypeAlias = "Iterator[RecordBatch | Checkpoint]"
+Reading: TypeAlias = "Generator[RecordBatch | Checkpoint, None, None]"
 
 
 class Stream(ABC):
     """A stream of the table.
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
-    was. `cost` tells people how many requests a sync makes.
+    was. `has_rest`: its records have a column `data` for the fields that have none. `cost` tells people how many requests a
+    sync makes.
     """
 
     name: str
     primary_key: tuple[str, ...]
     cursor_field: str | None = None
     resumable = False
+    has_rest = False
+    may_have_private_fields = True
     cost: str
 
-    @abstractmethod
     def read(self, context: StreamContext, state: State) -> Reading:
         """Yield the stream's records in batches, and a Checkpoint wherever everything before it is complete.
 
         A stream that yields no Checkpoint is read in full every time. Raises IterableError.
         """
+        private = context.private_fields
+        with closing(self._read(context, state)) as reading:
+            if not private or not self.may_have_private_fields:
+                yield from reading
+                return
+            private.schema(load_schema(self.name), self.has_rest)  # which notes the names of its columns
+            for item in reading:
+                yield private.batch(item, self.has_rest) if isinstance(item, RecordBatch) else item
+
+    @abstractmethod
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        """What `read` yields, with the private fields still in it."""
 
     def key(self, config: Config) -> list[str]:
         """The columns of the primary key; empty if there is none."""
         return list(self.primary_key)
 
     def schema(self, config: Config) -> dict[str, Any]:
-        """The JSON schema of the records."""
+        """The JSON schema of the records. Raises IterableError."""
+        private = PrivateFields.of(config)
+        schema = self._schema(config)
+        return private.schema(schema, self.has_rest) if private and self.may_have_private_fields else schema
+
+    def _schema(self, config: Config) -> dict[str, Any]:
+        """The schema of what `_read` yields."""
         return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])
 
     def check_state(self, state: State) -> None:

@@ -39,7 +39,7 @@ class ListUsers(ChildStream):
         """The lists that could be read, and those that are skipped. Raises IterableError at the end for all others."""
         for list_id, users in users_of_lists(context, self.name, keys):
             if not isinstance(users, Unread):
-                yield list_id, _records(context.config, list_id, users)
+                yield list_id, _records(context, list_id, users)
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         for _, records in self.slices(context, [key]):
@@ -82,15 +82,19 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
     return ("email",) if config.project_type == "Email-based" else ("userId",)
 
 
-def _records(config: Config, list_id: Key, part: Part | None) -> Iterator[list[Fields]]:
+def _records(context: StreamContext, list_id: Key, part: Part | None) -> Iterator[list[Fields]]:
     if part is not None:
         with closing(part):
             for chunk in part.chunks():
-                yield [_record(config, list_id, user) for user in users_in(chunk)]
+                yield [_record(context, list_id, user) for user in users_in(chunk)]
 
 
-def _record(config: Config, list_id: Key, user: str) -> Fields:
-    record: Fields = {"listId": list_id, "userIdentifier": user}
-    possible = identifiers_of(config, user)
+def _record(context: StreamContext, list_id: Key, user: str) -> Fields:
+    possible, private = identifiers_of(context.config, user), context.private_fields
+    shown = user
+    if any(map(private.hashes, possible)) and not private.hashes("userIdentifier"):
+        # So that it joins to whatever it is.
+        shown = private.hash(user)
+    record: Fields = {"listId": list_id, "userIdentifier": shown}
     # A column is filled only where it is known which one it is.
     return {**record, possible[0]: user} if len(possible) == 1 else record

@@ -24,7 +24,7 @@ class CampaignsMetrics(Stream):
     path = "campaigns/metrics"
     cost = "1 per 100 sent campaigns, roughly (10 a minute)"
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         states = {item["id"]: item.get("campaignState") for item in CAMPAIGNS.items(context)}
         sent = [campaign_id for campaign_id, each in states.items() if each not in WITHOUT_METRICS]
         for records in read_reports(context, self.path, sent, _metrics):
@@ -42,7 +42,7 @@ class ExperimentsMetrics(Stream):
     path = "experiments/metrics"
     cost = "1 per 100 email campaigns, roughly (10 a second)"
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         media = {item["id"]: item.get("messageMedium", "Email") for item in CAMPAIGNS.items(context)}
         emails = [campaign_id for campaign_id, medium in media.items() if medium == "Email"]
         for records in read_reports(context, self.path, emails, _experiments):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
 Schema = dict[str, Any]
+_ANY: Schema = {"type": ["null", "string", "integer", "number", "boolean", "object", "array"]}
 _OBJECT = {"type": ["null", "object"], "additionalProperties": True}
 # Iterable's types of user fields, those of its search index; fields of other types stay under `data`.
 _TYPES: dict[str, Schema] = {
@@ -32,11 +33,16 @@ def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
     return _with_columns(schema, columns)
 
 
-def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any]) -> Schema:
-    """The users' schema with the configured catalog's additional columns, as they were at discovery."""
+def configured_columns(
+    schema: Schema, catalog_schema: Mapping[str, Any], is_hashed: Callable[[str], bool] = lambda name: False
+) -> Schema:
+    """The users' schema with the configured catalog's additional columns, as they were at discovery.
+
+    Of a column that is hashed later, the catalog does not tell the type: it takes any value.
+    """
     properties = catalog_schema.get("properties")
     columns = {
-        name: deepcopy(known)
+        name: deepcopy(_ANY if is_hashed(name) else known)
         for name, column in (properties if isinstance(properties, Mapping) else {}).items()
         if isinstance(column, Mapping) and (known := _type_of(column)) is not None
     }

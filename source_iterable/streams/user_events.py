@@ -65,9 +65,10 @@ class UserEvents(Stream):
     name = "events"
     primary_key = ("_event_id",)
     resumable = True
+    has_rest = True
     cost = "1 per list (5 a minute), then 1 per user (10 a second)"
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         before = _Progress.of(state)
         progress = _Progress(before.after)
         failure: IterableError | None = None
@@ -93,7 +94,7 @@ class UserEvents(Stream):
     def _read_users(self, context: StreamContext, users: DistinctUsers, progress: _Progress) -> Reading:
         """Read the users that are marked or come after `progress`, and move it. Raises IterableError if some are unread."""
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records)
-        records = EventRecords(self.name, self.schema(context.config))
+        records = EventRecords(self.name, self._schema(context.config))
         start = progress.after
         total = users.count(start)
         batches: list[RecordBatch] = []

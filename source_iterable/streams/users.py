@@ -32,18 +32,19 @@ class Users(ExportStream):
     def key(self, config: Config) -> list[str]:
         return [config.users_key]
 
-    def schema(self, config: Config) -> dict[str, Any]:
-        """The JSON schema of the records. With `user_fields_as_columns` it requests the project's fields from Iterable."""
-        schema = super().schema(config)
+    def _schema(self, config: Config) -> dict[str, Any]:
+        """With `user_fields_as_columns` it requests the project's fields from Iterable."""
+        schema = super()._schema(config)
         if config.user_fields_as_columns:
             schema = discovered_columns(schema, user_fields(IterableClient(config, logging.getLogger("airbyte"))))
         return schema
 
     def records(self, context: StreamContext) -> RecordParser:
-        schema = super().schema(context.config)
+        schema = super()._schema(context.config)
         if context.config.user_fields_as_columns:
             # Not requested again: the destination has the catalog's columns.
-            schema = configured_columns(schema, context.catalog_schemas.get(self.name, {}))
+            catalog_schema = context.catalog_schemas.get(self.name, {})
+            schema = configured_columns(schema, catalog_schema, context.private_fields.hashes)
         return UserRecords(self.name, schema)
 
 
@@ -54,7 +55,7 @@ class UserFields(Stream):
     primary_key = ("name",)
     cost = "1"
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         yield self.batch({"name": name, "type": kind} for name, kind in user_fields(context.client).items())
 
 
@@ -87,6 +88,8 @@ class ForgottenUsers(Stream):
     """
 
     name = "forgotten_users"
+    # Iterable has hashed them already.
+    may_have_private_fields = False
     primary_key = ("hash",)
     cost = "2"
     # Path, name in the response, kind of identifier, and the type of projects that have no such identifiers.
@@ -95,7 +98,7 @@ class ForgottenUsers(Stream):
         ("users/forgottenUserIds", "hashedUserIds", "userId", "Email-based"),
     )
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def _read(self, context: StreamContext, state: State) -> Reading:
         for path, selector, kind, without in self.endpoints:
             try:
                 hashes = iter(context.client.get_json(path, None, partial(_hashes_in, selector)))

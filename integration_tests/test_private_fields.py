@@ -1,0 +1,165 @@
+"""Private fields over all streams: none of their values is in any output, byte by byte."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.connector import catalog_for, config_for, run_command, sync
+from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox.settings import PROJECT_TYPES
+from source_iterable.streams.table import EXPORTS, STREAMS
+
+EXCLUDED = ["ip", "phoneNumber", "userAgent", "data.address", "deviceInfo.deviceId", "loyaltyPoints", "htmlSource"]
+HASHED = ["email", "userId", "itblUserId", "toPhoneNumber", "firstName", "itblInternal.emailDomain"]
+SALT = "pepper & salt"
+# Shorter texts occur by chance, and so do numbers.
+SHORTEST = 6
+
+
+def hashed(value: Any) -> str:
+    text = (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    )
+    return sha256(f"{SALT}{text}".encode()).hexdigest()
+
+
+def truth(sandbox: Sandbox) -> dict[str, list[dict[str, Any]]]:
+    """What the sandbox holds of every stream."""
+    exported = {stream.name: stream.data_type for stream in EXPORTS}
+    start, end = sandbox.now().replace(year=2020), sandbox.now()
+    return {
+        name: sandbox.truth(exported[name], start, end) if name in exported else sandbox.truth_list(name)
+        for name in STREAMS
+        if name != "forgotten_users"
+    }
+
+
+def values(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every field, however deep, also in texts of JSON: its path and its value."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return
+    if isinstance(value, dict):
+        for name, each in value.items():
+            inner = (*path, *name.split("."))
+            yield ".".join(inner), each
+            yield from values(each, inner)
+    elif isinstance(value, list):
+        for each in value:
+            yield from values(each, path)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from leaves(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each)
+    else:
+        yield value
+
+
+def is_private(path: str, names: list[str]) -> bool:
+    # A field that has no column is in `data`.
+    return any(f".data.{path}".endswith(f".{name}") for name in names)
+
+
+def private_values(things: dict[str, list[dict[str, Any]]]) -> set[str]:
+    """The private texts."""
+    found: set[str] = set()
+    for name, items in things.items():
+        for item in items:
+            for path, value in values(item):
+                if is_private(path, [*EXCLUDED, *HASHED]) and not path.endswith("emailDomain"):  # which is in URLs, too
+                    found |= {leaf for leaf in leaves(value) if isinstance(leaf, str)}
+            if name == "list_users":
+                found.add(item["userIdentifier"])
+    return {json.dumps(text, ensure_ascii=False)[1:-1] for text in found if len(text) >= SHORTEST}
+
+
+@pytest.fixture(params=PROJECT_TYPES)
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    settings = SandboxSettings(
+        seed=5, users=60, days=3, events_per_day=400, campaigns=20, templates=20, project_type=request.param
+    )
+    with Sandbox(settings) as made:
+        yield made
+
+
+def test_no_private_value_leaves_the_connector(sandbox: Sandbox, tmp_path: Path) -> None:
+    config = config_for(sandbox, days=5, excluded_fields=EXCLUDED, hashed_fields=HASHED, hash_salt=SALT)
+    plain_config = {**config, "excluded_fields": [], "hashed_fields": []}
+    things = truth(sandbox)
+    secrets = private_values(things)
+    messages, done = run_command(tmp_path, "read", config, catalog=catalog_for(config, STREAMS))
+    assert done.returncode == 0
+    for output in (done.stdout, done.stderr):
+        assert [secret for secret in secrets if secret.encode() in output] == []
+    kinds = {path.rpartition(".")[2] for items in things.values() for item in items for path, _ in values(item)}
+    assert kinds >= {"ip", "phoneNumber", "userAgent", "deviceId", "address", "email", "firstName"}, "this is tried"
+    assert len(secrets) > 500
+
+    # Everything else is as without these options.
+    shown: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for message in messages:
+        if message["type"] == "RECORD":
+            shown[message["record"]["stream"]].append(message["record"]["data"])
+    plain = sync(plain_config, STREAMS).records
+    for name in STREAMS:
+        assert len(shown[name]) == len(plain[name])
+        as_it_is = name == "forgotten_users"
+        assert Counter(map(flat, shown[name])) == Counter(
+            flat(record, private=not as_it_is) for record in plain[name]
+        ), name
+
+
+def flat(record: dict[str, Any], private: bool = False) -> frozenset[tuple[str, str]]:
+    """Every value of a record with its path; if `private`, as it should be shown."""
+    return frozenset(_flat(record, "", private, ""))
+
+
+def _flat(value: Any, path: str, private: bool, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        with suppress(ValueError):
+            value = json.loads(value)
+    if isinstance(value, dict):
+        for name, each in value.items():
+            inner = f"{path}.{name}" if path else name
+            if private and is_private(inner, [*HASHED, "userIdentifier"]) and each is not None:
+                yield place + inner, json.dumps(hashed(each))
+            elif not (private and is_private(inner, EXCLUDED)):
+                yield from _flat(each, inner, private, place)
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _flat(each, path, private, f"{place}{number}:")
+    else:
+        yield place + path, json.dumps(value)
+
+
+def test_schemas_and_records_agree(sandbox: Sandbox) -> None:
+    """What a platform was told is what it gets: no excluded column, and texts where values are hashed."""
+    config = config_for(sandbox, excluded_fields=EXCLUDED, hashed_fields=HASHED, hash_salt=SALT)
+    columns = {
+        each["stream"]["name"]: each["stream"]["json_schema"]["properties"]
+        for each in catalog_for(config, STREAMS)["streams"]
+    }
+    assert not any("ip" in each or "phoneNumber" in each for each in columns.values())
+    records = sync(config, STREAMS).records
+    for name, items in records.items():
+        for item in items:
+            for column in {"email", "userId", "itblUserId", "toPhoneNumber"} & item.keys() - {"forgotten_users"}:
+                assert "string" in columns[name][column]["type"]
+                assert item[column] is None or len(item[column]) == 64

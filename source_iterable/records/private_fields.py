@@ -1,0 +1,164 @@
+"""Private fields: which fields of all records are left out, and which are hashed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from hashlib import sha256
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import orjson
+
+from source_iterable import exact_json
+from source_iterable.config import Config
+from source_iterable.errors import IterableError
+from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.records.columns import Fields
+
+# The column of events and users that holds whatever has no column of its own.
+_REST = "data"
+_EMITTED_AT = b',"emitted_at":'
+# How a text begins that is the JSON of an object, a list or such a text.
+_JSON_STARTS = frozenset('{[" \t\r\n')
+# Keywords of a column's schema that hold for what Iterable sends, and not for its hash.
+_OF_THE_VALUE = ("format", "properties", "items", "additionalProperties")
+
+
+class _Rule(NamedTuple):
+    """What happens to a field: named as in the configuration, the objects it must be in, and whether it is hashed."""
+
+    name: str
+    within: tuple[str, ...]
+    hashed: bool
+
+
+class PrivateFields:
+    """The options `excluded_fields`, `hashed_fields` and `hash_salt`, applied to records and schemas. Thread-safe.
+
+    A name means each field of that name, however deep; a dotted one such as `address.city` each `city` in an `address`. A
+    field that Iterable sends with a dotted name is the same as one in an object. False if there is nothing to do.
+    """
+
+    def __init__(self, excluded: Iterable[str] = (), hashed: Iterable[str] = (), salt: str = "") -> None:
+        self._salt = salt
+        self._rules: dict[str, list[_Rule]] = {}
+        for names, is_hashed in ((excluded, False), (hashed, True)):
+            for name in names:
+                *within, last = name.split(".")
+                self._rules.setdefault(last, []).append(_Rule(name, tuple(within), is_hashed))
+        self._unseen = {rule.name for rules in self._rules.values() for rule in rules}
+
+    @classmethod
+    def of(cls, config: Config) -> PrivateFields:
+        """Those of a configuration."""
+        return cls(config.excluded_fields, config.hashed_fields, config.hash_salt)
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    @property
+    def unseen(self) -> list[str]:
+        """The names that no record and no schema has had so far."""
+        return sorted(self._unseen)
+
+    def hashes(self, name: str) -> bool:
+        """Whether a column of a record is hashed."""
+        rule = self._rule_of(name, ())
+        return rule is not None and rule.hashed
+
+    def hash(self, value: Any) -> Any:
+        """The hex SHA-256 of the salt and a value: a text as it is, anything else as JSON. None stays None."""
+        if value is None:
+            return None
+        text = value.encode() if isinstance(value, str) else exact_json.dumps(value, None, orjson.OPT_SORT_KEYS)
+        return sha256(self._salt.encode() + text).hexdigest()
+
+    def batch(self, batch: RecordBatch, has_rest: bool) -> RecordBatch:
+        """A batch without what is private. Raises IterableError.
+
+        `has_rest`: a field is in `data` if it has no column, so `data.x` means the column x, too.
+        """
+        start = len(LineFormat(batch.stream_name).before)
+        root = (_REST,) if has_rest else ()
+        out: list[bytes] = []
+        try:
+            for line in batch.lines.split(b"\n")[:-1]:
+                end = line.rindex(_EMITTED_AT)
+                record = exact_json.loads(line[start:end])
+                out += line[:start], exact_json.dumps(self._fields(record, root)), line[end:], b"\n"
+        except (RecursionError, ValueError):
+            raise IterableError(
+                f"A record of {batch.stream_name} is nested too deep to find private fields in it."
+            ) from None
+        return RecordBatch(batch.stream_name, batch.count, b"".join(out))
+
+    def schema(self, schema: Mapping[str, Any], has_rest: bool) -> dict[str, Any]:
+        """The schema of such records: without the excluded columns, with texts for the hashed ones."""
+        return self._schema(schema, (_REST,) if has_rest else ())
+
+    def _schema(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+        if "properties" in schema:
+            properties: Fields = {}
+            for name, column in schema["properties"].items():
+                rule = self._rule_of(name, path)
+                if rule is None:
+                    properties[name] = self._schema(column, _inside(path, name))
+                elif rule.hashed:
+                    properties[name] = _hashed_column(column)
+            schema = {**schema, "properties": properties}
+        if isinstance(schema.get("items"), Mapping):
+            schema = {**schema, "items": self._schema(schema["items"], path)}
+        return dict(schema)
+
+    def _fields(self, record: Mapping[str, Any], path: tuple[str, ...]) -> Fields:
+        shown: Fields = {}
+        for name, value in record.items():
+            rule = self._rule_of(name, path)
+            if rule is None:
+                shown[name] = self._value(value, name, path)
+            elif rule.hashed:
+                shown[name] = self.hash(value)
+        return shown
+
+    def _value(self, value: Any, name: str, path: tuple[str, ...]) -> Any:
+        if type(value) is dict:
+            return self._fields(value, _inside(path, name))
+        if type(value) is list:
+            return [self._value(each, name, path) for each in value]
+        if type(value) is str and value[:1] in _JSON_STARTS:
+            return self._text(value, name, path)
+        return value
+
+    def _text(self, text: str, name: str, path: tuple[str, ...]) -> str:
+        """JSON within a text, as push payloads and odd transactionalData have it; any other text stays as it is."""
+        try:
+            value = exact_json.loads(text.encode())
+        except ValueError:
+            return text
+        shown = self._value(value, name, path)
+        return text if shown == value else exact_json.dumps(shown).decode()
+
+    def _rule_of(self, name: str, path: tuple[str, ...]) -> _Rule | None:
+        """The rule for a field, the excluding one if there are two. Notes that there is such a field."""
+        found: _Rule | None = None
+        # A field named a.b may be hidden by the name of either: what is in a is not shown where a is not.
+        for end in accumulate(name.split("."), "{}.{}".format) if "." in name else (name,):
+            *within, last = end.split(".")
+            for rule in self._rules.get(last, ()):
+                if rule.within and (*path, *within)[-len(rule.within) :] != rule.within:
+                    continue
+                self._unseen.discard(rule.name)
+                if found is None or not rule.hashed:
+                    found = rule
+        return found
+
+
+def _inside(path: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return (*path, *name.split("."))
+
+
+def _hashed_column(column: Mapping[str, Any]) -> Fields:
+    shown = deepcopy({keyword: value for keyword, value in column.items() if keyword not in _OF_THE_VALUE})
+    shown["type"] = ["null", "string"] if "null" in column["type"] and isinstance(column["type"], list) else "string"
+    return shown
