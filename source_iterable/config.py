@@ -155,13 +155,26 @@ class Config(BaseModel):
             "one; otherwise they are under `data`. Refresh the schema to pick up new fields.",
         },
     )
+    reread_window: int = Field(
+        default=0,
+        ge=0,
+        le=30,
+        title="Reread window (days)",
+        description="Read the last days again, once a day, for events that were recorded offline and sent late.",
+        examples=[3, 7],
+        json_schema_extra={
+            "order": 8,
+            "docs": "with 0 it does not. 7 finds events that reach Iterable up to seven days after they happened, for a "
+            "request or two a day for each event stream. See [Incremental syncs](incremental.md#late-events).",
+        },
+    )
     excluded_fields: list[FieldName] = Field(
         default=[],
         title="Excluded fields",
         description="Fields to leave out of all streams, wherever they occur: email, phoneNumber, address.street.",
         examples=[["ip", "phoneNumber", "data.address"]],
         json_schema_extra={
-            "order": 8,
+            "order": 9,
             "docs": "names of fields that never leave the connector, in no column and no object. See "
             "[Private fields](private-fields.md).",
         },
@@ -172,7 +185,7 @@ class Config(BaseModel):
         description="Fields of all streams to replace by their SHA-256, so that tables can still be joined on them.",
         examples=[["email", "userId"]],
         json_schema_extra={
-            "order": 9,
+            "order": 10,
             "docs": "names of fields as for `excluded_fields`. The columns become texts of 64 hex digits. See "
             "[Private fields](private-fields.md).",
         },
@@ -183,7 +196,7 @@ class Config(BaseModel):
         description="A secret text that is hashed together with each value. Without it, email addresses can be guessed.",
         json_schema_extra={
             "airbyte_secret": True,
-            "order": 10,
+            "order": 11,
             "docs": "a long random text, for example from `openssl rand -hex 32`. Keep it: with another one, the hashes of "
             "later syncs do not fit the earlier ones.",
         },
@@ -231,7 +244,7 @@ class Config(BaseModel):
         # Airbyte's form sends an emptied optional text field as "".
         return None if value == "" else value
 
-    @field_validator("lookback_window", "rate_limit_factor", mode="before")
+    @field_validator("lookback_window", "reread_window", "rate_limit_factor", mode="before")
     @classmethod
     def _no_switch(cls, value: Any) -> Any:
         if isinstance(value, bool):  # which pydantic takes for 0 and 1

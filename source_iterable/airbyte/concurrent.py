@@ -16,8 +16,8 @@ from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as stream_s
 from source_iterable.airbyte.queue import BatchQueue, QueueMessageRepository
 from source_iterable.records.batch import RecordBatch
 
-# Threads, one per stream being read (most just wait for Iterable), and how many streams start at once.
-WORKERS, STARTERS = 40, 10
+# Threads, one for each stream (most just wait for Iterable), and how many streams start at once.
+WORKERS, STARTERS = 100, 10
 
 
 class BatchingConcurrentSource(ConcurrentSource):

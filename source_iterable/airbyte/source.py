@@ -36,6 +36,7 @@ from source_iterable.config import Config, InvalidConfig, specification
 from source_iterable.display import progress_display
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Stream
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
@@ -108,14 +109,18 @@ class SourceIterable(Source):
         schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
         context = StreamContext(config, IterableClient(config, logger), logger, schemas)
         streams: list[AbstractStream] = []
+        exports: list[str] = []
         failures: list[ConfigError] = []
         for configured in _in_reading_order(catalog.streams):
             try:
-                streams.append(as_concurrent_stream(_stream_of(configured), context, states, messages))
+                stream = _stream_of(configured)
+                streams.append(as_concurrent_stream(stream, context, states, messages))
+                exports += [stream.name] if isinstance(stream, ExportStream) else []
             except ConfigError as error:
                 failures.append(error)
                 yield traced(error).as_airbyte_message(StreamDescriptor(name=configured.stream.name))
                 yield stream_status(configured.stream, AirbyteStreamStatus.INCOMPLETE)
+        context.new_first.expect(exports)
         try:
             with context.progress.heartbeat(), progress_display(context.progress):
                 if streams:

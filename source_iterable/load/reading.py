@@ -11,11 +11,12 @@ from threading import Event
 from source_iterable.errors import IterableError, LocalError
 from source_iterable.machine import trouble
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Checkpoint, State, Stream
 from source_iterable.records.batch import RecordBatch
 
-# Most streams just wait for Iterable.
-_READERS = 40
+# One for each stream: most just wait for Iterable.
+_READERS = 100
 # Batches between the readers and who takes them, about a tenth of a megabyte each.
 _QUEUED = 64
 # Seconds between looks whether a full queue will ever be emptied.
@@ -69,6 +70,7 @@ def read(
             context.progress.advance(name, share=1.0)
         put(name, Ended(error))
 
+    context.new_first.expect(name for name, (stream, _) in streams.items() if isinstance(stream, ExportStream))
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
     running = {pool.submit(run, name, stream, state) for name, (stream, state) in streams.items()}
     left = len(streams)

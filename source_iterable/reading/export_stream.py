@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
 from source_iterable.config import Config, parse_date
 from source_iterable.exports.windows import WindowPlan, iso_time
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.rereading import Rereading, Windows
 from source_iterable.reading.state import state_time
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.events import EventRecords
 from source_iterable.records.line_count import LineCount
 from source_iterable.records.lines import RecordParser
+
+# The field of an event stream's state that says what of the last days was written.
+REREAD = "reread"
 
 
 class ExportStream(Stream):
@@ -29,7 +35,25 @@ class ExportStream(Stream):
         """The parser that turns lines into the stream's records."""
 
     def _read(self, context: StreamContext, state: State) -> Reading:
+        try:
+            yield from self._read_new(context, state, None)
+        finally:
+            context.new_first.done(self.name)
+
+    def _read_new(self, context: StreamContext, state: State, again: Rereading | None) -> Reading:
+        """Read from the state on. `again` notes what is read, and its state goes into the stream's."""
         plan = self._plan(context, state)
+        for window, batch in self._windows(context, plan):
+            if batch is not None:
+                if again is not None:
+                    again.note_new(window, batch)
+                yield batch
+            else:
+                context.progress.advance(self.name, share=plan.share(window.end))
+                more = {} if again is None else {REREAD: again.state}
+                yield Checkpoint({self.cursor_field: iso_time(window.end), **more})
+
+    def _windows(self, context: StreamContext, plan: WindowPlan) -> Windows:
         records = self.records(context)
         for window, parts in context.exports.read(self.data_type, plan):
             lines = LineCount(f"{self.name}, {window}", context.logger)
@@ -41,16 +65,15 @@ class ExportStream(Stream):
                             parsed = records.parse(chunk)
                             lines.add(parsed.lines, parsed.bad)
                             context.progress.advance(self.name, window=str(window))
-                            yield parsed.batch
+                            yield window, parsed.batch
             lines.check()
-            context.progress.advance(self.name, share=plan.share(window.end))
-            yield Checkpoint({self.cursor_field: iso_time(window.end)})
+            yield window, None
 
     def _plan(self, context: StreamContext, state: State) -> WindowPlan:
         now = time.time()
         start = state_time(self.name, self.cursor_field, state)
         if start is None:
-            start = int(parse_date(context.config.start_date).timestamp())
+            start = first_second(context.config)
         if start > now:
             context.logger.warning(
                 f"{self.name}: its state is in the future ({state.get(self.cursor_field)}); nothing is read until then."
@@ -68,8 +91,41 @@ class EventStream(ExportStream):
         self.name = name
         self.data_type = data_type
 
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        if not context.config.reread_window:
+            yield from super()._read(context, state)
+            return
+        config, now = context.config, int(time.time())
+        cursor = state_time(self.name, self.cursor_field, state)
+        if cursor is not None:
+            cursor = min(cursor, end_of_sync(config, now))
+        again = Rereading(state.get(REREAD), config.reread_window, cursor, first_second(config), now)
+        last: Mapping[str, Any] = state
+        try:
+            for item in self._read_new(context, state, again):
+                if isinstance(item, Checkpoint):
+                    last = item.state
+                yield item
+        finally:
+            context.new_first.done(self.name)
+        if again.is_due:
+            context.new_first.wait()
+            count = 0
+            for batch in again.read(lambda plan: self._windows(context, plan)):
+                count += batch.count
+                yield batch
+            context.logger.info(
+                f"{self.name}: read again, and wrote {count:,} events of times in which some were late."
+            )
+            yield Checkpoint({**last, REREAD: again.state})
+
     def records(self, context: StreamContext) -> RecordParser:
         return EventRecords(self.name, self._schema(context.config))
+
+
+def first_second(config: Config) -> int:
+    """start_date in seconds since the epoch."""
+    return int(parse_date(config.start_date).timestamp())
 
 
 def end_of_sync(config: Config, now: float) -> int:
