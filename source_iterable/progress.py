@@ -6,10 +6,19 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
+T = TypeVar("T")
+
+# The name of the stream that the code reads for. Threads of a stream inherit it, see `inherited`.
+STREAM: ContextVar[str | None] = ContextVar("stream", default=None)
+# Seconds between two times that a stream tells that it waits for a limit.
+TELL_INTERVAL = 60.0
 # Seconds between log lines: Airbyte kills a source that is silent for long, and people want to know sooner.
 LOG_INTERVAL = 20.0
 
@@ -37,6 +46,8 @@ class Progress:
         self._numbers = itertools.count()
         self._streams: dict[str, StreamProgress] = {}
         self._stop = threading.Event()
+        self._listeners: dict[str, Callable[[float], None]] = {}
+        self._told: dict[str, float] = {}
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -49,6 +60,32 @@ class Progress:
         finally:
             with self._lock:
                 del self._waits[number]
+
+    @contextmanager
+    def telling(self, name: str, listener: Callable[[float], None]) -> Iterator[None]:
+        """While the block runs, which reads a stream, `listener` is told when its waits for a limit of Iterable end.
+
+        That is a time in seconds since the epoch; at most once in TELL_INTERVAL.
+        """
+        STREAM.set(name)
+        self._listeners[name] = listener
+        try:
+            yield
+        finally:
+            del self._listeners[name]
+
+    def limited(self, seconds: float) -> None:
+        """Tell that the stream of this thread waits for a limit of Iterable, which ends in `seconds`."""
+        name = STREAM.get()
+        listener = self._listeners.get(name or "")
+        if name is None or listener is None:
+            return
+        with self._lock:
+            now = time.monotonic()
+            if now - self._told.get(name, -TELL_INTERVAL) < TELL_INTERVAL:
+                return
+            self._told[name] = now
+        listener(time.time() + seconds)
 
     def advance(self, name: str, records: int = 0, size: int = 0, window: str = "", share: float | None = None) -> None:
         """Add `records` and `size` bytes to a stream; set its window and the share (0 to 1) of its time range read."""
@@ -97,6 +134,11 @@ class Progress:
         while not self._stop.wait(LOG_INTERVAL):
             for line in self.lines() or ["Working"]:
                 self._logger.info(line)
+
+
+def inherited(work: Callable[..., T]) -> Callable[..., T]:
+    """Work for another thread, which then works for the same stream."""
+    return partial(copy_context().run, work)
 
 
 def _waiting_line(what: str, ages: list[float]) -> str:

@@ -12,6 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from source_iterable import __version__
+
+_MORE_COMMANDS = """\
+source-iterable load       Iterable into a warehouse, without Airbyte: source-iterable load --help
+source-iterable catalog    a catalog for read: source-iterable catalog --help
+source-iterable read ... --state-file state.json    go on from the state there, and keep it there
+source-iterable --version
+
+Commands of the Airbyte protocol:
+"""
+
 
 def run(arguments: list[str] | None = None) -> None:
     """Run one Airbyte protocol command, of which only messages go to stdout, or `load`."""
@@ -25,14 +36,21 @@ def run(arguments: list[str] | None = None) -> None:
 
         print(json.dumps({"type": "SPEC", "spec": specification()}))
         return
+    if arguments == ["--version"]:
+        print(f"source-iterable {__version__}")
+        return
     if arguments in ([], ["-h"], ["--help"]):
-        print("Without Airbyte, into a warehouse: source-iterable load --help\n")
+        print(_MORE_COMMANDS)
     if arguments[:1] == ["load"]:
         from source_iterable.load.command import run as load
 
         load(arguments[1:])
     with _fast_imports():
         from source_iterable.airbyte.entrypoint import launch
+    if arguments[:1] == ["catalog"]:
+        from source_iterable.airbyte.catalog import run as print_catalog
+
+        print_catalog(arguments[1:])
     launch(arguments)
 
 

@@ -148,8 +148,8 @@ def test_every_attempt_acquires_its_own_permit(client: IterableClient, requests_
     taken: list[Permit] = []
     acquire = budget.acquire
 
-    def counted(wait: Callable[[float], None]) -> Permit:
-        taken.append(acquire(wait))
+    def counted(wait: Callable[[float], None], tell: Callable[[float], None]) -> Permit:
+        taken.append(acquire(wait, tell))
         return taken[-1]
 
     budget.acquire = counted  # type: ignore[method-assign]

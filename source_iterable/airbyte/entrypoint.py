@@ -20,18 +20,28 @@ from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 
 from source_iterable.airbyte.source import SourceIterable
+from source_iterable.airbyte.state_file import StateFile, taken_from
 from source_iterable.records.batch import RecordBatch
 
 
 class Entrypoint(AirbyteEntrypoint):
-    """The CDK's entrypoint, which also counts batches and writes their lines verbatim."""
+    """The CDK's entrypoint, which also counts batches, writes their lines verbatim, and keeps a state file up to date."""
 
-    def read(self, *arguments: Any) -> Iterator[AirbyteMessage]:
-        for message in super().read(*arguments):
+    def __init__(self, source: SourceIterable, state_file: StateFile | None) -> None:
+        super().__init__(source)
+        self._state_file = state_file
+
+    def read(self, source_spec: Any, config: Any, catalog: Any, state: Any) -> Iterator[AirbyteMessage]:
+        if self._state_file:
+            self._state_file.begin(state)
+        for message in super().read(source_spec, config, catalog, state):
             if isinstance(message, RecordBatch):
                 write(message.lines)
-            else:
-                yield message
+                continue
+            yield message
+            # By now it is on stdout.
+            if self._state_file and message.state:
+                self._state_file.update(message.state)
 
     @staticmethod
     def validate_connection(source_spec: ConnectorSpecification, config: Any) -> None:
@@ -67,6 +77,7 @@ def launch(arguments: list[str]) -> None:
     goes away, with exit code 141.
     """
     # Before the CDK takes over stdout and stderr: argparse's usage errors are not protocol messages.
+    arguments, state_file = taken_from(arguments)
     parsed = AirbyteEntrypoint.parse_args(arguments or ["--help"])
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGUSR1, _end_quietly)
@@ -74,7 +85,7 @@ def launch(arguments: list[str]) -> None:
     # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes. Ours are written at once.
     PRINT_BUFFER.flush_interval = 0.0
     _return_memory_to_the_system()
-    entrypoint = Entrypoint(SourceIterable(batched=True))
+    entrypoint = Entrypoint(SourceIterable(batched=True), state_file)
     try:
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:

@@ -72,7 +72,7 @@ class SourceIterable(Source):
         return AirbyteConnectionStatus(status=Status.FAILED if problem else Status.SUCCEEDED, message=problem)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
-        parsed = _parse(config)
+        parsed = parsed_config(config)
         try:
             return AirbyteCatalog(streams=[as_airbyte_stream(stream, parsed) for stream in STREAMS.values()])
         except IterableError as error:
@@ -89,7 +89,7 @@ class SourceIterable(Source):
 
         Raises AirbyteTracedException at the end if a stream failed, for the exit code.
         """
-        for message in self._read(logger, _parse(config), catalog, state):
+        for message in self._read(logger, parsed_config(config), catalog, state):
             if isinstance(message, RecordBatch) and not self._batched:
                 for record in message.messages():
                     yield AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(**record))
@@ -183,7 +183,8 @@ def _stream_of(configured: ConfiguredAirbyteStream) -> Stream:
     return STREAMS[name]
 
 
-def _parse(config: Mapping[str, Any]) -> Config:
+def parsed_config(config: Mapping[str, Any]) -> Config:
+    """Validate a configuration. Raises AirbyteTracedException."""
     try:
         return parse_config(config)
     except InvalidConfig as error:

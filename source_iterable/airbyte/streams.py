@@ -10,12 +10,17 @@ from airbyte_cdk.models import (
     AirbyteEstimateTraceMessage,
     AirbyteMessage,
     AirbyteStream,
+    AirbyteStreamStatus,
+    AirbyteStreamStatusReason,
+    AirbyteStreamStatusReasonType,
     AirbyteTraceMessage,
     EstimateType,
+    StreamDescriptor,
     SyncMode,
     TraceType,
     Type,
 )
+from airbyte_cdk.models.airbyte_protocol import AirbyteStreamStatusRateLimitedReason  # type: ignore[attr-defined]
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams import NO_CURSOR_STATE_KEY
@@ -24,6 +29,7 @@ from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.streams.concurrent.partitions.partition_generator import PartitionGenerator
 from airbyte_cdk.sources.types import Record
+from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as stream_status
 
 from source_iterable.airbyte.errors import traced
 from source_iterable.config import Config
@@ -140,14 +146,15 @@ class _WholeStream(Partition):
     def read(self) -> Iterable[Record]:
         name, progress = self._stream.name, self._context.progress
         try:
-            for item in self._stream.read(self._context, self._state):
-                if isinstance(item, Checkpoint):
-                    # All earlier batches are in the queue by now: the CDK enqueues each before requesting the next.
-                    self._writer.write(item.state)
-                    self._estimate(progress)
-                elif item.count:
-                    progress.advance(name, item.count, len(item.lines))
-                    yield cast(Record, item)
+            with progress.telling(name, self._tell_limit):
+                for item in self._stream.read(self._context, self._state):
+                    if isinstance(item, Checkpoint):
+                        # All earlier batches are in the queue by now: the CDK enqueues each before requesting the next.
+                        self._writer.write(item.state)
+                        self._estimate(progress)
+                    elif item.count:
+                        progress.advance(name, item.count, len(item.lines))
+                        yield cast(Record, item)
         except IterableError as error:
             if isinstance(error, LocalError):
                 self._context.client.stop(f"The sync was ended: {error}")
@@ -157,6 +164,13 @@ class _WholeStream(Partition):
             self._context.client.stop(f"The sync was ended: {local}")
             raise traced(local) from error
         progress.advance(name, share=1.0)
+
+    def _tell_limit(self, end: float) -> None:
+        """Tell the platform that the stream waits for a limit of Iterable, until `end` (seconds since the epoch)."""
+        limit = AirbyteStreamStatusRateLimitedReason(quota_reset=int(end * 1000))
+        reason = AirbyteStreamStatusReason(type=AirbyteStreamStatusReasonType.RATE_LIMITED, rate_limited=limit)
+        descriptor = StreamDescriptor(name=self._stream.name)
+        self._writer.emit(stream_status(descriptor, AirbyteStreamStatus.RUNNING, [reason]))
 
     def to_slice(self) -> Mapping[str, Any]:
         return {"stream": self._stream.name}

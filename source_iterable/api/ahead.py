@@ -8,6 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
+from source_iterable.progress import inherited
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -20,7 +22,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterat
     with _pool(threads) as pool:
         ahead: deque[tuple[T, Future[R]]] = deque()
         for item in items:
-            ahead.append((item, pool.submit(work, item)))
+            ahead.append((item, pool.submit(inherited(work), item)))
             if len(ahead) >= 2 * threads:
                 first, future = ahead.popleft()
                 yield first, future.result()
@@ -33,9 +35,9 @@ def read_ahead(items: Iterator[T], count: int) -> Iterator[T]:
     """Yield the same items, produced up to `count` ahead in a separate thread. Raises what the iterator raises."""
     end = object()
     with _pool(1) as pool:
-        ahead = deque(pool.submit(next, items, end) for _ in range(count))
+        ahead = deque(pool.submit(inherited(next), items, end) for _ in range(count))
         while (item := ahead.popleft().result()) is not end:
-            ahead.append(pool.submit(next, items, end))
+            ahead.append(pool.submit(inherited(next), items, end))
             yield cast(T, item)
 
 
@@ -44,7 +46,7 @@ def as_done(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterato
     with _pool(threads) as pool:
         pending: dict[Future[R], T] = {}
         for item in items:
-            pending[pool.submit(work, item)] = item
+            pending[pool.submit(inherited(work), item)] = item
             if len(pending) >= threads:
                 yield from _take(pending)
         while pending:

@@ -43,6 +43,8 @@ from source_iterable.progress import Progress
 T = TypeVar("T")
 CANCEL_TIMEOUT = Timeout(5.0, 10.0)
 MAX_REDIRECTS = 5
+# Seconds that limits of requests a second may take.
+SHORT_WAIT = 2.0
 # Bytes of a JSON or text response: a page of 1,000 catalog items has up to 30 MB, a million hashes of forgotten users
 # 67 MB. Then of the body of an error.
 JSON_BYTES, ERROR_BYTES = 80 * 2**20, 64 * 2**10
@@ -199,6 +201,16 @@ class IterableClient:
         if self._stop.wait(seconds):
             raise Stopped(self._why_stopped)
 
+    def limit_teller(self) -> Callable[[float], None]:
+        """Made when a wait for a limit begins: tells the platform how long it will take, unless the whole wait is short."""
+        begun = time.monotonic()
+
+        def tell(seconds: float) -> None:
+            if time.monotonic() - begun + seconds >= SHORT_WAIT * self.pace:
+                self.progress.limited(seconds)
+
+        return tell
+
     def stop(self, why: str = "The sync was terminated.") -> None:
         """Interrupt all waits; no further request is sent. `why` is what the interrupted streams report."""
         if not self._stop.is_set():
@@ -210,7 +222,7 @@ class IterableClient:
         for limited in range(1, MAX_RATE_LIMITED + 2):
             if permit is None:
                 with self.progress.waiting(f"the rate limit of {request.path}"):
-                    permit = self.budgets.of(request.path).acquire(self.wait)
+                    permit = self.budgets.of(request.path).acquire(self.wait, self.limit_teller())
             with permit, self.progress.waiting(f"a response to {request}"):
                 response = self._exchange(request)
             permit = None
@@ -293,6 +305,7 @@ class IterableClient:
             f"Iterable answered 429 to {request} although this sync keeps to the rate limit: another program probably uses "
             f"the same project. Waiting {seconds:.1f} s."
         )
+        self.progress.limited(seconds)
         with self.progress.waiting(f"Iterable's rate limit ({request})"):
             self.wait(seconds)
 

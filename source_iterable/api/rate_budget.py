@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple
 
 # Seconds after which a request without a response counts as arrived: some responses take an hour to begin.
 MAX_TRANSIT = 2.0
+
+# Seconds after which a thread that waits for its turn tells so.
+TELL_SECONDS = 1.0
 
 # Limits from the API reference: (path prefixes, requests, seconds). The first row with a matching prefix applies; other
 # endpoints: 10 requests a second. The three export job calls share one budget, which is safe however Iterable counts.
@@ -56,6 +60,32 @@ class Permit:
         self._budget.arrived(self)
 
 
+class Turn:
+    """A lock around waiting for a limit: one thread waits, and all others can tell how long."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tell: Callable[[float], None] = lambda seconds: None
+        self._over = 0.0
+
+    @contextmanager
+    def taken(self, tell: Callable[[float], None]) -> Iterator[Turn]:
+        """Take it, once all others are through. `tell` is called with the seconds until the limit lets one through."""
+        while not self._lock.acquire(timeout=TELL_SECONDS):
+            tell(max(self._over - time.monotonic(), 0.0))
+        try:
+            self._tell = tell
+            yield self
+        finally:
+            self._lock.release()
+
+    def wait(self, seconds: float, wait: Callable[[float], None]) -> None:
+        """Wait for the limit by calling `wait(seconds)`. Only in the block of `taken`."""
+        self._over = time.monotonic() + seconds
+        self._tell(seconds)
+        wait(seconds)
+
+
 class RateBudget:
     """At most `limit` requests in any `period` seconds, shared by all threads."""
 
@@ -64,7 +94,7 @@ class RateBudget:
         self._period = period
         self._clock = clock
         self._lock = threading.Lock()
-        self._turn = threading.Lock()
+        self._turn = Turn()
         self._permits: list[Permit] = []
 
     def try_acquire(self) -> Permit | NotYet:
@@ -83,11 +113,14 @@ class RateBudget:
                 return NotYet(max(min(arrivals) + self._period - now, 0.0) + 0.001)
             return NotYet(min(self._period, MAX_TRANSIT) / 10)
 
-    def acquire(self, wait: Callable[[float], None]) -> Permit:
-        """Wait for a permit by calling `wait(seconds)`. One thread at a time."""
-        with self._turn:
+    def acquire(self, wait: Callable[[float], None], tell: Callable[[float], None] = lambda seconds: None) -> Permit:
+        """Wait for a permit by calling `wait(seconds)`. One thread at a time.
+
+        `tell` is called with the seconds until the next permit, also for the threads behind the one that waits for it.
+        """
+        with self._turn.taken(tell) as turn:
             while isinstance(permit := self.try_acquire(), NotYet):
-                wait(permit.seconds)
+                turn.wait(permit.seconds, wait)
             return permit
 
     def arrived(self, permit: Permit) -> None:

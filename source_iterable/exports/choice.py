@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
-from source_iterable.api.rate_budget import NotYet, Permit
+from source_iterable.api.rate_budget import NotYet, Permit, Turn
 from source_iterable.errors import BadRequest, Forbidden, NotFound
 from source_iterable.exports.jobs import JobsTransport
 from source_iterable.exports.refusals import Refusals
@@ -35,7 +34,7 @@ class TransportChoice:
         self._refusals = Refusals(self.transports)
         self._spellings: dict[str, str] = {}
         # Windows with different candidates queue separately, so that large ones do not hold up small ones.
-        self._lines: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
+        self._lines: defaultdict[tuple[str, ...], Turn] = defaultdict(Turn)
 
     def open(self, data_type: str, window: Window) -> Iterator[Part]:
         """Open a window of a data type, by the spelling that Iterable accepts. Raises as `_open` does."""
@@ -75,7 +74,10 @@ class TransportChoice:
     def acquire(self, data_type: str, window: Window) -> tuple[Transport, Permit]:
         """Wait for the first free transport that suits the window. One thread a line tries, the others wait."""
         line = tuple(transport.name for transport in self._candidates(data_type, window))
-        with self._client.progress.waiting(f"the export rate limit ({data_type})"), self._lines[line]:
+        with (
+            self._client.progress.waiting(f"the export rate limit ({data_type})"),
+            self._lines[line].taken(self._client.limit_teller()) as turn,
+        ):
             while True:
                 pauses = []
                 for transport in self._candidates(data_type, window):
@@ -83,7 +85,7 @@ class TransportChoice:
                     if not isinstance(permit, NotYet):
                         return transport, permit
                     pauses.append(permit.seconds)
-                self._client.wait(min(pauses))
+                turn.wait(min(pauses), self._client.wait)
 
     def is_too_large(self, data_type: str, window: Window) -> bool:
         """Whether the window is expected to exceed the size limit of every usable transport."""

@@ -16,6 +16,7 @@ from source_iterable.config import Config
 from source_iterable.errors import TransientError, WindowFailed
 from source_iterable.exports.choice import TransportChoice
 from source_iterable.exports.windows import Window, WindowPlan
+from source_iterable.progress import inherited
 
 # After this many failed windows in a row, across streams, the windows are not to blame.
 MAX_FAILED_IN_A_ROW = 60
@@ -148,7 +149,7 @@ class _OpenedAhead:
     ) -> None:
         self._pieces = pieces
         self._slots = slots
-        self._first = pool.submit(next, pieces, None)
+        self._first = pool.submit(inherited(next), pieces, None)
 
     def __iter__(self) -> Iterator[Piece]:
         try:

@@ -21,11 +21,11 @@ from source_iterable.load.destination import Destination, HasViews
 from source_iterable.load.loader import COMMIT_ROWS, Loaded, Loader
 from source_iterable.load.open import open_destination
 from source_iterable.load.parts import part_of
-from source_iterable.load.streams import EXPENSIVE, GROUPS, chosen
 from source_iterable.load.work_folder import work_folder
 from source_iterable.machine import trouble
 from source_iterable.reading.context import StreamContext
 from source_iterable.streams.configuration import parse_config
+from source_iterable.streams.groups import EXPENSIVE, GROUPS, chosen
 from source_iterable.streams.table import STREAMS
 
 

@@ -20,12 +20,12 @@ from source_iterable.load.dlt_tables import arrow_batches, hints, known_columns
 from source_iterable.load.parts import part_of
 from source_iterable.load.rows import RowFile
 from source_iterable.load.spool import Spool
-from source_iterable.load.streams import chosen
 from source_iterable.load.tables import Kind, Table, table_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
+from source_iterable.streams.groups import chosen
 from source_iterable.streams.table import STREAMS
 
 # dlt reads a few resources at a time, each of which has two files at the most.

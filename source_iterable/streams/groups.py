@@ -1,4 +1,4 @@
-"""Which streams a load reads: by name, or by group."""
+"""Groups of streams, and which ones a list of names and groups means."""
 
 from __future__ import annotations
 

@@ -1,0 +1,185 @@
+"""The command as people type it: README's lines, state files, mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import source_iterable
+from integration_tests.connector import catalog_for, config_for
+from integration_tests.sandbox import Sandbox, SandboxSettings
+from source_iterable.streams.table import STREAMS
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(users=80, days=3, events_per_day=2000)) as made:
+        yield made
+
+
+def run(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Type a line into a shell, in this folder."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        line, shell=True, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+
+
+def with_config(folder: Path, sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
+    config = config_for(sandbox, **changes)
+    (folder / "config.json").write_text(json.dumps(config))
+    return config
+
+
+def records(lines: str) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for line in filter(None, lines.split("\n")):
+        message = json.loads(line)
+        if message["type"] == "RECORD":
+            found[message["record"]["stream"]].append(message["record"]["data"])
+    return found
+
+
+def states(lines: str) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for line in filter(None, lines.split("\n")):
+        message = json.loads(line)
+        if message["type"] == "STATE":
+            stream = message["state"]["stream"]
+            found[stream["stream_descriptor"]["name"]].append(stream["stream_state"])
+    return found
+
+
+def test_the_lines_of_the_readme_work_as_they_stand(sandbox: Sandbox, tmp_path: Path) -> None:
+    block = README.read_text().split("As a command of the Airbyte protocol:")[1].split("With [Docker]")[0]
+    lines = re.findall(r"^    (source-iterable .*)$", block, re.MULTILINE)
+    assert len(lines) == 3
+    with_config(tmp_path, sandbox)
+    for line in lines:
+        done = run(tmp_path, line)
+        assert done.returncode == 0, (line, done)
+    first = records((tmp_path / "messages.jsonl").read_text())
+    assert len(first["email_send"]) > 10
+    assert len(first["users"]) > 10
+    assert len(first["campaigns"]) == 85
+    done = run(tmp_path, lines[-1])
+    assert done.returncode == 0
+    second = records((tmp_path / "messages.jsonl").read_text())
+    assert not {event["_event_id"] for event in first["email_send"]} & {e["_event_id"] for e in second["email_send"]}
+    assert not second["campaigns"]
+
+
+def test_a_state_file_keeps_what_other_catalogs_have_read(sandbox: Sandbox, tmp_path: Path) -> None:
+    with_config(tmp_path, sandbox)
+    (tmp_path / "state.json").touch()
+    for names in ("email_open", "email_click"):
+        run(tmp_path, f"source-iterable catalog --config config.json --streams {names} > catalog.json")
+        done = run(tmp_path, "source-iterable read --config config.json --catalog catalog.json --state-file=state.json")
+        assert done.returncode == 0
+        (state,) = states(done.stdout)[names][-1:]
+        held = json.loads((tmp_path / "state.json").read_text())
+        assert {"stream_descriptor": {"name": names}, "stream_state": state} in [each["stream"] for each in held]
+    assert {each["stream"]["stream_descriptor"]["name"] for each in held} == {"email_open", "email_click"}
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["catalog.json", "config.json", "state.json"]
+    done = run(tmp_path, "source-iterable read --config config.json --catalog catalog.json --state state.json")
+    assert done.returncode == 0, "it is a state as any"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_at_any_moment_the_file_is_whole_and_not_ahead_of_stdout(
+    sandbox: Sandbox, tmp_path: Path, seed: int
+) -> None:
+    config = with_config(tmp_path, sandbox)
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, STREAMS)))
+    out = tmp_path / "out.jsonl"
+    arguments = [
+        sys.executable,
+        "-m",
+        "source_iterable",
+        "read",
+        "--config",
+        "config.json",
+        "--catalog",
+        "catalog.json",
+    ]
+    with open(out, "wb") as stdout:
+        process = subprocess.Popen([*arguments, "--state-file", "state.json"], cwd=tmp_path, stdout=stdout)
+        try:
+            process.wait(random.Random(seed).uniform(1.2, 2.6))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    whole_lines = out.read_text().rpartition("\n")[0]
+    printed = states(whole_lines)
+    file = tmp_path / "state.json"
+    held = json.loads(file.read_text()) if file.exists() else []
+    for each in held:
+        name = each["stream"]["stream_descriptor"]["name"]
+        # At most the last one is not in the file yet.
+        assert each["stream"]["stream_state"] in printed[name][-2:]
+    assert abs(len(printed) - len(held)) <= 1
+
+
+def test_a_catalog_of_all_streams(sandbox: Sandbox, tmp_path: Path) -> None:
+    with_config(tmp_path, sandbox)
+    catalog = json.loads(run(tmp_path, "source-iterable catalog --config config.json").stdout)
+    modes = {each["stream"]["name"]: (each["sync_mode"], each["destination_sync_mode"]) for each in catalog["streams"]}
+    assert modes.keys() == STREAMS.keys()
+    assert modes["email_open"] == ("incremental", "append_dedup")
+    assert modes["channels"] == ("full_refresh", "overwrite")
+    (users,) = (each for each in catalog["streams"] if each["stream"]["name"] == "users")
+    assert (users["cursor_field"], users["primary_key"]) == (["profileUpdatedAt"], [["email"]])
+    full = json.loads(
+        run(tmp_path, "source-iterable catalog --config config.json --full-refresh --streams lists").stdout
+    )
+    assert {each["sync_mode"] for each in full["streams"]} == {"full_refresh"}
+    assert {"campaigns", "channels"} <= {each["stream"]["name"] for each in full["streams"]}
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("catalog", 2, "--config"),
+        ("catalog --config nowhere.json", 1, "nowhere.json cannot be read"),
+        ("catalog --config bad.json", 1, "'api_key' is required"),
+        ("catalog --config config.json --streams userz", 1, "There is no stream or group userz"),
+        ("read --config config.json --catalog catalog.json --state s.json --state-file t.json", 2, "not allowed with"),
+        ("read --config config.json --catalog catalog.json --state-file nowhere/s.json", 1, "cannot be written"),
+        (
+            "read --config config.json --catalog catalog.json --state-file broken.json",
+            1,
+            "state file broken.json is not valid",
+        ),
+        ("read --config config.json --catalog catalog.json --state-file", 2, "expected one argument"),
+    ],
+)
+def test_mistakes_are_told(sandbox: Sandbox, tmp_path: Path, line: str, code: int, says: str) -> None:
+    config = with_config(tmp_path, sandbox)
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["channels"])))
+    (tmp_path / "bad.json").write_text("{}")
+    (tmp_path / "broken.json").write_text("[")
+    done = run(tmp_path, f"source-iterable {line}")
+    assert done.returncode == code
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout.replace("\\n", "") + done.stderr or "internal_message" in done.stdout
+    assert (tmp_path / "broken.json").read_text() == "[", "nothing is written over"
+
+
+def test_its_version_and_its_commands(tmp_path: Path) -> None:
+    assert run(tmp_path, "source-iterable --version").stdout == f"source-iterable {source_iterable.__version__}\n"
+    assert all(
+        word in run(tmp_path, "source-iterable").stdout for word in ("load", "catalog", "--state-file", "discover")
+    )

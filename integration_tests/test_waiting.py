@@ -1,0 +1,66 @@
+"""A stream that waits for a limit of Iterable says so in the protocol."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import (
+    AirbyteStreamStatusReasonType,
+    ConfiguredAirbyteCatalogSerializer,
+)
+
+from integration_tests.connector import catalog_for, config_for
+from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
+from source_iterable.airbyte.source import SourceIterable
+
+NAMES = ["email_open", "email_click", "push_open", "sms_click", "in_app_open", "purchase", "custom_event", "users"]
+
+
+def statuses(config: dict[str, Any], names: list[str]) -> dict[str, list[Any]]:
+    """The status messages of a sync, by stream."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    catalog = ConfiguredAirbyteCatalogSerializer.load(catalog_for(config, names))
+    for message in SourceIterable().read(logging.getLogger("airbyte"), config, catalog, []):
+        if message.trace and message.trace.stream_status:
+            status = message.trace.stream_status
+            found[status.stream_descriptor.name].append(status)
+    return found
+
+
+def limited(status: Any) -> bool:
+    return bool(status.reasons)
+
+
+@pytest.mark.parametrize("method", ["streaming", "auto"])
+def test_a_stream_that_waits_for_the_limit_of_exports_tells_until_when(method: str) -> None:
+    with Sandbox(SandboxSettings(days=3, events_per_day=300)) as sandbox:
+        # Four requests in 1.5 seconds.
+        config = config_for(sandbox, rate_limit_factor=40, export_method=method)
+        before = time.time()
+        found = statuses(config, NAMES)
+        after = time.time()
+    told = Counter(name for name, each in found.items() for status in each if limited(status))
+    assert set(told.values()) == {1}, "once a minute"
+    # Four can go at once; jobs can start every second.
+    assert set(told) <= set(NAMES)
+    assert len(told) >= (4 if method == "streaming" else 1)
+    for each in found.values():
+        assert [status.status.value for status in each][0] == "STARTED"
+        assert [status.status.value for status in each][-1] == "COMPLETE"
+        for status in filter(limited, each):
+            (reason,) = status.reasons
+            assert status.status.value == "RUNNING"
+            assert reason.type == AirbyteStreamStatusReasonType.RATE_LIMITED
+            assert before * 1000 < reason.rate_limited.quota_reset < (after + 2) * 1000
+
+
+def test_a_429_is_told_for_the_stream_that_got_it() -> None:
+    with Sandbox(SandboxSettings(days=3, events_per_day=300)) as sandbox:
+        sandbox.add_fault(Fault("channels", "status", status=429, headers={"Retry-After": "1"}))
+        found = statuses(config_for(sandbox), ["channels", "lists"])
+    assert [limited(status) for status in found["channels"]].count(True) == 1
+    assert not any(limited(status) for status in found["lists"])

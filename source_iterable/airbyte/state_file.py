@@ -1,0 +1,74 @@
+"""The option `--state-file`: the state of the last sync, read from a file and kept up to date in it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer
+
+from source_iterable.airbyte.errors import traced
+from source_iterable.errors import ConfigError
+from source_iterable.machine import trouble
+
+_OPTION = "--state-file"
+
+
+class StateFile:
+    """A file with the latest state of each stream, in the form that `read --state` takes."""
+
+    def __init__(self, path: Path) -> None:
+        # Behind a link, the file is replaced, not the link.
+        self._path = path.resolve()
+        self._states: dict[str, dict[str, Any]] = {}
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a state; an empty file is none."""
+        return self._path.exists() and self._path.stat().st_size > 0
+
+    def begin(self, states: list[AirbyteStateMessage]) -> None:
+        """Keep what was in the file, for streams that are not read now. Raises AirbyteTracedException."""
+        if not os.access(self._path.parent, os.W_OK):
+            raise traced(
+                ConfigError(f"The state file {self._path} cannot be written: its folder is not there, or read-only.")
+            )
+        for state in states:
+            self._add(state)
+
+    def update(self, state: AirbyteStateMessage) -> None:
+        """Replace the state of a stream, in one go: the file is never half written. Raises AirbyteTracedException."""
+        self._add(state)
+        new = self._path.with_name(f"{self._path.name}.new")
+        try:
+            with open(new, "w", encoding="utf-8") as file:
+                json.dump(list(self._states.values()), file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, self._path)
+        except OSError as error:
+            raise traced(trouble(error)) from error
+
+    def _add(self, state: AirbyteStateMessage) -> None:
+        if state.stream:
+            dumped = AirbyteStateMessageSerializer.dump(state)
+            self._states[state.stream.stream_descriptor.name] = {"type": "STREAM", "stream": dumped["stream"]}
+
+
+def taken_from(arguments: list[str]) -> tuple[list[str], StateFile | None]:
+    """The arguments of `read` as the CDK knows them, and the state file that they name.
+
+    Ends the process for arguments that contradict each other.
+    """
+    parser = argparse.ArgumentParser(prog="source-iterable read", add_help=False, allow_abbrev=False)
+    parser.add_argument(_OPTION, type=Path)
+    found, rest = parser.parse_known_args(arguments)
+    if found.state_file is None or rest[:1] != ["read"]:
+        return arguments, None
+    if any(each.partition("=")[0] == "--state" for each in rest):
+        parser.error(f"argument {_OPTION}: not allowed with argument --state")
+    file = StateFile(found.state_file)
+    return [*rest, "--state", str(found.state_file)] if file.exists else rest, file
