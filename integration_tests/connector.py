@@ -62,6 +62,8 @@ class Sync:
         elif message.type == Type.TRACE and message.trace:
             trace = message.trace
             if trace.type == TraceType.STREAM_STATUS and trace.stream_status:
+                if trace.stream_status.reasons:  # it waits for a limit: test_waiting.py
+                    return
                 self.statuses[trace.stream_status.stream_descriptor.name].append(trace.stream_status.status.value)
             elif trace.estimate and trace.estimate.row_estimate:
                 self.estimates.append(trace.estimate.row_estimate)

@@ -52,6 +52,8 @@ def shown(record: dict[str, Any], *excluded: str, hashed: tuple[str, ...] = (), 
         # The message around a record has such names, too.
         ({"type": 1, "record": 2, "emitted_at": 3, "a": 4}, ["type", "record", "emitted_at"], {"a": 4}),
         ({"a": ',"emitted_at":1', "b": 1}, ["b"], {"a": ',"emitted_at":1'}),
+        # Of two rules, the one that shows less.
+        ({"a": {"ip": 1}}, ["a.ip", "b.ip"], {"a": {}}),
         # JSON in a text.
         ({"payload": '{"ip": "1.2.3.4", "b": 1}'}, ["ip"], {"payload": '{"b":1}'}),
         ({"payload": ' [{"ip": "1.2.3.4"}]'}, ["ip"], {"payload": "[{}]"}),
@@ -86,6 +88,12 @@ def test_data_means_columns_too_where_other_fields_are_in_data() -> None:
 def test_a_hash_is_of_the_salt_and_the_text_of_the_value(value: Any, text: str) -> None:
     record = {"a": {"b": value}, "b": value}
     assert shown(record, hashed=("b",)) == {"a": {"b": hashed(text)}, "b": hashed(text)}
+
+
+def test_what_is_excluded_and_hashed_by_another_name_is_excluded() -> None:
+    record = {"a": {"email": "x"}, "b": {"email": "x"}}
+    for excluded, hash_too in ((("a.email",), ("email",)), (("email",), ("a.email",))):
+        assert shown(record, *excluded, hashed=hash_too)["a"] == {}
 
 
 def test_null_stays_null() -> None:

@@ -108,6 +108,10 @@ def test_it_happens_once_a_day() -> None:
     for hours in (1, 2, 12, 22):
         assert syncs.sync(NOW + hours * 3600) == []
     assert syncs.sync(NOW + DAY - 60) == [NOW - 5000]
+    iterable.times.append(NOW - 9000)
+    for hours in (25, 30, 46):
+        assert syncs.sync(NOW + hours * 3600) == []
+    assert syncs.sync(NOW + 2 * DAY) == [NOW - 9000]
 
 
 @given(
@@ -192,6 +196,15 @@ def test_a_state_without_fingerprints_gets_them_and_all_that_is_not_known_is_wri
     assert syncs.sync(NOW + DAY) == [], "now it has them"
 
 
+def test_what_is_too_old_to_be_read_again_leaves_the_state() -> None:
+    syncs = Syncs(Iterable(*(NOW - 600 * number for number in range(1, 5000))), days=3)
+    syncs.sync(NOW)
+    before = len(json.dumps(syncs.state))
+    for day in range(1, 9):
+        syncs.sync(NOW + day * DAY)
+    assert len(json.dumps(syncs.state)) < 200 < before
+
+
 def test_more_days_write_what_was_not_known_and_fewer_write_nothing() -> None:
     times = [NOW - DAY * number - 10 for number in range(40)]
     syncs = Syncs(Iterable(*times))
@@ -232,19 +245,36 @@ def test_events_without_a_time_are_written_again() -> None:
     assert sum(batch.count for batch in again.read(windows)) == 1
 
 
+def test_an_event_of_another_time_does_not_spoil_the_fingerprints() -> None:
+    syncs = Syncs(Iterable(*(NOW - 1000 * number for number in range(1, 400))))
+    windows = syncs.iterable.windows
+    odd = batch_of(253_402_000_000, 0)
+
+    def with_odd_ones(plan: WindowPlan) -> Iterator[tuple[Window, RecordBatch | None]]:
+        for window, batch in windows(plan):
+            yield window, batch
+            if batch is not None:
+                yield window, odd
+
+    syncs.iterable.windows = with_odd_ones  # type: ignore[method-assign]
+    syncs.sync(NOW)
+    assert syncs.state["seconds"] == 900
+    assert set(syncs.sync(NOW + DAY)) == {253_402_000_000, 0}, "nobody knows whether these were written"
+
+
 def test_the_time_of_an_event_is_that_of_its_column() -> None:
-    odd = {"_event_id": "f" * 32, "attachment": {"createdAt": iso(NOW - DAY)}, "createdAt": iso(NOW), "data": {}}
+    odd = {"_event_id": "f" * 32, "attachment": {"createdAt": iso(NOW - DAY)}, "createdAt": iso(NOW + 7), "data": {}}
     (event,) = events_in(FORMAT.batch([odd]))
-    assert (event.time, event.fingerprint) == (NOW, 2**48 - 1)
+    assert (event.time, event.fingerprint) == (NOW + 7, 2**48 - 1)
     assert [each.time for each in events_in(batch_of(NOW, data={"createdAt": "x"}))] == [NOW]
 
 
 def test_pieces_can_be_joined() -> None:
-    fine = Fingerprints(900, NOW)
+    fine = Fingerprints(900)
     for number in range(100):
         fine.add(NOW + number * 700, number)
     joined = fine.joined(3600)
-    assert sum(joined.sums.values()) == sum(n for n in range(100) if NOW + n * 700 >= joined.start)
+    assert sum(joined.sums.values()) == sum(range(100))
     assert joined.joined(900).seconds == 3600
 
 

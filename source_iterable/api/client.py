@@ -43,8 +43,8 @@ from source_iterable.progress import Progress
 T = TypeVar("T")
 CANCEL_TIMEOUT = Timeout(5.0, 10.0)
 MAX_REDIRECTS = 5
-# Seconds that limits of requests a second may take.
-SHORT_WAIT = 2.0
+# Seconds that limits of requests a second may take; and the least, however much faster than Iterable's the budgets are.
+SHORT_WAIT, SHORTEST_WAIT = 2.0, 0.2
 # Bytes of a JSON or text response: a page of 1,000 catalog items has up to 30 MB, a million hashes of forgotten users
 # 67 MB. Then of the body of an error.
 JSON_BYTES, ERROR_BYTES = 80 * 2**20, 64 * 2**10
@@ -206,7 +206,7 @@ class IterableClient:
         begun = time.monotonic()
 
         def tell(seconds: float) -> None:
-            if time.monotonic() - begun + seconds >= SHORT_WAIT * self.pace:
+            if time.monotonic() - begun + seconds >= max(SHORT_WAIT * self.pace, SHORTEST_WAIT):
                 self.progress.limited(seconds)
 
         return tell

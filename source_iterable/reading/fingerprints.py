@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -46,40 +47,35 @@ def piece_seconds(days: int) -> int:
 
 
 class Fingerprints:
-    """The sum of the ids of all events in each piece of time from `start` on, up to where its stream was read.
+    """The sum of the ids of all events in each piece of time; a piece without any is not in `sums`.
 
-    Sums can be added: a piece may be read in several windows. `start` and pieces are multiples of `seconds` since the epoch.
+    Pieces are named by their begin, a multiple of `seconds` since the epoch. Sums can be added: a piece may be read in
+    several windows.
     """
 
-    def __init__(self, seconds: int, start: int) -> None:
+    def __init__(self, seconds: int, sums: Mapping[int, int] = MappingProxyType({})) -> None:
         self.seconds = seconds
-        # Up: of the piece before it, not all is known.
-        self.start = -(-start // seconds) * seconds
-        self.sums: dict[int, int] = {}
+        self.sums = dict(sums)
 
     def piece_of(self, time: int) -> int:
-        """The piece, by its begin, of a time."""
+        """The piece of a time."""
         return time // self.seconds * self.seconds
 
-    def add(self, time: int | None, fingerprint: int) -> None:
+    def add(self, time: int, fingerprint: int) -> None:
         """Add an event."""
-        if time is not None and time >= self.start:
-            piece = self.piece_of(time)
-            self.sums[piece] = (self.sums.get(piece, 0) + fingerprint) % _MODULUS
-
-    def known(self, piece: int) -> int | None:
-        """The fingerprint of a piece; None if it is not known."""
-        return self.sums.get(piece, 0) if piece >= self.start else None
+        piece = self.piece_of(time)
+        self.sums[piece] = (self.sums.get(piece, 0) + fingerprint) % _MODULUS
 
     def since(self, time: int) -> Fingerprints:
         """Those of the piece of this time, and later ones."""
-        later = Fingerprints(self.seconds, max(self.start, self.piece_of(time)))
-        later.sums = {piece: fingerprint for piece, fingerprint in self.sums.items() if piece >= later.start}
-        return later
+        first = self.piece_of(time)
+        return Fingerprints(
+            self.seconds, {piece: fingerprint for piece, fingerprint in self.sums.items() if piece >= first}
+        )
 
     def joined(self, seconds: int, *more: Fingerprints) -> Fingerprints:
         """These and the events of `more`, with pieces of at least so many seconds."""
-        joined = Fingerprints(max([seconds, self.seconds, *(each.seconds for each in more)]), self.start)
+        joined = Fingerprints(max([seconds, self.seconds, *(each.seconds for each in more)]))
         for each in (self, *more):
             for piece, fingerprint in each.sums.items():
                 joined.add(piece, fingerprint)
@@ -88,13 +84,12 @@ class Fingerprints:
     @property
     def state(self) -> Mapping[str, Any]:
         """As it stands in a state; of a long time in longer pieces, so that it stays small."""
-        last = max(self.sums, default=self.start)
-        seconds = _at_most(_MOST_PIECES, lambda seconds: (last - self.start) // seconds + 1)
-        shown = self.joined(seconds) if seconds > self.seconds else self
-        pieces = range(shown.start, shown.piece_of(last) + 1, shown.seconds) if shown.sums else ()
+        first, last = min(self.sums, default=0), max(self.sums, default=0)
+        shown = self.joined(_at_most(_MOST_PIECES, lambda seconds: last // seconds - first // seconds + 1))
+        pieces = range(min(shown.sums, default=0), shown.piece_of(last) + 1, shown.seconds) if shown.sums else ()
         packed = b"".join(shown.sums.get(piece, 0).to_bytes(_BYTES, "big") for piece in pieces)
         return {
-            "start": iso_time(shown.start),
+            "start": iso_time(min(shown.sums, default=0)),
             "seconds": shown.seconds,
             "sums": base64.b64encode(packed).decode(),
         }
@@ -115,7 +110,7 @@ class Fingerprints:
             or len(packed) % _BYTES
         ):
             return None
-        made = cls(seconds, start)
+        made = cls(seconds)
         for number in range(len(packed) // _BYTES):
             fingerprint = int.from_bytes(packed[number * _BYTES : (number + 1) * _BYTES], "big")
             if fingerprint:

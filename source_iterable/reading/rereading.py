@@ -39,15 +39,14 @@ class Rereading:
         at = now if cursor is None else _time_in(given)
         self.is_due = at is None or abs(now - at) >= _EVERY
         self._read_at(at if at is not None else cursor or now)
-        known = Fingerprints.of(given) if cursor is not None else Fingerprints(self._seconds, 0)
-        # Of what was read before there were fingerprints, nothing is known.
-        self._known = known or Fingerprints(self._seconds, cursor or 0)
-        self._new = Fingerprints(self._seconds, 0)
+        # Of what was read before there were fingerprints, nothing is known: it counts as not written.
+        self._known = Fingerprints.of(given) or Fingerprints(self._seconds)
+        self._new = Fingerprints(self._seconds)
 
     def _read_at(self, at: int) -> None:
         self._at = at
         # An event that shows up later than this is more than `days` late.
-        self._begin = max(at - self._days * DAY, self._first)
+        self._begin = at - self._days * DAY
 
     @property
     def state(self) -> dict[str, Any]:
@@ -59,7 +58,8 @@ class Rereading:
         """Note the events of a window that is read for the first time."""
         if window.end > self._begin:
             for event in events_in(batch):
-                self._new.add(event.time, event.fingerprint)
+                if event.time is not None and window.start <= event.time < window.end:
+                    self._new.add(event.time, event.fingerprint)
 
     def read(self, windows: Callable[[WindowPlan], Windows]) -> Iterator[RecordBatch]:
         """Read the last days before the cursor again, and yield all events of each piece that is not as it was.
@@ -70,18 +70,16 @@ class Rereading:
         longest = max(self._known.seconds, self._seconds)
         begin, end = max(self._begin // longest * longest, self._first), self._cursor or 0
         if begin < end:
-            seen = Fingerprints(self._seconds, 0)
+            seen, written = Fingerprints(self._seconds), Fingerprints(self._seconds)
             has_strays = False
             for event in _events(windows(WindowPlan(begin, end))):
-                if _is_stray(event, begin, end):
-                    has_strays = True
-                else:
+                if event.time is not None and begin <= event.time < end:
                     seen.add(event.time, event.fingerprint)
+                else:
+                    has_strays = True
             was, now = self._known.joined(longest), seen.joined(longest)
-            pieces = range(begin // longest * longest, end, longest)
             # Where there is nothing now, there is nothing to write: deletions are not told.
-            changed = {piece for piece in pieces if piece in now.sums and was.known(piece) != now.known(piece)}
-            written = Fingerprints(self._seconds, 0)
+            changed = {piece for piece, fingerprint in now.sums.items() if was.sums.get(piece) != fingerprint}
             if changed or has_strays:
                 plan = WindowPlan(begin, end)
                 if not has_strays:
@@ -91,18 +89,15 @@ class Rereading:
                         continue
                     lines = []
                     for event in events_in(batch):
-                        if _is_stray(event, begin, end):
+                        if event.time is None or not begin <= event.time < end:
                             # It is in no piece, so nobody knows whether it was written.
                             lines.append(event.line + b"\n")
-                        elif now.piece_of(event.time or 0) in changed:
+                        elif now.piece_of(event.time) in changed:
                             lines.append(event.line + b"\n")
                             written.add(event.time, event.fingerprint)
                     yield RecordBatch(batch.stream_name, len(lines), b"".join(lines))
-            self._known = Fingerprints(self._seconds, begin // self._seconds * self._seconds)
-            for piece, fingerprint in seen.sums.items():
-                if now.piece_of(piece) not in changed:
-                    self._known.add(piece, fingerprint)
-            self._known = self._known.joined(self._seconds, written)
+            same = {piece: each for piece, each in seen.sums.items() if now.piece_of(piece) not in changed}
+            self._known = Fingerprints(self._seconds, same).joined(self._seconds, written)
         self._read_at(self._now)
 
 
@@ -135,10 +130,6 @@ def _events(windows: Windows) -> Iterator[Event]:
     for _, batch in windows:
         if batch is not None:
             yield from events_in(batch)
-
-
-def _is_stray(event: Event, begin: int, end: int) -> bool:
-    return event.time is None or not begin <= event.time < end
 
 
 def _time_in(given: Any) -> int | None:
