@@ -98,7 +98,34 @@ def test_a_state_file_keeps_what_other_catalogs_have_read(sandbox: Sandbox, tmp_
     assert done.returncode == 0, "it is a state as any"
 
 
-@pytest.mark.parametrize("seed", range(6))
+def test_a_full_refresh_ignores_the_state(sandbox: Sandbox, tmp_path: Path) -> None:
+    with_config(tmp_path, sandbox)
+    run(tmp_path, "source-iterable catalog --config config.json --streams email_open --full-refresh > catalog.json")
+    counts = []
+    for _ in range(2):
+        done = run(tmp_path, "source-iterable read --config config.json --catalog catalog.json --state-file state.json")
+        counts.append(len(records(done.stdout)["email_open"]))
+    assert counts[1] >= counts[0] > 0
+
+
+def test_a_global_state_is_kept_by_stream(sandbox: Sandbox, tmp_path: Path) -> None:
+    with_config(tmp_path, sandbox)
+    parts = [
+        {"stream_descriptor": {"name": name}, "stream_state": {"createdAt": "2026-01-02T03:04:05+00:00"}}
+        for name in ("email_open", "email_send")
+    ]
+    (tmp_path / "state.json").write_text(json.dumps([{"type": "GLOBAL", "global": {"stream_states": parts}}]))
+    run(tmp_path, "source-iterable catalog --config config.json --streams email_open > catalog.json")
+    done = run(tmp_path, "source-iterable read --config config.json --catalog catalog.json --state-file state.json")
+    assert done.returncode == 0
+    held = {
+        each["stream"]["stream_descriptor"]["name"]: each for each in json.loads((tmp_path / "state.json").read_text())
+    }
+    assert held["email_send"]["stream"] == parts[1]
+    assert held["email_open"]["stream"] != parts[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_killed_at_any_moment_the_file_is_whole_and_not_ahead_of_stdout(
     sandbox: Sandbox, tmp_path: Path, seed: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""The command: `spec` and `load` do without the CDK; everything else goes through it."""
+"""The command: `spec`, `load` and `--version` do without the CDK; everything else goes through it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Commands of the Airbyte protocol:
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run one Airbyte protocol command, of which only messages go to stdout, or `load`."""
+    """Run one Airbyte protocol command, of which only messages go to stdout, or `load`, `catalog`, `--version`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if os.getpid() == 1:
         # Process 1 ignores signals without a handler, and importing the CDK takes a second.

@@ -58,7 +58,15 @@ def shown(record: dict[str, Any], *excluded: str, hashed: tuple[str, ...] = (), 
         ({"payload": '{"ip": "1.2.3.4", "b": 1}'}, ["ip"], {"payload": '{"b":1}'}),
         ({"payload": ' [{"ip": "1.2.3.4"}]'}, ["ip"], {"payload": "[{}]"}),
         ({"payload": '"{\\"ip\\": \\"1.2.3.4\\"}"'}, ["ip"], {"payload": '"{}"'}),
-        ({"payload": '{"b":  1}', "text": '{"ip": not JSON'}, ["ip"], {"payload": '{"b":  1}', "text": '{"ip": not JSON'}),
+        ({"payload": '{"b":  1}', "text": '{"tip": not JSON'}, ["ip"], {"payload": '{"b":  1}', "text": '{"tip": not JSON'}),
+        ({"text": '{"ip": not JSON', "other": "{'ip': 'x'}"}, ["ip"], {"text": None, "other": None}),
+        ({"text": "{tip: not JSON", "b": " A ship: two"}, ["ip"], {"text": "{tip: not JSON", "b": " A ship: two"}),
+        ({"text": '{"x":{"ip":"1.2.3.4"},"x":1}'}, ["ip"], {"text": '{"x":1}'}),
+        ({"text": '{"\\u0069p":"1.2.3.4"}'}, ["ip"], {"text": "{}"}),
+        ({"text": '\ufeff{"ip":"1.2.3.4"}'}, ["ip"], {"text": "{}"}),
+        ({"text": '{"ip":"1.2.3.4","v":NaN}'}, ["ip"], {"text": None}),
+        ({"text": '{"ip":1}\n{"ip":2}'}, ["ip"], {"text": None}),
+        ({"text": '{"ip":1,"a":' + "[" * 2000 + "]" * 2000 + "}"}, ["ip"], {"text": None}),
     ],
 )  # fmt: skip
 def test_excluded_fields(record: dict[str, Any], excluded: list[str], left: dict[str, Any]) -> None:
@@ -226,7 +234,39 @@ def test_an_error_does_not_quote_the_user_that_was_asked_for() -> None:
     with requests_mock.Mocker() as server:
         server.get(f"{ROOT}lists", json={"lists": [{"id": 1}]})
         server.get(f"{ROOT}lists/getUsers", text="bob@example.com\n")
-        server.get(f"{ROOT}export/userEvents", status_code=400, json={"code": "BadParams", "msg": "no bob@example.com"})
+        server.get(
+            f"{ROOT}export/userEvents",
+            status_code=400,
+            json={"code": "BadParams", "msg": "no BOB@example.com (bob%40example.com)"},
+        )
         done = read(STREAMS["events"])
-    assert "no ****" in str(done.error)
-    assert "bob@" not in str(done.error)
+    assert "no **** (****)" in str(done.error)
+
+
+def test_a_metadata_key_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    with requests_mock.Mocker() as server, caplog.at_level(logging.DEBUG, "test"):
+        server.get(f"{ROOT}metadata", json={"results": [{"name": "users"}]})
+        server.get(f"{ROOT}metadata/users", json={"results": [{"key": "bob@example.com"}]})
+        server.get(f"{ROOT}metadata/users/bob%40example.com", status_code=404)
+        assert read(STREAMS["metadata_entries"]).error is None
+        assert "metadata/users no longer exists" in caplog.text
+        server.get(f"{ROOT}metadata/users/bob%40example.com", status_code=400)
+        done = read(STREAMS["metadata_entries"])
+    assert "GET metadata/users/***" in str(done.error)
+    assert "bob" not in caplog.text + str(done.error)
+
+
+def test_with_a_salt_nobody_can_tell_whose_digest_is_in_a_state() -> None:
+    def state(server: requests_mock.Mocker, given: dict[str, Any], salt: str) -> tuple[int, dict[str, Any]]:
+        done = read(STREAMS["events"], given, hash_salt=salt)
+        return len([each for each in server.request_history if "userEvents" in each.url]), done.states[-2]
+
+    with requests_mock.Mocker() as server:
+        server.get(f"{ROOT}lists", json={"lists": [{"id": 1}]})
+        server.get(f"{ROOT}lists/getUsers", text="a@example.com\nb@example.com\n")
+        server.get(f"{ROOT}export/userEvents", text="")
+        asked, plain = state(server, {}, "")
+        assert asked == 2
+        asked, salted = state(server, plain, "pepper")
+        assert asked == 4, "what was read by other digests says nothing"
+        assert salted["after"] != plain["after"]

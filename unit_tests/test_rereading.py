@@ -77,7 +77,9 @@ class Syncs:
                 start = window.end
         self.cursor = now
         repeated = (
-            [time for batch in again.read(self.iterable.windows) for time in times_in(batch)] if again.is_due else []
+            [time for batch in again.read(self.iterable.windows, now) for time in times_in(batch)]
+            if again.is_due
+            else []
         )
         self.state = json.loads(json.dumps(again.state))
         self.written += repeated
@@ -205,6 +207,27 @@ def test_what_is_too_old_to_be_read_again_leaves_the_state() -> None:
     assert len(json.dumps(syncs.state)) < 200 < before
 
 
+def test_an_earlier_end_writes_nothing_again() -> None:
+    """As when lookback_window is raised."""
+    syncs = Syncs(Iterable(*(NOW - 60 * number for number in range(20_000))))
+    syncs.sync(NOW)
+    for number in (1, 2):
+        now = NOW + number * DAY
+        again = Rereading(syncs.state, 7, NOW, syncs.first, now)
+        assert again.is_due
+        assert sum(batch.count for batch in again.read(syncs.iterable.windows, NOW - 3 * 3600 - 77)) == 0
+        syncs.state = again.state
+    assert syncs.sync(NOW + 3 * DAY) == []
+
+
+def test_the_first_time_is_due_until_it_is_done() -> None:
+    first = Rereading(None, 7, NOW - 60, 0, NOW)
+    killed = Rereading(first.state, 7, NOW - 30, 0, NOW + 60)
+    assert killed.is_due
+    list(killed.read(Iterable().windows, NOW))
+    assert not Rereading(killed.state, 7, NOW, 0, NOW + 120).is_due
+
+
 def test_more_days_write_what_was_not_known_and_fewer_write_nothing() -> None:
     times = [NOW - DAY * number - 10 for number in range(40)]
     syncs = Syncs(Iterable(*times))
@@ -242,7 +265,7 @@ def test_events_without_a_time_are_written_again() -> None:
         yield plan.next(), stray
 
     again = Rereading(None, 7, NOW, 0, NOW + DAY)
-    assert sum(batch.count for batch in again.read(windows)) == 1
+    assert sum(batch.count for batch in again.read(windows, NOW + DAY)) == 1
 
 
 def test_an_event_of_another_time_does_not_spoil_the_fingerprints() -> None:
@@ -267,6 +290,10 @@ def test_the_time_of_an_event_is_that_of_its_column() -> None:
     (event,) = events_in(FORMAT.batch([odd]))
     assert (event.time, event.fingerprint) == (NOW + 7, 2**48 - 1)
     assert [each.time for each in events_in(batch_of(NOW, data={"createdAt": "x"}))] == [NOW]
+    # What orjson does not read.
+    batch = batch_of(NOW, data={"createdAt": "x", "big": 1})
+    lines = batch.lines.replace(b'"big":1', b'"big":1e999')
+    assert [each.time for each in events_in(RecordBatch("email_open", 1, lines))] == [NOW]
 
 
 def test_pieces_can_be_joined() -> None:

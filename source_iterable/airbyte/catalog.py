@@ -35,7 +35,11 @@ def run(arguments: list[str]) -> NoReturn:
         default="all",
         help=f"comma-separated streams, and groups of them ({', '.join(GROUPS)}); default: all",
     )
-    parser.add_argument("--full-refresh", action="store_true", help="read all streams in full, whatever the state")
+    parser.add_argument(
+        "--full-refresh",
+        action="store_true",
+        help="read all streams in full; read --state-file then ignores their states",
+    )
     options = parser.parse_args(arguments)
     try:
         config = parsed_config(SourceIterable.read_config(options.config))

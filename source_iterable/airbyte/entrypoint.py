@@ -33,7 +33,7 @@ class Entrypoint(AirbyteEntrypoint):
 
     def read(self, source_spec: Any, config: Any, catalog: Any, state: Any) -> Iterator[AirbyteMessage]:
         if self._state_file:
-            self._state_file.begin(state)
+            state = self._state_file.begin(state, catalog)
         for message in super().read(source_spec, config, catalog, state):
             if isinstance(message, RecordBatch):
                 write(message.lines)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from queue import Queue
+from contextlib import suppress
+from queue import Full, Queue
 from typing import Any
 
 from airbyte_cdk.models import AirbyteMessage, Level
@@ -70,6 +71,10 @@ class QueueMessageRepository(MessageRepository):
     def emit_message(self, message: AirbyteMessage) -> None:
         if threading.get_ident() == self._main_thread:
             self._of_main_thread.append(message)
+        elif message.trace and message.trace.stream_status:
+            # A status may be left out, if nobody reads: who waits for a limit must not wait for stdout, too.
+            with suppress(Full):
+                self._queue.put_nowait(message)
         else:
             self._queue.put(message)
 

@@ -8,7 +8,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer
+from airbyte_cdk.models import (
+    AirbyteStateMessage,
+    AirbyteStateMessageSerializer,
+    AirbyteStateType,
+    ConfiguredAirbyteCatalog,
+    SyncMode,
+)
 
 from source_iterable.airbyte.errors import traced
 from source_iterable.errors import ConfigError
@@ -30,14 +36,25 @@ class StateFile:
         """Whether there is a state; an empty file is none."""
         return self._path.exists() and self._path.stat().st_size > 0
 
-    def begin(self, states: list[AirbyteStateMessage]) -> None:
-        """Keep what was in the file, for streams that are not read now. Raises AirbyteTracedException."""
+    def begin(self, states: list[AirbyteStateMessage], catalog: ConfiguredAirbyteCatalog) -> list[AirbyteStateMessage]:
+        """Keep what was in the file, for streams that are not read now.
+
+        Returns the states to go on from: none for an incremental stream that is to be read in full. Raises
+        AirbyteTracedException.
+        """
         if not os.access(self._path.parent, os.W_OK):
             raise traced(
                 ConfigError(f"The state file {self._path} cannot be written: its folder is not there, or read-only.")
             )
+        full = {
+            each.stream.name
+            for each in catalog.streams
+            if each.sync_mode == SyncMode.full_refresh and each.stream.source_defined_cursor
+        }
+        states = [single for state in states for single in _singles(state)]
         for state in states:
             self._add(state)
+        return [state for state in states if _name(state) not in full]
 
     def update(self, state: AirbyteStateMessage) -> None:
         """Replace the state of a stream, in one go: the file is never half written. Raises AirbyteTracedException."""
@@ -55,7 +72,18 @@ class StateFile:
     def _add(self, state: AirbyteStateMessage) -> None:
         if state.stream:
             dumped = AirbyteStateMessageSerializer.dump(state)
-            self._states[state.stream.stream_descriptor.name] = {"type": "STREAM", "stream": dumped["stream"]}
+            self._states[_name(state)] = {"type": "STREAM", "stream": dumped["stream"]}
+
+
+def _name(state: AirbyteStateMessage) -> str:
+    return state.stream.stream_descriptor.name if state.stream else ""
+
+
+def _singles(state: AirbyteStateMessage) -> list[AirbyteStateMessage]:
+    """A GLOBAL state as those of its streams. One with a shared part stays: it is refused later."""
+    if state.global_ is None or state.global_.shared_state:
+        return [state]
+    return [AirbyteStateMessage(type=AirbyteStateType.STREAM, stream=each) for each in state.global_.stream_states]
 
 
 def taken_from(arguments: list[str]) -> tuple[list[str], StateFile | None]:
@@ -68,7 +96,7 @@ def taken_from(arguments: list[str]) -> tuple[list[str], StateFile | None]:
     found, rest = parser.parse_known_args(arguments)
     if found.state_file is None or rest[:1] != ["read"]:
         return arguments, None
-    if any(each.partition("=")[0] == "--state" for each in rest):
+    if any(len(each) > 3 and "--state".startswith(each.partition("=")[0]) for each in rest):
         parser.error(f"argument {_OPTION}: not allowed with argument --state")
     file = StateFile(found.state_file)
     return [*rest, "--state", str(found.state_file)] if file.exists else rest, file

@@ -163,6 +163,8 @@ class _WholeStream(Partition):
             local = trouble(error)
             self._context.client.stop(f"The sync was ended: {local}")
             raise traced(local) from error
+        finally:
+            self._context.new_first.done(name)
         progress.advance(name, share=1.0)
 
     def _tell_limit(self, end: float) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import email.utils
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
 import requests
 
@@ -120,9 +121,18 @@ class IterableClient:
                 raise BadKey(message, error.status, error.code, error.msg) from None
             raise
 
-    def get_json(self, path: str, parameters: Parameters | None = None, shape: Callable[[Any], T] = _as_it_is) -> T:
-        """GET `path` and return what `shape` makes of its JSON; ShapeError of `shape` counts as a broken response."""
-        request = Request(path, parameters or {})
+    def get_json(
+        self,
+        path: str,
+        parameters: Parameters | None = None,
+        shape: Callable[[Any], T] = _as_it_is,
+        shown: str | None = None,
+    ) -> T:
+        """GET `path` and return what `shape` makes of its JSON; ShapeError of `shape` counts as a broken response.
+
+        `shown` is the path in messages, if it is private.
+        """
+        request = Request(path, parameters or {}, shown=shown)
         return self.fetch(request, lambda response: self._parsed(request, response, shape))
 
     def get_text(self, path: str, parameters: Parameters | None = None, shape: Callable[[str], T] = _as_it_is) -> T:
@@ -221,7 +231,7 @@ class IterableClient:
         """One attempt: a response of status 200 with its body still unread. Waits out 429s."""
         for limited in range(1, MAX_RATE_LIMITED + 2):
             if permit is None:
-                with self.progress.waiting(f"the rate limit of {request.path}"):
+                with self.progress.waiting(f"the rate limit of {request.shown or request.path}"):
                     permit = self.budgets.of(request.path).acquire(self.wait, self.limit_teller())
             with permit, self.progress.waiting(f"a response to {request}"):
                 response = self._exchange(request)
@@ -325,8 +335,11 @@ class IterableClient:
 
     def _shown(self, text: str, hidden: Iterable[str] = ()) -> str:
         """A text of a response as it may be shown: short, without the key, and without what is `hidden`."""
-        for each in (self._api_key, *hidden):
-            text = text.replace(each, "****")
+        text = text.replace(self._api_key, "****")
+        for value in hidden:
+            # Iterable may say it in lower case, or as it stood in the URL.
+            for form in (value, quote(value), quote(value, ""), quote_plus(value)):
+                text = re.sub(re.escape(form), "****", text, flags=re.IGNORECASE)
         return text[:MESSAGE_LENGTH]
 
     def _error(self, response: requests.Response, what: str, hidden: Iterable[str] = ()) -> ApiError:

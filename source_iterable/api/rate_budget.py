@@ -2,8 +2,8 @@
 
 Why not the CDK's `APIBudget`: it counts a request when it may leave, not when it arrives, so two requests with different
 latencies can reach Iterable closer together than the limit allows; it wakes all waiting threads at once; and its sleep
-can be neither observed nor interrupted. Here a request holds its permit until its response begins, and threads are served
-in turn. Measured with 40 threads, 4 requests per 0.6 seconds and latencies of 2 to 30 milliseconds: with the CDK's budget
+can be neither observed nor interrupted. Here a request holds its permit until its response begins, and one thread at a
+time waits. Measured with 40 threads, 4 requests per 0.6 seconds and latencies of 2 to 30 milliseconds: with the CDK's budget
 the server saw a fifth request within 0.6 seconds six times, with this one never; all 40 took 5.44 and 5.63 seconds (5.4
 is the minimum).
 """

@@ -29,6 +29,8 @@ class Request:
     method: str = "GET"
     body: Mapping[str, Any] | None = None
     timeout: Timeout = TIMEOUT
+    # The path as messages show it, if it holds what they must not.
+    shown: str | None = None
 
     @property
     def personal_values(self) -> list[str]:
@@ -36,4 +38,4 @@ class Request:
         return [str(value) for name in ("email", "userId") if (value := self.parameters.get(name))]
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.shown or self.path}"

@@ -64,6 +64,8 @@ def read(
             error = failure
         except (OSError, MemoryError) as failure:
             error = trouble(failure)
+        finally:
+            context.new_first.done(name)
         if isinstance(error, LocalError):
             context.client.stop(f"The load was ended: {error}")
         if error is None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from typing import Any
 
+from source_iterable.errors import ConfigError
 from source_iterable.load.custom_events import EVENT_COLUMNS, views_of
 from source_iterable.load.destination import Columns
 from source_iterable.load.incoming import replaced_by_incoming
@@ -82,12 +83,17 @@ class SqlDestination(ABC):
         table = self._named("custom_event")
         if "custom_event" not in self._held:
             return
+        held = self._held["custom_event"]
+        if "event_name" not in held or held.get("data") != "json":
+            raise ConfigError(
+                "There are no views of custom events without eventName and data: do not exclude or hash them."
+            )
         with self._transaction():
             for view in views_of(self.fields_of_custom_events(table)):
                 columns = "".join(
                     f", {self.field(name, kind)} AS {quoted(column)}" for name, column, kind in view.columns
                 )
-                shown = ", ".join(map(quoted, EVENT_COLUMNS))
+                shown = ", ".join(quoted(column) for column in EVENT_COLUMNS if column in held)
                 self.make_view(
                     self._named(view.name),
                     f"SELECT {shown}{columns} FROM {self.beside('custom_event')} "

@@ -65,7 +65,7 @@ def table_of(stream: Stream, config: Config) -> Table:
     in_milliseconds = milliseconds(stream.name)
     kinds = {field: _kind(column) for field, column in schema["properties"].items()}
     columns = tuple(
-        # A time that is hashed is a text.
+        # Not if it is hashed: then it is a text.
         Column(field, snake_case(field), "milliseconds" if kind == "integer" and field in in_milliseconds else kind)
         for field, kind in kinds.items()
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 
 from source_iterable.machine import temporary_files
 
@@ -15,10 +15,12 @@ _CACHE = 16 * 1024
 class DistinctUsers:
     """A set of names on disk, read in digest order, which is the same in every sync.
 
-    A 16-byte digest stands in for a name where the name, personal data, must not be written.
+    A 16-byte digest stands in for a name where the name, personal data, must not be written: in the state and in the log.
+    With a `salt`, nobody can compute it who does not know that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, salt: str = "") -> None:
+        self._key = sha256(salt.encode()).digest() if salt else b""
         # An empty name is a temporary database, in a file that SQLite removes. One thread at a time uses it.
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", f"cache_size = -{_CACHE}"):
@@ -30,7 +32,7 @@ class DistinctUsers:
     def add(self, users: Iterable[str], again: bool = False) -> None:
         """Add users; known ones change nothing. `again` marks them to be read wherever their digest is."""
         # In order: neighbors in the file are written together.
-        rows = sorted((blake2b(user.encode(), digest_size=16).digest(), user, again) for user in users)
+        rows = sorted((blake2b(user.encode(), digest_size=16, key=self._key).digest(), user, again) for user in users)
         with temporary_files():
             self._database.execute("BEGIN")
             self._database.executemany(

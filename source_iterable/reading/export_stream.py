@@ -97,8 +97,6 @@ class EventStream(ExportStream):
             return
         config, now = context.config, int(time.time())
         cursor = state_time(self.name, self.cursor_field, state)
-        if cursor is not None:
-            cursor = min(cursor, end_of_sync(config, now))
         again = Rereading(state.get(REREAD), config.reread_window, cursor, first_second(config), now)
         last: Mapping[str, Any] = state
         try:
@@ -111,11 +109,11 @@ class EventStream(ExportStream):
         if again.is_due:
             context.new_first.wait()
             count = 0
-            for batch in again.read(lambda plan: self._windows(context, plan)):
+            for batch in again.read(lambda plan: self._windows(context, plan), end_of_sync(config, now)):
                 count += batch.count
                 yield batch
             context.logger.info(
-                f"{self.name}: read again, and wrote {count:,} events of times in which some were late."
+                f"{self.name}: read its last days again, and wrote {count:,} events of times that have changed."
             )
             yield Checkpoint({**last, REREAD: again.state})
 

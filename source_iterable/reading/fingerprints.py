@@ -10,8 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import orjson
-
+from source_iterable import exact_json
 from source_iterable.exports.windows import DAY, iso_time
 from source_iterable.records.batch import LineFormat, RecordBatch
 
@@ -127,7 +126,7 @@ def _at_most(count: int, pieces: Callable[[int], int]) -> int:
 
 def _time_of(line: bytes) -> int | None:
     if line.count(_CREATED_AT) > 1:  # one of them within an object
-        text = str(orjson.loads(line)["record"]["data"].get("createdAt"))
+        text = str(exact_json.loads(line)["record"]["data"].get("createdAt"))
     else:
         at = line.find(_CREATED_AT)
         text = line[at + len(_CREATED_AT) :][:_WITHOUT_FRACTION].decode(errors="replace") if at >= 0 else ""

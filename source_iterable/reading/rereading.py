@@ -37,7 +37,9 @@ class Rereading:
         self._days, self._cursor, self._first, self._now = days, cursor, first, now
         self._seconds = piece_seconds(days)
         at = now if cursor is None else _time_in(given)
-        self.is_due = at is None or abs(now - at) >= _EVERY
+        # A state from before there were fingerprints: until all has been read once, the time of its cursor stands in.
+        self._is_first = at is None or (isinstance(given, dict) and given.get("first") is True)
+        self.is_due = self._is_first or at is None or abs(now - at) >= _EVERY
         self._read_at(at if at is not None else cursor or now)
         # Of what was read before there were fingerprints, nothing is known: it counts as not written.
         self._known = Fingerprints.of(given) or Fingerprints(self._seconds)
@@ -52,7 +54,7 @@ class Rereading:
     def state(self) -> dict[str, Any]:
         """What to keep for the next sync: less than 16 KB."""
         pieces = self._known.joined(self._seconds, self._new).since(self._begin)
-        return {"at": iso_time(self._at), **pieces.state}
+        return {"at": iso_time(self._at), **({"first": True} if self._is_first else {}), **pieces.state}
 
     def note_new(self, window: Window, batch: RecordBatch) -> None:
         """Note the events of a window that is read for the first time."""
@@ -61,14 +63,18 @@ class Rereading:
                 if event.time is not None and window.start <= event.time < window.end:
                     self._new.add(event.time, event.fingerprint)
 
-    def read(self, windows: Callable[[WindowPlan], Windows]) -> Iterator[RecordBatch]:
+    def read(self, windows: Callable[[WindowPlan], Windows], until: int) -> Iterator[RecordBatch]:
         """Read the last days before the cursor again, and yield all events of each piece that is not as it was.
 
         First all are read for their fingerprints; then those of the pieces that have changed. So nothing is kept on disk,
-        and `windows` may cut the time anywhere.
+        and `windows` may cut the time anywhere. Nothing is read at or after `until`, which may be earlier than the cursor.
         """
         longest = max(self._known.seconds, self._seconds)
         begin, end = max(self._begin // longest * longest, self._first), self._cursor or 0
+        later = Fingerprints(longest)
+        if until < end:
+            end = until // longest * longest
+            later = self._known.joined(longest).since(end)
         if begin < end:
             seen, written = Fingerprints(self._seconds), Fingerprints(self._seconds)
             has_strays = False
@@ -97,7 +103,10 @@ class Rereading:
                             written.add(event.time, event.fingerprint)
                     yield RecordBatch(batch.stream_name, len(lines), b"".join(lines))
             same = {piece: each for piece, each in seen.sums.items() if now.piece_of(piece) not in changed}
-            self._known = Fingerprints(self._seconds, same).joined(self._seconds, written)
+            self._known = Fingerprints(self._seconds, same).joined(
+                self._seconds, written, *([later] if later.sums else [])
+            )
+        self._is_first = False
         self._read_at(self._now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from hashlib import sha256
@@ -20,7 +21,11 @@ from source_iterable.records.columns import Fields
 _REST = "data"
 _EMITTED_AT = b',"emitted_at":'
 # How a text begins that is the JSON of an object, a list or such a text.
-_JSON_STARTS = frozenset('{[" \t\r\n')
+_BLANKS = " \t\r\n\ufeff\xa0"
+_JSON_STARTS = frozenset('{["' + _BLANKS)
+_SIMPLE = frozenset((int, float, bool, type(None)))
+# Names that are kept; data may have any number.
+_MOST_PLAIN = 10_000
 # Keywords of a column's schema that hold for what Iterable sends, and not for its hash.
 _OF_THE_VALUE = ("format", "properties", "items", "additionalProperties")
 
@@ -47,6 +52,12 @@ class PrivateFields:
             for name in names:
                 *within, last = name.split(".")
                 self._rules.setdefault(last, []).append(_Rule(name, tuple(within), is_hashed))
+        # A field in a text of JSON, or of JSON within that.
+        lasts = "|".join(map(re.escape, self._rules))
+        self._mention = re.compile(rf"""(?<=["'.])(?:{lasts})(?:\.[^"'\\]*)?\\*["']\s*:""")
+        # Names of fields that no rule means, wherever they are.
+        self._plain: set[str] = set()
+        self._had_records = False
         self._unseen = {rule.name for rules in self._rules.values() for rule in rules}
 
     @classmethod
@@ -59,12 +70,12 @@ class PrivateFields:
 
     @property
     def unseen(self) -> list[str]:
-        """The names that no record and no schema has had so far."""
-        return sorted(self._unseen)
+        """The names that no record and no schema has had so far; none if there were no records."""
+        return sorted(self._unseen) if self._had_records else []
 
-    def hashes(self, name: str) -> bool:
+    def hashes(self, name: str, has_rest: bool = False) -> bool:
         """Whether a column of a record is hashed."""
-        rule = self._rule_of(name, ())
+        rule = self._rule_of(name, (_REST,) if has_rest else ())
         return rule is not None and rule.hashed
 
     def hash(self, value: Any) -> Any:
@@ -82,6 +93,7 @@ class PrivateFields:
         start = len(LineFormat(batch.stream_name).before)
         root = (_REST,) if has_rest else ()
         out: list[bytes] = []
+        self._had_records = self._had_records or batch.count > 0
         try:
             for line in batch.lines.split(b"\n")[:-1]:
                 end = line.rindex(_EMITTED_AT)
@@ -113,12 +125,16 @@ class PrivateFields:
 
     def _fields(self, record: Mapping[str, Any], path: tuple[str, ...]) -> Fields:
         shown: Fields = {}
+        plain = self._plain
+        # This runs for every field of every record: most are neither meant by any name nor hold others.
         for name, value in record.items():
-            rule = self._rule_of(name, path)
-            if rule is None:
+            if name not in plain and (rule := self._rule_of(name, path)) is not None:
+                if rule.hashed:
+                    shown[name] = self.hash(value)
+            elif type(value) in _SIMPLE or (type(value) is str and value[:1] not in _JSON_STARTS):
+                shown[name] = value
+            else:
                 shown[name] = self._value(value, name, path)
-            elif rule.hashed:
-                shown[name] = self.hash(value)
         return shown
 
     def _value(self, value: Any, name: str, path: tuple[str, ...]) -> Any:
@@ -130,18 +146,29 @@ class PrivateFields:
             return self._text(value, name, path)
         return value
 
-    def _text(self, text: str, name: str, path: tuple[str, ...]) -> str:
-        """JSON within a text, as push payloads and odd transactionalData have it; any other text stays as it is."""
-        try:
-            value = exact_json.loads(text.encode())
-        except ValueError:
+    def _text(self, text: str, name: str, path: tuple[str, ...]) -> str | None:
+        """JSON within a text, as push payloads and odd transactionalData have it; any other text stays as it is.
+
+        What looks like JSON with a private field, but cannot be parsed, is left out: None.
+        """
+        is_mentioned = self._mention.search(text) is not None
+        # A name may be written in escapes.
+        if not is_mentioned and "\\u" not in text:
             return text
-        shown = self._value(value, name, path)
-        return text if shown == value else exact_json.dumps(shown).decode()
+        try:
+            value = exact_json.loads(text.strip(_BLANKS).encode())
+            shown = self._value(value, name, path)
+        except (ValueError, RecursionError):
+            return None if is_mentioned else text
+        # Also if they are equal: a name that is there twice is parsed once.
+        return exact_json.dumps(shown).decode() if is_mentioned or shown != value else text
 
     def _rule_of(self, name: str, path: tuple[str, ...]) -> _Rule | None:
         """The rule for a field, the excluding one if there are two. Notes that there is such a field."""
         found: _Rule | None = None
+        if len(self._plain) < _MOST_PLAIN and not any(part in self._rules for part in name.split(".")):
+            self._plain.add(name)
+            return None
         # A field named a.b may be hidden by the name of either: what is in a is not shown where a is not.
         for end in accumulate(name.split("."), "{}.{}".format) if "." in name else (name,):
             *within, last = end.split(".")

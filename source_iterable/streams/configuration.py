@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from source_iterable.config import Config, InvalidConfig
@@ -17,39 +17,41 @@ _IDENTIFIERS = {"Email-based": ("email",), "UserID-based": ("userId",), "Hybrid"
 def parse_config(raw: Mapping[str, Any]) -> Config:
     """Validate a configuration read from JSON. Raises InvalidConfig, which names the invalid option."""
     config = Config.parse(raw)
+    cursors, keys = _cursors(), _keys(config)
     for option, names in (("excluded_fields", config.excluded_fields), ("hashed_fields", config.hashed_fields)):
         for name in names:
-            if stream := _cursors().get(name):
+            if name in cursors:
                 raise InvalidConfig(
-                    f"'{option}': {name} must stay as it is, because it is the cursor of {stream} and others"
+                    f"'{option}': {name} must stay as it is, because it is the cursor of {cursors[name]} and others"
                 )
-    keys = _keys(config)
     for name in config.excluded_fields:
-        if stream := keys.get(name):
+        if name in keys:
+            column = name.rpartition(".")[2]
             raise InvalidConfig(
-                f"'excluded_fields': {name} must stay, because it is in the key of {stream}. Hash it (hashed_fields), or "
-                f"name the object that it is to be left out of, as in address.{name}"
+                f"'excluded_fields': {name} must stay, because it is in the key of {keys[name]}. Hash it (hashed_fields), "
+                f"or name the object that it is to be left out of, as in address.{column}"
             )
     return config
 
 
 def _keys(config: Config) -> dict[str, str]:
     """The columns of primary keys, by the names that an option may give them, each with a stream that has it."""
-    keys = dict.fromkeys(_IDENTIFIERS[config.project_type], ListUsers.name)
-    for stream in reversed(STREAMS.values()):
-        for column in stream.key(config):
-            keys |= dict.fromkeys(_names(column, stream), stream.name)
-    return keys
+    identifiers = dict.fromkeys(_IDENTIFIERS[config.project_type], ListUsers.name)
+    return identifiers | _with_streams((column, stream) for stream in _private() for column in stream.key(config))
 
 
 def _cursors() -> dict[str, str]:
-    cursors: dict[str, str] = {}
-    for stream in STREAMS.values():
-        if stream.cursor_field:
-            cursors |= dict.fromkeys(_names(stream.cursor_field, stream), stream.name)
-    return cursors
+    return _with_streams((stream.cursor_field, stream) for stream in _private() if stream.cursor_field)
 
 
-def _names(column: str, stream: Stream) -> list[str]:
-    """A column of a stream that has all else in `data` is also meant by data.x (private_fields.py)."""
-    return [column, f"data.{column}"] if stream.has_rest else [column]
+def _private() -> list[Stream]:
+    return [stream for stream in STREAMS.values() if stream.may_have_private_fields]
+
+
+def _with_streams(columns: Iterable[tuple[str, Stream]]) -> dict[str, str]:
+    """The first stream of each column, which is also meant by data.x if all else is in `data` (private_fields.py)."""
+    found: dict[str, str] = {}
+    for column, stream in columns:
+        for name in (column, f"data.{column}") if stream.has_rest else (column,):
+            found.setdefault(name, stream.name)
+    return found

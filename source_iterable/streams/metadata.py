@@ -46,10 +46,10 @@ class MetadataEntries(ChildStream):
         """The record of a listed entry, in a list; empty if the entry no longer exists."""
         try:
             entry = context.client.get_json(
-                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"])
+                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"]), f"{path}/***"
             )
         except NotFound:
-            context.logger.warning(f"{self.name}: entry {listed['key']} of {path} no longer exists; skipped.")
+            context.logger.warning(f"{self.name}: an entry of {path} no longer exists; skipped.")
             return []
         return [{**listed, **entry}]
 

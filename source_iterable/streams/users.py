@@ -44,7 +44,7 @@ class Users(ExportStream):
         if context.config.user_fields_as_columns:
             # Not requested again: the destination has the catalog's columns.
             catalog_schema = context.catalog_schemas.get(self.name, {})
-            schema = configured_columns(schema, catalog_schema, context.private_fields.hashes)
+            schema = configured_columns(schema, catalog_schema, partial(context.private_fields.hashes, has_rest=True))
         return UserRecords(self.name, schema)
 
 
