@@ -44,12 +44,14 @@ class MetadataEntries(ChildStream):
 
     def _entry(self, context: StreamContext, path: str, listed: Fields) -> list[Fields]:
         """The record of a listed entry, in a list; empty if the entry no longer exists."""
+        # Keys may be those of people.
+        name, shown = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
         try:
             entry = context.client.get_json(
-                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"]), f"{path}/***"
+                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"]), shown
             )
         except NotFound:
-            context.logger.warning(f"{self.name}: an entry of {path} no longer exists; skipped.")
+            context.logger.warning(f"{self.name}: entry {name} of {path} no longer exists; skipped.")
             return []
         return [{**listed, **entry}]
 

@@ -133,13 +133,14 @@ class UserEvents(Stream):
     ) -> Iterator[tuple[bytes, Part | Unread | None]]:
         def fetch(item: tuple[bytes, str]) -> Part | Unread | None:
             digest, user = item
+            first, last = ("", "") if context.private_fields else (f"{user[:1]}*** (", ")")
             part: Part | Unread | None = None
             # Iterable returns nothing for an identifier of the wrong kind: nothing is believed before all are tried.
             for identifier in identifiers_of(context.config, user):
                 if isinstance(part, Part):
                     part.close()
                 parameters = {identifier: user, "includeCustomEvents": "true"}
-                part = slices.get(f"user {_shown(digest)}", PATH, parameters)
+                part = slices.get(f"user {first}{_shown(digest)}{last}", PATH, parameters)
                 if not isinstance(part, Part) or part.size:
                     break
             return part
