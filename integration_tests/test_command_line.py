@@ -100,7 +100,10 @@ def test_a_state_file_keeps_what_other_catalogs_have_read(sandbox: Sandbox, tmp_
 
 def test_a_full_refresh_ignores_the_state(sandbox: Sandbox, tmp_path: Path) -> None:
     with_config(tmp_path, sandbox)
-    run(tmp_path, "source-iterable catalog --config config.json --streams email_open --full-refresh > catalog.json")
+    # Written by hand: it does not say which streams have a cursor.
+    stream = {"name": "email_open", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
+    configured = {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}
+    (tmp_path / "catalog.json").write_text(json.dumps({"streams": [configured]}))
     counts = []
     for _ in range(2):
         done = run(tmp_path, "source-iterable read --config config.json --catalog catalog.json --state-file state.json")

@@ -19,6 +19,7 @@ from airbyte_cdk.models import (
 from source_iterable.airbyte.errors import traced
 from source_iterable.errors import ConfigError
 from source_iterable.machine import trouble
+from source_iterable.streams.table import STREAMS
 
 _OPTION = "--state-file"
 
@@ -49,7 +50,7 @@ class StateFile:
         full = {
             each.stream.name
             for each in catalog.streams
-            if each.sync_mode == SyncMode.full_refresh and each.stream.source_defined_cursor
+            if each.sync_mode == SyncMode.full_refresh and _is_incremental(each.stream.name)
         }
         states = [single for state in states for single in _singles(state)]
         for state in states:
@@ -73,6 +74,10 @@ class StateFile:
         if state.stream:
             dumped = AirbyteStateMessageSerializer.dump(state)
             self._states[_name(state)] = {"type": "STREAM", "stream": dumped["stream"]}
+
+
+def _is_incremental(name: str) -> bool:
+    return name in STREAMS and STREAMS[name].cursor_field is not None
 
 
 def _name(state: AirbyteStateMessage) -> str:

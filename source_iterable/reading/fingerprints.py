@@ -97,7 +97,7 @@ class Fingerprints:
     def of(cls, state: Any) -> Fingerprints | None:
         """Those of a state; None for anything else: all is then read as if it had not been."""
         try:
-            seconds, start = state["seconds"], _seconds(state["start"])
+            seconds, start = state["seconds"], seconds_of(state["start"])
             packed = base64.b64decode(state["sums"], validate=True)
         except (KeyError, TypeError, ValueError, OverflowError, binascii.Error):
             return None
@@ -136,12 +136,13 @@ def _time_of(line: bytes) -> int | None:
 @lru_cache(10_000)
 def _known_time(text: str) -> int | None:
     try:
-        return _seconds(f"{text}+00:00")
+        return seconds_of(f"{text}+00:00")
     except ValueError:
         return None
 
 
-def _seconds(text: str) -> int:
+def seconds_of(text: str) -> int:
+    """The seconds since the epoch of a time in RFC 3339, without its fraction. Raises ValueError or TypeError."""
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(text)

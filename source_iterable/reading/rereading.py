@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
 from source_iterable.api.client import IterableClient
 from source_iterable.exports.windows import DAY, Window, WindowPlan, iso_time
-from source_iterable.reading.fingerprints import Event, Fingerprints, events_in, piece_seconds
+from source_iterable.reading.fingerprints import Event, Fingerprints, events_in, piece_seconds, seconds_of
 from source_iterable.records.batch import RecordBatch
 
 # The batches of each window of a plan, and None where the window has been read to its end.
@@ -143,6 +142,6 @@ def _events(windows: Windows) -> Iterator[Event]:
 
 def _time_in(given: Any) -> int | None:
     try:
-        return int(datetime.fromisoformat(given["at"]).timestamp())
+        return seconds_of(given["at"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return None

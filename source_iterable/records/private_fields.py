@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from hashlib import sha256
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -186,6 +185,6 @@ def _inside(path: tuple[str, ...], name: str) -> tuple[str, ...]:
 
 
 def _hashed_column(column: Mapping[str, Any]) -> Fields:
-    shown = deepcopy({keyword: value for keyword, value in column.items() if keyword not in _OF_THE_VALUE})
+    shown = {keyword: value for keyword, value in column.items() if keyword not in _OF_THE_VALUE}
     shown["type"] = ["null", "string"] if "null" in column["type"] and isinstance(column["type"], list) else "string"
     return shown
