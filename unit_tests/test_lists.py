@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from hashlib import blake2b
 from typing import Any
 
@@ -12,9 +14,11 @@ import requests_mock
 
 from source_iterable.config import Config
 from source_iterable.errors import TransientError
-from source_iterable.streams.lists import ListUsers, identifiers_of, users_in
+from source_iterable.records.batch import RecordBatch
+from source_iterable.streams.lists import ListUsers, identifiers_of, users_in, users_of_lists
+from source_iterable.streams.table import STREAMS
 from source_iterable.streams.user_events import UserEvents
-from unit_tests.contexts import ROOT, Read, a_config, asked, query_of, read
+from unit_tests.contexts import ROOT, Read, a_config, a_context, asked, query_of, read
 
 LIST_USERS, EVENTS = ListUsers(), UserEvents()
 BROKEN = {"status": 400, "code": "No", "msg": "no"}
@@ -155,3 +159,34 @@ def test_a_list_without_an_address_is_not_believed_where_users_have_addresses(
     result = read(LIST_USERS, project_type=project)
     assert [record["userIdentifier"] for record in result.records] == (["Sorry"] if believed else [])
     assert ("none of its lines is an email address" in str(result.error)) != believed
+
+
+def test_a_stream_that_gives_up_on_its_lists_does_not_hold_up_the_other_one(
+    requests_mock: requests_mock.Mocker,
+) -> None:
+    Api(requests_mock, {key: f"user{key}@example.com\n" for key in range(1, 61)})
+    with a_context() as context, ThreadPoolExecutor(1) as pool:
+        context.expect([STREAMS["list_users"], STREAMS["events"]])
+        with closing(users_of_lists(context, "events", range(1, 61))) as given_up:
+            next(given_up)
+        reading = pool.submit(lambda: list(ListUsers().read(context, {})))
+        try:
+            assert sum(item.count for item in reading.result(60) if isinstance(item, RecordBatch)) == 60
+        finally:
+            context.client.stop()
+
+
+def test_a_stream_that_resumes_keeps_no_list_that_it_has_read(requests_mock: requests_mock.Mocker) -> None:
+    Api(requests_mock, {key: f"user{key}@example.com\n" for key in range(1, 61)})
+    with a_context() as context, ThreadPoolExecutor(1) as pool:
+        context.expect([STREAMS["list_users"], STREAMS["events"]])
+        resumed = ListUsers().read(context, {"after": 58})
+        assert isinstance(next(resumed), RecordBatch)
+        # It is not read on: only what it still wants may wait for it.
+        reading = pool.submit(lambda: [part.close() for _, part in users_of_lists(context, "events", range(1, 61))])
+        try:
+            assert len(reading.result(60)) == 60
+            assert not context.members._kept
+        finally:
+            context.client.stop()
+            resumed.close()

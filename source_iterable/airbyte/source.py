@@ -36,7 +36,6 @@ from source_iterable.config import Config, InvalidConfig, specification
 from source_iterable.display import progress_display
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Stream
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
@@ -109,18 +108,18 @@ class SourceIterable(Source):
         schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
         context = StreamContext(config, IterableClient(config, logger), logger, schemas)
         streams: list[AbstractStream] = []
-        exports: list[str] = []
+        chosen: list[Stream] = []
         failures: list[ConfigError] = []
         for configured in _in_reading_order(catalog.streams):
             try:
                 stream = _stream_of(configured)
                 streams.append(as_concurrent_stream(stream, context, states, messages))
-                exports += [stream.name] if isinstance(stream, ExportStream) else []
+                chosen.append(stream)
             except ConfigError as error:
                 failures.append(error)
                 yield traced(error).as_airbyte_message(StreamDescriptor(name=configured.stream.name))
                 yield stream_status(configured.stream, AirbyteStreamStatus.INCOMPLETE)
-        context.new_first.expect(exports)
+        context.expect(chosen)
         try:
             with context.progress.heartbeat(), progress_display(context.progress):
                 if streams:

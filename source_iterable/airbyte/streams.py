@@ -164,7 +164,7 @@ class _WholeStream(Partition):
             self._context.client.stop(f"The sync was ended: {local}")
             raise traced(local) from error
         finally:
-            self._context.new_first.done(name)
+            self._context.done(name)
         progress.advance(name, share=1.0)
 
     def _tell_limit(self, end: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
@@ -31,27 +32,51 @@ _FAR_OVER = 2
 Guess = Callable[[int, bytes, bytes], int]
 
 
+class _Readers:
+    """The parts that read one file, each from a place of its own."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+
+
 class Part:
     """The lines of one complete response or file; `size` in bytes. Closing it frees its space."""
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int, readers: _Readers | None = None) -> None:
         self._file = file
         self.size = size
+        self._readers = readers or _Readers()
+        self._readers.count += 1
+        self._is_open = True
+
+    def shared(self) -> Part:
+        """The same part for another reader, also in another thread. The space is freed when all are closed."""
+        with self._readers.lock:
+            return Part(self._file, self.size, self._readers)
 
     def chunks(self) -> Iterator[bytes]:
         """The part in pieces of whole lines, about CHUNK_BYTES each. Lines over MAX_LINE are replaced by TOO_LONG."""
-        self._file.seek(0)
-        while chunk := self._file.read(CHUNK_BYTES):
-            if chunk.endswith(b"\n"):
-                yield chunk
-                continue
-            rest = self._file.readline(MAX_LINE)
-            if len(rest) < MAX_LINE or rest.endswith(b"\n"):
-                yield chunk + rest
-                continue
-            while rest and not rest.endswith(b"\n"):
-                rest = self._file.readline(_READ_BYTES)
-            yield chunk[: chunk.rfind(b"\n") + 1] + TOO_LONG
+        place = 0
+        while True:
+            with self._readers.lock:
+                self._file.seek(place)
+                chunk = self._chunk()
+                place = self._file.tell()
+            if not chunk:
+                return
+            yield chunk
+
+    def _chunk(self) -> bytes:
+        chunk = self._file.read(CHUNK_BYTES)
+        if not chunk or chunk.endswith(b"\n"):
+            return chunk
+        rest = self._file.readline(MAX_LINE)
+        if len(rest) < MAX_LINE or rest.endswith(b"\n"):
+            return chunk + rest
+        while rest and not rest.endswith(b"\n"):
+            rest = self._file.readline(_READ_BYTES)
+        return chunk[: chunk.rfind(b"\n") + 1] + TOO_LONG
 
     def last_line(self) -> bytes:
         """The last line that is not blank, with what is blank behind it; at most about MAX_LINE of its end."""
@@ -78,7 +103,11 @@ class Part:
         self.size += len(data)
 
     def close(self) -> None:
-        self._file.close()
+        with self._readers.lock:
+            self._readers.count -= self._is_open
+            self._is_open = False
+            if self._readers.count == 0:
+                self._file.close()
 
 
 def receive(

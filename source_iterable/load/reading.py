@@ -11,7 +11,6 @@ from threading import Event
 from source_iterable.errors import IterableError, LocalError
 from source_iterable.machine import trouble
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Checkpoint, State, Stream
 from source_iterable.records.batch import RecordBatch
 
@@ -65,14 +64,14 @@ def read(
         except (OSError, MemoryError) as failure:
             error = trouble(failure)
         finally:
-            context.new_first.done(name)
+            context.done(name)
         if isinstance(error, LocalError):
             context.client.stop(f"The load was ended: {error}")
         if error is None:
             context.progress.advance(name, share=1.0)
         put(name, Ended(error))
 
-    context.new_first.expect(name for name, (stream, _) in streams.items() if isinstance(stream, ExportStream))
+    context.expect([stream for stream, _ in streams.values()])
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
     running = {pool.submit(run, name, stream, state) for name, (stream, state) in streams.items()}
     left = len(streams)

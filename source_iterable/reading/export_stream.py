@@ -28,6 +28,7 @@ class ExportStream(Stream):
     data_type: str
     cursor_field: str
     has_rest = True
+    reads_exports = True
     cost = "1 for up to 31 days; idle: 1"
 
     @abstractmethod

@@ -29,6 +29,10 @@ MAX_FAILED_IN_A_ROW = 10
 NAMED = 3
 
 
+def _not_shared(request: Callable[[], Part]) -> Part:
+    return request()
+
+
 class Unread(NamedTuple):
     """A slice that could not be read, though Iterable did not say that it never can. Its stream fails at the end."""
 
@@ -61,8 +65,10 @@ class SliceReader:
         self._unread: list[Unread] = []
         self._in_a_row = 0
 
-    def get(self, what: str, path: str, parameters: Parameters) -> Part | Unread | None:
-        """The whole response to GET `path`; `what` names the slice in messages.
+    def get(
+        self, what: str, path: str, parameters: Parameters, share: Callable[[Callable[[], Part]], Part] = _not_shared
+    ) -> Part | Unread | None:
+        """The whole response to GET `path`; `what` names the slice in messages, `share` may know the response already.
 
         None if it is skipped, with a warning: it does not exist (404), or Iterable says after all retries that it cannot
         return it. Unread after any other failure of this slice alone.
@@ -75,7 +81,8 @@ class SliceReader:
             return receive(response, self._max_bytes, self._proof)
 
         try:
-            part = self._context.client.fetch(Request(path, parameters, timeout=self._timeout), spool, SLICE)
+            request = Request(path, parameters, timeout=self._timeout)
+            part = share(lambda: self._context.client.fetch(request, spool, SLICE))
         except (BadKey, Forbidden, LocalError, Stopped):
             raise
         except NotFound:
@@ -103,7 +110,7 @@ class SliceReader:
 
     def failed(self, what: str, error: IterableError) -> Unread | None:
         """Note a slice that could not be read: Unread, or None if it is skipped. Raises TransientError like `get`."""
-        skipped = _says_never(error)
+        skipped = says_never(error)
         unread = Unread(what, error)
         with self._lock:
             self._in_a_row += 1
@@ -122,7 +129,7 @@ class SliceReader:
         return None if skipped else unread
 
 
-def _says_never(error: IterableError) -> bool:
+def says_never(error: IterableError) -> bool:
     """Whether Iterable says that it can never return this slice, as opposed to being out of order.
 
     500 GenericError, sometimes spelled `Generic Error` (both seen); 503 `Request timeout` of lists/getUsers (reference).

@@ -34,8 +34,8 @@ class Stream(ABC):
     """A stream of the table.
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
-    was. `has_rest`: its records have a column `data` for the fields that have none. `cost` tells people how many requests a
-    sync makes.
+    was. `has_rest`: its records have a column `data` for the fields that have none. `reads_exports`, `reads_members`: it
+    reads the export API, the users of all lists. `cost` tells people how many requests a sync makes.
     """
 
     name: str
@@ -43,6 +43,8 @@ class Stream(ABC):
     cursor_field: str | None = None
     resumable = False
     has_rest = False
+    reads_exports = False
+    reads_members = False
     may_have_private_fields = True
     cost: str
 

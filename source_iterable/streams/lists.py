@@ -33,6 +33,7 @@ class ListUsers(ChildStream):
     parent_key = "id"
     noun = "list"
     resumable = True
+    reads_members = True
     cost = "1 per list (5 a minute)"
 
     def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
@@ -60,9 +61,16 @@ def users_of_lists(
     prefer_user_id = {} if emails_only else {"preferUserId": "true"}
 
     def fetch(list_id: Key) -> Part | Unread | None:
-        return slices.get(f"list {list_id}", "lists/getUsers", {"listId": list_id, **prefer_user_id})
+        share = partial(context.members.get, stream_name, list_id)
+        return slices.get(f"list {list_id}", "lists/getUsers", {"listId": list_id, **prefer_user_id}, share)
 
-    yield from as_done(fetch, keys, THREADS)
+    list_ids = list(keys)
+    context.members.want(stream_name, list_ids)
+    try:
+        yield from as_done(fetch, list_ids, THREADS)
+    finally:
+        # Also when it gives up: the other stream would keep lists for it, and wait.
+        context.members.done(stream_name)
     slices.finish()
 
 

@@ -69,6 +69,7 @@ class UserEvents(Stream):
     primary_key = ("_event_id",)
     resumable = True
     has_rest = True
+    reads_members = True
     cost = "1 per list (5 a minute), then 1 per user (10 a second)"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
