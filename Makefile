@@ -41,6 +41,7 @@ lint: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/tables.py
+	$(BIN)/python docs/columns.py
 	$(BIN)/python docs/entities.py
 
 bench: $(VENV)/.installed

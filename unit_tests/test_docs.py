@@ -46,6 +46,54 @@ def test_tables_match_the_code(name: str) -> None:
     assert text == tables.with_table(text, tables.TABLES[name]()), "run: make docs"
 
 
+def test_the_page_of_columns_matches_the_code() -> None:
+    page = module("columns").page()
+    assert (ROOT / "docs" / "columns.md").read_text(encoding="utf-8") == page, "run: make docs"
+
+
+def test_every_column_of_every_stream_is_on_the_page() -> None:
+    page = module("columns").page()
+    sections = {part.partition("\n")[0]: part for part in page.split("\n## ")[1:]}
+    of_events = sections["Columns of all events"]
+    for name, stream in STREAMS.items():
+        schema = stream.schema(CONFIG)
+        for column, told in schema["properties"].items():
+            rows = [row for row in sections[name].split("\n") if row.startswith(f"| {column} |")]
+            if not rows and "Columns of all events".lower() in sections[name]:
+                rows = [row for row in of_events.split("\n") if row.startswith(f"| {column} |")]
+            (row,) = rows
+            assert told["description"] in row
+            assert ("| never |" in row) == isinstance(told["type"], str)
+            assert ("epoch milliseconds |" in row) == (column in source_iterable.schemas.milliseconds(name))
+
+
+def test_descriptions_say_more_than_the_name() -> None:
+    empty = {
+        "the",
+        "of",
+        "a",
+        "an",
+        "in",
+        "is",
+        "was",
+        "for",
+        "to",
+        "s",
+        "that",
+        "this",
+        "as",
+        "by",
+        "whether",
+        "user",
+        "id",
+    }
+    for name, stream in STREAMS.items():
+        for column, told in stream.schema(CONFIG)["properties"].items():
+            known = set(re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", column).lower())) | empty
+            words = re.findall("[a-z]+", told["description"].lower())
+            assert [word for word in words if word not in known and word.rstrip("s") not in known], (name, column)
+
+
 def test_every_option_is_explained() -> None:
     assert set(option_docs()) == set(Config.model_fields)
 
