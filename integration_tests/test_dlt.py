@@ -15,7 +15,7 @@ from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.test_load import HELD_BACK, NOW
 from source_iterable.load import iterable
 
-NAMES = ["users", "campaigns", "email_open", "custom_event", "experiments_metrics"]
+NAMES = ["users", "campaigns", "email_open", "custom_event", "experiments_metrics", "list_sizes"]
 
 
 @pytest.fixture

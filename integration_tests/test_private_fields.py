@@ -15,6 +15,7 @@ import pytest
 from integration_tests.connector import catalog_for, config_for, run_command, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.settings import PROJECT_TYPES
+from source_iterable.streams.configuration import parse_config
 from source_iterable.streams.table import EXPORTS, STREAMS
 
 EXCLUDED = ["ip", "phoneNumber", "userAgent", "data.address", "deviceInfo.deviceId", "loyaltyPoints", "htmlSource"]
@@ -163,3 +164,31 @@ def test_schemas_and_records_agree(sandbox: Sandbox) -> None:
             for column in {"email", "userId", "itblUserId", "toPhoneNumber"} & item.keys() - {"forgotten_users"}:
                 assert "string" in columns[name][column]["type"]
                 assert item[column] is None or len(item[column]) == 64
+
+
+@pytest.mark.parametrize("option", ["excluded_fields", "hashed_fields"])
+def test_the_keys_of_things_stay(option: str) -> None:
+    """A profile's locale or an event's campaignId may be private; what a row is about is not."""
+    names = ["template_locales", "campaigns_metrics_daily", "list_sizes", "experiments", "experiment_variants"]
+    private = ["locale", "campaignId", "experimentId", "date", "size", "author"]
+    with Sandbox(SandboxSettings(seed=5, users=10, days=10, events_per_day=0)) as sandbox:
+        config = config_for(sandbox, **{option: private})
+        plain, result = sync(config_for(sandbox), names), sync(config, names)
+    assert result.failure is None
+    for each in (plain, result):
+        each.records["list_sizes"].sort(key=lambda record: record["listId"])
+    for name in names:
+        cursor = STREAMS[name].cursor_field
+        key = STREAMS[name].primary_key
+        assert len(result.records[name]) == len(plain.records[name]) > 0
+        for before, after in zip(plain.records[name], result.records[name], strict=True):
+            for column, value in before.items():
+                if column not in private or column == cursor:
+                    assert after[column] == value or isinstance(value, (dict, list))
+                elif option == "hashed_fields":
+                    assert len(after[column]) == 64
+                else:
+                    assert after.get(column) == (value if column in key else None)
+        schema = STREAMS[name].schema(parse_config(config))["properties"]
+        shown = {column for record in result.records[name] for column in record}
+        assert shown <= set(schema)

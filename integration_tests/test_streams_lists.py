@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from jsonschema import Draft7Validator, FormatChecker
 
 from integration_tests.connector import catalog_for, config_for, sync
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
+from source_iterable.config import Config
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.campaigns import Campaigns, ChildCampaigns
 from source_iterable.streams.catalogs import CATALOGS, CatalogItems
+from source_iterable.streams.daily_metrics import columns
 from source_iterable.streams.journeys import Journeys
 from source_iterable.streams.table import EXPORTS, STREAMS
 from source_iterable.streams.templates import Templates
@@ -31,6 +34,12 @@ REQUESTS = {
     "experiments_metrics": 6 + 1,
     "child_campaigns": 6 + 3 + 1 + 1,  # 23, 2 and 0 children of the three recurring campaigns, 10 a page
     "template_contents": 48 + 64,
+    "campaigns_metrics_daily": 6 + 4,  # the start date is three days ago
+    "experiments": 1 + 13,
+    "experiment_variants": 1 + 3 * 13,
+    # 39 have a clientTemplateId, 13 of them two further locales; of 25 the content would tell.
+    "template_locales": 48 + 39 + 13 * 3 + 25,
+    "list_sizes": 1 + 8,
     "catalog_field_mappings": 3 + 12,
     "catalog_items": 3 + 12 + 2 + 1 + 0,
     "metadata_entries": 1 + 3 + 1 + 2 + 1 + 45,
@@ -57,8 +66,16 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CatalogItems, "page_size", 10)
 
 
-def truth(sandbox: Sandbox, name: str) -> list[Record]:
-    """The stream's expected records."""
+def truth(sandbox: Sandbox, name: str, config: Config | None = None) -> list[Record]:
+    """The stream's expected records, with the dates of a configuration, by default those of config_for."""
+    config = config or Config.parse(config_for(sandbox))
+    if name == "campaigns_metrics":
+        rows = [
+            {column: number(cell) for column, cell in row.items()} for row in sandbox.metrics(config.start_date[:10])
+        ]
+        return [{"id": row["id"], "data": row} for row in rows]
+    if name == "campaigns_metrics_daily":
+        return days_of_metrics(sandbox, config)
     things = sandbox.truth_list(name)
     if name == "templates":
         kinds = sandbox.core.world.template_kinds
@@ -81,9 +98,32 @@ def truth(sandbox: Sandbox, name: str) -> list[Record]:
             }
             for thing in things
         ]
-    if name == "campaigns_metrics":
-        rows = [{column: number(cell) for column, cell in thing.items()} for thing in things]
-        return [{"id": row["id"], "data": row} for row in rows]
+    if name == "template_locales":
+        # Of those without a clientTemplateId nobody tells the locales.
+        known = {thing["templateId"]: thing for thing in sandbox.truth_list("templates") if "clientTemplateId" in thing}
+        return [
+            {
+                **thing,
+                "createdAt": rfc3339(known[thing["templateId"]]["createdAt"]),
+                "updatedAt": known[thing["templateId"]]["updatedAt"],
+            }
+            for thing in things
+            if thing["templateId"] in known
+        ]
+    if name == "experiments":
+        named = [{**thing, "name": thing["meta"]["name"]} for thing in things]
+        return [{**thing, "campaignId": thing["meta"]["campaignId"]} for thing in named]
+    if name == "experiment_variants":
+        return [
+            {
+                **{column: value for column, value in thing.items() if column != "currentPercentage"},
+                "percentage": thing["currentPercentage"],
+                "templateId": thing["value"]["templateId"],
+            }
+            for thing in things
+        ]
+    if name == "list_sizes":
+        return [{"date": sandbox.now().date().isoformat(), **thing} for thing in things]
     if name == "experiments_metrics":
         rows = [{column: number(cell) for column, cell in thing.items() if cell} for thing in things]
         names = {"campaignId": "Campaign ID", "experimentId": "Experiment ID", "templateId": "Template ID"}
@@ -94,6 +134,33 @@ def truth(sandbox: Sandbox, name: str) -> list[Record]:
             for thing in things
         ]
     return things
+
+
+def days_of_metrics(sandbox: Sandbox, config: Config) -> list[Record]:
+    """The rows of every day for the campaigns that could have done anything on it."""
+    last = sandbox.now().date()
+    day = max(date.fromisoformat(config.start_date[:10]), last - timedelta(days=config.metrics_days - 1))
+    records = []
+    while day <= last:
+        asked = {thing["id"] for thing in sandbox.truth_list("campaigns") if is_active(thing, day)}
+        for row in sandbox.metrics(day.isoformat(), (day + timedelta(days=1)).isoformat()):
+            data = {column: number(cell) for column, cell in row.items() if column != "id"}
+            if int(row["id"]) in asked:
+                key = {"campaignId": int(row["id"]), "date": day.isoformat()}
+                records.append({**key, **columns(data), "data": data})
+        day += timedelta(days=1)
+    return records
+
+
+def is_active(campaign: Record, day: date) -> bool:
+    """Whether a campaign was made by this day or the next, and goes on or had not ended 30 days before."""
+    made, ended = (
+        datetime.fromtimestamp(each / 1000, timezone.utc).date()
+        for each in (campaign["createdAt"], campaign.get("endedAt", campaign["updatedAt"]))
+    )
+    goes_on = campaign["campaignState"] in ("Recurring", "Running") or campaign["type"] == "Triggered"
+    sent = campaign["campaignState"] not in ("Draft", "Scheduled")
+    return sent and day >= made - timedelta(days=1) and (goes_on or day <= ended + timedelta(days=30))
 
 
 def number(cell: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,8 +36,13 @@ class DuckDBWarehouse:
         self.to = str(folder / "iterable.duckdb")
 
     def rows(self, table: str) -> list[Row]:
+        return self.query(f'FROM "{table}"')
+
+    def query(self, sql: str) -> list[Row]:
+        """The result of a query, without what is NULL."""
         with duckdb.connect(self.to, read_only=True) as database:
-            return _rows(database.execute(f'FROM iterable.iterable."{table}"'))
+            database.execute("USE iterable.iterable")
+            return _rows(database.execute(sql))
 
 
 class ParquetWarehouse:
@@ -106,10 +111,15 @@ class PostgresWarehouse:
             return bool(cursor.fetchall())
 
     def rows(self, table: str) -> list[Row]:
+        return self.query(f'SELECT * FROM "{table}"')
+
+    def query(self, sql: str) -> list[Row]:
+        """The result of a query, without what is NULL."""
         import psycopg2
 
         with psycopg2.connect(self.to) as connection, connection.cursor() as cursor:
-            cursor.execute(f'SELECT * FROM iterable."{table}"')
+            cursor.execute("SET search_path TO iterable")
+            cursor.execute(sql)
             return _rows(cursor)
 
 
@@ -147,6 +157,8 @@ def expected(records: list[Mapping[str, Any]], times: set[str], keeps_nul: bool)
 
 
 def _comparable(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc).isoformat()
     if isinstance(value, str) and value[:1] in ("{", "["):

@@ -168,13 +168,27 @@ class Config(BaseModel):
             "request or two a day for each event stream. See [Incremental syncs](incremental.md#late-events).",
         },
     )
+    metrics_days: int = Field(
+        default=30,
+        ge=1,
+        le=730,
+        title="Days of campaign metrics",
+        description="How many days campaigns_metrics_daily goes back from today or the end date, to the start date at most.",
+        examples=[30, 90, 365],
+        json_schema_extra={
+            "order": 9,
+            "docs": "the first sync of `campaigns_metrics_daily` takes a request for each day and each hundred campaigns "
+            "active then, ten a minute; later ones read three days. Raise it, and the next sync reads the days before. See "
+            "[Streams](streams.md#campaigns-day-by-day).",
+        },
+    )
     excluded_fields: list[FieldName] = Field(
         default=[],
         title="Excluded fields",
         description="Fields to leave out of all streams, wherever they occur: email, phoneNumber, address.street.",
         examples=[["ip", "phoneNumber", "data.address"]],
         json_schema_extra={
-            "order": 9,
+            "order": 10,
             "docs": "names of fields that never leave the connector, in no column and no object. See "
             "[Private fields](private-fields.md).",
         },
@@ -185,7 +199,7 @@ class Config(BaseModel):
         description="Fields of all streams to replace by their SHA-256, so that tables can still be joined on them.",
         examples=[["email", "userId"]],
         json_schema_extra={
-            "order": 10,
+            "order": 11,
             "docs": "names of fields as for `excluded_fields`. The columns become texts of 64 hex digits. See "
             "[Private fields](private-fields.md).",
         },
@@ -196,7 +210,7 @@ class Config(BaseModel):
         description="A secret text that is hashed together with each value. Without it, email addresses can be guessed.",
         json_schema_extra={
             "airbyte_secret": True,
-            "order": 11,
+            "order": 12,
             "docs": "a long random text, for example from `openssl rand -hex 32`. Keep it: with another one, the hashes of "
             "later syncs do not fit the earlier ones.",
         },
@@ -210,7 +224,7 @@ class Config(BaseModel):
         description="Multiplies all rate budgets, for accounts whose rate limits Iterable has raised.",
         json_schema_extra={
             "airbyte_hidden": True,
-            "order": 12,
+            "order": 13,
             "docs": "2 doubles the request rate over Iterable's published limits. Use it only if Iterable has raised them "
             "for your account; otherwise Iterable answers 429 and the sync waits.",
         },
@@ -221,7 +235,7 @@ class Config(BaseModel):
         description="Overrides the API's base URL: https, or plain http for a loopback host.",
         json_schema_extra={
             "airbyte_hidden": True,
-            "order": 13,
+            "order": 14,
             "docs": "for a proxy, or for the sandbox that `make run` starts.",
         },
     )
@@ -244,7 +258,7 @@ class Config(BaseModel):
         # Airbyte's form sends an emptied optional text field as "".
         return None if value == "" else value
 
-    @field_validator("lookback_window", "reread_window", "rate_limit_factor", mode="before")
+    @field_validator("lookback_window", "reread_window", "metrics_days", "rate_limit_factor", mode="before")
     @classmethod
     def _no_switch(cls, value: Any) -> Any:
         if isinstance(value, bool):  # which pydantic takes for 0 and 1

@@ -81,7 +81,10 @@ def test_a_permit_is_available_after_the_seconds_of_notyet() -> None:
         ("export/start", 1, 1),
         ("export/123/files", 1, 1),
         ("lists/getUsers", 5, 60),
+        ("lists/1001/size", 5, 60),
         ("lists", 100, 1),
+        ("experiments/7/totals", 10, 1),
+        ("templates/getByClientTemplateId", 100, 1),
         ("campaigns/metrics", 10, 60),
         ("campaigns", 100, 1),
         ("users/getFields", 3, 1),
@@ -100,6 +103,12 @@ def test_the_limit_of_every_endpoint(path: str, requests: int, seconds: float) -
 def test_the_three_job_calls_share_one_budget() -> None:
     budgets = RateBudgets()
     assert budgets.of("export/start") is budgets.of("export/9/files") is budgets.of("export/9")
+
+
+def test_members_and_sizes_of_lists_share_one_budget() -> None:
+    budgets = RateBudgets()
+    assert budgets.of("lists/getUsers") is budgets.of("lists/1001/size")
+    assert budgets.of("lists") is not budgets.of("lists/getUsers")
 
 
 def test_threads_are_served_in_turn() -> None:

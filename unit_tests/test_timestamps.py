@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_iterable.records.timestamps import rfc3339
+from source_iterable.records.timestamps import is_date, milliseconds, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,30 @@ def test_the_instant_stays_the_same(time: datetime, colon: bool) -> None:
     whole, _, fraction = result.removesuffix("+00:00").partition(".")
     parsed = datetime.fromisoformat(whole).replace(tzinfo=timezone.utc)
     assert parsed + timedelta(microseconds=int(fraction.ljust(6, "0") or 0)) == time
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2021-04-14T16:52:42Z", 1618419162000),
+        ("2021-04-14T16:52:42.007Z", 1618419162007),
+        ("2021-04-14T16:52:42.5Z", 1618419162500),
+        ("2021-04-14T18:52:42.1239+02:00", 1618419162123),
+        ("1969-12-31T23:59:59.25Z", -750),
+        (1618419162007, 1618419162007),
+        ("soon", "soon"),
+        (None, None),
+        ({"a": 1}, {"a": 1}),
+    ],
+)
+def test_times_in_milliseconds(value: object, expected: object) -> None:
+    assert milliseconds(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("2026-03-10", True), ("2024-02-29", True), ("2026-02-29", False), ("20260310", False), ("2026-W11-2", False)]
+    + [("2026-3-10", False), ("2026-03-10T00:00:00Z", False), ("", False), ("today", False)],
+)
+def test_days(text: str, expected: bool) -> None:
+    assert is_date(text) is expected

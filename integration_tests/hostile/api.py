@@ -48,6 +48,10 @@ KINDS = {
     "list": Kind("channels", "channels", "json", KEYS, _column("id"), items="channels", item_id="id"),
     "pages": Kind("campaigns", "campaigns", "json", KEYS, _column("id"), items="campaigns", item_id="id"),
     "report": Kind("campaigns_metrics", "campaigns/metrics", "csv", KEYS, _column("id")),
+    "days": Kind("campaigns_metrics_daily", "campaigns/metrics", "csv", KEYS, _column("campaignId")),
+    "experiments": Kind("experiments", "experiments", "json", KEYS, _column("id"), items="experiments", item_id="id"),
+    "experiment": Kind("experiments", "experiments/2", "json", KEYS, _column("id")),
+    "totals": Kind("experiment_variants", "experiments/2/totals", "json", KEYS, _column("experimentId")),
     "children": Kind(
         "catalog_items",
         "catalogs/shops/items",
@@ -107,6 +111,10 @@ class GoodApi:
                 "campaigns": [{**each, "updatedAt": 5, "campaignState": "Finished"} for each in items("id")]
             },
             "campaigns/metrics": lambda _: b"id,Total Email Sends\n1,10\n2,20\n",
+            "experiments": lambda _: {"experiments": items("id"), "totalCount": 2},
+            **{f"experiments/{each}": _experiment(each) for each in "12"},
+            **{f"experiments/{each}/variants": _experiment(each) for each in "12"},
+            **{f"experiments/{each}/totals": _experiment(each) for each in "12"},
             "catalogs": lambda _: {"catalogNames": [{"name": "shops"}]},
             "catalogs/shops/items": lambda _: {"catalogItemsWithProperties": [{"itemId": each} for each in "12"]},
             "metadata": lambda _: {"results": [{"name": "colors"}]},
@@ -139,6 +147,10 @@ class GoodApi:
 
 def _entry(key: str) -> Callable[[Request], Record]:
     return lambda _: {"table": "colors", "key": key, "value": {"hex": "#00"}}
+
+
+def _experiment(key: str) -> Callable[[Request], Record]:
+    return lambda _: {"id": int(key), "variants": [{"id": 10 * int(key), "name": "A", "metrics": {"Sends": 5}}]}
 
 
 def items(key: str) -> list[Record]:

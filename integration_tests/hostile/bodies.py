@@ -29,7 +29,7 @@ NOT_DATA: Verdicts = {
     "lines": "incomplete: holds no records|line is cut",
 }
 NOT_SHAPE: Verdicts = {
-    "json": "incomplete: holds no|is not an object|is not a list of files|is not the entry",
+    "json": "incomplete: holds no|is not an object|is not a list of files|is not the entry|is not that of",
     "csv": NO_REPORT,
     "users": NO_USERS,
     "lines": "incomplete: holds no records",

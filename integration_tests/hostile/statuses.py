@@ -27,6 +27,7 @@ def retry_after(value: str) -> Spoil:
 INVALID_URL = "incomplete: invalid URL|no https URL|broke or was refused|could not be reached"
 # A file is requested again, with a fresh link, whatever the storage host answered.
 FINAL_ONCE = {"*": SAME, "file": RECORDS}
+NOT_OFFERED = "empty: does not offer experiments"
 STATUSES = [
     *(
         Row(f"{number} with a body", sends(lambda good, number=number: plain(good, number)), status(number))
@@ -65,11 +66,21 @@ STATUSES = [
     Row("302 without a location", body(b"", 302), status(302)),
     Row("300", body(b"", 300), status(300)),
     Row("401", of_json(ERROR, 401), status(401), FINAL_ONCE),
-    Row("403", of_json(ERROR, 403), status(403), FINAL_ONCE),
+    Row(
+        "403",
+        of_json(ERROR, 403),
+        {"*": status(403), **only(NOT_OFFERED, "experiments"), **only(RECORDS, "totals")},
+        FINAL_ONCE,
+    ),
     Row(
         "404",
         of_json(ERROR, 404),
-        {"*": status(404), **only("skipped: no longer exists", "children", "markers", "entry", "members", "history")},
+        {
+            "*": status(404),
+            **only("skipped: no longer exists", "children", "markers", "entry", "members", "history", "experiment"),
+            **only(NOT_OFFERED, "experiments"),
+            **only(RECORDS, "totals"),
+        },
         FINAL_ONCE,
     ),
     *(Row(str(number), of_json(ERROR, number), status(number), FINAL_ONCE) for number in (400, 418)),
@@ -82,7 +93,11 @@ STATUSES = [
     Row(
         "500 GenericError",
         of_json({"code": "GenericError", "msg": "An error occurred."}, 500),
-        {"*": status(500), **only("skipped: skipped because Iterable could not return them", "members", "history")},
+        {
+            "*": status(500),
+            **only("skipped: skipped because Iterable could not return them", "members", "history"),
+            **only("records: totals of experiment 2 skipped", "totals"),
+        },
     ),
     *(
         Row(f"429 with Retry-After {value}", retry_after(value), only(status(429), *WAYS))

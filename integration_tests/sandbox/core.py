@@ -8,6 +8,7 @@ from .faults import Faults
 from .jobs import Jobs
 from .limits import Limits
 from .messages import RequestLog
+from .metrics import Metrics
 from .settings import SandboxSettings
 from .times import Clock
 from .world import World
@@ -20,6 +21,7 @@ class Core:
         self.settings = settings
         self.clock = Clock(settings.now)
         self.world = World(settings, self.clock)
+        self.metrics = Metrics(self.world, self.clock)
         self.events = Events(settings, self.world)
         self.exports = Exports(self.world.people, self.events, self.clock)
         self.jobs = Jobs(settings, self.exports, self.clock)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from . import experiments
 from .core import Core
 from .fixtures import fixture
 from .messages import CSV, Params, Refusal, Response, csv_lines, json_response, records_response, text_response
+from .metrics import metric_names
 from .settings import EMAIL_BASED, USER_ID_BASED
-from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing, of_medium
+from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
 
 # Makes the response of things, under their selector.
 Shape = Callable[[Core, Params, str, list[Any]], Response]
@@ -66,14 +68,14 @@ def report(core: Core, params: Params, selector: str, rows: list[Any]) -> Respon
     return json_response({"headers": headers.rstrip("\n"), "rows": [line.rstrip("\n") for line in lines]})
 
 
-def metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
-    """CSV whose columns differ with the media of the campaigns (seen)."""
-    ids, _ = params.numbers("campaignId"), params.date("endDateTime")
-    if not ids or params.date("startDateTime") is None:
+def metrics(core: Core, params: Params) -> Response:
+    """CSV of [start, end), whose columns differ with the media of the campaigns (seen)."""
+    ids, start, end = set(params.numbers("campaignId")), params.date("startDateTime"), params.date("endDateTime")
+    if not ids or start is None:
         raise Refusal("Missing required parameter: campaignId or startDateTime")
     media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
-    columns = {name for medium in media for name in of_medium("metrics", medium)}
-    return text_response("".join(csv_lines(["id", *sorted(columns)], [row for row in rows if int(row["id"]) in ids])))
+    columns = {name for medium in media for name in metric_names(medium)}
+    return text_response("".join(csv_lines(["id", *sorted(columns)], core.metrics.rows(start, end, ids))))
 
 
 def fields(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
@@ -111,7 +113,8 @@ class Row:
         if self.stream == "events":
             names = sorted({member["userIdentifier"] for member in core.world.things("list_users")})
             return [event for name in names for event in core.exports.user_events(name)]
-        items = core.jobs.recent() if self.stream == "jobs" else self.items
+        made = {"jobs": core.jobs.recent, "campaigns_metrics": core.metrics.rows}
+        items = made[self.stream]() if self.stream in made else self.items
         return [dict(item) for item in (core.world.things(self.stream) if items is None else items)]
 
     def respond(self, core: Core, params: Params) -> Response:
@@ -165,8 +168,29 @@ def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> lis
 
 
 def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thing]:
-    wanted = params.number("templateId"), params.url_path.split("/")[1]
-    return [each for each in contents if (each["templateId"], each["messageMedium"].lower()) == wanted]
+    """In the default locale, or in the one that is asked for."""
+    wanted, locale = (params.number("templateId"), params.url_path.split("/")[1]), params.one("locale")
+    found = [each for each in contents if (each["templateId"], each["messageMedium"].lower()) == wanted]
+    if not locale or not found or locale == found[0].get("locale"):
+        return found
+    others = [each for each in core.world.things("template_locales") if each["templateId"] == wanted[0]]
+    if locale not in {each["locale"] for each in others}:
+        raise Refusal("Content does not exist for specified locale", 404)
+    return [each for each in others if each["locale"] == locale]
+
+
+def _by_client_id(core: Core, params: Params) -> Response:
+    """The templates of one clientTemplateId, with their locales."""
+    wanted = params.required("clientTemplateId")
+    found = [thing for thing in core.world.things("templates") if thing.get("clientTemplateId") == wanted]
+    entries = [
+        {
+            **{name: thing[name] for name in ("templateId", "campaignId") if name in thing},
+            "locales": core.world.locales_of(thing["templateId"]),
+        }
+        for thing in found
+    ]
+    return json_response({"templates": entries})
 
 
 def _live_or_archived(core: Core, params: Params, journeys: list[Thing]) -> list[Thing]:
@@ -224,10 +248,16 @@ ROWS = [
     Row("journeys", shape=_JOURNEYS, wanted=_live_or_archived, sorts=_BY_ID),
     Row("campaigns", shape=_CAMPAIGNS, wanted=_in_states, sorts=_BY_START),
     Row(_CHILDREN, "campaigns", shape=_CAMPAIGNS, wanted=_of_parent, sorts=_BY_START),
-    Row("campaigns/metrics", "-", "campaigns_metrics", metrics),
+    Row("campaigns/metrics", "-", "campaigns_metrics", handler=metrics),
     Row("experiments/metrics", "-", "experiments_metrics", report),
+    Row("experiments", shape=experiments.page, wanted=experiments.offered),
+    *(
+        Row(f"experiments/{{experimentId}}{part}", "-", "experiments", handler=experiments.one)
+        for part in ("", "/variants", "/totals")
+    ),
     Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_BY_TEMPLATE),
     *(Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template) for m in MEDIA),
+    Row("templates/getByClientTemplateId", "-", "templates", handler=_by_client_id),
     Row("catalogs", "catalogNames", shape=_CATALOGS),
     Row(f"{_CATALOG}/items", "catalogItemsWithProperties", "catalog_items", _ITEMS, parents="catalogs"),
     Row(f"{_CATALOG}/items/{{itemId}}", "-", "catalog_items", single, parents="catalogs"),

@@ -95,15 +95,30 @@ class Sandbox:
         """What the endpoints of any other stream hold now, as the API sends it.
 
         Lists: the things of their responses, archived journeys, children and secrets of webhooks included.
-        campaigns_metrics and experiments_metrics: a row's cells by column, as text; campaigns without empty ones.
+        campaigns_metrics and experiments_metrics: a row's cells by column, as text; campaigns without empty ones, and of all
+        days up to now. campaigns_metrics_daily: those of each day on which a campaign was active, with campaignId and date.
+        experiments: the response and the author. experiment_variants: what all endpoints tell of each, with experimentId.
+        template_locales: as template_contents, in all locales but the default ones. list_sizes: {listId, size}.
         list_users: {listId, userIdentifier}. events: what export/userEvents sends for the members of all lists.
         user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with values.
         template_contents: the response and messageMedium. forgotten_users: {hash, identifierType}.
         """
+        if stream == "campaigns_metrics_daily":
+            return self.core.metrics.days()
+        if stream in ("experiment_variants", "template_locales"):
+            return [dict(thing) for thing in self.core.world.things(stream)]
+        if stream == "list_sizes":
+            return [
+                {"listId": each["id"], "size": len(self.list_users(each["id"]))} for each in self.truth_list("lists")
+            ]
         for row in endpoints.ROWS:
             if row.stream == stream:
                 return row.truth(self.core)
         raise ValueError(f"no such stream: {stream!r}")
+
+    def metrics(self, start: Edge, end: Edge | None = None) -> list[Record]:
+        """The rows of campaigns/metrics for [start, end), or up to now: the cells by column, as text, without empty ones."""
+        return self.core.metrics.rows(window_ms(start), None if end is None else window_ms(end))
 
     def list_users(self, list_id: int, prefer_user_id: bool | None = None) -> list[str]:
         """The lines of a list; userIds preferred, unless the project is email-based or not with False."""

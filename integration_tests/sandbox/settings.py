@@ -45,7 +45,11 @@ class SandboxSettings:
     message_types: int = 9
     campaigns: int = 60  # not counting children of recurring ones
     recurring_children: tuple[int, ...] = (23, 2, 0)  # children of each recurring campaign
+    experiments: int = 20  # at most: one for every third email campaign
+    experiments_offered: bool = True  # False = 404, as in a project that does not have them
     templates: int = 64
+    locales: tuple[str, ...] = ("en", "de-DE", "pt_BR")  # of localized templates, the first one their default
+    localized: int = 3  # one in so many templates has them
     journeys: int = 26
     catalogs: int = 12
     catalog_items: int = 25  # in the largest catalog; others hold fewer, one none

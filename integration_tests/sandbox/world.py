@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from . import experiments
 from .fixtures import Draw, Fixtures, Maker, Record, fixture, oddities, seeded
 from .settings import EMAIL_BASED, HYBRID, USER_ID_BASED, SandboxSettings
 from .times import DAY_MS, HOUR_MS, Clock, format_time
@@ -127,9 +128,9 @@ class World:
             return self._things[name]
 
     def _of_fixture(self, name: str) -> list[Thing]:
-        return [self._fill(name, place, name, place) for place in range(getattr(self._settings, name, 10))]
+        return [self.fill(name, place, name, place) for place in range(getattr(self._settings, name, 10))]
 
-    def _fill(self, template: str, place: int, *name: object) -> Thing:
+    def fill(self, template: str, place: int, *name: object) -> Thing:
         """A thing of a fixture, or of its part for a medium, with times of its own, at this place of its list."""
         draw = Draw(seeded(self._settings.seed, *name), n=place)
         draw.created_ms = self.epoch_ms + draw.below(max(self._settings.days, 1) * DAY_MS)
@@ -153,6 +154,7 @@ class World:
         """Update the campaign, template or journey with this id now."""
         {each[key]: each for each in self.things(name)}[thing_id]["updatedAt"] = self._clock.now_ms()
         self._things.pop("template_contents", None)
+        self._things.pop("template_locales", None)
 
     # campaigns and templates
 
@@ -170,7 +172,7 @@ class World:
         for parent, count in zip(list(campaigns), self._settings.recurring_children, strict=False):
             parent["campaignState"] = "Recurring"
             for place in range(len(campaigns), len(campaigns) + count):
-                child = self._fill("campaigns", place, "campaigns", place)
+                child = self.fill("campaigns", place, "campaigns", place)
                 child |= {name: parent[name] for name in ("messageMedium", "templateId") if name in parent}
                 child |= {"name": f"{parent['name']} #{place}", "recurringCampaignId": parent["id"]}
                 campaigns.append(child)
@@ -179,36 +181,51 @@ class World:
     def _make_child_campaigns(self) -> list[Thing]:
         return [thing for thing in self.things("campaigns") if "recurringCampaignId" in thing]
 
-    def _make_campaigns_metrics(self) -> list[Thing]:
-        """A row of text for every campaign that has metrics; a cell may be empty: no order, no average."""
-        having = [thing for thing in self.things("campaigns") if thing["campaignState"] not in ("Draft", "Scheduled")]
-        cells = [self._fill(f"metrics {thing['messageMedium']}", 0, "metrics", thing["id"]) for thing in having]
-        return [_texts({"id": thing["id"], **its}) for thing, its in zip(having, cells, strict=True)]
-
     @cached_property
-    def _experiments(self) -> dict[int, int]:
+    def experiment_ids(self) -> dict[int, int]:
         """Experiments of every third email campaign: id of the campaign -> id of its experiment."""
         emails = [thing["id"] for thing in self.things("campaigns") if thing["messageMedium"] == "Email"]
-        return {campaign: campaign - 440_000 for campaign in emails[::3]}
+        return {campaign: campaign - 440_000 for campaign in emails[::3][: self._settings.experiments]}
 
     def _make_experiments_metrics(self) -> list[Thing]:
-        """A row of text for each of an experiment's three variations."""
-        named = [(campaign, its, place) for campaign, its in self._experiments.items() for place in range(3)]
-        cells = [self._fill("experiments", place, "experiment", its, place) for _, its, place in named]
-        ids = [{"Campaign ID": campaign, "Experiment ID": its} for campaign, its, _ in named]
-        return [_texts({**keys, **row}) for keys, row in zip(ids, cells, strict=True)]
+        return experiments.report(self)
+
+    def _make_experiment_variants(self) -> list[Thing]:
+        return experiments.variants(self)
+
+    def _make_experiments(self) -> list[Thing]:
+        return experiments.details(self)
+
+    def _localized(self) -> list[Thing]:
+        """The templates that have locales."""
+        return self.things("templates")[:: self._settings.localized] if self._settings.locales else []
+
+    def locales_of(self, template_id: int) -> list[str]:
+        """The locales of a template, its default first; none where it has one content without a locale."""
+        return [*self._settings.locales] if template_id in {each["templateId"] for each in self._localized()} else []
 
     def _make_template_contents(self) -> list[Thing]:
         """The fields of templates/{medium}/get, and the medium; fields that templates list too are the same there."""
-        contents = []
-        for template in self.things("templates"):
-            medium = self.template_kinds[template["templateId"]][1]
-            fields = self._fill(f"template_contents {medium}", 0, "content", template["templateId"])
-            fields |= {name: value for name, value in template.items() if name in fields}
-            if "metadata" in fields:
-                fields["metadata"] = {name: value for name, value in template.items() if name != "campaignId"}
-            contents.append({"messageMedium": medium, **fields})
-        return contents
+        localized = {thing["templateId"] for thing in self._localized()}
+        default = {"locale": next(iter(self._settings.locales), None), "isDefaultLocale": True}
+        contents = [self._content(template) for template in self.things("templates")]
+        return [{**each, **default} if each["templateId"] in localized else each for each in contents]
+
+    def _make_template_locales(self) -> list[Thing]:
+        """The contents in other locales than the default one."""
+        return [
+            {**self._content(template, locale), "locale": locale, "isDefaultLocale": False}
+            for template in self._localized()
+            for locale in self._settings.locales[1:]
+        ]
+
+    def _content(self, template: Thing, *locale: str) -> Thing:
+        medium = self.template_kinds[template["templateId"]][1]
+        fields = self.fill(f"template_contents {medium}", 0, "content", template["templateId"], *locale)
+        fields |= {name: value for name, value in template.items() if name in fields}
+        if "metadata" in fields:
+            fields["metadata"] = {name: value for name, value in template.items() if name != "campaignId"}
+        return {"messageMedium": medium, **fields}
 
     def messages(self, medium: str | None) -> list[Record]:
         """The fields of events about a message, for every campaign of the medium that was started."""
@@ -222,7 +239,7 @@ class World:
                 message |= {name: campaign.get(name) for name in ("templateId", "workflowId")}
                 message["messageTypeId"] = kind = templates.get(message["templateId"], {}).get("messageTypeId")
                 message |= {"channelId": channels.get(kind), "workflowName": journeys.get(message["workflowId"])}
-                message["experimentId"] = self._experiments.get(campaign["id"])
+                message["experimentId"] = self.experiment_ids.get(campaign["id"])
                 messages.append({name: value for name, value in message.items() if value is not None})
         return messages
 
@@ -234,13 +251,13 @@ class World:
     def _make_catalog_items(self) -> list[Thing]:
         shares = _shares(self.things("catalogs"), self._settings.catalog_items)
         return [
-            {"catalogName": name, "itemId": f"Item-{n:04d}", **self._fill("catalog_items", n, name, n)}
+            {"catalogName": name, "itemId": f"Item-{n:04d}", **self.fill("catalog_items", n, name, n)}
             for name, n in shares
         ]
 
     def _make_catalog_field_mappings(self) -> list[Thing]:
         names = [thing["name"] for thing in self.things("catalogs")]
-        return [{"catalogName": name, **self._fill("field_mappings", n, name)} for n, name in enumerate(names)]
+        return [{"catalogName": name, **self.fill("field_mappings", n, name)} for n, name in enumerate(names)]
 
     def _make_metadata(self) -> list[Thing]:
         return [{"name": f"table{place}"} for place in range(self._settings.metadata_tables)]
@@ -249,7 +266,7 @@ class World:
         """By their keys, which know case."""
         shares = _shares(self.things("metadata"), self._settings.metadata_entries)
         keys = sorted((table, f"{('Key', 'key')[place % 2]}{place // 2:04d}") for table, place in shares)
-        return [{"table": table, "key": key, **self._fill("metadata_entries", 0, table, key)} for table, key in keys]
+        return [{"table": table, "key": key, **self.fill("metadata_entries", 0, table, key)} for table, key in keys]
 
     def _make_user_fields(self) -> list[Thing]:
         return [{"name": name, "type": kind} for kind, names in fixture("user_fields").items() for name in names]
@@ -273,7 +290,8 @@ def of_medium(name: str, medium: str = "") -> Record:
     return {**whole["all"], **whole[medium]} if medium else whole
 
 
-def _texts(row: Record) -> Record:
+def texts(row: Record) -> Record:
+    """The cells of a CSV."""
     return {name: str(value) for name, value in row.items()}
 
 

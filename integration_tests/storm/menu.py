@@ -13,6 +13,8 @@ from source_iterable.streams.table import STREAMS
 HTML = "<html><body>Please log in</body></html>"
 ERROR_OBJECT = {"code": "InternalError", "msg": "An error occurred", "params": None}
 CONTENTS = tuple(f"templates/{medium}/get" for medium in ("email", "push", "inapp", "sms"))
+EXPERIMENT = ("experiments/{experimentId}", "experiments/{experimentId}/variants", "experiments/{experimentId}/totals")
+SIZE = "lists/{listId}/size"
 # What the streams request, where it is not the stream's own path.
 ENDPOINTS = {
     "user_fields": ("users/getFields",),
@@ -20,8 +22,13 @@ ENDPOINTS = {
     "forgotten_users": ("users/forgotten", "users/forgottenUserIds"),
     "campaigns_metrics": ("campaigns", "campaigns/metrics"),
     "experiments_metrics": ("campaigns", "experiments/metrics"),
+    "campaigns_metrics_daily": ("campaigns", "campaigns/metrics"),
+    "experiments": ("experiments", "experiments/{experimentId}"),
+    "experiment_variants": ("experiments", *EXPERIMENT),
     "child_campaigns": ("campaigns", "campaigns/recurring/{id}/childCampaigns"),
     "template_contents": ("templates", *CONTENTS),
+    "template_locales": ("templates", "templates/getByClientTemplateId", *CONTENTS),
+    "list_sizes": ("lists", SIZE),
     "catalog_items": ("catalogs", "catalogs/{catalogName}/items"),
     "catalog_field_mappings": ("catalogs", "catalogs/{catalogName}/fieldMappings"),
     "metadata_entries": ("metadata", "metadata/{table}", "metadata/{table}/{key}"),
@@ -34,18 +41,23 @@ TRANSPORTS = {"streaming": STREAMING, "jobs": JOBS, "auto": STREAMING + JOBS}
 
 # Bodies by shape; all others are one JSON object.
 LINES = ("export/data.json", "export/userEvents", "files")
-TEXT = ("lists/getUsers",)
-SLICES = ("export/userEvents", "lists/getUsers")
+TEXT = ("lists/getUsers", SIZE)
+SLICES = ("export/userEvents", "lists/getUsers", SIZE)
 PAGED = ("campaigns", "templates", "journeys", "catalogs", "catalogs/{catalogName}/items")
 # Requested more often than others.
-BUSY = ("export/data.json", "export/{jobId}/files", "files", "export/userEvents", "metadata/{table}/{key}", *CONTENTS)
+BUSY = (
+    *("export/data.json", "export/{jobId}/files", "files", "export/userEvents", "metadata/{table}/{key}", SIZE),
+    *(*CONTENTS, *EXPERIMENT, "campaigns/metrics", "templates/getByClientTemplateId"),
+)
 # What no connector can tell from an answer: CSV that ends properly in the middle of a row's last cell, and a refusal of the
-# endpoint of forgotten_users that does not fit the type of project.
+# endpoint of forgotten_users or experiments that is taken for one that the project does not have.
 GAPS: dict[str, set[tuple[str, int | None]]] = {
     "campaigns/metrics": {("clean_cut", None)},
     "experiments/metrics": {("clean_cut", None)},
     "users/forgotten": {("status", 400), ("status", 404)},
     "users/forgottenUserIds": {("status", 400), ("status", 404)},
+    "experiments": {("status", 403), ("status", 404)},
+    **{endpoint: {("status", 403), ("status", 404)} for endpoint in EXPERIMENT[1:]},
 }
 # A job that never ends: only for syncs that are killed.
 NEVER_ENDING = ("job_stuck", "job_endless")

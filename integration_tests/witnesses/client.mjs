@@ -32,6 +32,11 @@ for (const { id } of campaigns.slice(0, 5)) {
   await call("getCampaignMetrics", { campaignId: id, startDateTime, endDateTime });
 }
 await call("getExperimentMetrics", {});
+for (const { id: experimentId } of (await call("listExperiments", { limit: 1000 }))?.experiments ?? []) {
+  const { status } = (await call("getExperiment", { experimentId })) ?? {};
+  await call("getExperimentVariants", { experimentId });
+  if (status !== "draft") await call("getExperimentTotals", { experimentId });
+}
 await call("getTemplates", all);
 for (const medium of ["Email", "Push", "InApp", "SMS"]) {
   const { templates = [] } = (await call("getTemplates", { messageMedium: medium, ...all })) ?? {};

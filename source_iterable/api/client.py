@@ -116,7 +116,7 @@ class IterableClient:
         try:
             return self.with_retries(policy, str(request), attempt)
         except BadKey as error:
-            if policy is not ONCE and self._key_works_elsewhere():
+            if policy is not ONCE and self.key_works():
                 message = str(error).replace(_HINTS[401], _HINTS[403])
                 raise BadKey(message, error.status, error.code, error.msg) from None
             raise
@@ -227,6 +227,23 @@ class IterableClient:
             self._why_stopped = why
             self._stop.set()
 
+    def key_works(self) -> bool:
+        """Whether an endpoint that every project has accepts the key: one may be refused single ones (seen).
+
+        Requested once a sync.
+        """
+        with self._key_lock:
+            if self._key_works is None:
+                request = Request("channels")
+                try:
+                    with self.budgets.of(request.path).acquire(self.wait):
+                        response = self._exchange(request)
+                except TransientError:
+                    return False
+                response.close()
+                self._key_works = response.status_code == 200
+            return self._key_works
+
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
         """One attempt: a response of status 200 with its body still unread. Waits out 429s."""
         for limited in range(1, MAX_RATE_LIMITED + 2):
@@ -245,20 +262,6 @@ class IterableClient:
             response.close()
             raise BrokenResponse(f"Iterable answered {request} with {response.status_code}, which holds no data.")
         raise self._error(response, str(request), request.personal_values)
-
-    def _key_works_elsewhere(self) -> bool:
-        """Whether other endpoints accept the key: a read-only key gets 401 at single ones (seen). Requested once a sync."""
-        with self._key_lock:
-            if self._key_works is None:
-                request = Request("channels")
-                try:
-                    with self.budgets.of(request.path).acquire(self.wait):
-                        response = self._exchange(request)
-                except TransientError:
-                    return False
-                response.close()
-                self._key_works = response.status_code == 200
-            return self._key_works
 
     def _exchange(self, request: Request) -> requests.Response:
         self.wait(0)

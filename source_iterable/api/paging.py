@@ -81,6 +81,28 @@ def read_page(
     return items, following if items else None
 
 
+def read_from(
+    client: IterableClient, path: str, selector: str, key: str, limit: int, number: int
+) -> tuple[Items, int | None]:
+    """The items from `number` (from 1) on of a list that takes `limit` and `offset`, and the number behind them.
+
+    That is None at the end: where `totalCount` says so and the page is not full, or else where nothing comes any more, as a
+    server may return fewer items than it was asked for.
+    """
+    shape = items_in(selector, key)
+
+    def page(response: Any) -> tuple[Items, int | None]:
+        items, total = shape(response), holder_of(response, selector).get("totalCount")
+        following = number + len(items)
+        if isinstance(total, int) and following > total and len(items) < limit:
+            return items, None
+        if not items and isinstance(total, int):
+            raise ShapeError(f"holds no {selector} from number {number} on, though there are {total}")
+        return items, following if items else None
+
+    return client.get_json(path, {"limit": limit, "offset": number - 1}, page)
+
+
 def pages(
     client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, page_size: int
 ) -> Iterator[Items]:

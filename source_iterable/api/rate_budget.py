@@ -29,7 +29,7 @@ LIMITS: list[tuple[tuple[str, ...], int, float]] = [
     (("export/data.",), 4, 60.0),
     (("export/userEvents", "export/jobs"), 10, 1.0),
     (("export/",), 1, 1.0),
-    (("lists/getUsers",), 5, 60.0),
+    (("lists/",), 5, 60.0),
     (("campaigns/metrics",), 10, 60.0),
     (("users/",), 3, 1.0),
     (("campaigns", "channels", "lists", "messageTypes", "templates", "catalogs"), 100, 1.0),

@@ -16,6 +16,7 @@ DATA_TYPES: dict[Kind, str] = {
     "integer": "bigint",
     "number": "double",
     "boolean": "bool",
+    "date": "date",
     "time": "timestamp",
     "milliseconds": "timestamp",
     "json": "json",

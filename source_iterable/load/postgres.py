@@ -33,6 +33,7 @@ class Postgres(SqlDestination):
         "integer": "bigint",
         "number": "double precision",
         "boolean": "boolean",
+        "date": "date",
         "time": "timestamp with time zone",
         "milliseconds": "timestamp with time zone",
         "json": "jsonb",

@@ -15,13 +15,14 @@ import orjson
 
 from source_iterable import exact_json
 from source_iterable.load.tables import Column, Kind, Table, free_name, kind_of
-from source_iterable.records.timestamps import rfc3339
+from source_iterable.records.timestamps import is_date, rfc3339
 
 SQL_TYPES: dict[Kind, str] = {
     "text": "VARCHAR",
     "integer": "BIGINT",
     "number": "DOUBLE",
     "boolean": "BOOLEAN",
+    "date": "DATE",
     "time": "TIMESTAMP WITH TIME ZONE",
     "milliseconds": "TIMESTAMP WITH TIME ZONE",
     "json": "JSON",
@@ -153,7 +154,7 @@ def _records(lines: bytes) -> Iterator[Mapping[str, Any]]:
 
 
 def _sent_as(kind: Kind) -> str:
-    return {"time": "VARCHAR", "milliseconds": "BIGINT"}.get(kind, SQL_TYPES[kind])
+    return {"date": "VARCHAR", "time": "VARCHAR", "milliseconds": "BIGINT"}.get(kind, SQL_TYPES[kind])
 
 
 def _from_text(column: Column) -> str:
@@ -173,6 +174,8 @@ def _text(value: Any, kind: Kind) -> str | None:
         return _json(value) if isinstance(value, bool) else None
     if kind == "time":
         return rfc3339(value)
+    if kind == "date":
+        return value if isinstance(value, str) and is_date(value) else None
     if isinstance(value, bool):
         return None
     if kind == "number":

@@ -12,7 +12,7 @@ from source_iterable.config import Config
 from source_iterable.reading.stream import Stream
 from source_iterable.schemas import milliseconds
 
-Kind = Literal["text", "integer", "number", "boolean", "time", "milliseconds", "json"]
+Kind = Literal["text", "integer", "number", "boolean", "date", "time", "milliseconds", "json"]
 _KINDS: dict[str, Kind] = {
     "string": "text",
     "integer": "integer",
@@ -21,6 +21,7 @@ _KINDS: dict[str, Kind] = {
     "object": "json",
     "array": "json",
 }
+_FORMATS: dict[str, Kind] = {"date": "date", "date-time": "time"}
 # The column in which events and users have every field that their stream does not declare.
 _REST = "data"
 # PostgreSQL cuts longer names.
@@ -111,8 +112,8 @@ def free_name(field: str, taken: Collection[str]) -> str:
 
 
 def _kind(column: Mapping[str, Any]) -> Kind:
-    if column.get("format") == "date-time":
-        return "time"
+    if column.get("format") in _FORMATS:
+        return _FORMATS[column["format"]]
     types = [column["type"]] if isinstance(column["type"], str) else column["type"]
     return (
         next((_KINDS[each] for each in types if each in _KINDS), "json") if len(set(types) - {"null"}) == 1 else "json"

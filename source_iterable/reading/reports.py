@@ -7,12 +7,14 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
+from urllib.parse import urlencode
 
 from source_iterable.api.client import JSON_BYTES, ShapeError
 from source_iterable.api.proof import not_csv
-from source_iterable.config import REGION_BASE_URLS
+from source_iterable.config import REGION_BASE_URLS, Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Fields
 
@@ -26,20 +28,27 @@ _FLOAT = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+", re.ASCII)
 
 
 def read_reports(
-    context: StreamContext, path: str, campaign_ids: Iterable[int], records: Callable[[str], list[Fields]]
+    context: StreamContext,
+    path: str,
+    campaign_ids: Iterable[int],
+    records: Callable[[str], list[Fields]],
+    day: date | None = None,
 ) -> Iterator[list[Fields]]:
-    """Yield what `records` makes of the text of `GET path` since start_date, for each batch of campaigns.
+    """Yield what `records` makes of the text of `GET path` for each batch of campaigns: of a day, or since start_date.
 
     ShapeError of `records` counts as a broken response.
     """
-    for batch in url_batches(context, path, campaign_ids):
-        yield context.client.get_text(path, {"startDateTime": _since(context), "campaignId": batch}, records)
+    # Dates: the reference's form for these endpoints, and nothing in it grows by URL encoding.
+    period = {"startDateTime": context.config.start_date[:10]}
+    if day is not None:
+        period = {"startDateTime": day.isoformat(), "endDateTime": (day + timedelta(days=1)).isoformat()}
+    for batch in url_batches(context.config, f"{path}?{urlencode(period)}", campaign_ids):
+        yield context.client.get_text(path, {**period, "campaignId": batch}, records)
 
 
-def url_batches(context: StreamContext, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
-    """Yield the ids in batches, each as large as fits in a URL, both at our base URL and at Iterable's own."""
-    root = max(context.config.base_url, *REGION_BASE_URLS.values(), key=len)
-    fixed = len(f"{root}{path}?startDateTime={_since(context)}")
+def url_batches(config: Config, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
+    """Yield the ids in batches, each as large as fits in a URL behind `path`, both at our base URL and at Iterable's own."""
+    fixed = len(max(config.base_url, *REGION_BASE_URLS.values(), key=len)) + len(path)
     batch: list[int] = []
     length = fixed
     for campaign_id in sorted(campaign_ids):
@@ -87,8 +96,3 @@ def number_in(cell: str) -> int | float | str:
     if _FLOAT.fullmatch(cell) and math.isfinite(number := float(cell)):
         return number
     return cell
-
-
-def _since(context: StreamContext) -> str:
-    # A date: the reference's form for this endpoint, and nothing in it grows by URL encoding.
-    return context.config.start_date[:10]

@@ -21,6 +21,9 @@ from source_iterable.machine import temporary_files
 # The pages of one list over this many bytes spill from memory to a temporary file.
 MEMORY_BYTES = 256 * 2**10
 
+# From the number of a page (from 1), its items and the number of the next one, None at the end. Raises IterableError.
+Fetch = Callable[[int], tuple[Items, int | None]]
+
 
 class SharedPages:
     """The shared lists of one sync. Thread-safe."""
@@ -37,10 +40,17 @@ class SharedPages:
 
         `reading` tells repeated readings of one list apart. Raises IterableError; the next reader then retries the page.
         """
-        name = (path, tuple(sorted(parameters.items())), page_size, reading)
+        fetch = self._fetcher(path, selector, key, parameters, page_size)
+        yield from self._shared((path, tuple(sorted(parameters.items())), page_size, reading), path, fetch)
+
+    def pages_by(self, path: str, fetch: Fetch) -> Iterator[Items]:
+        """Yield the items of each page that `fetch` returns. There is one list of this path, whoever asks first."""
+        yield from self._shared((path,), path, fetch)
+
+    def _shared(self, name: tuple[Any, ...], path: str, fetch: Fetch) -> Iterator[Items]:
         with self._lock:
             if name not in self._lists:
-                self._lists[name] = _Pages(path, self._fetcher(path, selector, key, parameters, page_size))
+                self._lists[name] = _Pages(path, fetch)
             shared = self._lists[name]
         place = 0
         while (items := shared.page(place)) is not None:
@@ -53,9 +63,7 @@ class SharedPages:
             for shared in self._lists.values():
                 shared.close()
 
-    def _fetcher(
-        self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None
-    ) -> Callable[[int], tuple[Items, int | None]]:
+    def _fetcher(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> Fetch:
         def fetch(number: int) -> tuple[Items, int | None]:
             if page_size is None:
                 return self._client.get_json(path, parameters, items_in(selector, key)), None
@@ -67,7 +75,7 @@ class SharedPages:
 class _Pages:
     """The pages of one list requested so far."""
 
-    def __init__(self, path: str, fetch: Callable[[int], tuple[Items, int | None]]) -> None:
+    def __init__(self, path: str, fetch: Fetch) -> None:
         self._fetch = fetch
         self._known = KnownPages(path)
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
 from source_iterable.records.batch import LineFormat, RecordBatch
 from source_iterable.records.columns import Fields as Fields
-from source_iterable.records.private_fields import PrivateFields
+from source_iterable.records.private_fields import NOTHING_KEPT, Kept, PrivateFields
 from source_iterable.schemas import load_schema
 
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
@@ -35,7 +35,8 @@ class Stream(ABC):
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
     was. `has_rest`: its records have a column `data` for the fields that have none. `reads_exports`, `reads_members`: it
-    reads the export API, the users of all lists. `cost` tells people how many requests a sync makes.
+    reads the export API, the users of all lists. `keeps_its_key`: it is about things, and excluded_fields leave its key.
+    `cost` tells people how many requests a sync makes.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Stream(ABC):
     reads_exports = False
     reads_members = False
     may_have_private_fields = True
+    keeps_its_key = False
     cost: str
 
     def read(self, context: StreamContext, state: State) -> Reading:
@@ -59,8 +61,9 @@ class Stream(ABC):
                 yield from reading
                 return
             private.schema(load_schema(self.name), self.has_rest)  # which notes the names of its columns
+            kept = self._kept
             for item in reading:
-                yield private.batch(item, self.has_rest) if isinstance(item, RecordBatch) else item
+                yield private.batch(item, self.has_rest, kept) if isinstance(item, RecordBatch) else item
 
     @abstractmethod
     def _read(self, context: StreamContext, state: State) -> Reading:
@@ -74,7 +77,14 @@ class Stream(ABC):
         """The JSON schema of the records. Raises IterableError."""
         private = PrivateFields.of(config)
         schema = self._schema(config)
-        return private.schema(schema, self.has_rest) if private and self.may_have_private_fields else schema
+        if not private or not self.may_have_private_fields:
+            return schema
+        return private.schema(schema, self.has_rest, self._kept)
+
+    @property
+    def _kept(self) -> Kept:
+        """The columns that no option leaves out, and whether none hashes them: the cursor."""
+        return {name: name == self.cursor_field for name in self.primary_key} if self.keeps_its_key else NOTHING_KEPT
 
     def _schema(self, config: Config) -> dict[str, Any]:
         """The schema of what `_read` yields."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,6 +28,11 @@ _SIMPLE = frozenset((int, float, bool, type(None)))
 _MOST_PLAIN = 10_000
 # Keywords of a column's schema that hold for what Iterable sends, and not for its hash.
 _OF_THE_VALUE = ("format", "properties", "items", "additionalProperties")
+
+
+# Columns of a stream that are never left out, and whether they are not hashed either.
+Kept = Mapping[str, bool]
+NOTHING_KEPT: Kept = MappingProxyType({})
 
 
 class _Rule(NamedTuple):
@@ -84,7 +90,7 @@ class PrivateFields:
         text = value.encode() if isinstance(value, str) else exact_json.dumps(value, None, orjson.OPT_SORT_KEYS)
         return sha256(self._salt.encode() + text).hexdigest()
 
-    def batch(self, batch: RecordBatch, has_rest: bool) -> RecordBatch:
+    def batch(self, batch: RecordBatch, has_rest: bool, kept: Kept = NOTHING_KEPT) -> RecordBatch:
         """A batch without what is private. Raises IterableError.
 
         `has_rest`: a field is in `data` if it has no column, so `data.x` means the column x, too.
@@ -97,16 +103,18 @@ class PrivateFields:
             for line in batch.lines.split(b"\n")[:-1]:
                 end = line.rindex(_EMITTED_AT)
                 record = exact_json.loads(line[start:end])
-                out += line[:start], exact_json.dumps(self._fields(record, root)), line[end:], b"\n"
+                shown = _with_kept(kept, record, self._fields(record, root))
+                out += line[:start], exact_json.dumps(shown), line[end:], b"\n"
         except (RecursionError, ValueError):
             raise IterableError(
                 f"A record of {batch.stream_name} is nested too deep to find private fields in it."
             ) from None
         return RecordBatch(batch.stream_name, batch.count, b"".join(out))
 
-    def schema(self, schema: Mapping[str, Any], has_rest: bool) -> dict[str, Any]:
+    def schema(self, schema: Mapping[str, Any], has_rest: bool, kept: Kept = NOTHING_KEPT) -> dict[str, Any]:
         """The schema of such records: without the excluded columns, with texts for the hashed ones."""
-        return self._schema(schema, (_REST,) if has_rest else ())
+        shown = self._schema(schema, (_REST,) if has_rest else ())
+        return {**shown, "properties": _with_kept(kept, schema["properties"], shown["properties"])}
 
     def _schema(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         if "properties" in schema:
@@ -178,6 +186,17 @@ class PrivateFields:
                 if found is None or not rule.hashed:
                     found = rule
         return found
+
+
+def _with_kept(kept: Kept, fields: Mapping[str, Any], shown: Fields) -> Fields:
+    """What is shown of the fields, with those that are kept, in their order."""
+    if not kept:
+        return shown
+    return {
+        name: value if name in kept and (kept[name] or name not in shown) else shown[name]
+        for name, value in fields.items()
+        if name in kept or name in shown
+    }
 
 
 def _inside(path: tuple[str, ...], name: str) -> tuple[str, ...]:

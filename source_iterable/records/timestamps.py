@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -33,6 +33,23 @@ def rfc3339(value: Any) -> str | None:
         time = _EPOCH + timedelta(milliseconds=value)
         return _format(time.strftime("%Y-%m-%dT%H:%M:%S"), f"{value % 1000:03d}")
     return None
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a day, as YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def milliseconds(value: Any) -> Any:
+    """A time in milliseconds since the epoch; any other value as it is."""
+    time = rfc3339(value) if type(value) is str else None
+    if time is None:
+        return value
+    whole, _, fraction = time.removesuffix("+00:00").partition(".")
+    return (datetime.fromisoformat(f"{whole}+00:00") - _EPOCH) // timedelta(milliseconds=1) + int(f"{fraction}000"[:3])
 
 
 def _parse(text: str) -> str | None:

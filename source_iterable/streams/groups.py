@@ -5,8 +5,8 @@ from __future__ import annotations
 from source_iterable.errors import ConfigError
 from source_iterable.streams.table import EXPORTS, STREAMS
 
-# A request for each user or each list, or what another stream tells as well: hours in a large project.
-EXPENSIVE = ("events", "list_users", "metadata_entries")
+# A request for each user, list or day, ten or five a minute, or what another stream tells as well: hours in a large project.
+EXPENSIVE = ("events", "list_users", "list_sizes", "campaigns_metrics_daily", "metadata_entries")
 GROUPS: dict[str, tuple[str, ...]] = {
     "all": tuple(STREAMS),
     "default": tuple(name for name in STREAMS if name not in EXPENSIVE),

@@ -27,8 +27,8 @@ class CampaignsMetrics(Stream):
     def _read(self, context: StreamContext, state: State) -> Reading:
         states = {item["id"]: item.get("campaignState") for item in CAMPAIGNS.items(context)}
         sent = [campaign_id for campaign_id, each in states.items() if each not in WITHOUT_METRICS]
-        for records in read_reports(context, self.path, sent, _metrics):
-            yield self.batch(records)
+        for rows in read_reports(context, self.path, sent, campaign_rows):
+            yield self.batch({"id": row["id"], "data": row} for row in rows)
 
 
 class ExperimentsMetrics(Stream):
@@ -49,11 +49,12 @@ class ExperimentsMetrics(Stream):
             yield self.batch(records)
 
 
-def _metrics(text: str) -> list[Fields]:
+def campaign_rows(text: str) -> list[Fields]:
+    """The rows of campaigns/metrics, each with the `id` of its campaign. Raises ShapeError."""
     rows = rows_of(text, "id")
     if not all(isinstance(row.get("id"), int) for row in rows):
         raise ShapeError("has no column id with the ids of campaigns")
-    return [{"id": row["id"], "data": row} for row in rows]
+    return rows
 
 
 def _experiments(text: str) -> list[Fields]:

@@ -7,10 +7,14 @@ from source_iterable.reading.plain_list import PlainList
 from source_iterable.reading.stream import Stream
 from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns
 from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
+from source_iterable.streams.daily_metrics import CampaignsMetricsDaily
+from source_iterable.streams.experiments import Experiments, ExperimentVariants
 from source_iterable.streams.journeys import Journeys
+from source_iterable.streams.list_sizes import ListSizes
 from source_iterable.streams.lists import LISTS, ListUsers
 from source_iterable.streams.metadata import METADATA, MetadataEntries
 from source_iterable.streams.metrics import CampaignsMetrics, ExperimentsMetrics
+from source_iterable.streams.template_locales import TemplateLocales
 from source_iterable.streams.templates import TemplateContents, Templates
 from source_iterable.streams.user_events import UserEvents
 from source_iterable.streams.users import ForgottenUsers, UserFields, Users
@@ -93,11 +97,16 @@ OTHERS: list[Stream] = [
     Journeys(),
     CampaignsMetrics(),
     ExperimentsMetrics(),
+    Experiments(),
+    ExperimentVariants(),
     ChildCampaigns(),
     TemplateContents(),
+    TemplateLocales(),
     CatalogFieldMappings(),
     CatalogItems(),
     MetadataEntries(),
+    CampaignsMetricsDaily(),
+    ListSizes(),
     ListUsers(),
     UserEvents(),
 ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
+from typing import Any
 
 from source_iterable.api.ahead import in_order
+from source_iterable.api.client import ShapeError
 from source_iterable.api.paging import an_object
 from source_iterable.api.request import Parameters
 from source_iterable.errors import NotFound
@@ -47,35 +49,47 @@ class TemplateContents(Templates):
     """The content of every template updated since the last sync: one request each."""
 
     name = "template_contents"
-    primary_key = ("templateId", "messageMedium")
+    primary_key: tuple[str, ...] = ("templateId", "messageMedium")
     cost = "1 per template; idle: those of templates"
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
         _, medium = kind.split("/")
         contents: list[Fields] = []
-        for _, content in in_order(partial(self._content, context, medium), items, CONTENT_THREADS):
+        for _, content in in_order(partial(self.contents, context, medium), items, CONTENT_THREADS):
             contents += content
             if len(contents) >= CONTENTS:
                 yield self.batch(contents)
                 contents = []
         yield self.batch(contents)
 
-    def _content(self, context: StreamContext, medium: str, item: Fields) -> list[Fields]:
-        """The one record for a template, none if it no longer exists."""
-        template_id = item["templateId"]
+    def contents(self, context: StreamContext, medium: str, item: Fields) -> list[Fields]:
+        """The records for a template of the list: one here, none if it no longer exists."""
         try:
-            content = context.client.get_json(f"templates/{medium.lower()}/get", {"templateId": template_id}, an_object)
+            content = content_of(context, medium, item)
         except NotFound:
-            context.logger.warning(f"{self.name}: template {template_id} no longer exists; skipped.")
+            context.logger.warning(f"{self.name}: template {item['templateId']} no longer exists; skipped.")
             return []
-        created = content.get("createdAt") or item.get("createdAt")
-        return [
-            {
-                **content,
-                "templateId": template_id,
-                "messageMedium": medium,
-                "createdAt": rfc3339(created) or created,
-                # The list's, which is the cursor; not all media have one in their content.
-                "updatedAt": item.get("updatedAt"),
-            }
-        ]
+        return [content]
+
+
+def content_of(context: StreamContext, medium: str, item: Fields, locale: str | None = None) -> Fields:
+    """The record for the content of a template, in its default locale or another. Raises IterableError."""
+    template_id = item["templateId"]
+    wanted: Parameters = {"templateId": template_id, **({"locale": locale} if locale else {})}
+
+    def shape(response: Any) -> Fields:
+        found = an_object(response)
+        if found.get("templateId", template_id) != template_id:
+            raise ShapeError(f"is not that of template {template_id}")
+        return found
+
+    content = context.client.get_json(f"templates/{medium.lower()}/get", wanted, shape)
+    created = content.get("createdAt") or item.get("createdAt")
+    return {
+        **content,
+        "templateId": template_id,
+        "messageMedium": medium,
+        "createdAt": rfc3339(created) or created,
+        # The list's, which is the cursor; not all media have one in their content.
+        "updatedAt": item.get("updatedAt"),
+    }
