@@ -18,9 +18,10 @@ from integration_tests.sandbox import Sandbox, SandboxSettings
 def test_a_response_larger_than_all_buffers_arrives_whole_while_nobody_reads_stdout(
     tmp_path: Path, method: str
 ) -> None:
-    # About 30 MB, more than the pipe and our queue hold; the sandbox cuts off a reader that stops for half a second.
+    # About 28 MB, more than the pipe and our queue hold, and less than what makes the connector guess the whole size; the
+    # sandbox cuts off a reader that stops for half a second.
     settings = SandboxSettings(
-        seed=8, users=30, days=3, events_per_day=4000, padding=10_000, data_types=("emailSend",), reader_patience=0.5
+        seed=8, users=30, days=3, events_per_day=4000, padding=1_600, data_types=("emailSend",), reader_patience=0.5
     )
     with Sandbox(settings) as sandbox:
         config = config_for(sandbox, export_method=method)
