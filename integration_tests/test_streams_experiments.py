@@ -327,3 +327,16 @@ def test_a_count_that_is_too_small_does_not_end_a_full_page(monkeypatch: pytest.
             serve(sandbox, offset, experiments[offset : offset + 4], totalCount=4)
         result = sync(config_for(sandbox), ["experiments"])
     assert len(result.records["experiments"]) == len(experiments)
+
+
+def test_details_that_iterable_cannot_return_cost_one_experiment_its_columns() -> None:
+    with a_sandbox() as sandbox:
+        body = {"code": "GenericError", "msg": "An error occurred. Please try again later."}
+        first = the_first(sandbox)
+        fault = Fault(ONE, "status", times=None, status=500, body=body, when=lambda e: e.path.endswith(f"/{first}"))
+        sandbox.add_fault(fault)
+        result = sync(config_for(sandbox), BOTH)
+        experiments = sandbox.truth_list("experiments")
+    assert result.failure is None
+    assert [record["id"] for record in result.records["experiments"]] == [each["id"] for each in experiments]
+    assert len(result.records["experiment_variants"]) == 3 * len(experiments), "the other parts tell of them"

@@ -90,7 +90,15 @@ def test_locales_that_a_content_names_are_read_as_well() -> None:
         (
             Fault(BY_ID, "status", times=None, status=404),
             0,
-            f"Iterable does not know the clientTemplateId of template {FIRST}",
+            f"Iterable does not tell the locales of template {FIRST}",
+        ),
+        *(
+            (
+                Fault(BY_ID, "status", times=None, status=status, body=body),
+                0,
+                f"Iterable does not tell the locales of template {FIRST}",
+            )
+            for status, body in ((400, None), (414, ""), (500, {"code": "GenericError", "msg": "An error occurred."}))
         ),
         (
             Fault(
@@ -134,6 +142,7 @@ def test_what_is_gone_is_skipped_with_a_warning(
         {"templates": {}},
         {"templates": [{"locales": ["de"]}]},
         {"templates": [{"templateId": FIRST, "locales": "de"}]},
+        {"templates": [{"templateId": FIRST, "locales": {}}]},
         {"templates": [{"templateId": FIRST, "locales": ["de", 5]}]},
         {"code": "GenericError", "msg": "An error occurred"},
         "<html>Please log in</html>",
@@ -225,3 +234,24 @@ def test_the_content_of_another_template_is_not_believed() -> None:
         result = sync(config_for(sandbox), [NAME, "template_contents"])
     assert set(result.errors) == {NAME, "template_contents"}
     assert not any(result.records.values())
+
+
+def test_an_entry_without_locales_tells_nothing() -> None:
+    """The reference requires its templateId only: then there is what the content names."""
+    with a_sandbox(templates=1) as sandbox:
+        sandbox.add_fault(Fault(BY_ID, "status", times=None, status=200, body={"templates": [{"templateId": FIRST}]}))
+        body = {"templateId": FIRST, "locale": "en", "locales": ["en", "de-DE"]}
+        of_default = lambda entry: "locale" not in entry.query  # noqa: E731
+        sandbox.add_fault(Fault("templates/email/get", "status", times=None, status=200, body=body, when=of_default))
+        result = sync(config_for(sandbox), [NAME])
+    assert [record["locale"] for record in result.records[NAME]] == ["de-DE"]
+
+
+@pytest.mark.parametrize("odd", [{"code": "en"}, ["en"], 5, True, ""])
+def test_a_locale_that_is_no_text_is_none(odd: Any) -> None:
+    with a_sandbox(templates=1) as sandbox:
+        answered(
+            sandbox, none={"html": "1", "locale": odd}, en={"html": "1", "locale": odd}, de={"html": "2", "locale": odd}
+        )
+        result = sync(config_for(sandbox), [NAME])
+    assert {record["locale"]: record["html"] for record in result.records[NAME]} == {"de": "2"}

@@ -117,6 +117,7 @@ def test_a_metric_and_its_column(name: str, column: str | None) -> None:
         ({"Total Email Sends": 4, "Total SMS Sent": 3, "Total Sends": 8}, {"sends": 8}),
         ({"Total In-App Opens": 2, "Total InApp Opens": 2}, {"totalOpens": 2}),
         ({"Total SMS Sent": 2**63}, {}),
+        ({"Total Email Sends": 1.7e308, "Total SMS Sent": 1.7e308}, {}),
         ({"Total SMS Sent": 1e300, "Revenue": 1e300}, {"revenue": 1e300}),
         ({"Total SMS Sent": 0}, {"sends": 0}),
         ({"Total Email Sends": 4.0, "Revenue": 2}, {"sends": 4, "revenue": 2}),

@@ -97,6 +97,7 @@ STATUSES = [
             "*": status(500),
             **only("skipped: skipped because Iterable could not return them", "members", "history"),
             **only("records: totals of experiment 2 skipped", "totals"),
+            **only("records: details of experiment 2 skipped", "experiment"),
         },
     ),
     *(

@@ -34,7 +34,7 @@ SKIPPED = {
     "experiment_variants": (re.compile(r"experiment (?P<experimentId>\d+) no longer"),),
     "template_locales": (
         re.compile(r"template (?P<templateId>\d+) no longer"),
-        re.compile(r"Iterable does not know the clientTemplateId of template (?P<templateId>\d+)"),
+        re.compile(r"Iterable does not tell the locales of template (?P<templateId>\d+)"),
         re.compile(r"template (?P<templateId>\d+) has no content in (?P<locale>\S+) any more"),
     ),
     "template_contents": (re.compile(r"template (?P<templateId>\d+) no longer"),),

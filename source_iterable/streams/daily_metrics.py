@@ -80,10 +80,11 @@ class CampaignsMetricsDaily(Stream):
         unread = list(read.unread(*_first_and_last(context.config, now)))
         campaigns = {item["id"]: item for item in CAMPAIGNS.items(context)} if unread else {}
         for number, day in enumerate(unread, 1):
-            asked = {campaign_id for campaign_id, campaign in campaigns.items() if may_move(campaign, day)}
+            asked = [campaign_id for campaign_id, campaign in campaigns.items() if may_move(campaign, day)]
+            texts = set(map(str, asked))
             for rows in read_reports(context, self.path, asked, _one_row_each, day):
                 # Any other one is asked for itself, or has nothing new.
-                yield self.batch(_record(row, day) for row in rows if row["id"] in asked)
+                yield self.batch(_record(row, day) for row in rows if str(row["id"]) in texts)
             read.add(day)
             context.progress.advance(self.name, share=number / len(unread))
             yield Checkpoint(read.state)
@@ -141,7 +142,7 @@ def columns(metrics: Fields) -> Fields:
             value = of_media[""] if "" in of_media else sum(of_media.values())
             if column == "revenue":
                 found[column] = value
-            elif value == int(value) and abs(value) < _COUNTS_END:  # what is no count stays in `data` only
+            elif abs(value) < _COUNTS_END and value == int(value):  # what is no count stays in `data` only
                 found[column] = int(value)
     return found
 

@@ -104,11 +104,17 @@ def _listed(context: StreamContext) -> list[Fields]:
 
 
 def _details(context: StreamContext, listed: Fields) -> Fields | None:
-    """The details of an experiment, None if it no longer exists."""
+    """The details of an experiment, None if it no longer exists, nothing if Iterable says that it cannot return them."""
+    experiment_id = listed["id"]
     try:
-        return context.client.get_json(f"{PATH}/{listed['id']}", None, partial(_details_of, listed["id"]))
+        return context.client.get_json(f"{PATH}/{experiment_id}", None, partial(_details_of, experiment_id))
     except NotFound:
         return None
+    except ServerError as error:
+        if not says_never(error):
+            raise
+        context.logger.warning(f"{PATH}: details of experiment {experiment_id} skipped. {error}")
+        return {}
 
 
 def _experiment(listed: Fields, details: Fields) -> Fields:
@@ -178,11 +184,12 @@ def _variant(*parts: Fields) -> Fields:
     variant.pop("currentPercentage", None)
     value, content = variant.get("value"), variant.get("content")
     # The client has seen the content's fields beside the variant's own.
-    loose = {name: variant.pop(name) for name in _CONTENT if name in variant}
+    if content is None or isinstance(content, dict):
+        content = {name: variant.pop(name) for name in _CONTENT if name in variant} | (content or {}) or None
     columns = {
         "percentage": percentage,
         "templateId": value.get("templateId") if isinstance(value, dict) else None,
-        "content": {**loose, **content} if isinstance(content, dict) else content or loose or None,
+        "content": content,
     }
     return {**variant, **{name: each for name, each in columns.items() if each is not None}}
 

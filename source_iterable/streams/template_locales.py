@@ -9,11 +9,15 @@ from typing import Any, NamedTuple
 from source_iterable.api.ahead import in_order
 from source_iterable.api.client import ShapeError
 from source_iterable.api.paging import items_in
-from source_iterable.errors import NotFound
+from source_iterable.errors import BadRequest, NotFound, ServerError
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.slices import says_never
 from source_iterable.reading.stream import Fields
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.templates import CONTENT_THREADS, Templates, content_of
+
+# Statuses of a clientTemplateId that Iterable does not take: invalid, or too long for a URL.
+_REFUSED = (400, 414)
 
 
 class _Further(NamedTuple):
@@ -55,7 +59,7 @@ class TemplateLocales(Templates):
         except NotFound:
             context.logger.warning(f"{self.name}: template {item['templateId']} no longer exists; skipped.")
             return []
-        own = content.get("locale")
+        own = _text(content.get("locale"))
         named = {_plain(locale): locale for locale in (_names(content.get("locales")) if locales is None else locales)}
         return [_Further(item, locale, None if own else content) for key, locale in named.items() if key != _plain(own)]
 
@@ -68,14 +72,19 @@ class TemplateLocales(Templates):
         def shape(response: Any) -> list[str] | None:
             # Several templates may have one clientTemplateId.
             entries = {entry["templateId"]: entry for entry in items_in("templates", "templateId")(response)}
-            return _locales_in(entries[template_id]) if template_id in entries else None
+            # Only its id must be in an entry (reference): without locales it tells nothing.
+            entry = entries.get(template_id, {})
+            return None if entry.get("locales") is None else _locales_in(entry)
 
         try:
             path = "templates/getByClientTemplateId"
             return context.client.get_json(path, {"clientTemplateId": client_id}, shape)
-        except NotFound:
+        except (NotFound, BadRequest, ServerError) as error:
+            # One clientTemplateId that Iterable cannot take must not end the stream at this template for ever.
+            if not isinstance(error, NotFound) and error.status not in _REFUSED and not says_never(error):
+                raise
             context.logger.warning(
-                f"{self.name}: Iterable does not know the clientTemplateId of template {template_id}, nor its locales."
+                f"{self.name}: Iterable does not tell the locales of template {template_id} by its clientTemplateId. {error}"
             )
             return None
 
@@ -89,7 +98,7 @@ class TemplateLocales(Templates):
                 f"{self.name}: template {item['templateId']} has no content in {locale} any more; skipped."
             )
             return None
-        told = content.get("locale")
+        told = _text(content.get("locale"))
         if told and _plain(told) != _plain(locale):
             context.logger.warning(
                 f"{self.name}: Iterable returned another locale of template {item['templateId']} than {locale}; skipped."
@@ -99,9 +108,14 @@ class TemplateLocales(Templates):
         return None if is_default else {**content, "locale": locale}
 
 
+def _text(value: Any) -> str | None:
+    """A text that is not empty; None for anything else."""
+    return value if isinstance(value, str) and value else None
+
+
 def _locales_in(fields: Fields) -> list[str]:
     """The locales that an object of a response names. Raises ShapeError for anything else."""
-    locales = fields.get("locales") or []
+    locales = fields["locales"]
     if not isinstance(locales, list) or len(_names(locales)) < len(locales):
         raise ShapeError("holds locales that are no names")
     return _names(locales)
