@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from integration_tests.connector import config_for, sync
+from integration_tests.expected import assert_exact, truth
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
-from integration_tests.test_streams_lists import assert_exact, truth
 
 Record = dict[str, Any]
 BOTH = ["experiments", "experiment_variants"]

@@ -8,10 +8,10 @@ from collections import Counter
 from hashlib import blake2b
 from typing import Any
 
+from integration_tests.expected import truth
 from integration_tests.sandbox import Sandbox
 from integration_tests.storm.process import Message
 from integration_tests.test_exports import event_ids
-from integration_tests.test_streams_lists import truth
 from integration_tests.test_streams_members import as_read, as_sent
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream

@@ -76,9 +76,7 @@ class ExportStream(Stream):
         if start is None:
             start = first_second(context.config)
         if start > now:
-            context.logger.warning(
-                f"{self.name}: its state is in the future ({state.get(self.cursor_field)}); nothing is read until then."
-            )
+            self.warn_of_future(context, state.get(self.cursor_field))
         return WindowPlan(start, end_of_sync(context.config, now))
 
 

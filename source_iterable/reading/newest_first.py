@@ -71,9 +71,7 @@ class NewestFirstStream(Stream):
         for kind, parameters in self.kinds().items():
             newest = Mark.of(marks[kind]) if kind in marks else Mark(floor)
             if newest.updated_at > 1000 * now_in_seconds():
-                context.logger.warning(
-                    f"{self.name}: its state is in the future ({newest.updated_at}); nothing is read until then."
-                )
+                self.warn_of_future(context, newest.updated_at)
             mark = Mark.of(newest.state)
             if newest.keys is None:
                 if self._is_unchanged(context, parameters, newest):

@@ -95,6 +95,10 @@ class Stream(ABC):
         if self.cursor_field:
             state_time(self.name, self.cursor_field, state)
 
+    def warn_of_future(self, context: StreamContext, until: Any) -> None:
+        """Say that a state is in the future."""
+        context.logger.warning(f"{self.name}: its state is in the future ({until}); nothing is read until then.")
+
     def batch(self, records: Iterable[Fields]) -> RecordBatch:
         """A batch of finished records of this stream."""
         return LineFormat(self.name).batch(records)

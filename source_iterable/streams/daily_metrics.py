@@ -72,9 +72,7 @@ class CampaignsMetricsDaily(Stream):
     def _read(self, context: StreamContext, state: State) -> Reading:
         now = days.today()
         if days.is_ahead(state, now):
-            context.logger.warning(
-                f"{self.name}: its state is in the future ({state[DATE]}); nothing is read until then."
-            )
+            self.warn_of_future(context, state[DATE])
             return
         read = Days(state, now)
         unread = list(read.unread(*_first_and_last(context.config, now)))

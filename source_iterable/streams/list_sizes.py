@@ -43,9 +43,7 @@ class ListSizes(Stream):
         now = days.today()
         day = now.isoformat()
         if days.is_ahead(state, now):
-            context.logger.warning(
-                f"{self.name}: its state is in the future ({state[DATE]}); nothing is read until then."
-            )
+            self.warn_of_future(context, state[DATE])
             return
         done = Done(keys_of(LISTS, "id", context), state if days.day_of(state) == now else {})
         slices = SliceReader(self.name, context, READ_TIMEOUT, _SIZE_BYTES, _must_be_a_size)
