@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import select
 import signal
@@ -81,12 +82,14 @@ def launch(arguments: list[str]) -> None:
     parsed = AirbyteEntrypoint.parse_args(arguments or ["--help"])
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGUSR1, _end_quietly)
-    threading.Thread(target=_watch_the_reader, name="reader of stdout", daemon=True).start()
+    # A line of the log that finds stdout closed is no reason for a traceback on stderr: the next message ends the process.
+    logging.raiseExceptions = False
     # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes. Ours are written at once.
     PRINT_BUFFER.flush_interval = 0.0
     _return_memory_to_the_system()
-    entrypoint = Entrypoint(SourceIterable(batched=True), state_file)
     try:
+        threading.Thread(target=_watch_the_reader, name="reader of stdout", daemon=True).start()
+        entrypoint = Entrypoint(SourceIterable(batched=True), state_file)
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:
                 write(f"{message}\n".encode())
