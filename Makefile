@@ -1,4 +1,6 @@
-# make run        a local Iterable, two loads of it into a DuckDB file (CONFIG=config.json: your own project)
+# make run        a local Iterable, two loads of it into a DuckDB file, models and a report (CONFIG=config.json: your own project)
+# make models     DATABASE=iterable.duckdb (or postgresql://...): answers, as tables made by dbt
+# make report     the same DATABASE: one HTML file of charts from them
 # make test       the tests (ARGS="-k name" for some of them)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
@@ -14,17 +16,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .venv-demo
 PYAIRBYTE := .venv-pyairbyte
+MODELS := .venv-models
+MODELS_TEST := .venv-models-test
+DATABASE ?= demo/$(if $(CONFIG),my-,)iterable.duckdb
 N ?= 50
 SEED ?= 1
 PIP := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run pyairbyte test storm lint docs bench witnesses image release lock clean
+.PHONY: run models report pyairbyte test storm lint docs bench witnesses image release lock clean
 
-run: $(DEMO)/.installed
+run: $(DEMO)/.installed $(MODELS)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
+	$(MAKE) --no-print-directory report
 
-test: $(VENV)/.installed
+models: $(MODELS)/.installed
+	$(MODELS)/bin/python dbt/build.py --database "$(DATABASE)" $(ARGS)
+
+report: models
+	$(MODELS)/bin/python dbt/report.py --database "$(DATABASE)"
+
+test: $(VENV)/.installed $(MODELS_TEST)/.installed
 	$(BIN)/python -m pytest $(ARGS)
 
 pyairbyte: $(PYAIRBYTE)/.installed
@@ -43,6 +55,7 @@ docs: $(VENV)/.installed
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/columns.py
 	$(BIN)/python docs/entities.py
+	$(BIN)/python dbt/generate.py
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -62,6 +75,8 @@ lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --extra dev --extra load --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra demo --extra load --output-file requirements/demo.txt
 	$(COMPILE) pyproject.toml --extra pyairbyte --output-file requirements/pyairbyte.txt
+	$(COMPILE) dbt/requirements.in --output-file requirements/models.txt
+	$(COMPILE) dbt/requirements-test.in --output-file requirements/models-test.txt
 	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
 	$(BIN)/python tools/lock.py requirements/*.txt
 
@@ -83,6 +98,16 @@ $(PYAIRBYTE)/.installed: requirements/pyairbyte.txt pyproject.toml
 	$(PYAIRBYTE)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(MODELS)/.installed: requirements/models.txt
+	test -x $(MODELS)/bin/python || $(PYTHON) -m venv $(MODELS)
+	$(MODELS)/bin/python $(PIP) --require-hashes --requirement requirements/models.txt
+	touch $@
+
+$(MODELS_TEST)/.installed: requirements/models-test.txt
+	test -x $(MODELS_TEST)/bin/python || $(PYTHON) -m venv $(MODELS_TEST)
+	$(MODELS_TEST)/bin/python $(PIP) --require-hashes --requirement requirements/models-test.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO) $(PYAIRBYTE) demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,12 +1,15 @@
-"""Fixtures of several tests: a warehouse of each sort."""
+"""Fixtures of several tests: a warehouse of each sort, and the models of the dbt package."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from integration_tests.models import SETTINGS, Built, in_duckdb, load
+from integration_tests.sandbox import Sandbox
 from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, Warehouse, postgres
 
 
@@ -17,3 +20,25 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wareho
             yield server
     else:
         yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse}[request.param](tmp_path)
+
+
+@pytest.fixture(scope="session")
+def project() -> Iterator[Sandbox]:
+    """The project whose tables the models are made of."""
+    with Sandbox(SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def loaded(project: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DuckDB file with the raw tables of all streams."""
+    folder = tmp_path_factory.mktemp("loaded")
+    load(project, folder, str(folder / "iterable.duckdb"))
+    return folder / "iterable.duckdb"
+
+
+@pytest.fixture(scope="session")
+def built(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The models of all streams, in a DuckDB file."""
+    folder = tmp_path_factory.mktemp("built")
+    return in_duckdb(Path(shutil.copy(loaded, folder / "iterable.duckdb")), folder)

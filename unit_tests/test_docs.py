@@ -30,12 +30,12 @@ DOCUMENTS = [
     ROOT / "benchmarks" / "README.md",
 ]
 # As when running a script.
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "dbt")]
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
 
 
 def module(name: str) -> ModuleType:
-    """A script of docs/."""
+    """A script of docs/ or dbt/."""
     return importlib.import_module(name)
 
 
@@ -227,3 +227,10 @@ def test_the_plain_list_example_of_contributing_works(monkeypatch: pytest.Monkey
     assert done.failure is None
     assert {record["id"] for record in done.records[stream.name]} == jobs
     assert all(set(schema["properties"]) <= set(record) for record in done.records[stream.name])
+
+
+def test_staging_models_are_those_of_the_streams() -> None:
+    files = module("generate").files()
+    for path, text in files.items():
+        assert path.read_text(encoding="utf-8") == text, "run: make docs"
+    assert set((ROOT / "dbt" / "models" / "staging").iterdir()) <= set(files), "a stream is gone: delete its model"

@@ -1,0 +1,58 @@
+"""Runs `dbt build` on a database that `source-iterable load` has written: `make models DATABASE=iterable.duckdb`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from database import HELP, SCHEMA, NoDatabase, environment
+
+FOLDER = Path(__file__).parent
+
+
+def main() -> int:
+    """Build the models, and say where they are. Returns the exit code of dbt."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", required=True, help=HELP)
+    options, more = parser.parse_known_args()
+    try:
+        settings = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **environment(options.database)}
+    except NoDatabase as error:
+        print(error, file=sys.stderr)
+        return 1
+    command = [
+        str(Path(sys.executable).parent / "dbt"),
+        "build",
+        "--profiles-dir",
+        str(FOLDER),
+        "--project-dir",
+        str(FOLDER),
+    ]
+    done = subprocess.run([*command, "--quiet", *more], env={**os.environ, **settings}, check=False)
+    if done.returncode == 0:
+        print(_summary(json.loads((FOLDER / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]))
+    return done.returncode
+
+
+def _summary(results: list[dict[str, Any]]) -> str:
+    """What was built, and what its tests warn of."""
+    models = sum(result["unique_id"].startswith("model.") for result in results)
+    tests = sum(result["unique_id"].startswith("test.") for result in results)
+    warnings = [
+        f"    {result['unique_id'].split('.')[2]}: {result['message']}"
+        for result in results
+        if result["status"] == "warn"
+    ]
+    lines = [
+        f"{models} models in the schema {SCHEMA} (docs/models.md has them), {tests} tests, {len(warnings)} warnings."
+    ]
+    return "\n".join([*lines, *warnings])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

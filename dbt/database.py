@@ -1,0 +1,58 @@
+"""The database that `make models` and `make report` are given: a DuckDB file, or a URL of PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg2
+
+HELP = "a DuckDB file, or postgresql://user@host/database"
+# The schema of the models.
+SCHEMA = os.environ.get("ITERABLE_SCHEMA", "analytics")
+# What a URL may say beside the address, as variables that libpq reads.
+_MORE = {
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "options": "PGOPTIONS",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "channel_binding": "PGCHANNELBINDING",
+    "gssencmode": "PGGSSENCMODE",
+}
+
+
+class NoDatabase(Exception):
+    """The database cannot be opened; str() says why."""
+
+
+def connect(database: str) -> Any:
+    """A connection, of DuckDB or psycopg2. Raises NoDatabase."""
+    try:
+        if database.startswith(("postgresql://", "postgres://")):
+            return psycopg2.connect(database)
+        if "://" in database:
+            raise NoDatabase(f"{database.partition('://')[0]}:// is not one of its databases. It takes {HELP}.")
+        if not Path(database).is_file():
+            raise NoDatabase(f"There is no file {database}: load it first, with source-iterable load.")
+        return duckdb.connect(database, read_only=True)
+    except (duckdb.Error, psycopg2.Error) as error:
+        raise NoDatabase(f"The database cannot be opened: {str(error).strip()}") from None
+
+
+def environment(database: str) -> dict[str, str]:
+    """What dbt/profiles.yml and libpq read from the environment. Raises NoDatabase."""
+    with closing(connect(database)) as connection:
+        if isinstance(connection, duckdb.DuckDBPyConnection):
+            return {"ITERABLE_TARGET": "duckdb", "ITERABLE_DATABASE": str(Path(database).resolve())}
+        # What libpq made of it: its own variables and defaults are in there.
+        info, given = connection.info, connection.get_dsn_parameters()
+    host = given.get("host") or info.host or ""
+    address = {"PGHOST": host, "PGPORT": str(info.port), "PGUSER": info.user, "PGDATABASE": info.dbname}
+    more = {variable: given[name] for name, variable in _MORE.items() if given.get(name)}
+    return {"ITERABLE_TARGET": "postgres", **address, "PGPASSWORD": info.password or "", **more}

@@ -1,0 +1,112 @@
+"""Writes the staging models and macros/streams.sql from the table of streams: `make docs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from source_iterable.config import Config
+from source_iterable.load.tables import Column, table_of
+from source_iterable.reading.export_stream import EventStream
+from source_iterable.reading.stream import Stream
+from source_iterable.streams.table import EXPORTS, STREAMS
+
+FOLDER = Path(__file__).parent
+STAGING = FOLDER / "models" / "staging"
+CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
+# Words that BigQuery or Snowflake keep for themselves.
+RESERVED = {"table": "table_name", "hash": "user_hash"}
+# Fields of profiles that have a column with user_fields_as_columns, and are in `data` without.
+MORE_COLUMNS = [Column("firstName", "first_name", "text"), Column("lastName", "last_name", "text")]
+MORE_DESCRIPTIONS = {
+    "firstName": {"description": "firstName of the profile, with user_fields_as_columns; else in data."},
+    "lastName": {"description": "lastName of the profile, with user_fields_as_columns; else in data."},
+}
+EXTRACTED = "When the destination got the row (UTC), if it is one of Airbyte's."
+MADE = "made by dbt/generate.py: `make docs`"
+
+
+def files() -> dict[Path, str]:
+    """Every file that is made, and its text."""
+    made = {FOLDER / "macros" / "streams.sql": _macro(), STAGING / "staging.yml": _properties()}
+    made |= {
+        STAGING / f"stg_iterable__{name}.sql": f"{{{{ source_iterable.staging('{name}') }}}}\n" for name in STREAMS
+    }
+    return made
+
+
+def _columns(stream: Stream) -> list[Column]:
+    more = MORE_COLUMNS if stream.name == "users" else []
+    columns = [*table_of(stream, CONFIG).columns, *more]
+    return [column._replace(name=RESERVED.get(column.name, column.name)) for column in columns]
+
+
+def _macro() -> str:
+    """A macro that returns the columns of a stream: field, name and kind of each."""
+    lines = [
+        f"{{#- {MADE} -#}}",
+        "{% macro columns_of(stream) %}",
+        "    {%- set found = [] -%}",
+        "    {%- set columns = {",
+    ]
+    for name, stream in STREAMS.items():
+        told = ", ".join(f'["{field}", "{column}", "{kind}"]' for field, column, kind in _columns(stream))
+        lines.append(f'        "{name}": [{told}],')
+    lines += [
+        "    } -%}",
+        "    {%- for column in columns[stream] -%}",
+        '        {%- do found.append({"field": column[0], "name": column[1], "kind": column[2]}) -%}',
+        "    {%- endfor -%}",
+        "    {{ return(found) }}",
+        "{% endmacro %}",
+        "",
+        "{% macro stream_names() %}",
+        f"    {{{{ return({json.dumps(list(STREAMS))}) }}}}",
+        "{% endmacro %}",
+        "",
+        "{#- The streams of events, each with the name that Iterable gives its type. -#}",
+        "{% macro event_streams() %}",
+        "    {{ return([",
+        *(f'        ["{each.name}", "{each.data_type}"],' for each in EXPORTS if isinstance(each, EventStream)),
+        "    ]) }}",
+        "{% endmacro %}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _properties() -> str:
+    """The raw tables as sources, and the staging models with their columns."""
+    lines = [
+        f"# {MADE}",
+        "version: 2",
+        "sources:",
+        "  - name: iterable",
+        '    description: "The raw tables, one a stream, where their stream was synced."',
+        "    database: \"{{ var('iterable_database', none) or target.database }}\"",
+        "    schema: \"{{ var('iterable_schema') }}\"",
+        "    tables:",
+        *(f"      - name: {name}" for name in STREAMS),
+        "models:",
+    ]
+    for name, stream in STREAMS.items():
+        schema = stream.schema(CONFIG)
+        lines += [f"  - name: stg_iterable__{name}", f"    description: {_quoted(schema)}", "    columns:"]
+        properties = {**schema["properties"], **MORE_DESCRIPTIONS}
+        for field, column, _ in _columns(stream):
+            lines += [f"      - name: {column}", f"        description: {_quoted(properties[field])}"]
+        lines += ["      - name: _extracted_at", f"        description: {json.dumps(EXTRACTED)}"]
+    return "\n".join([*lines, ""])
+
+
+def _quoted(schema: Mapping[str, Any]) -> str:
+    text = schema["description"]
+    # dbt renders descriptions: what is an expression of Iterable's templates would be one of its own.
+    return json.dumps(f"{{% raw %}}{text}{{% endraw %}}" if "{{" in text else text, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")

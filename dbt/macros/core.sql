@@ -1,0 +1,67 @@
+{#- A column of a stream, NULL where its stream has none of this name. -#}
+{% macro column_or_null(stream, name, kind="text") %}
+    {%- set held = source_iterable.columns_of(stream) | map(attribute="name") | list -%}
+    {{ return(name if name in held else "cast(null as " ~ source_iterable.type_of(kind) ~ ")") }}
+{% endmacro %}
+
+{#- The staged rows of streams with the same columns, each key once: what was extracted last, and of that the newest version. -#}
+{% macro latest(streams, key, newest) %}
+    select *
+    from (
+        select
+            staged.*,
+            row_number() over (
+                partition by {{ key | join(", ") }}
+                order by
+{#- PostgreSQL and Snowflake would have NULL first. #}
+{%- for name in ["_extracted_at", newest] %}
+                    case when {{ name }} is null then 1 else 0 end, {{ name }} desc{{ "," if not loop.last }}
+{%- endfor %}
+            ) as nth_version
+        from (
+{%- for stream in streams %}
+            select * from {{ ref("stg_iterable__" ~ stream) }}
+            {%- if not loop.last %} union all {% endif %}
+{%- endfor %}
+        ) as staged
+        where {{ key | join(" is not null and ") }} is not null
+    ) as versions
+    where nth_version = 1
+{% endmacro %}
+
+{#- Child campaigns are campaigns, but Iterable lists them apart. -#}
+{% macro latest_campaigns() %}{{ return(source_iterable.latest(["campaigns", "child_campaigns"], ["id"], "updated_at")) }}{% endmacro %}
+
+{#- A share, NULL where there is nothing to take it of. -#}
+{% macro rate(part, whole) %}
+    {{ return("cast(" ~ part ~ " as " ~ source_iterable.type_double() ~ ") / nullif(" ~ whole ~ ", 0)") }}
+{% endmacro %}
+
+{% macro user_key() %}{{ return(var("iterable_user_key")) }}{% endmacro %}
+
+{#- Messages and what became of them, counted; rates of them. Definitions: docs/models.md. -#}
+{% macro counted() %}
+    {{ return([
+        ["sent", "count(*)"],
+        ["delivered", "sum(case when is_delivered then 1 else 0 end)"],
+        ["bounced", "sum(case when bounced_count > 0 then 1 else 0 end)"],
+        ["unique_opens", "sum(case when opened_count > 0 then 1 else 0 end)"],
+        ["total_opens", "sum(opened_count)"],
+        ["unique_opens_by_machines", "sum(case when opened_by_machine_count > 0 then 1 else 0 end)"],
+        ["unique_clicks", "sum(case when clicked_count > 0 then 1 else 0 end)"],
+        ["total_clicks", "sum(clicked_count)"],
+        ["unique_opens_or_clicks", "sum(case when opened_count + clicked_count > 0 then 1 else 0 end)"],
+        ["unsubscribed", "sum(case when unsubscribed_count > 0 then 1 else 0 end)"],
+        ["complained", "sum(case when complained_count > 0 then 1 else 0 end)"],
+    ]) }}
+{% endmacro %}
+
+{% macro rates() -%}
+    {{ source_iterable.rate("delivered", "sent") }} as delivery_rate,
+    {{ source_iterable.rate("bounced", "sent") }} as bounce_rate,
+    {{ source_iterable.rate("unique_opens", "delivered") }} as open_rate,
+    {{ source_iterable.rate("unique_clicks", "delivered") }} as click_rate,
+    {{ source_iterable.rate("unique_clicks", "unique_opens_or_clicks") }} as click_to_open_rate,
+    {{ source_iterable.rate("unsubscribed", "delivered") }} as unsubscribe_rate,
+    {{ source_iterable.rate("complained", "delivered") }} as complaint_rate
+{%- endmacro %}

@@ -1,0 +1,82 @@
+{#- What engines write differently. -#}
+
+{% macro type_json() %}{{ return(adapter.dispatch("type_json", "source_iterable")()) }}{% endmacro %}
+{% macro default__type_json() %}{{ return("json") }}{% endmacro %}
+{% macro postgres__type_json() %}{{ return("jsonb") }}{% endmacro %}
+{% macro snowflake__type_json() %}{{ return("variant") }}{% endmacro %}
+
+{#- Times are in UTC, and have no zone. -#}
+{% macro type_time() %}{{ return(adapter.dispatch("type_time", "source_iterable")()) }}{% endmacro %}
+{% macro default__type_time() %}{{ return("timestamp") }}{% endmacro %}
+{% macro snowflake__type_time() %}{{ return("timestamp_ntz") }}{% endmacro %}
+{% macro bigquery__type_time() %}{{ return("datetime") }}{% endmacro %}
+
+{#- A time that Iterable wrote as text (2026-01-31 12:00:00 +00:00), in UTC; NULL for anything else. -#}
+{% macro time_of_text(value) %}{{ return(adapter.dispatch("time_of_text", "source_iterable")(value)) }}{% endmacro %}
+{% macro default__time_of_text(value) %}
+    {{ return("try_cast(replace(replace(" ~ value ~ ", ' +', '+'), ' -', '-') as timestamp with time zone) at time zone 'UTC'") }}
+{% endmacro %}
+{% macro postgres__time_of_text(value) %}
+    {{ return("case when " ~ value ~ " ~ '^\\d{4}-\\d\\d-\\d\\d[ T]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)? ?(Z|[+-]\\d\\d:?\\d\\d)$' then cast(" ~ value ~ " as timestamp with time zone) at time zone 'UTC' end") }}
+{% endmacro %}
+{% macro snowflake__time_of_text(value) %}
+    {{ return("convert_timezone('UTC', try_to_timestamp_tz(replace(replace(" ~ value ~ ", ' +', '+'), ' -', '-')))::timestamp_ntz") }}
+{% endmacro %}
+{% macro bigquery__time_of_text(value) %}
+    {{ return("datetime(safe_cast(replace(replace(" ~ value ~ ", ' +', '+'), ' -', '-') as timestamp), 'UTC')") }}
+{% endmacro %}
+
+{% macro type_double() %}{{ return(adapter.dispatch("type_double", "source_iterable")()) }}{% endmacro %}
+{% macro default__type_double() %}{{ return("double precision") }}{% endmacro %}
+{% macro bigquery__type_double() %}{{ return("float64") }}{% endmacro %}
+
+{% macro as_json(value) %}{{ return(adapter.dispatch("as_json", "source_iterable")(value)) }}{% endmacro %}
+{% macro default__as_json(value) %}{{ return("cast(" ~ value ~ " as json)") }}{% endmacro %}
+{% macro postgres__as_json(value) %}{{ return("cast(" ~ value ~ " as jsonb)") }}{% endmacro %}
+{% macro snowflake__as_json(value) %}{{ return("to_variant(" ~ value ~ ")") }}{% endmacro %}
+{% macro bigquery__as_json(value) %}{{ return("safe.parse_json(to_json_string(" ~ value ~ "))") }}{% endmacro %}
+
+{#- A field of an object, as text. -#}
+{% macro json_text(value, field) %}{{ return(adapter.dispatch("json_text", "source_iterable")(value, field)) }}{% endmacro %}
+{% macro default__json_text(value, field) %}{{ return("json_extract_string(" ~ value ~ ", '$.\"" ~ field ~ "\"')") }}{% endmacro %}
+{% macro postgres__json_text(value, field) %}{{ return("(" ~ value ~ " ->> '" ~ field ~ "')") }}{% endmacro %}
+{% macro snowflake__json_text(value, field) %}{{ return(value ~ "['" ~ field ~ "']::string") }}{% endmacro %}
+{% macro bigquery__json_text(value, field) %}{{ return("json_value(" ~ value ~ ", '$.\"" ~ field ~ "\"')") }}{% endmacro %}
+
+{#- FROM a table, with a row for each item of an array: the items as text in the column `item`. -#}
+{% macro unnested(table, array) %}{{ return(adapter.dispatch("unnested", "source_iterable")(table, array)) }}{% endmacro %}
+{% macro default__unnested(table, array) %}
+    {{ return(table ~ " as source, unnest(from_json(" ~ array ~ ", '[\"VARCHAR\"]')) as items(item)") }}
+{% endmacro %}
+{% macro postgres__unnested(table, array) %}
+    {{ return(table ~ " as source, jsonb_array_elements_text(case jsonb_typeof(" ~ array ~ ") when 'array' then " ~ array ~ " else '[]'::jsonb end) as items(item)") }}
+{% endmacro %}
+{% macro snowflake__unnested(table, array) %}
+    {{ return(
+        "(select source.*, flat.value::string as item from " ~ table ~ " as source, lateral flatten(input => " ~ array
+        ~ ") as flat) as source"
+    ) }}
+{% endmacro %}
+{% macro bigquery__unnested(table, array) %}
+    {{ return(table ~ " as source, unnest(json_value_array(" ~ array ~ ")) as item") }}
+{% endmacro %}
+
+{#- A whole number that was written as text, NULL for anything else. -#}
+{% macro whole_number(value) %}{{ return(adapter.dispatch("whole_number", "source_iterable")(value)) }}{% endmacro %}
+{% macro default__whole_number(value) %}{{ return(dbt.safe_cast(value, dbt.type_bigint())) }}{% endmacro %}
+{% macro duckdb__whole_number(value) %}{{ return("try_cast(" ~ value ~ " as bigint)") }}{% endmacro %}
+{% macro postgres__whole_number(value) %}
+    {{ return("case when " ~ value ~ " ~ '^-?\\d{1,18}$' then cast(" ~ value ~ " as bigint) end") }}
+{% endmacro %}
+
+{#- A time with a zone as one in UTC without. -#}
+{% macro in_utc(value) %}{{ return(adapter.dispatch("in_utc", "source_iterable")(value)) }}{% endmacro %}
+{% macro default__in_utc(value) %}{{ return("cast(" ~ value ~ " as timestamp with time zone) at time zone 'UTC'") }}{% endmacro %}
+{% macro snowflake__in_utc(value) %}{{ return("convert_timezone('UTC', " ~ value ~ "::timestamp_tz)::timestamp_ntz") }}{% endmacro %}
+{% macro bigquery__in_utc(value) %}{{ return("datetime(cast(" ~ value ~ " as timestamp), 'UTC')") }}{% endmacro %}
+
+{% macro of_milliseconds(value) %}{{ return(adapter.dispatch("of_milliseconds", "source_iterable")(value)) }}{% endmacro %}
+{% macro default__of_milliseconds(value) %}{{ return("make_timestamp(cast(" ~ value ~ " as bigint) * 1000)") }}{% endmacro %}
+{% macro postgres__of_milliseconds(value) %}{{ return("to_timestamp(cast(" ~ value ~ " as double precision) / 1000) at time zone 'UTC'") }}{% endmacro %}
+{% macro snowflake__of_milliseconds(value) %}{{ return("to_timestamp_ntz(" ~ value ~ "::number, 3)") }}{% endmacro %}
+{% macro bigquery__of_milliseconds(value) %}{{ return("datetime(timestamp_millis(cast(" ~ value ~ " as int64)), 'UTC')") }}{% endmacro %}

@@ -1,0 +1,47 @@
+with campaigns as (
+{{ source_iterable.latest_campaigns() }}
+),
+
+templates as (
+{{ source_iterable.latest(["templates"], ["template_id"], "updated_at") }}
+),
+
+message_types as (
+{{ source_iterable.latest(["message_types"], ["id"], "updated_at") }}
+),
+
+channels as (
+{{ source_iterable.latest(["channels"], ["id"], "id") }}
+)
+
+select
+    campaigns.id as campaign_id,
+    campaigns.name as campaign_name,
+    campaigns.campaign_state,
+    campaigns.type as campaign_type,
+    campaigns.message_medium,
+    campaigns.send_size,
+    campaigns.created_at,
+    campaigns.updated_at,
+    campaigns.start_at,
+    campaigns.ended_at,
+    campaigns.created_by_user_id,
+    campaigns.template_id,
+    templates.name as template_name,
+    templates.creator_user_id as template_creator_user_id,
+    templates.message_type_id,
+    message_types.name as message_type_name,
+    message_types.channel_id,
+    channels.name as channel_name,
+    channels.channel_type,
+    campaigns.workflow_id,
+    campaigns.recurring_campaign_id,
+    recurring.name as recurring_campaign_name,
+    coalesce(campaigns.campaign_state = 'Recurring', false) or children.id is not null as is_campaign_recurring,
+    campaigns.labels
+from campaigns
+left join (select distinct recurring_campaign_id as id from campaigns) as children on children.id = campaigns.id
+left join campaigns as recurring on recurring.id = campaigns.recurring_campaign_id
+left join templates on templates.template_id = campaigns.template_id
+left join message_types on message_types.id = templates.message_type_id
+left join channels on channels.id = message_types.channel_id

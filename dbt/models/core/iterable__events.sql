@@ -1,0 +1,80 @@
+{{ config(materialized="incremental", unique_key="event_id", on_schema_change="append_new_columns") }}
+{%- set texts = [
+    "email", "user_id", "itbl_user_id", "message_id", "message_bus_id", "workflow_name", "url", "link_url", "clicked_url",
+    "user_agent", "user_agent_device", "proxy_source", "city", "region", "country", "ip", "recipient_state", "status", "reason",
+    "unsub_source", "message_status",
+] %}
+{%- set numbers = [
+    "campaign_id", "template_id", "message_type_id", "channel_id", "content_id", "workflow_id", "experiment_id",
+] %}
+
+with everything as (
+{% for stream, type in source_iterable.event_streams() %}
+    select
+        _event_id as event_id,
+        '{{ type }}' as event_name,
+        created_at,
+{%- for name in texts %}
+        {{ source_iterable.column_or_null(stream, name) }} as {{ name }},
+{%- endfor %}
+{%- for name in numbers %}
+        {{ source_iterable.column_or_null(stream, name, "integer") }} as {{ name }},
+{%- endfor %}
+        {{ source_iterable.column_or_null(stream, "is_bot", "boolean") }} as is_bot,
+        {{ source_iterable.column_or_null(stream, "event_name") }} as custom_event_name,
+        {{ source_iterable.column_or_null(stream, "total", "number") }} as total,
+        transactional_data,
+        {{ source_iterable.json_text("itbl_internal", "documentCreatedAt") }} as stored_at,
+        data,
+        _extracted_at
+    from {{ ref("stg_iterable__" ~ stream) }}
+{%- if not loop.last %}
+    union all
+{%- endif %}
+{% endfor %}
+),
+
+numbered as (
+    select
+        everything.*,
+        row_number() over (
+            partition by event_id
+            order by case when _extracted_at is null then 1 else 0 end, _extracted_at desc, event_name
+        ) as nth
+    from everything
+),
+
+events as (
+    select
+        event_id,
+        event_name,
+        created_at,
+        cast({{ dbt.date_trunc("day", "created_at") }} as date) as created_on,
+        {{ source_iterable.user_key() }} as unique_user_key,
+{%- for name in texts + numbers %}
+        {{ name }},
+{%- endfor %}
+        is_bot,
+        -- A machine fetched the message: a bot, or the proxy of a mail program.
+        coalesce(is_bot, false) or proxy_source is not null as is_machine,
+        custom_event_name,
+        total,
+        transactional_data,
+        -- When Iterable stored it, if its metadata says so: later than created_at where a device was offline.
+        {{ source_iterable.time_of_text("stored_at") }} as stored_at,
+        data
+    from numbered
+    where nth = 1
+)
+
+select events.*
+from events
+{%- if flags.INTROSPECT and is_incremental() %}
+-- Events come late, some by weeks, and some have no time or one in the future: what is new cannot be told by its time. What
+-- differs was loaded again, with more fields, or is named by another variable.
+left join {{ this }} as present on present.event_id = events.event_id
+where present.event_id is null
+{%- for name in ["event_name", "created_at", "unique_user_key"] + texts + numbers + ["is_bot", "custom_event_name", "total", "stored_at"] %}
+    or present.{{ name }} is distinct from events.{{ name }}
+{%- endfor %}
+{%- endif %}

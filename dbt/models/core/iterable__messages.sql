@@ -1,0 +1,74 @@
+{%- set media = [
+    ["emailSend", "Email"], ["pushSend", "Push"], ["webPushSend", "Web push"], ["inAppSend", "InApp"], ["smsSend", "SMS"],
+    ["embeddedSend", "Embedded"], ["whatsAppSend", "WhatsApp"], ["rcsSend", "RCS"],
+] %}
+{%- set opens = ["emailOpen", "pushOpen", "inAppOpen", "whatsAppSeen", "embeddedImpression"] %}
+{%- set clicks = ["emailClick", "webPushClick", "inAppClick", "smsClick", "embeddedClick", "whatsAppClick"] %}
+{%- set bounces = ["emailBounce", "pushBounce", "smsBounce", "whatsAppBounce"] %}
+{%- set arrivals = ["inAppDelivery", "embeddedReceived"] %}
+
+with sent as (
+    select
+        events.*,
+        row_number() over (partition by message_id order by created_at, event_id) as nth
+    from {{ ref("iterable__events") }} as events
+    where message_id is not null and event_name in ('{{ media | map("first") | join("', '") }}')
+),
+
+followed as (
+    select
+        message_id,
+{%- for name, types, condition in [
+    ("delivered", arrivals, "true"),
+    ("opened", opens, "not is_machine"),
+    ("opened_by_machine", opens, "is_machine"),
+    ("clicked", clicks, "not is_machine"),
+    ("clicked_by_machine", clicks, "is_machine"),
+    ("unsubscribed", ["emailUnSubscribe"], "coalesce(unsub_source, '') not in ('HardBounce', 'Complaint')"),
+    ("complained", ["emailComplaint"], "true"),
+    ("bounced", bounces, "true"),
+] %}
+        min(case when event_name in ('{{ types | join("', '") }}') and {{ condition }} then created_at end) as first_{{ name }}_at,
+        sum(case when event_name in ('{{ types | join("', '") }}') and {{ condition }} then 1 else 0 end) as {{ name }}_count
+        {{- "," if not loop.last }}
+{%- endfor %}
+    from {{ ref("iterable__events") }}
+    where message_id is not null
+    group by message_id
+)
+
+select
+    sent.message_id,
+    sent.created_at as sent_at,
+    sent.created_on as sent_on,
+    case sent.event_name
+{%- for type, medium in media %}
+        when '{{ type }}' then '{{ medium }}'
+{%- endfor %}
+    end as message_medium,
+    sent.unique_user_key,
+    sent.email,
+    sent.user_id,
+    sent.campaign_id,
+    sent.template_id,
+    sent.channel_id,
+    sent.message_type_id,
+    sent.workflow_id,
+    sent.experiment_id,
+    -- Iterable tells of an arrival only for in-app and embedded messages; all others count unless they bounced. What somebody
+    -- opened, clicked, or complained of arrived, whatever a bounce says.
+    followed.opened_count + followed.opened_by_machine_count + followed.clicked_count + followed.clicked_by_machine_count
+    + followed.unsubscribed_count + followed.complained_count > 0
+    or case
+        when sent.event_name in ('inAppSend', 'embeddedSend') then followed.delivered_count > 0
+        else followed.bounced_count = 0
+    end as is_delivered,
+{%- for name in [
+    "delivered", "opened", "opened_by_machine", "clicked", "clicked_by_machine", "unsubscribed", "complained", "bounced",
+] %}
+    followed.first_{{ name }}_at,
+    followed.{{ name }}_count{{ "," if not loop.last }}
+{%- endfor %}
+from sent
+inner join followed on followed.message_id = sent.message_id
+where sent.nth = 1

@@ -1,0 +1,41 @@
+with users as (
+{{ source_iterable.latest(["users"], [source_iterable.user_key()], "profile_updated_at") }}
+),
+
+-- list_users names users by their email address, or by one of their IDs in projects that are not email-based.
+named as (
+    select identifier, min(unique_user_key) as unique_user_key
+    from (
+{%- for name in ["email", "user_id", "itbl_user_id"] %}
+        select {{ name }} as identifier, {{ source_iterable.user_key() }} as unique_user_key from users
+        {%- if not loop.last %} union all {% endif %}
+{%- endfor %}
+    ) as identifiers
+    where identifier is not null
+    group by identifier
+),
+
+found as (
+    -- Static lists, by the profile: which of the two fields has them depends on the type of the project.
+{%- for name in ["email_list_ids", "user_list_ids"] %}
+    select source.{{ source_iterable.user_key() }} as unique_user_key, {{ source_iterable.whole_number("item") }} as list_id
+    from {{ source_iterable.unnested("users", "source." ~ name) }}
+    union all
+{%- endfor %}
+    -- All lists, if list_users is synced.
+    select coalesce(named.unique_user_key, members.user_identifier), members.list_id
+    from {{ ref("stg_iterable__list_users") }} as members
+    left join named on named.identifier = members.user_identifier
+),
+
+members as (
+    select distinct unique_user_key, list_id from found where list_id is not null
+)
+
+select
+    members.unique_user_key,
+    members.list_id,
+    lists.name as list_name,
+    lists.list_type
+from members
+left join ({{ source_iterable.latest(["lists"], ["id"], "created_at") }}) as lists on lists.id = members.list_id

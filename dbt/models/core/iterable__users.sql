@@ -1,0 +1,47 @@
+with latest as (
+{{ source_iterable.latest(["users"], [source_iterable.user_key()], "profile_updated_at") }}
+),
+
+seen as (
+    select
+        unique_user_key,
+        min(created_at) as first_event_at,
+        max(created_at) as last_event_at,
+        count(distinct campaign_id) as count_total_campaigns
+    from {{ ref("iterable__events") }}
+    -- Those in the future are of devices with a wrong clock.
+    where unique_user_key is not null and (created_at is null or created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }})
+    group by unique_user_key
+),
+
+lists as (
+    select unique_user_key, count(*) as count_lists
+    from {{ ref("iterable__user_lists") }}
+    group by unique_user_key
+)
+
+select
+    latest.{{ source_iterable.user_key() }} as unique_user_key,
+    latest.email,
+    latest.user_id,
+    latest.itbl_user_id,
+    coalesce(latest.first_name, {{ source_iterable.json_text("latest.data", "firstName") }}) as first_name,
+    coalesce(latest.last_name, {{ source_iterable.json_text("latest.data", "lastName") }}) as last_name,
+    latest.phone_number,
+    latest.signup_date,
+    latest.signup_source,
+    latest.profile_updated_at as updated_at,
+    latest.country,
+    latest.region,
+    latest.city,
+    latest.locale,
+    latest.time_zone,
+    latest.email_list_ids,
+    coalesce(lists.count_lists, 0) as count_lists,
+    coalesce(seen.count_total_campaigns, 0) as count_total_campaigns,
+    seen.first_event_at,
+    seen.last_event_at,
+    latest.data
+from latest
+left join seen on seen.unique_user_key = latest.{{ source_iterable.user_key() }}
+left join lists on lists.unique_user_key = latest.{{ source_iterable.user_key() }}

@@ -1,0 +1,41 @@
+with messages as (
+    select
+        campaign_id,
+        min(message_medium) as message_medium,
+        min(sent_on) as first_sent_on,
+        max(sent_on) as last_sent_on,
+{%- for name, figure in source_iterable.counted() %}
+        {{ figure }} as {{ name }}{{ "," if not loop.last }}
+{%- endfor %}
+    from {{ ref("iterable__messages") }}
+    where campaign_id is not null
+    group by campaign_id
+),
+
+purchases as (
+    select campaign_id, count(*) as purchases, sum(total) as revenue
+    from {{ ref("iterable__events") }}
+    where event_name = 'purchase' and campaign_id is not null
+    group by campaign_id
+)
+
+-- What was sent counts, even where the campaign itself was not synced.
+select
+    coalesce(campaigns.campaign_id, messages.campaign_id, purchases.campaign_id) as campaign_id,
+    campaigns.campaign_name,
+    campaigns.campaign_type,
+    campaigns.campaign_state,
+    coalesce(campaigns.message_medium, messages.message_medium) as message_medium,
+    campaigns.recurring_campaign_id,
+    campaigns.workflow_id,
+    messages.first_sent_on,
+    messages.last_sent_on,
+{%- for name, _ in source_iterable.counted() %}
+    coalesce(messages.{{ name }}, 0) as {{ name }},
+{%- endfor %}
+    coalesce(purchases.purchases, 0) as purchases,
+    coalesce(purchases.revenue, 0) as revenue,
+    {{ source_iterable.rates() }}
+from {{ ref("iterable__campaigns") }} as campaigns
+full outer join messages on messages.campaign_id = campaigns.campaign_id
+full outer join purchases on purchases.campaign_id = coalesce(campaigns.campaign_id, messages.campaign_id)

@@ -1,0 +1,19 @@
+{#- Days of the send: what follows a message later still counts for its day. -#}
+with messages as (
+    select
+        campaign_id,
+        sent_on,
+        message_medium,
+{%- for name, figure in source_iterable.counted() %}
+        {{ figure }} as {{ name }}{{ "," if not loop.last }}
+{%- endfor %}
+    from {{ ref("iterable__messages") }}
+    where campaign_id is not null and sent_on is not null
+    group by campaign_id, sent_on, message_medium
+)
+
+select
+    {{ dbt.concat(["cast(campaign_id as " ~ dbt.type_string() ~ ")", "'/'", "cast(sent_on as " ~ dbt.type_string() ~ ")", "'/'", "message_medium"]) }} as campaign_day_id,
+    messages.*,
+    {{ source_iterable.rates() }}
+from messages

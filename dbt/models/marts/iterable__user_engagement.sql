@@ -1,0 +1,46 @@
+{#- Counted back from the newest event that is loaded, so that a table means the same whenever it is read; without events in the
+    future, from devices with a wrong clock. -#}
+{%- set opens = "('emailOpen', 'pushOpen', 'inAppOpen', 'whatsAppSeen', 'embeddedImpression')" %}
+{%- set clicks = "('emailClick', 'webPushClick', 'inAppClick', 'smsClick', 'embeddedClick', 'whatsAppClick')" %}
+with newest as (
+    select max(created_at) as as_of from {{ ref("iterable__events") }}
+    where created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }}
+),
+
+engaged as (
+    select
+{%- for name, like in [("email", "email%"), ("push", "push%"), ("in_app", "inApp%"), ("sms", "sms%"), ("whatsapp", "whatsApp%"), ("embedded", "embedded%"), ("web_push", "webPush%")] %}
+        max(case
+            when event_name like '{{ like }}' and not is_machine and (event_name in {{ opens }} or event_name in {{ clicks }})
+                then created_at
+        end) as last_seen_by_{{ name }}_at,
+{%- endfor %}
+{%- for days in [7, 30, 90] %}
+        sum(case when event_name in {{ opens }} and not is_machine and created_at > {{ dbt.dateadd("day", -days, "newest.as_of") }} then 1 else 0 end) as opens_{{ days }}_days,
+        sum(case when event_name in {{ clicks }} and not is_machine and created_at > {{ dbt.dateadd("day", -days, "newest.as_of") }} then 1 else 0 end) as clicks_{{ days }}_days,
+        sum(case when event_name = 'purchase' and created_at > {{ dbt.dateadd("day", -days, "newest.as_of") }} then 1 else 0 end) as purchases_{{ days }}_days,
+{%- endfor %}
+        events.unique_user_key as engaged_user_key
+    from {{ ref("iterable__events") }} as events
+    cross join newest
+    where events.unique_user_key is not null and events.created_at <= newest.as_of
+    group by events.unique_user_key
+)
+
+select
+    users.unique_user_key,
+    users.email,
+    users.user_id,
+    users.signup_date,
+{%- for name in ["email", "push", "in_app", "sms", "whatsapp", "embedded", "web_push"] %}
+    engaged.last_seen_by_{{ name }}_at,
+{%- endfor %}
+{%- for days in [7, 30, 90] %}
+    coalesce(engaged.opens_{{ days }}_days, 0) as opens_{{ days }}_days,
+    coalesce(engaged.clicks_{{ days }}_days, 0) as clicks_{{ days }}_days,
+    coalesce(engaged.purchases_{{ days }}_days, 0) as purchases_{{ days }}_days,
+{%- endfor %}
+    newest.as_of
+from {{ ref("iterable__users") }} as users
+cross join newest
+left join engaged on engaged.engaged_user_key = users.unique_user_key

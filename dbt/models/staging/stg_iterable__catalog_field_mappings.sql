@@ -1,0 +1,1 @@
+{{ source_iterable.staging('catalog_field_mappings') }}

@@ -1,0 +1,1 @@
+{{ source_iterable.staging('in_app_delivery') }}

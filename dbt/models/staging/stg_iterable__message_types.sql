@@ -1,0 +1,1 @@
+{{ source_iterable.staging('message_types') }}

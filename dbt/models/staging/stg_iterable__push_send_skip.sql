@@ -1,0 +1,1 @@
+{{ source_iterable.staging('push_send_skip') }}

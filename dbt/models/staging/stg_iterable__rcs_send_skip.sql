@@ -1,0 +1,1 @@
+{{ source_iterable.staging('rcs_send_skip') }}

@@ -1,0 +1,1 @@
+{{ source_iterable.staging('web_push_send_skip') }}

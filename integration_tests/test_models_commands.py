@@ -1,0 +1,106 @@
+"""`make models` and `make report` as commands: what they say of a database that they cannot use."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from integration_tests.models import BIN, PACKAGE, Record
+
+
+class Page(HTMLParser):
+    """What a browser would load, the headings, and the cells of the tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.headings: list[str] = []
+        self.cells: list[str] = []
+        self._within = ""
+        self.feed(text)
+        specs = re.search(r"^const specs = (.*);$", text, re.MULTILINE)
+        assert specs is not None
+        self.specs: dict[str, Record] = json.loads(specs[1])
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._within = tag
+        self.loads += [
+            f"{tag} {value}" for name, value in attrs if name in ("src", "href", "action", "srcset") and value
+        ]
+
+    def handle_data(self, data: str) -> None:
+        if self._within in ("h2", "td"):
+            (self.headings if self._within == "h2" else self.cells).append(data)
+        self._within = ""
+
+
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(BIN / "python"), str(PACKAGE / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def report(database: str, folder: Path) -> tuple[str, Page]:
+    """The page that the command writes."""
+    file = folder / "report.html"
+    done = run("report.py", "--database", database, "--output", str(file))
+    assert done.stdout == f"The report: {file}\n"
+    text = file.read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def environment(database: str) -> dict[str, str]:
+    """What dbt is told of a database."""
+    code = "import json, sys; from database import environment; print(json.dumps(environment(sys.argv[1])))"
+    command = [str(BIN / "python"), "-c", code, database]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("script", ["build.py", "report.py"])
+@pytest.mark.parametrize(
+    ("database", "message"),
+    [
+        ("missing.duckdb", "There is no file missing.duckdb: load it first, with source-iterable load."),
+        ("mysql://host/database", "mysql:// is not one of its databases."),
+        ("postgresql://localhost:1/none", "The database cannot be opened: "),
+        (str(PACKAGE / "report.html"), "The database cannot be opened: "),
+    ],
+)
+def test_a_database_that_cannot_be_opened(script: str, database: str, message: str) -> None:
+    done = run(script, "--database", database)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_report_without_models(tmp_path: Path) -> None:
+    duckdb.connect(str(tmp_path / "tables.duckdb")).close()
+    done = run("report.py", "--database", str(tmp_path / "tables.duckdb"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("The models are not there: run make models first.")
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("CREATE TABLE iterable.others (id INTEGER)", "There is no table of any stream in the schema iterable"),
+        (
+            'CREATE TABLE iterable.email_open (_event_id TEXT, "messageId" TEXT)',
+            "not named as the variable iterable_naming says",
+        ),
+    ],
+)
+def test_models_of_the_wrong_tables(sql: str, message: str, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "tables.duckdb")) as database:
+        database.execute(f"CREATE SCHEMA iterable; {sql}")
+    paths = ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
+    done = run("build.py", "--database", str(tmp_path / "tables.duckdb"), *paths)
+    assert done.returncode == 1
+    assert message in " ".join(done.stdout.split())
