@@ -1,7 +1,7 @@
 # make run        a local Iterable, two loads of it into a DuckDB file, models and a report (CONFIG=config.json: your own project)
 # make models     DATABASE=iterable.duckdb (or postgresql://...): answers, as tables made by dbt
 # make report     the same DATABASE: one HTML file of charts from them
-# make test       the tests (ARGS="-k name" for some of them)
+# make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint       style, types and declared dependencies
@@ -19,6 +19,7 @@ PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
 DATABASE ?= demo/$(if $(CONFIG),my-,)iterable.duckdb
+WORKERS ?= 3
 N ?= 50
 SEED ?= 1
 PIP := -m pip install --quiet --disable-pip-version-check
@@ -37,7 +38,7 @@ report: models
 	$(MODELS)/bin/python dbt/report.py --database "$(DATABASE)"
 
 test: $(VENV)/.installed $(MODELS_TEST)/.installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 pyairbyte: $(PYAIRBYTE)/.installed
 	$(PYAIRBYTE)/bin/python -m integration_tests.pyairbyte

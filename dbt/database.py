@@ -13,8 +13,12 @@ import psycopg2
 HELP = "a DuckDB file, or postgresql://user@host/database"
 # The schema of the models.
 SCHEMA = os.environ.get("ITERABLE_SCHEMA", "analytics")
-# What a URL may say beside the address, as variables that libpq reads.
-_MORE = {
+# What a URL may say, as variables that dbt/profiles.yml or libpq reads.
+_VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "dbname": "PGDATABASE",
     "sslmode": "PGSSLMODE",
     "sslrootcert": "PGSSLROOTCERT",
     "sslcert": "PGSSLCERT",
@@ -51,8 +55,6 @@ def environment(database: str) -> dict[str, str]:
         if isinstance(connection, duckdb.DuckDBPyConnection):
             return {"ITERABLE_TARGET": "duckdb", "ITERABLE_DATABASE": str(Path(database).resolve())}
         # What libpq made of it: its own variables and defaults are in there.
-        info, given = connection.info, connection.get_dsn_parameters()
-    host = given.get("host") or info.host or ""
-    address = {"PGHOST": host, "PGPORT": str(info.port), "PGUSER": info.user, "PGDATABASE": info.dbname}
-    more = {variable: given[name] for name, variable in _MORE.items() if given.get(name)}
-    return {"ITERABLE_TARGET": "postgres", **address, "PGPASSWORD": info.password or "", **more}
+        given, password = connection.get_dsn_parameters(), connection.info.password
+    told = {variable: given[name] for name, variable in _VARIABLES.items() if given.get(name)}
+    return {"ITERABLE_TARGET": "postgres", "PGPASSWORD": password or "", **told}

@@ -5,12 +5,29 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from integration_tests.models import SETTINGS, Built, in_duckdb, load
 from integration_tests.sandbox import Sandbox
 from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, Warehouse, postgres
+
+# These share the session's models.
+OF_MODELS = ("test_models.py", "test_models_figures.py", "test_report.py")
+
+
+class ByFile(LoadScopeScheduling):
+    """Several processes: each test file in one of them, and those of the models together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "models" if file.endswith(OF_MODELS) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 @pytest.fixture(params=["duckdb", "parquet", "postgres"])

@@ -90,6 +90,7 @@ def test_postgresql_gives_the_same_with_late_events(project: Sandbox, built: Bui
         # As with source-iterable load, a URL may say more than the address.
         found = environment(f"{server.to}&sslmode=disable&options=-c%20statement_timeout%3D0")
         assert f"host={found['PGHOST']}" in server.to
+        assert (found["PGUSER"], found["PGDATABASE"], found["PGPORT"]) == ("postgres", "postgres", "5432")
         assert (found["PGSSLMODE"], found["PGOPTIONS"]) == ("disable", "-c statement_timeout=0")
     for name in MODELS:
         assert there[name] == here[name], name
