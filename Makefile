@@ -9,7 +9,7 @@
 # make bench      the connector against its published peers
 # make witnesses  what published connectors and Iterable's own client read in the local Iterable (needs Node)
 # make image      the image, without a Docker engine (root on Debian), tested against the local Iterable
-# make release    VERSION=x.y.z: one commit and a tag
+# make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on)
 # make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions)
 PYTHON ?= python3
 VENV := .venv
@@ -68,7 +68,7 @@ image: $(VENV)/.installed
 	PYTHON=$(BIN)/python tools/image/run
 
 release: $(VENV)/.installed
-	$(BIN)/python tools/release.py $(VERSION)
+	$(BIN)/python tools/release.py $(VERSION) $(if $(DOCUMENTATION),--documentation $(DOCUMENTATION))
 
 # The lock files pin every installed version and hash, and name no registry.
 lock: $(VENV)/.installed

@@ -96,8 +96,20 @@ def done(all_done: Callable[[pytest.Item], Done], request: pytest.FixtureRequest
 @pytest.mark.parametrize(("arguments", "code"), [([], 0), (["--help"], 0), (["dance"], 2), (["read"], 2)])
 def test_help_and_wrong_arguments(arguments: list[str], code: int, done: Done) -> None:
     assert done.returncode == code
-    assert b"usage" in (done.stderr if code else done.stdout)
-    assert done.stdout == b"" or code == 0
+    if code:
+        assert done.stderr.startswith(b"usage: source-iterable ")
+        assert done.stdout == b""
+    else:
+        for line in (b"source-iterable check --config config.json", b"--to iterable.duckdb", b'{"api_key": '):
+            assert line in done.stdout
+
+
+def test_no_command_opens_with_lines_that_nobody_needs(sandbox: Sandbox, tmp_path: Path) -> None:
+    config = config_for(sandbox)
+    for command, first in (("check", "Check succeeded"), ("discover", None), ("read", "Starting syncing")):
+        catalog = catalog_for(config, ["lists"]) if command == "read" else None
+        messages, _ = run_command(tmp_path, command, config, catalog=catalog)
+        assert messages[0].get("log", {}).get("message") == first
 
 
 def test_check(sandbox: Sandbox, tmp_path: Path) -> None:

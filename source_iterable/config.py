@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-DOCUMENTATION_URL = "https://github.com/source-iterable/source-iterable"
+# Iterable's own page, until `make release` is told where ours are.
+DOCUMENTATION_URL = "https://api.iterable.com/api/docs"
 
 # A key works only in the data center that issued it.
 REGION_BASE_URLS = {"US": "https://api.iterable.com/api/", "EU": "https://api.eu.iterable.com/api/"}
@@ -71,7 +72,6 @@ class Config(BaseModel):
     api_key: str = Field(
         title="API key",
         description="A server-side API key of the Iterable project (Integrations > API Keys).",
-        min_length=1,
         json_schema_extra={
             "airbyte_secret": True,
             "order": 0,
@@ -243,6 +243,9 @@ class Config(BaseModel):
     @field_validator("api_key")
     @classmethod
     def _fits_a_header(cls, value: str) -> str:
+        # The spec has no minLength: Airbyte takes it for a breaking change of the published connector's.
+        if not value:
+            raise ValueError("must not be empty")
         if not value.isascii() or not value.isprintable() or " " in value:
             raise ValueError("must be plain ASCII without spaces or line breaks; was it copied completely?")
         return value

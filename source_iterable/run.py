@@ -1,4 +1,4 @@
-"""The command: `spec`, `load` and `--version` do without the CDK; everything else goes through it."""
+"""The command: `spec`, `load`, `--version` and `--help` do without the CDK; everything else goes through it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,30 @@ from typing import Any, NoReturn
 
 from source_iterable import __version__
 
-_MORE_COMMANDS = """\
-source-iterable load       Iterable into a warehouse, without Airbyte: source-iterable load --help
-source-iterable catalog    a catalog for read: source-iterable catalog --help
-source-iterable read ... --state-file state.json    go on from the state there, and keep it there
-source-iterable --version
+_HELP = f"""\
+source-iterable {__version__} reads everything that Iterable's API offers: as messages of the Airbyte protocol, or into a
+warehouse.
 
-Commands of the Airbyte protocol:
+It takes a configuration, config.json; the smallest:
+    {{"api_key": "a server-side key", "start_date": "2026-01-01T00:00:00Z", "region": "US"}}
+
+Does it work?
+    source-iterable check --config config.json
+Into a warehouse, without Airbyte:
+    source-iterable load --config config.json --to iterable.duckdb
+As messages; the second time, what is new since:
+    source-iterable catalog --config config.json --streams users,campaigns,email_send > catalog.json
+    source-iterable read --config config.json --catalog catalog.json --state-file state.json > messages.jsonl
+What there is:
+    source-iterable spec                               the options
+    source-iterable discover --config config.json      the streams and their columns
+
+load, catalog, check, discover and read tell more with --help; source-iterable --version prints the version.
 """
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run one Airbyte protocol command, of which only messages go to stdout, or `load`, `catalog`, `--version`."""
+    """Run one Airbyte protocol command, of which only messages go to stdout, or `load`, `catalog`, `--version`, `--help`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if os.getpid() == 1:
         # Process 1 ignores signals without a handler, and importing the CDK takes a second.
@@ -40,7 +52,10 @@ def run(arguments: list[str] | None = None) -> None:
         print(f"source-iterable {__version__}")
         return
     if arguments in ([], ["-h"], ["--help"]):
-        print(_MORE_COMMANDS)
+        print(_HELP, end="")
+        return
+    # Also as `python -m source_iterable`: the name in usage messages.
+    sys.argv[0] = "source-iterable"
     if arguments[:1] == ["load"]:
         from source_iterable.load.command import run as load
 

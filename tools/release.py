@@ -1,7 +1,9 @@
 """A release in one command: `python tools/release.py 0.2.0`.
 
 The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml and the Dockerfile, gives the
-changelog's Unreleased section its heading, commits the four files and tags the commit. Nothing is pushed.
+changelog's Unreleased section its heading, commits the files and tags the commit. Nothing is pushed.
+
+With `--documentation`, the spec and metadata.yaml point to that address, from this release on.
 """
 
 from __future__ import annotations
@@ -17,18 +19,30 @@ from pathlib import Path
 UNRELEASED = "## Unreleased"
 VERSION = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
 
+# Where the address of the documentation stands.
+DOCUMENTATION = {
+    "metadata.yaml": r"^(  documentationUrl: )\S+()$",
+    "source_iterable/config.py": r'^(DOCUMENTATION_URL = ")[^"]+(")$',
+}
+
 
 class NotReleasable(Exception):
     """The checkout cannot be released; str() says what to do."""
 
 
-def release(root: Path, version: str, day: date) -> None:
+def release(root: Path, version: str, day: date, documentation: str | None = None) -> None:
     """Release the checkout at `root` as `version`. Raises NotReleasable before anything is written."""
     if git(root, "status", "--porcelain"):
         raise NotReleasable("There are uncommitted changes: commit or discard them first.")
     if git(root, "tag", "--list", f"v{version}"):
         raise NotReleasable(f"The tag v{version} already exists.")
     contents = {path: edit((root / path).read_text(encoding="utf-8")) for path, edit in edits(version, day).items()}
+    if documentation:
+        if not documentation.startswith("https://"):
+            raise NotReleasable(f"{documentation} is no address: it takes one like https://example.com/docs.")
+        for path, line in DOCUMENTATION.items():
+            text = contents.get(path) or (root / path).read_text(encoding="utf-8")
+            contents[path] = in_line(path, line, documentation)(text)
     for path, content in contents.items():
         (root / path).write_text(content, encoding="utf-8")
     git(root, "commit", "--quiet", "--message", f"Release {version}", "--", *contents)
@@ -55,16 +69,18 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
     return {
         "source_iterable/__init__.py": version_line,
         "CHANGELOG.md": changelog,
-        "metadata.yaml": in_line("metadata.yaml", r"^(  dockerImageTag: ).*$", version),
-        "Dockerfile": in_line("Dockerfile", r"^(ARG VERSION=).*$", version),
+        "metadata.yaml": in_line("metadata.yaml", r"^(  dockerImageTag: ).*()$", version),
+        "Dockerfile": in_line("Dockerfile", r"^(ARG VERSION=).*()$", version),
     }
 
 
-def in_line(path: str, line: str, version: str) -> Callable[[str], str]:
+def in_line(path: str, line: str, value: str) -> Callable[[str], str]:
+    """Puts a value between the two groups of the one line that this pattern matches."""
+
     def edit(text: str) -> str:
-        changed, times = re.subn(line, rf"\g<1>{version}", text, flags=re.MULTILINE)
+        changed, times = re.subn(line, lambda found: f"{found[1]}{value}{found[2]}", text, flags=re.MULTILINE)
         if times != 1:
-            raise NotReleasable(f"{path} has {times} version lines instead of one.")
+            raise NotReleasable(f"{path} has {times} lines for {value} instead of one.")
         return changed
 
     return edit
@@ -84,9 +100,11 @@ def git(root: Path, *arguments: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("version", help="three numbers, newer than the last release")
-    version: str = parser.parse_args().version
+    parser.add_argument("--documentation", help="where the documentation is from now on: https://...")
+    options = parser.parse_args()
+    version: str = options.version
     try:
-        release(Path(__file__).resolve().parent.parent, version, date.today())
+        release(Path(__file__).resolve().parent.parent, version, date.today(), options.documentation)
     except NotReleasable as error:
         sys.exit(str(error))
     print(f"Released {version}, as a commit and the tag v{version}. Review it, then:")

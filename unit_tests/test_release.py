@@ -12,7 +12,7 @@ import pytest
 from source_iterable import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("source_iterable/__init__.py", "metadata.yaml", "Dockerfile", "tools/release.py")
+FILES = ("source_iterable/__init__.py", "source_iterable/config.py", "metadata.yaml", "Dockerfile", "tools/release.py")
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n- Faster.\n\n## 0.1.0 - 2026-01-01\n\n- First.\n"
 
 
@@ -37,8 +37,8 @@ def git(where: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=True).stdout
 
 
-def release(where: Path, version: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "tools/release.py", version]
+def release(where: Path, version: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "tools/release.py", version, *options]
     return subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
 
 
@@ -79,6 +79,22 @@ def test_only_a_newer_version_is_released(checkout: Path, version: str) -> None:
     assert version in done.stderr
     assert set(versions(checkout).values()) == {"0.1.0"}
     assert git(checkout, "tag") == ""
+
+
+def test_a_release_says_where_the_documentation_is(checkout: Path) -> None:
+    done = release(checkout, "0.2.0", "--documentation", "https://example.com/docs")
+    assert done.returncode == 0, done.stderr
+    assert in_file(checkout / "metadata.yaml", r"^  documentationUrl: (.*)$") == "https://example.com/docs"
+    assert (
+        in_file(checkout / "source_iterable/config.py", r'^DOCUMENTATION_URL = "(.*)"$') == "https://example.com/docs"
+    )
+    assert set(versions(checkout).values()) == {"0.2.0"}
+    assert git(checkout, "status", "--porcelain") == ""
+
+
+def test_the_documentation_is_at_an_address(checkout: Path) -> None:
+    assert "is no address" in release(checkout, "0.2.0", "--documentation", "docs/").stderr
+    assert set(versions(checkout).values()) == {"0.1.0"}
 
 
 def test_a_release_needs_a_changelog_entry(checkout: Path) -> None:

@@ -29,7 +29,12 @@ class Entrypoint(AirbyteEntrypoint):
     """The CDK's entrypoint, which also counts batches, writes their lines verbatim, and keeps a state file up to date."""
 
     def __init__(self, source: SourceIterable, state_file: StateFile | None) -> None:
+        # The CDK would open every command with a line about the thresholds of its memory monitor.
+        log = logging.getLogger("airbyte")
+        level = log.level
+        log.setLevel(logging.WARNING)
         super().__init__(source)
+        log.setLevel(level)
         self._state_file = state_file
 
     def read(self, source_spec: Any, config: Any, catalog: Any, state: Any) -> Iterator[AirbyteMessage]:
@@ -79,7 +84,7 @@ def launch(arguments: list[str]) -> None:
     """
     # Before the CDK takes over stdout and stderr: argparse's usage errors are not protocol messages.
     arguments, state_file = taken_from(arguments)
-    parsed = AirbyteEntrypoint.parse_args(arguments or ["--help"])
+    parsed = AirbyteEntrypoint.parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGUSR1, _end_quietly)
     # A line of the log that finds stdout closed is no reason for a traceback on stderr: the next message ends the process.
