@@ -20,8 +20,9 @@ from integration_tests.connector import FACTOR, config_for, run_command, sync, t
 from integration_tests.published import NotAvailable, published_command, run_published
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.times import format_time, parse_record_time
+from source_iterable.config import Config, specification
 from source_iterable.records.timestamps import rfc3339
-from source_iterable.streams.table import EXPORTS
+from source_iterable.streams.table import EXPORTS, STREAMS
 
 Record = dict[str, Any]
 DATA_TYPES = {each.name: each.data_type for each in EXPORTS}
@@ -248,3 +249,24 @@ def records_of(wrote: Iterable[Mapping[str, Any]]) -> dict[str, list[Record]]:
     for record in messages(wrote, "record"):
         found.setdefault(record["stream"], []).append(record["data"])
     return found
+
+
+def test_destinations_find_what_they_know() -> None:
+    """Array items, known fields of objects and formats of the published connector's schemas; some destinations use them."""
+    config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
+    users = STREAMS["users"].schema(config)["properties"]
+    for name in ("emailListIds", "subscribedMessageTypeIds", "unsubscribedChannelIds", "unsubscribedMessageTypeIds"):
+        assert users[name]["items"]["type"] == ["null", "integer"]
+    assert users["devices"]["items"]["type"] == ["null", "object"]
+    for name in ("profileUpdatedAt", "signupDate", "itblInternal.documentCreatedAt", "itblInternal.documentUpdatedAt"):
+        assert users[name]["airbyte_type"] == "timestamp_with_timezone"
+    stored = {"documentCreatedAt", "documentUpdatedAt"}
+    for stream in EXPORTS:
+        if stream.name != "users":
+            event = stream.schema(config)["properties"]
+            assert set(event["itblInternal"]["properties"]) == stored
+            known = event["transactionalData"]["properties"]
+            assert {"id", "name", "price", "sku", "url", "categories", "createdAt", "eventName"} <= set(known)
+            assert set(known["itblInternal"]["properties"]) == stored
+    assert set(STREAMS["events"].schema(config)["properties"]["itblInternal"]["properties"]) == stored
+    assert "minLength" not in str(specification()), "the published connector's spec has none"
