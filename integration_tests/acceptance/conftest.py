@@ -6,19 +6,16 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from airbyte_cdk.test.models import ConnectorTestScenario
 from airbyte_cdk.test.models.scenario import ScenarioCommand
 
-from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.acceptance import fitting
+from integration_tests.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
-
-# The configurations end here: nothing happens in the sandbox while the tests run.
-NOW = datetime(2025, 7, 1, tzinfo=timezone.utc)
 
 # The image that tests marked image_tests run, through a command `docker`; without it they are deselected.
 IMAGE_VARIABLE = "CONNECTOR_IMAGE"
@@ -32,10 +29,6 @@ COMMANDS: dict[str, ScenarioCommand] = {
     "fail_read_with_bad_catalog": "read",
     "read": "read",
 }
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"image_tests: runs the image that {IMAGE_VARIABLE} names")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -71,8 +64,7 @@ def scenario(request: pytest.FixtureRequest, sandboxes: dict[tuple[str, str], Sa
     config = listed.get_config_dict(connector_root=ROOT, empty_if_missing=False)
     project, region = config.get("project_type", "Email-based"), config.get("region", "US")
     if (project, region) not in sandboxes:
-        settings = SandboxSettings(now=NOW, days=10, users=50, project_type=project, region=region)
-        sandboxes[project, region] = Sandbox(settings).start()
+        sandboxes[project, region] = Sandbox(fitting(config)).start()
     address = {"api_base_url": sandboxes[project, region].base_url}
     return listed.model_copy(update={"config_dict": {**config, **address}})
 
