@@ -1,6 +1,6 @@
 """A release in one command: `python tools/release.py 0.2.0`.
 
-The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml and the Dockerfile, gives the
+The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml, dbt/ and the Dockerfile, gives the
 changelog's Unreleased section its heading, commits the files and tags the commit. Nothing is pushed.
 
 With `--documentation`, the spec and metadata.yaml point to that address, from this release on.
@@ -70,6 +70,7 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
         "source_iterable/__init__.py": version_line,
         "CHANGELOG.md": changelog,
         "metadata.yaml": in_line("metadata.yaml", r"^(  dockerImageTag: ).*()$", version),
+        "dbt/dbt_project.yml": in_line("dbt/dbt_project.yml", r"^(version: ).*()$", version),
         "Dockerfile": in_line("Dockerfile", r"^(ARG VERSION=).*()$", version),
     }
 
