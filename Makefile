@@ -18,7 +18,7 @@ DEMO := .venv-demo
 PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
-DATABASE ?= demo/$(if $(CONFIG),my-,)iterable.duckdb
+DATABASE ?= demo/iterable.duckdb
 WORKERS ?= 3
 N ?= 50
 SEED ?= 1
@@ -29,7 +29,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --gen
 
 run: $(DEMO)/.installed $(MODELS)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
-	$(MAKE) --no-print-directory report
+	$(MAKE) --no-print-directory report DATABASE=demo/$(if $(CONFIG),my-,)iterable.duckdb
 
 models: $(MODELS)/.installed
 	$(MODELS)/bin/python dbt/build.py --database "$(DATABASE)" $(ARGS)

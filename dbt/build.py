@@ -13,6 +13,8 @@ from typing import Any
 from database import HELP, SCHEMA, NoDatabase, environment
 
 FOLDER = Path(__file__).parent
+# What dbt says of its last run.
+RESULTS = FOLDER / "target" / "run_results.json"
 
 
 def main() -> int:
@@ -33,9 +35,11 @@ def main() -> int:
         "--project-dir",
         str(FOLDER),
     ]
+    settings["DBT_TARGET_PATH"] = str(RESULTS.parent)
+    RESULTS.unlink(missing_ok=True)
     done = subprocess.run([*command, "--quiet", *more], env={**os.environ, **settings}, check=False)
-    if done.returncode == 0:
-        print(_summary(json.loads((FOLDER / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]))
+    if done.returncode == 0 and RESULTS.exists():
+        print(_summary(json.loads(RESULTS.read_text(encoding="utf-8"))["results"]))
     return done.returncode
 
 

@@ -19,6 +19,7 @@ _VARIABLES = {
     "port": "PGPORT",
     "user": "PGUSER",
     "dbname": "PGDATABASE",
+    "password": "PGPASSWORD",
     "sslmode": "PGSSLMODE",
     "sslrootcert": "PGSSLROOTCERT",
     "sslcert": "PGSSLCERT",
@@ -54,7 +55,8 @@ def environment(database: str) -> dict[str, str]:
     with closing(connect(database)) as connection:
         if isinstance(connection, duckdb.DuckDBPyConnection):
             return {"ITERABLE_TARGET": "duckdb", "ITERABLE_DATABASE": str(Path(database).resolve())}
-        # What libpq made of it: its own variables and defaults are in there.
-        given, password = connection.get_dsn_parameters(), connection.info.password
+        # What libpq made of it: its own variables and defaults are in there, and which of several hosts answered.
+        info, given = connection.info, connection.get_dsn_parameters()
+        given |= {"host": info.host or given.get("host", ""), "port": str(info.port), "password": info.password or ""}
     told = {variable: given[name] for name, variable in _VARIABLES.items() if given.get(name)}
-    return {"ITERABLE_TARGET": "postgres", "PGPASSWORD": password or "", **told}
+    return {"ITERABLE_TARGET": "postgres", **told}

@@ -200,7 +200,11 @@ CHARTS = [
                 ELSE 'later'
             END AS stored,
             count(*) AS events
-        FROM iterable__events WHERE stored_at IS NOT NULL AND created_on IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
+        FROM iterable__events
+        -- Not those of devices with a wrong clock.
+        CROSS JOIN (SELECT CAST(max(stored_at) AS DATE) AS newest FROM iterable__events) AS last
+        WHERE stored_at IS NOT NULL AND created_on BETWEEN newest - 730 AND newest
+        GROUP BY 1, 2 ORDER BY 1, 2
         """,
         _lines("events", "Events", "stored", ("within an hour", "within a day", "later")),
     ),

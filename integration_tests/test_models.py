@@ -178,6 +178,8 @@ def test_streams_that_were_not_synced_and_events_with_odd_times_are_no_error(loa
         database.execute(f"ATTACH '{loaded}' AS source (READ_ONLY)")
         database.execute("INSERT INTO iterable.email_open FROM source.iterable.email_open")
         database.execute("UPDATE iterable.email_send SET campaign_id = 42")
+        # As an older version of the package would have left it.
+        database.execute("ALTER TABLE analytics.iterable__events DROP COLUMN message_bus_id")
         untimed = "SELECT * REPLACE ('untimed' AS _event_id, NULL AS created_at)"
         database.execute(f"INSERT INTO iterable.email_open {untimed} FROM source.iterable.email_open LIMIT 1")
         (opened,) = database.execute("SELECT count(*) FROM iterable.email_open").fetchone() or (0,)
@@ -185,6 +187,8 @@ def test_streams_that_were_not_synced_and_events_with_odd_times_are_no_error(loa
     assert more.rows("SELECT count(*) AS n FROM iterable__events WHERE event_name = 'emailOpen'") == [{"n": opened}]
     sent = "SELECT DISTINCT campaign_id FROM iterable__events WHERE event_name = 'emailSend'"
     assert more.rows(sent) == [{"campaign_id": 42}], "what changed is changed"
+    buses = "SELECT count(message_bus_id) AS n FROM iterable__events WHERE event_name = 'emailSend'"
+    assert more.rows(buses)[0]["n"] > 0, "a new column is filled for old events, too"
     assert more.rows("SELECT max(as_of) < '2031-01-01' AS now FROM iterable__user_engagement")[0]["now"]
     assert more.rows("SELECT sum(opens_7_days) AS n FROM iterable__user_engagement")[0]["n"] > 0
 

@@ -102,5 +102,5 @@ def test_models_of_the_wrong_tables(sql: str, message: str, tmp_path: Path) -> N
         database.execute(f"CREATE SCHEMA iterable; {sql}")
     paths = ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
     done = run("build.py", "--database", str(tmp_path / "tables.duckdb"), *paths)
-    assert done.returncode == 1
-    assert message in " ".join(done.stdout.split())
+    assert done.returncode != 0
+    assert " ".join(done.stdout.split()).count(message) == 1, "once, not for each stream"

@@ -44,6 +44,7 @@ RAW: dict[str, list[Record]] = {
         {"id": 10, "channel_id": 1, "name": "Weekly", "subscription_policy": "OptOut"},
         {"id": 11, "channel_id": 1, "name": "Deals", "subscription_policy": "OptIn"},
     ],
+    "list_users": [{"list_id": 200, "user_identifier": BOB, "email": BOB}],
     "lists": [{"id": 100, "name": "VIPs", "list_type": "Standard"}],
     "list_sizes": [
         {"list_id": 100, "date": "2026-03-01", "size": 10},
@@ -52,6 +53,7 @@ RAW: dict[str, list[Record]] = {
     "users": [
         {
             "email": ANN,
+            "user_id": BOB,
             "profile_updated_at": "2026-03-01",
             "city": "Ulm",
             "email_list_ids": "[100]",
@@ -276,11 +278,11 @@ def test_users(models: Built) -> None:
     )
     assert table(models, "iterable__users", "email", *columns) == [
         (ANN, "Ann", "Lee", "Ulm", 1, 1, AT("2026-02-01 12:00"), AT("2026-03-10 12:00")),
-        (BOB, "Bob", None, None, 1, 2, AT("2026-03-01 11:00"), AT("2026-03-02 10:00")),
+        (BOB, "Bob", None, None, 2, 2, AT("2026-03-01 11:00"), AT("2026-03-02 10:00")),
         (CID, None, None, None, 0, 0, None, None),
     ]
     lists = table(models, "iterable__user_lists", "unique_user_key", "list_id", "list_name", "list_type")
-    assert lists == [(ANN, 100, "VIPs", "Standard"), (BOB, 100, "VIPs", "Standard")]
+    assert lists == [(ANN, 100, "VIPs", "Standard"), (BOB, 100, "VIPs", "Standard"), (BOB, 200, None, None)]
     days = [f"{what}_{days}_days" for what in ("opens", "clicks", "purchases") for days in (7, 30, 90)]
     assert table(models, "iterable__user_engagement", "email", *days, "last_seen_by_email_at", "as_of") == [
         (ANN, 0, 2, 2, 0, 1, 1, 1, 1, 2, AT("2026-03-01 13:00"), AT("2026-03-10 12:00")),

@@ -1,7 +1,7 @@
 """A release in one command: `python tools/release.py 0.2.0`.
 
-The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml, dbt/ and the Dockerfile, gives the
-changelog's Unreleased section its heading, commits the files and tags the commit. Nothing is pushed.
+The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml, dbt/ and the Dockerfile, gives
+the changelog's Unreleased section its heading, commits the files and tags the commit. Nothing is pushed.
 
 With `--documentation`, the spec and metadata.yaml point to that address, from this release on.
 """

@@ -64,7 +64,9 @@
 {#- A whole number that was written as text, NULL for anything else. -#}
 {% macro whole_number(value) %}{{ return(adapter.dispatch("whole_number", "source_iterable")(value)) }}{% endmacro %}
 {% macro default__whole_number(value) %}{{ return(dbt.safe_cast(value, dbt.type_bigint())) }}{% endmacro %}
-{% macro duckdb__whole_number(value) %}{{ return("try_cast(" ~ value ~ " as bigint)") }}{% endmacro %}
+{% macro duckdb__whole_number(value) %}
+    {{ return("case when regexp_full_match(" ~ value ~ ", '-?[0-9]{1,18}') then cast(" ~ value ~ " as bigint) end") }}
+{% endmacro %}
 {% macro postgres__whole_number(value) %}
     {{ return("case when " ~ value ~ " ~ '^-?\\d{1,18}$' then cast(" ~ value ~ " as bigint) end") }}
 {% endmacro %}

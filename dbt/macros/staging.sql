@@ -44,6 +44,15 @@ from {{ raw }}
     ) }}
 {% endmacro %}
 
+{#- For on-run-start: what is wrong with the raw tables as one error, before every staging model says so. -#}
+{% macro check_raw_tables() %}
+    {%- if execute and flags.INTROSPECT and project_name == "source_iterable" -%}
+        {%- for stream in source_iterable.stream_names() -%}
+            {%- do source_iterable.held_columns(source_iterable.raw_table(stream), stream) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
 {#- The columns that a raw table has, by what is left of their names: destinations change their case, and some the dots. -#}
 {% macro held_columns(raw, stream) %}
     {%- set held = {} -%}
@@ -116,7 +125,7 @@ from {{ raw }}
 {% macro is_without_zone(raw_type) %}
     {%- set name = raw_type | lower -%}
     {{ return(
-        name.startswith("timestamp_ntz") or name in ("timestamp without time zone", "datetime")
+        name.startswith("timestamp_ntz") or name in ("timestamp without time zone", "timestamp_s", "timestamp_ms", "timestamp_ns", "datetime")
         or (name == "timestamp" and target.type != "bigquery")
     ) }}
 {% endmacro %}

@@ -74,7 +74,9 @@ from events
 -- differs was loaded again, with more fields, or is named by another variable.
 left join {{ this }} as present on present.event_id = events.event_id
 where present.event_id is null
+{#- A table of an older version has fewer columns; dbt adds them after this has run. #}
+{%- set present = adapter.get_columns_in_relation(this) | map(attribute="name") | map("lower") | list %}
 {%- for name in ["event_name", "created_at", "unique_user_key"] + texts + numbers + ["is_bot", "custom_event_name", "total", "stored_at"] %}
-    or present.{{ name }} is distinct from events.{{ name }}
+    or {{ "present." ~ name if name in present else "null" }} is distinct from events.{{ name }}
 {%- endfor %}
 {%- endif %}

@@ -4,15 +4,22 @@ with users as (
 
 -- list_users names users by their email address, or by one of their IDs in projects that are not email-based.
 named as (
-    select identifier, min(unique_user_key) as unique_user_key
+    select identifier, unique_user_key
     from (
-{%- for name in ["email", "user_id", "itbl_user_id"] %}
-        select {{ name }} as identifier, {{ source_iterable.user_key() }} as unique_user_key from users
-        {%- if not loop.last %} union all {% endif %}
+        select
+            identifier,
+            unique_user_key,
+            row_number() over (partition by identifier order by rank_of_name, unique_user_key) as nth
+        from (
+{%- for name in [source_iterable.user_key(), "email", "user_id", "itbl_user_id"] %}
+            select {{ name }} as identifier, {{ source_iterable.user_key() }} as unique_user_key, {{ loop.index }} as rank_of_name
+            from users
+            {%- if not loop.last %} union all {% endif %}
 {%- endfor %}
-    ) as identifiers
-    where identifier is not null
-    group by identifier
+        ) as identifiers
+        where identifier is not null
+    ) as ranked
+    where nth = 1
 ),
 
 found as (
