@@ -45,21 +45,14 @@ def _columns(stream: Stream) -> list[Column]:
 
 def _macro() -> str:
     """A macro that returns the columns of a stream: field, name and kind of each."""
-    lines = [
-        f"{{#- {MADE} -#}}",
-        "{% macro columns_of(stream) %}",
-        "    {%- set found = [] -%}",
-        "    {%- set columns = {",
-    ]
+    lines = [f"{{#- {MADE} -#}}", "{% macro columns_of(stream) %}"]
+    # Called a thousand times a run: a table of all streams would be made anew each time.
     for name, stream in STREAMS.items():
-        told = ", ".join(f'["{field}", "{column}", "{kind}"]' for field, column, kind in _columns(stream))
-        lines.append(f'        "{name}": [{told}],')
+        told = ", ".join(
+            f'{{"field": "{field}", "name": "{column}", "kind": "{kind}"}}' for field, column, kind in _columns(stream)
+        )
+        lines.append(f'    {{%- if stream == "{name}" -%}}{{{{ return([{told}]) }}}}{{%- endif -%}}')
     lines += [
-        "    } -%}",
-        "    {%- for column in columns[stream] -%}",
-        '        {%- do found.append({"field": column[0], "name": column[1], "kind": column[2]}) -%}',
-        "    {%- endfor -%}",
-        "    {{ return(found) }}",
         "{% endmacro %}",
         "",
         "{% macro stream_names() %}",

@@ -37,6 +37,12 @@
     {{ return("cast(" ~ part ~ " as " ~ source_iterable.type_double() ~ ") / nullif(" ~ whole ~ ", 0)") }}
 {% endmacro %}
 
+{#- The types of events that are an open, or a click, of any medium. -#}
+{% macro opens() %}{{ return(["emailOpen", "pushOpen", "inAppOpen", "whatsAppSeen", "embeddedImpression"]) }}{% endmacro %}
+{% macro clicks() %}
+    {{ return(["emailClick", "webPushClick", "inAppClick", "smsClick", "embeddedClick", "whatsAppClick"]) }}
+{% endmacro %}
+
 {% macro user_key() %}{{ return(var("iterable_user_key")) }}{% endmacro %}
 
 {#- Messages and what became of them, counted; rates of them. Definitions: docs/models.md. -#}

@@ -2,8 +2,8 @@
     ["emailSend", "Email"], ["pushSend", "Push"], ["webPushSend", "Web push"], ["inAppSend", "InApp"], ["smsSend", "SMS"],
     ["embeddedSend", "Embedded"], ["whatsAppSend", "WhatsApp"], ["rcsSend", "RCS"],
 ] %}
-{%- set opens = ["emailOpen", "pushOpen", "inAppOpen", "whatsAppSeen", "embeddedImpression"] %}
-{%- set clicks = ["emailClick", "webPushClick", "inAppClick", "smsClick", "embeddedClick", "whatsAppClick"] %}
+{%- set opens = source_iterable.opens() %}
+{%- set clicks = source_iterable.clicks() %}
 {%- set bounces = ["emailBounce", "pushBounce", "smsBounce", "whatsAppBounce"] %}
 {%- set arrivals = ["inAppDelivery", "embeddedReceived"] %}
 

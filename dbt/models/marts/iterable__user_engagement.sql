@@ -1,7 +1,7 @@
 {#- Counted back from the newest event that is loaded, so that a table means the same whenever it is read; without events in the
     future, from devices with a wrong clock. -#}
-{%- set opens = "('emailOpen', 'pushOpen', 'inAppOpen', 'whatsAppSeen', 'embeddedImpression')" %}
-{%- set clicks = "('emailClick', 'webPushClick', 'inAppClick', 'smsClick', 'embeddedClick', 'whatsAppClick')" %}
+{%- set opens = "('" ~ source_iterable.opens() | join("', '") ~ "')" %}
+{%- set clicks = "('" ~ source_iterable.clicks() | join("', '") ~ "')" %}
 with newest as (
     select max(created_at) as as_of from {{ ref("iterable__events") }}
     where created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }}
