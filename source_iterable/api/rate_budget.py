@@ -131,10 +131,10 @@ class RateBudget:
 
 
 class RateBudgets:
-    """The budgets of all endpoints: `factor` times Iterable's published limits."""
+    """The budgets of all endpoints: `factor` times Iterable's published limits. `clock` returns seconds."""
 
-    def __init__(self, factor: float = 1.0) -> None:
-        self._rows = [(prefixes, RateBudget(limit, period / factor)) for prefixes, limit, period in LIMITS]
+    def __init__(self, factor: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rows = [(prefixes, RateBudget(limit, period / factor, clock)) for prefixes, limit, period in LIMITS]
 
     def of(self, path: str) -> RateBudget:
         """The budget of an endpoint, by its path below the API root."""

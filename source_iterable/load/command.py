@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import signal
@@ -11,10 +10,9 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from source_iterable.api.client import IterableClient
-from source_iterable.config import Config, InvalidConfig
 from source_iterable.display import progress_display
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.load.destination import Destination, HasViews
@@ -24,7 +22,7 @@ from source_iterable.load.parts import part_of
 from source_iterable.load.work_folder import work_folder
 from source_iterable.machine import trouble
 from source_iterable.reading.context import StreamContext
-from source_iterable.streams.configuration import parse_config
+from source_iterable.streams.configuration import read_config
 from source_iterable.streams.groups import EXPENSIVE, GROUPS, chosen
 from source_iterable.streams.table import STREAMS
 
@@ -55,7 +53,7 @@ def run(arguments: list[str]) -> NoReturn:
 
 
 def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
-    config = _config(options.config)
+    config = read_config(options.config)
     names = chosen(options.streams)
     if options.streams == "default":
         logger.info(f"Left out, since they take long: {', '.join(EXPENSIVE)}. --streams all reads them, too.")
@@ -105,18 +103,6 @@ def _report(results: Mapping[str, Loaded], destination: Destination) -> int:
     for name, error in failed.items():
         print(f"{name} is incomplete: {error}", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _config(path: Path) -> Config:
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-        return parse_config(content)
-    except OSError as error:
-        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except InvalidConfig as error:
-        raise ConfigError(f"The configuration is not valid: {error}.") from None
-    except ValueError as error:
-        raise ConfigError(f"The configuration file {path} is not JSON: {error}.") from None
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

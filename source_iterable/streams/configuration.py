@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from source_iterable.config import Config, InvalidConfig
+from source_iterable.errors import ConfigError
 from source_iterable.reading.stream import Stream
 from source_iterable.streams.lists import ListUsers
 from source_iterable.streams.table import STREAMS
@@ -32,6 +35,18 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
                 f"or name the object that it is to be left out of, as in address.{column}"
             )
     return config
+
+
+def read_config(path: Path) -> Config:
+    """The configuration in a JSON file. Raises ConfigError, which says what is wrong with the file or the option."""
+    try:
+        return parse_config(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except InvalidConfig as error:
+        raise ConfigError(f"The configuration is not valid: {error}.") from None
+    except ValueError as error:
+        raise ConfigError(f"The configuration file {path} is not JSON: {error}.") from None
 
 
 def _keys(config: Config) -> dict[str, str]:

@@ -1,0 +1,259 @@
+"""Probes of exports: windows, lines, order, times, users, one user's events, and late events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from integration_tests.live import oddities
+from integration_tests.live.client import OK
+from integration_tests.live.lists import shape_of
+from integration_tests.live.probe import NotVisible, Project, Seen, judged, probe
+from integration_tests.live.records import (
+    DAY,
+    HOUR,
+    MINUTE,
+    busy,
+    event_ids,
+    export,
+    ids_of,
+    lines_in,
+    records_in,
+    second_of,
+)
+from integration_tests.live.words import kinds
+from source_iterable.exports.windows import Window
+from source_iterable.records.timestamps import rfc3339
+
+Lines = list[tuple[bytes, dict[str, Any]]]
+# Seconds between the two readings of the same hour, at least.
+_APART = 180
+# Seconds for which events may come late by the default of lookback_window.
+_LOOKBACK = 5 * MINUTE
+
+
+@probe(
+    "half-open windows",
+    "An export's start is inclusive, its end exclusive, in whole seconds: two windows have each event once",
+    "source_iterable/exports/windows.py",
+)
+def half_open(project: Project) -> Seen:
+    data_type, window, answer = busy(project)
+    seconds = sorted(each for record in records_in(answer) if (each := second_of(record)) is not None)
+    border = seconds[len(seconds) // 2]
+    halves = [Window(window.start, border), Window(border, window.end)]
+    answers = [export(project, data_type, half) for half in halves if half.seconds > 0]
+    both: Counter[str] = Counter()
+    for half_answer in answers:
+        both += event_ids(project, data_type, half_answer.lines)
+    within = all(
+        half.start <= second < half.end
+        for half, each in zip((half for half in halves if half.seconds > 0), answers, strict=True)
+        for record in records_in(each)
+        if (second := second_of(record)) is not None
+    )
+    return judged(
+        within and both == event_ids(project, data_type, answer.lines),
+        {"all within their window": within, "statuses": sorted({each.status for each in answers})},
+        {
+            "events": len(answer.lines),
+            "of two windows": [len(each.lines) for each in answers],
+            "at the border": seconds.count(border),
+        },
+    )
+
+
+@probe("empty windows", "A window without events is an empty answer with 200", "source_iterable/exports/reader.py")
+def empty(project: Project) -> Seen:
+    data_type, window, answer = busy(project)
+    taken = {second_of(record) for record in records_in(answer)}
+    free = next((each for each in range(window.start, window.end) if each not in taken), None)
+    if free is None:
+        raise NotVisible("there is an event in each second")
+    found = export(project, data_type, Window(free, free + 1))
+    return judged(
+        found.status == OK and found.is_whole and not found.body.strip(),
+        {"status": found.status, "type": project.words.shown(found.content_type), "empty": not found.body},
+    )
+
+
+@probe(
+    "lines of an export",
+    "Exports are lines of JSON objects; the last may lack its newline",
+    "source_iterable/api/proof.py",
+)
+def lines(project: Project) -> Seen:
+    _, _, answer = busy(project)
+    return judged(
+        len(records_in(answer)) == len(answer.lines) and answer.is_whole,
+        {
+            "type": project.words.shown(answer.content_type),
+            "encoding": project.words.shown(answer.headers.get("Content-Encoding", "none")),
+            "in chunks": "Transfer-Encoding" in answer.headers,
+            "ends with a newline": answer.body.endswith(b"\n"),
+        },
+        {"lines": len(answer.lines), "bytes": len(answer.body), "seconds": [round(each, 1) for each in answer.seconds]},
+    )
+
+
+@probe("order of an export", "Records may come in any order", "source_iterable/exports/density.py")
+def order(project: Project) -> Seen:
+    _, _, answer = busy(project)
+    seconds = [each for record in records_in(answer) if (each := second_of(record)) is not None]
+    rising = seconds == sorted(seconds)
+    return judged(
+        True,
+        {"order": "oldest first" if rising else "newest first" if seconds == sorted(seconds)[::-1] else "none"},
+        {"records": len(seconds)},
+    )
+
+
+@probe("events once", "A window has each event once", "source_iterable/records/events.py")
+def once(project: Project) -> Seen:
+    data_type, _, answer = busy(project)
+    ids = event_ids(project, data_type, answer.lines)
+    return judged(max(ids.values()) == 1, {}, {"events": ids.total(), "different": len(ids)})
+
+
+@probe("times of events", "createdAt is a time in a known form, in UTC", "source_iterable/records/timestamps.py")
+def times(project: Project) -> Seen:
+    _, window, answer = busy(project)
+    created = [record.get("createdAt") for record in records_in(answer)]
+    forms = kinds(created)
+    return judged(
+        all(rfc3339(each) is not None for each in created),
+        {"forms": sorted(forms)},
+        {"events": len(created)},
+        oddities.FORMS_OF_TIME if len(forms) > 1 else None,
+    )
+
+
+@probe(
+    "users",
+    "The export of users is by profileUpdatedAt, and each has the key of the project's type",
+    "source_iterable/streams/users.py",
+)
+def users(project: Project) -> Seen:
+    end = int(project.now.timestamp()) // HOUR * HOUR
+    for seconds in (30 * DAY, DAY, MINUTE):
+        window = Window(end - seconds, end)
+        answer = export(project, "user", window)
+        if answer.is_whole:
+            break
+    found = records_in(answer)
+    if answer.status != OK or not found:
+        raise NotVisible("no user has changed in a month")
+    project.found["users"] = window, answer
+    key = project.client.config.users_key
+    keys = Counter(record.get(key) for record in found)
+    updated = [second_of(record, "profileUpdatedAt") for record in found]
+    own = {"Email-based": "email", "UserID-based": "userId"}.get(project.client.config.project_type, "itblUserId")
+    return judged(
+        None not in keys
+        and max(keys.values()) == 1
+        and all(each is not None and window.start <= each < window.end for each in updated),
+        {
+            "keys": sorted(kinds(record.get(key) for record in found)),
+            "have itblUserId": all("itblUserId" in record for record in found),
+            "have the identifier of their type": all(own in record for record in found),
+            "profileUpdatedAt": sorted(kinds(record.get("profileUpdatedAt") for record in found)),
+            **shape_of(project, "users", found)[0],
+        },
+        {"users": len(found)},
+    )
+
+
+@probe(
+    "events of a user",
+    "GET export/userEvents has the events of the exports, with _type, and by the same _event_id",
+    "source_iterable/streams/user_events.py",
+)
+def user_events(project: Project) -> Seen:
+    data_type, _, answer = busy(project)
+    name = "email" if project.client.config.project_type == "Email-based" else "userId"
+    exported = lines_in(answer)
+    person = next((record[name] for _, record in exported if isinstance(record.get(name), str)), None)
+    if person is None:
+        raise NotVisible("the events name no user")
+    mine = [each for each in exported if each[1].get(name) == person]
+    found = project.client.get("export/userEvents", **{name: person, "includeCustomEvents": "true"})
+    events = lines_in(found)
+    same = [each for each in events if each[1].get("_type") == data_type]
+    at, later = (_times_of_index(project, data_type, each) for each in (mine, same))
+    rewritten = any(later.get(event_id, time_of) != time_of for event_id, time_of in at.items())
+    return judged(
+        found.status == OK and at.keys() <= later.keys() and all("_type" in event for _, event in events),
+        {
+            "status": found.status,
+            "type": project.words.shown(found.content_type),
+            "_type is the data type": bool(same),
+            "itblInternal of exports": _internal(exported),
+            "itblInternal of userEvents": _internal(events),
+            "the same _event_id": at.keys() <= later.keys(),
+        },
+        {"exported": len(mine), "of userEvents": len(events), "of this type": len(same)},
+        oddities.REWRITTEN if rewritten else None,
+    )
+
+
+def _internal(lines: Lines) -> str:
+    nested = any(isinstance(record.get("itblInternal"), dict) for _, record in lines)
+    dotted = any(name.startswith("itblInternal.") for _, record in lines for name in record)
+    return {(True, True): "both", (True, False): "nested", (False, True): "dotted"}.get((nested, dotted), "none")
+
+
+def _times_of_index(project: Project, data_type: str, lines: Lines) -> dict[str, Any]:
+    """When each event was written to Iterable's index, by its `_event_id`."""
+    found = {}
+    ids = ids_of(project, data_type, (line for line, _ in lines))
+    for event_id, (_, record) in zip(ids, lines, strict=True):
+        internal = record.get("itblInternal")
+        nested = internal.get("documentUpdatedAt") if isinstance(internal, dict) else None
+        found[event_id] = rfc3339(record.get("itblInternal.documentUpdatedAt", nested))
+    return found
+
+
+def _recent(project: Project) -> None:
+    """Read an hour that has just settled; the probe itself reads it again at the end of the run."""
+    data_type, _, _ = busy(project)
+    end = int(project.now.timestamp()) - _LOOKBACK
+    for seconds in (HOUR, MINUTE):
+        window = Window(end - seconds, end)
+        answer = export(project, data_type, window)
+        if answer.is_whole:
+            break
+    project.found["recent"] = window, answer, project.client.clock()
+
+
+@probe(
+    "late events",
+    "After the five minutes of lookback_window, an hour of events is complete",
+    "source_iterable/reading/export_stream.py",
+    begin=_recent,
+    last=1,
+)
+def late(project: Project) -> Seen:
+    if "recent" not in project.found:
+        raise NotVisible("nothing happened in the last week")
+    data_type, _, _ = busy(project)
+    window, first, begun = project.found["recent"]
+    passed = project.client.clock() - begun
+    project.client.sleep(max(min(_APART - passed, project.left), 0))
+    second = export(project, data_type, window)
+    if not first.is_whole or not second.is_whole:
+        raise NotVisible("a minute is too large to be read twice")
+    before, after = (event_ids(project, data_type, each.lines) for each in (first, second))
+    if not before and not after:
+        raise NotVisible("nothing happened in the last hour")
+    return judged(
+        before == after,
+        {"status": second.status},
+        {
+            "events": before.total(),
+            "new": (after - before).total(),
+            "gone": (before - after).total(),
+            "seconds in between": round(project.client.clock() - begun),
+            "seconds of the window": window.seconds,
+        },
+        oddities.LATE if after - before else None,
+    )

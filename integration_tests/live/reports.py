@@ -1,0 +1,191 @@
+"""Probes of metrics and experiments."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from integration_tests.live import oddities
+from integration_tests.live.client import FORBIDDEN, NOT_FOUND, OK, Answer
+from integration_tests.live.lists import newest
+from integration_tests.live.probe import NotVisible, Project, Seen, judged, list_in, probe
+from integration_tests.live.words import kind, kinds
+from source_iterable.api.client import ShapeError
+from source_iterable.streams.daily_metrics import columns
+from source_iterable.streams.metrics import WITHOUT_METRICS, campaign_rows
+
+# Campaigns of a report: their ids fit in a URL of 2,048 bytes.
+_CAMPAIGNS = 50
+# Days of which a report is the sum, and how long ago the last of them is: the numbers of the last days still move.
+_DAYS, _AGO = 3, 4
+_NO_SUMS = ("uniqueOpens", "uniqueClicks")
+
+
+def _sent(project: Project) -> list[int]:
+    """The newest campaigns that may have metrics. Raises NotVisible."""
+    ids = [each["id"] for each in newest(project, "campaigns") if each.get("campaignState") not in WITHOUT_METRICS]
+    if not ids:
+        raise NotVisible("no campaign was sent")
+    return ids[:_CAMPAIGNS]
+
+
+def _rows(answer: Answer) -> list[dict[str, Any]] | None:
+    try:
+        return campaign_rows(answer.body.decode("utf-8", "replace")) if answer.status == OK else None
+    except ShapeError:
+        return None
+
+
+@probe(
+    "metrics of campaigns",
+    "GET campaigns/metrics is CSV with a row for each campaign, by id; cells may be empty",
+    "source_iterable/streams/metrics.py",
+)
+def metrics(project: Project) -> Seen:
+    asked = _sent(project)
+    start = (project.now - timedelta(days=90)).date().isoformat()
+    answer = project.client.get("campaigns/metrics", campaignId=asked, startDateTime=start)
+    rows = _rows(answer) or []
+    ids = [row["id"] for row in rows]
+    return judged(
+        answer.status == OK and bool(rows) and len(set(ids)) == len(ids) and set(ids) <= set(asked),
+        {
+            "status": answer.status,
+            "type": project.words.shown(answer.content_type),
+            "filled columns": sorted({name for row in rows for name in columns(row)}),
+            "all are there": set(ids) == set(asked),
+            "kinds": sorted({each for row in rows for each in kinds(row.values())}),
+        },
+        {"campaigns": len(asked), "rows": len(rows), "names": len({name for row in rows for name in row})},
+    )
+
+
+@probe(
+    "metrics by day",
+    "Sends, opens, clicks and other totals of days add up to those of the days together",
+    "source_iterable/streams/daily_metrics.py",
+)
+def by_day(project: Project) -> Seen:
+    asked = _sent(project)
+    first = project.now.date() - timedelta(days=_AGO + _DAYS)
+    edges = [(first + timedelta(days=day)).isoformat() for day in range(_DAYS + 1)]
+
+    def report(start: str, end: str) -> dict[int, dict[str, Any]]:
+        answer = project.client.get("campaigns/metrics", campaignId=asked, startDateTime=start, endDateTime=end)
+        rows = _rows(answer)
+        if rows is None:
+            raise NotVisible("the report is no CSV with a column id")
+        return {row["id"]: columns(row) for row in rows}
+
+    whole = report(edges[0], edges[-1])
+    days = [report(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    sums: dict[int, dict[str, float]] = {}
+    for day in days:
+        for campaign, row in day.items():
+            for name, value in row.items():
+                sums.setdefault(campaign, {})[name] = sums.get(campaign, {}).get(name, 0) + value
+    differing = sorted(
+        {
+            name
+            for campaign, row in whole.items()
+            for name, value in row.items()
+            if abs(sums.get(campaign, {}).get(name, 0) - value) > 1e-6 * max(abs(value), 1)
+        }
+    )
+    moved = sum(any(row.values()) for row in whole.values())
+    if not moved:
+        raise NotVisible("no campaign has numbers in these days")
+    return judged(not set(differing) - set(_NO_SUMS), {"do not add up": differing}, {"campaigns with numbers": moved})
+
+
+@probe(
+    "experiments",
+    "GET experiments takes limit and offset, and has totalCount; or experiments are not offered: 403 or 404",
+    "source_iterable/streams/experiments.py",
+)
+def experiments(project: Project) -> Seen:
+    client = project.client
+    first = client.get("experiments", limit=1, offset=0)
+    if first.status in (FORBIDDEN, NOT_FOUND):
+        return judged(True, {"status": first.status, "offered": False}, {}, oddities.NO_EXPERIMENTS)
+    one = list_in(first, "experiments")
+    total = (first.json or {}).get("totalCount")
+    full = list_in(client.get("experiments", limit=1000, offset=0), "experiments")
+    second = (client.get("experiments", limit=1, offset=1).json or {}).get("experiments") or []
+    differs = not second or second[0].get("id") != one[0].get("id")
+    return judged(
+        len(one) == 1 and total == len(full) and differs and len(second) == min(len(full) - 1, 1),
+        {
+            "offered": True,
+            "status": first.status,
+            "totalCount": kind(total),
+            "status with a larger page": client.get("experiments", limit=1001, offset=0).status,
+            "fields": {
+                project.words.shown(n): kinds(each.get(n) for each in full) for n in sorted({*one[0], *full[-1]})
+            },
+        },
+        {"experiments": len(full)},
+    )
+
+
+@probe(
+    "parts of an experiment",
+    "experiments/{id}, /variants and /totals tell of the same variants; drafts have no totals",
+    "source_iterable/streams/experiments.py",
+)
+def parts(project: Project) -> Seen:
+    client = project.client
+    first = client.get("experiments", limit=1000, offset=0)
+    if first.status in (FORBIDDEN, NOT_FOUND):
+        raise NotVisible("experiments are not offered")
+    listed = list_in(first, "experiments")
+    started = [each for each in listed if each.get("status") not in ("draft", "ready")] or listed
+    experiment = started[0]["id"]
+    answers = [client.get(path, experiment) for path in _PARTS]
+    bodies = [each.json if isinstance(each.json, dict) else {} for each in answers]
+    ids = [
+        {variant.get(key) for variant in body.get("variants") or []}
+        for body, key in zip(bodies, ("id", "variantId", "id"), strict=True)
+    ]
+    return judged(
+        all(each.status == OK for each in answers[:2]) and ids[0] == ids[1] and ids[2] <= ids[0],
+        {
+            "statuses": [each.status for each in answers],
+            "times": {name: kind(bodies[0].get(name)) for name in ("creationDate", "startDate", "finishDate")},
+            "totals of all variants": ids[2] == ids[0],
+            "names": [project.words.of(body) for body in bodies],
+        },
+        {"variants": [len(each) for each in ids]},
+    )
+
+
+_PARTS = ("experiments/{}", "experiments/{}/variants", "experiments/{}/totals")
+
+
+@probe(
+    "metrics of experiments",
+    "GET experiments/metrics is an object of headers and rows, or CSV",
+    "source_iterable/streams/metrics.py",
+)
+def experiment_metrics(project: Project) -> Seen:
+    emails = [each["id"] for each in newest(project, "campaigns") if each.get("messageMedium", "Email") == "Email"]
+    if not emails:
+        raise NotVisible("the project has no campaigns by email")
+    start = (project.now - timedelta(days=365)).date().isoformat()
+    answer = project.client.get("experiments/metrics", campaignId=emails[:_CAMPAIGNS], startDateTime=start)
+    body = answer.json
+    if answer.status in (FORBIDDEN, NOT_FOUND):
+        raise NotVisible("the key may not read this")
+    is_object = isinstance(body, dict) and isinstance(body.get("headers"), str)
+    # Iterable's own client takes it for CSV, the reference for this object.
+    is_csv = body is None and b"," in answer.body.partition(b"\n")[0]
+    return judged(
+        answer.status == OK and (is_object or is_csv),
+        {
+            "status": answer.status,
+            "type": project.words.shown(answer.content_type),
+            "is": "headers and rows" if is_object else "CSV" if is_csv else kind(body),
+        },
+        {"rows": len(body.get("rows") or []) if is_object else answer.body.count(b"\n")},
+        oddities.EXPERIMENTS_AS_CSV if is_csv else None,
+    )

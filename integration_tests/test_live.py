@@ -1,0 +1,195 @@
+"""The probes of a live project: the sandbox passes all of them, and each of its oddities is seen and called by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.live import oddities
+from integration_tests.live.compare import differences, of_sandbox
+from integration_tests.live.probes import PROBES
+from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
+from integration_tests.sandbox.fixtures import fixture
+from integration_tests.sandbox.settings import PROJECT_TYPES
+from source_iterable.streams.table import EXPORTS
+
+ROOT = Path(__file__).parent.parent
+# Types whose fields are known; of others the sandbox has guesses, which the schemas do not have.
+KNOWN = ("emailSend", "emailOpen", "emailClick", "emailUnSubscribe", "pushSend", "inAppOpen", "purchase", "user")
+SMALL: dict[str, Any] = {"users": 40, "events_per_day": 300, "days": 9, "data_types": (*KNOWN, "customEvent")}
+# What the sandbox has even without oddities.
+ALWAYS = {oddities.ORDER_OF_USERS, oddities.SAME_UPDATE, oddities.REWRITTEN, oddities.NO_SQL_NAMES}
+
+
+def seen_in(report: dict[str, Any]) -> set[str]:
+    return {odd for seen in report["probes"].values() for odd in seen.get("oddities", ())}
+
+
+def verdicts(report: dict[str, Any]) -> dict[str, str]:
+    return {name: seen["verdict"] for name, seen in report["probes"].items()}
+
+
+@pytest.fixture(scope="module", params=PROJECT_TYPES)
+def of_type(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The report on an odd project of each type."""
+    return of_sandbox(SandboxSettings(project_type=request.param, events_per_day=2_000))
+
+
+def test_the_sandbox_passes_its_own_probes(of_type: dict[str, Any]) -> None:
+    held = verdicts(of_type)
+    assert {name for name, verdict in held.items() if verdict == "differs"} == set()
+    # Nobody refuses this key.
+    assert {name for name, verdict in held.items() if verdict != "holds"} == {"refusals"}
+    assert len(held) == len(PROBES) >= 40
+
+
+def test_all_data_types_are_asked_for(of_type: dict[str, Any]) -> None:
+    facts = of_type["probes"]["data types"]["facts"]
+    assert facts["statuses"] == {each.data_type: 200 for each in EXPORTS}
+    assert facts["spellings"] == {
+        "emailUnSubscribe": 200,
+        "emailUnsubscribe": 200,
+        "unknownSession": 200,
+        "anonSession": 200,
+    }
+
+
+@pytest.mark.parametrize("project_type", PROJECT_TYPES)
+def test_a_project_without_oddities_has_none(project_type: str) -> None:
+    report = of_sandbox(SandboxSettings(project_type=project_type, odd=False, **SMALL))
+    assert seen_in(report) == ALWAYS
+    assert set(verdicts(report).values()) <= {"holds", "not visible"}
+
+
+LIMITED = Fault("campaigns", "status", status=429, headers={"Retry-After": "7"}, body={"code": "RateLimitExceeded"})
+# Projects, and the oddities that are built into each.
+ODD: list[tuple[SandboxSettings, set[str]]] = [
+    (
+        SandboxSettings(events_per_day=4_000, project_type="Hybrid"),
+        {
+            oddities.FORMS_OF_TIME,
+            oddities.OTHER_TYPES,
+            oddities.UNKNOWN_FIELDS,
+            oddities.NULLS,
+            oddities.OWN_NAMES,
+            oddities.LARGE_NUMBERS,
+            oddities.CAREFUL_TEXTS,
+            oddities.NO_OBJECT,
+            oddities.INTERNAL_FIELDS,
+            oddities.STATES_OF_CAMPAIGNS,
+            oddities.CASE_OF_STATES,
+            oddities.ADDRESS_AS_USER_ID,
+        },
+    ),
+    (
+        SandboxSettings(
+            odd=False,
+            broken_lists=dict.fromkeys(range(8), "error"),
+            user_fields_shape="array",
+            wrapped_catalogs=True,
+            experiments_as_csv=True,
+            spellings="reference",
+            forbidden_data_types=("smsClick",),
+            forbidden=("webhooks",),
+            **SMALL,
+        ),
+        {
+            oddities.LIST_FAILS,
+            oddities.ARRAY_OF_FIELDS,
+            oddities.WRAPPED,
+            oddities.EXPERIMENTS_AS_CSV,
+            oddities.ONE_SPELLING,
+            oddities.FORBIDDEN_TYPES,
+            oddities.REFUSED,
+        },
+    ),
+    (
+        SandboxSettings(
+            odd=False,
+            broken_lists=dict.fromkeys(range(8), "cut"),
+            experiments_offered=False,
+            index_lag=1_200.0,
+            users=40,
+            days=9,
+            events_per_day=6_000,
+            data_types=("emailSend", "user"),  # one type of event, so often that some are late
+        ),
+        {oddities.LIST_BREAKS, oddities.NO_EXPERIMENTS, oddities.LATE, oddities.LIMITED, oddities.RETRY_AFTER},
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "built_in"), ODD, ids=["records", "endpoints", "moments"])
+def test_each_oddity_is_seen_and_called_by_its_name(settings: SandboxSettings, built_in: set[str]) -> None:
+    LIMITED.struck = 0
+
+    def prepare(sandbox: Sandbox) -> None:
+        if oddities.LIMITED in built_in:
+            sandbox.add_fault(LIMITED)
+
+    seen = seen_in(of_sandbox(settings, prepare))
+    # Where no list can be read, its order cannot be seen, and where no custom event happens, its names cannot.
+    assert seen - ALWAYS == built_in
+
+
+def test_every_oddity_is_built_into_the_sandbox(of_type: dict[str, Any]) -> None:
+    built_in = ALWAYS.union(*(named for _, named in ODD))
+    of_emails = {oddities.WITHOUT_EMAIL} if of_type["project_type"] == "Email-based" else set()
+    assert seen_in(of_type) >= of_emails
+    assert built_in | {oddities.WITHOUT_EMAIL} == set(oddities.ODDITIES)
+
+
+def test_every_group_of_odd_records_has_a_name() -> None:
+    named = {
+        "without email": oddities.WITHOUT_EMAIL,
+        "a field that is null": oddities.NULLS,
+        "another type than usual": oddities.OTHER_TYPES,
+        "yet another type": oddities.OTHER_TYPES,
+        "a field that nobody knows": oddities.UNKNOWN_FIELDS,
+        "a large number": oddities.LARGE_NUMBERS,
+        "any text": oddities.CAREFUL_TEXTS,
+        "data that a template was not rendered with": oddities.NO_OBJECT,
+        "a name that is the connector's own": oddities.OWN_NAMES,
+        "a name that is none": oddities.NO_SQL_NAMES,
+        "more of Iterable's own": oddities.INTERNAL_FIELDS,
+    }
+    assert set(fixture("odd")["event"]) == set(named)
+    assert set(named.values()) <= set(oddities.ODDITIES)
+
+
+@pytest.mark.parametrize(
+    ("probe", "break_it"),
+    [
+        ("key", Fault("lists", "status", times=None, body={"lists": []}, status=401)),
+        ("pages of campaigns", Fault("campaigns", "next_elsewhere", times=None, location="")),
+        ("lines of an export", Fault("export/data.json", "garbage", times=None)),
+        ("events of a user", Fault("export/userEvents", "status", times=None, status=200, body=b"")),
+        ("links to files", Fault("files", "expired", times=None)),
+        ("redirects", Fault("webhooks", "redirect", times=None)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_differs_is_called_so(probe: str, break_it: Fault) -> None:
+    report = of_sandbox(SandboxSettings(odd=False, **SMALL), lambda sandbox: sandbox.add_fault(break_it))
+    assert verdicts(report)[probe] == "differs"
+
+
+def test_a_probe_says_what_the_connector_relies_on() -> None:
+    assert [each.name for each in PROBES if not (ROOT / each.relied_on).is_file()] == []
+    assert len({each.name for each in PROBES}) == len(PROBES)
+
+
+def test_a_comparison_lists_what_another_project_does() -> None:
+    here = of_sandbox(SandboxSettings(odd=False, **SMALL))
+    assert list(differences(here, here)) == []
+    there = of_sandbox(
+        SandboxSettings(odd=False, user_fields_shape="array", wrapped_catalogs=True, experiments_offered=False, **SMALL)
+    )
+    lines = list(differences(there, here))
+    assert "profile fields: under is userFields there, fields here" in lines
+    assert "profile fields: there, users/getFields has an array userFields; not here" in lines
+    assert "items of a catalog: wrapped in params is True there, False here" in lines
+    assert "experiments: offered is False there, True here" in lines
+    assert not [line for line in lines if "own:" in line]

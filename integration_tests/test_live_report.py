@@ -1,0 +1,284 @@
+"""The report of a live project: no value, no name; and the command that writes it, which only reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.connector import config_for
+from integration_tests.live import __main__ as command
+from integration_tests.live import report as reports
+from integration_tests.live.__main__ import main
+from integration_tests.live.client import Client
+from integration_tests.live.compare import of_sandbox
+from integration_tests.live.probe import LONGEST
+from integration_tests.live.probes import PROBES
+from integration_tests.live.words import Words, kind
+from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox.settings import PROJECT_TYPES
+from source_iterable.config import Config
+from source_iterable.streams.table import EXPORTS, STREAMS
+
+ROOT = Path(__file__).parent.parent
+# Numbers from here on are ids, times or amounts; smaller ones are counts of anything.
+IDS = 10_000
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
+NOT_EXPORTED = sorted(set(STREAMS) - {each.name for each in EXPORTS})
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """All names and values."""
+    if isinstance(value, dict):
+        yield from value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from leaves(each)
+    if not isinstance(value, (dict, list)):
+        yield value
+
+
+def values_of(sandbox: Sandbox) -> set[str]:
+    """Every text and every large number that the sandbox can answer with, names of its own fields included."""
+    things: list[Any] = [
+        sandbox.truth(each.data_type, "2000-01-01 00:00:00", "2100-01-01 00:00:00") for each in EXPORTS
+    ]
+    things += [sandbox.truth_list(name) for name in NOT_EXPORTED]
+    things += [sandbox.jobs(), sandbox.settings.api_key, sandbox.base_url]
+    texts = {str(each) for each in leaves(things) if not isinstance(each, bool)}
+    return {each for each in texts if (abs(float(each)) >= IDS if NUMBER.fullmatch(each) else len(each) > 2)}
+
+
+@pytest.mark.parametrize("project_type", PROJECT_TYPES)
+def test_a_report_has_no_value_and_no_name(project_type: str) -> None:
+    held: list[set[str]] = []
+    settings = SandboxSettings(project_type=project_type, events_per_day=1_000, days=9)
+    report = of_sandbox(settings, lambda sandbox: held.append(values_of(sandbox)))
+    (values,) = held
+    assert len(values) > 30_000
+    words = Words(Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"}))
+    # Words that are public, or part of what the code itself says.
+    common = {each for each in values if words.guarded(each) == each}
+    said = "\n".join(
+        str(each)
+        for probe in report["probes"].values()
+        for each in (probe["claim"], probe["relied_on"], probe.get("reason"))
+    )
+    del report["day"]  # of the run
+    text = json.dumps(report, ensure_ascii=False)
+    known = "\n".join({str(each) for each in leaves(report) if words.guarded(str(each)) == str(each)}) + said
+    found = {each for each in values - common if each in text and each not in known}
+    assert found == set()
+    # What is not searched for, or only beside the code's own words, is little.
+    assert len(common) < 350, sorted(common)
+    assert len({each for each in values - common if each in known}) < 40
+
+
+def test_a_value_that_a_probe_lets_through_is_hashed() -> None:
+    words = Words(Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"}))
+    careless = {"name": "Anna's list", "anna@example.com": ["Summer sale", "email", 200, True]}
+    guarded = words.guarded(careless)
+    assert guarded["name"].startswith("own:") and len(guarded["name"]) == 12
+    ((mail, listed),) = [(name, value) for name, value in guarded.items() if name != "name"]
+    assert mail.startswith("own:")
+    assert listed[0].startswith("own:") and listed[1:] == ["email", 200, True]
+
+
+def test_only_the_key_makes_the_hash_of_a_name() -> None:
+    keys = [Config.parse({"api_key": each, "start_date": "2024-01-01T00:00:00Z"}) for each in ("one", "one", "other")]
+    one, again, other = (Words(each).shown("loyaltyPoints2") for each in keys)
+    assert one == again != other
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        (True, "boolean"),
+        (7, "integer"),
+        (1_700_000_000_000, "milliseconds"),
+        (2**53 + 1, "integer beyond 2^53"),
+        (1.5, "number"),
+        ([], "array"),
+        ({}, "object"),
+        ("", "empty text"),
+        ("anna@example.com", "address"),
+        ("2021-04-14 16:52:42 +00:00", "YYYY-MM-DD HH:MM:SS +00:00"),
+        ("2025-12-19T22:43:34.134105.000Z", "YYYY-MM-DDTHH:MM:SS.ffffff.fffZ"),
+        ("https://example.com/a?b=c", "URL"),
+        ('{"a": 1}', "object in a text"),
+        ("line\u2028separator", "text with control characters"),
+        ("Anna", "text"),
+    ],
+)
+def test_a_value_is_shown_by_its_kind(value: object, shown: str) -> None:
+    assert kind(value) == shown
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(users=40, events_per_day=400, days=9)) as running:
+        yield running
+
+
+@pytest.fixture
+def in_its_time(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command waits in the sandbox's time."""
+
+    def client(config: Config) -> Client:
+        return Client(config, sandbox.advance, sandbox.core.clock.elapsed)
+
+    monkeypatch.setattr(command, "Client", client)
+
+
+def write_config(sandbox: Sandbox, folder: Path, **changes: Any) -> Path:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**config_for(sandbox), "rate_limit_factor": 1_000, **changes}))
+    return path
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user runs it in a folder of his own."""
+    command = [sys.executable, "-m", "integration_tests.live", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_the_command_reads_only(sandbox: Sandbox, tmp_path: Path) -> None:
+    done = run(tmp_path, "--config", str(write_config(sandbox, tmp_path)), "--no-jobs", "--minutes", "0.1")
+    assert done.returncode == 0, done.stderr
+    assert {each.method for each in sandbox.requests} == {"GET"}
+    assert {each.name for each in PROBES} == set(reports.read(tmp_path / "live-report.json")["probes"])
+    assert " differs " not in done.stdout
+    assert "live-report.json" in done.stdout
+
+
+def test_without_a_terminal_no_job_is_started(sandbox: Sandbox, tmp_path: Path) -> None:
+    run(tmp_path, "--config", str(write_config(sandbox, tmp_path)), "--minutes", "0.05")
+    assert sandbox.count("export/start") == 0
+
+
+def test_two_export_jobs_at_most_and_nothing_else_is_written() -> None:
+    kept: list[Sandbox] = []
+    of_sandbox(SandboxSettings(users=40, events_per_day=400, days=9), kept.append)
+    posts = [each for each in kept[0].requests if each.method != "GET"]
+    assert [(each.method, each.endpoint) for each in posts] == [("POST", "export/start")] * 2
+
+
+def test_the_key_goes_to_no_other_host() -> None:
+    kept: list[Sandbox] = []
+    of_sandbox(SandboxSettings(users=40, events_per_day=400, days=9), kept.append)
+    downloads = [each for each in kept[0].requests if each.host == "files"]
+    assert downloads
+    assert not [each for each in downloads if each.header_names & {"api-key", "api_key"}]
+
+
+def test_all_limits_are_kept() -> None:
+    # In the sandbox's time, which passes when a probe sleeps.
+    report = of_sandbox(SandboxSettings(users=40, events_per_day=400, days=9, rate_limit_factor=1.0))
+    assert report["probes"]["rate limits"]["verdict"] == "holds"
+    assert not [endpoint for endpoint, statuses in report["requests"].items() if "429" in statuses]
+    assert {each["verdict"] for each in report["probes"].values()} <= {"holds", "not visible"}
+
+
+def test_a_run_takes_less_than_ten_minutes() -> None:
+    settings = SandboxSettings(users=40, events_per_day=400, days=9, rate_limit_factor=1.0, job_seconds=45.0)
+    report = of_sandbox(settings, minutes=LONGEST / 60)
+    assert 400 < sum(each["seconds"] for each in report["probes"].values()) < 600
+    # All but the rest of the data types.
+    unfinished = {name for name, each in report["probes"].items() if not each.get("is_finished")}
+    assert unfinished == {"data types", "fields of events"}
+    assert 20 < len(report["probes"]["data types"]["facts"]["statuses"]) < len(EXPORTS)
+
+
+def test_a_run_that_ends_early_goes_on_with_what_is_left(
+    sandbox: Sandbox,
+    in_its_time: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--config", str(write_config(sandbox, tmp_path, rate_limit_factor=1)), "--no-jobs"]
+    real = reports.write
+    written: list[int] = []
+
+    def write(path: Path, report: Any) -> None:
+        real(path, report)
+        written.append(len(report["probes"]))
+        if len(written) == 7:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(reports, "write", write)
+    assert main(arguments) == 130
+    asked = sandbox.count("lists")
+    assert asked
+    assert len(reports.read(tmp_path / "live-report.json")["probes"]) == 7
+    before = sandbox.count("channels")
+    assert main(arguments) == 0
+    assert sandbox.count("channels") == before == 1
+    report = reports.read(tmp_path / "live-report.json")
+    assert list(report["probes"]) == [each.name for each in PROBES]
+    # Both runs' requests are counted.
+    assert sum(report["requests"]["channels"].values()) == 1
+
+
+def test_data_types_that_do_not_fit_into_a_run_come_in_the_next(
+    sandbox: Sandbox,
+    in_its_time: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = str(write_config(sandbox, tmp_path, rate_limit_factor=1))
+    assert main(["--config", config, "--no-jobs", "--minutes", "4"]) == 0
+    assert "Run it again" in capsys.readouterr().out
+    first = reports.read(tmp_path / "live-report.json")["probes"]["data types"]
+    assert first["verdict"] == "not visible"
+    asked = sandbox.count("export/data.json")
+    assert main(["--config", config, "--no-jobs", "--minutes", "15"]) == 0
+    probe = reports.read(tmp_path / "live-report.json")["probes"]["data types"]
+    assert probe["verdict"] == "holds" and len(probe["facts"]["statuses"]) == len(EXPORTS)
+    assert sandbox.count("export/data.json") > asked
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"api_key": "another-key"}, "Iterable does not take the key: status 401"),
+        ({"api_base_url": "http://127.0.0.1:9/api/"}, "Iterable does not answer: ConnectionError"),
+        ({"region": "Mars"}, "The configuration is not valid: 'region'"),
+    ],
+)
+def test_what_cannot_begin_says_why(sandbox: Sandbox, tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    done = run(tmp_path, "--config", str(write_config(sandbox, tmp_path, **change)), "--no-jobs")
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "live-report.json").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 99, "probes": {}}', "no JSON"])
+def test_a_file_that_is_no_report_is_left_alone(sandbox: Sandbox, tmp_path: Path, content: str) -> None:
+    (tmp_path / "live-report.json").write_text(content)
+    done = run(tmp_path, "--config", str(write_config(sandbox, tmp_path)), "--no-jobs")
+    assert done.returncode == 1
+    assert "live-report.json is no" in done.stderr
+    assert (tmp_path / "live-report.json").read_text() == content
+
+
+def test_a_report_is_compared_with_the_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = of_sandbox(SandboxSettings(user_fields_shape="array"))
+    reports.write(tmp_path / "theirs.json", report)
+    assert main(["--compare", str(tmp_path / "theirs.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "profile fields: under is userFields there, fields here" in printed
