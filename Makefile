@@ -1,6 +1,7 @@
 # make run        a local Iterable, two loads of it into a DuckDB file, models and a report (CONFIG=config.json: your own project)
 # make models     DATABASE=iterable.duckdb (or postgresql://...): answers, as tables made by dbt
 # make report     the same DATABASE: one HTML file of charts from them
+# make live       CONFIG=config.json: does your project do what the connector takes for true? Reads only; a report without values
 # make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
@@ -25,7 +26,7 @@ SEED ?= 1
 PIP := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report pyairbyte test storm lint docs bench witnesses image release lock clean
+.PHONY: run models report live pyairbyte test storm lint docs bench witnesses image release lock clean
 
 run: $(DEMO)/.installed $(MODELS)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -36,6 +37,10 @@ models: $(MODELS)/.installed
 
 report: models
 	$(MODELS)/bin/python dbt/report.py --database "$(DATABASE)"
+
+live: $(VENV)/.installed
+	$(if $(CONFIG),,$(error make live needs a configuration: make live CONFIG=config.json))
+	$(BIN)/python -m integration_tests.live --config "$(CONFIG)" $(ARGS)
 
 test: $(VENV)/.installed $(MODELS_TEST)/.installed
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
@@ -53,7 +58,7 @@ lint: $(VENV)/.installed
 	$(BIN)/deptry .
 
 docs: $(VENV)/.installed
-	$(BIN)/python docs/tables.py
+	PYTHONPATH=. $(BIN)/python docs/tables.py
 	$(BIN)/python docs/columns.py
 	$(BIN)/python docs/entities.py
 	$(BIN)/python dbt/generate.py

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/streams.md and docs/options.md from the code: `make docs`.
+"""Writes the tables of docs/streams.md, docs/options.md and docs/live.md from the code: `make docs`.
 
 It replaces what stands between the two markers of a file. A test fails when a file is out of date.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from integration_tests.live.probes import PROBES
 from source_iterable.config import Config, connection_specification, option_docs
 from source_iterable.streams.table import STREAMS
 
@@ -49,7 +50,14 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-TABLES: dict[str, Callable[[], str]] = {"streams.md": streams_table, "options.md": options}
+def probes() -> str:
+    """Every probe of a live project, and the file that relies on its claim."""
+    lines = ["| probe | claim | relied upon in |", "| --- | --- | --- |"]
+    lines += [f"| {each.name} | {each.claim} | [{Path(each.relied_on).name}](../{each.relied_on}) |" for each in PROBES]
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {"streams.md": streams_table, "options.md": options, "live.md": probes}
 
 
 def with_table(text: str, table: str) -> str:

@@ -39,7 +39,7 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-@pytest.mark.parametrize("name", ["streams.md", "options.md"])
+@pytest.mark.parametrize("name", ["streams.md", "options.md", "live.md"])
 def test_tables_match_the_code(name: str) -> None:
     tables = module("tables")
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")

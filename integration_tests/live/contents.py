@@ -119,25 +119,16 @@ def _names(items: list[dict[str, Any]]) -> list[str]:
     return sorted({name for each in items for name in each})
 
 
-def _templates(project: Project) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _ask_templates(project: Project) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """The templates of each type and medium, by these."""
-    if "templates by kind" not in project.found:
-        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for template_type in _TYPES:
-            for medium in _MEDIA:
-                answer = project.client.get(
-                    "templates",
-                    page=1,
-                    pageSize=1000,
-                    sort="-updatedAt",
-                    templateType=template_type,
-                    messageMedium=medium,
-                )
-                body = answer.json if isinstance(answer.json, dict) else {}
-                found[template_type, medium] = body.get("templates") or []
-        project.found["templates by kind"] = found
-    kinds_of: dict[tuple[str, str], list[dict[str, Any]]] = project.found["templates by kind"]
-    return kinds_of
+    found = {}
+    for template_type in _TYPES:
+        for medium in _MEDIA:
+            kind_of: dict[str, Any] = {"templateType": template_type, "messageMedium": medium}
+            answer = project.client.get("templates", page=1, pageSize=1000, sort="-updatedAt", **kind_of)
+            body = answer.json if isinstance(answer.json, dict) else {}
+            found[template_type, medium] = body.get("templates") or []
+    return found
 
 
 @probe(
@@ -146,7 +137,7 @@ def _templates(project: Project) -> dict[tuple[str, str], list[dict[str, Any]]]:
     "source_iterable/streams/templates.py",
 )
 def types_of_templates(project: Project) -> Seen:
-    ids = [each["templateId"] for templates in _templates(project).values() for each in templates]
+    ids = [each["templateId"] for templates in project.once(_ask_templates).values() for each in templates]
     if not ids:
         raise NotVisible("the project has no templates")
     plain = list_in(project.client.get("templates", page=1, pageSize=1000), "templates")
@@ -166,7 +157,7 @@ def types_of_templates(project: Project) -> Seen:
 def template_contents(project: Project) -> Seen:
     facts: dict[str, Any] = {}
     holds = True
-    for (template_type, medium), templates in _templates(project).items():
+    for (template_type, medium), templates in project.once(_ask_templates).items():
         if not templates:
             continue
         asked = templates[0]["templateId"]
@@ -194,7 +185,7 @@ def template_contents(project: Project) -> Seen:
 def locales(project: Project) -> Seen:
     named = [
         (medium, each)
-        for (_, medium), templates in _templates(project).items()
+        for (_, medium), templates in project.once(_ask_templates).items()
         for each in templates
         if each.get("clientTemplateId")
     ]
@@ -209,6 +200,8 @@ def locales(project: Project) -> Seen:
         told = (mine[0].get("locales") or []) if mine else []
         if answer.status != OK or len(told) > 1:
             break
+    if answer.status == OK and not told:
+        raise NotVisible("no template tells its locales")
     statuses, defaults, right = [], [], True
     for locale in told:
         content = project.client.get(

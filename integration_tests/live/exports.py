@@ -6,11 +6,10 @@ from collections import Counter
 from typing import Any
 
 from integration_tests.live import oddities
-from integration_tests.live.client import OK
+from integration_tests.live.client import OK, Answer
 from integration_tests.live.lists import shape_of
 from integration_tests.live.probe import NotVisible, Project, Seen, judged, probe
 from integration_tests.live.records import (
-    DAY,
     HOUR,
     MINUTE,
     busy,
@@ -20,6 +19,7 @@ from integration_tests.live.records import (
     lines_in,
     records_in,
     second_of,
+    users_in_export,
 )
 from integration_tests.live.words import kinds
 from source_iterable.exports.windows import Window
@@ -134,16 +134,8 @@ def times(project: Project) -> Seen:
     "source_iterable/streams/users.py",
 )
 def users(project: Project) -> Seen:
-    end = int(project.now.timestamp()) // HOUR * HOUR
-    for seconds in (30 * DAY, DAY, MINUTE):
-        window = Window(end - seconds, end)
-        answer = export(project, "user", window)
-        if answer.is_whole:
-            break
+    window, answer = users_in_export(project)
     found = records_in(answer)
-    if answer.status != OK or not found:
-        raise NotVisible("no user has changed in a month")
-    project.found["users"] = window, answer
     key = project.client.config.users_key
     keys = Counter(record.get(key) for record in found)
     updated = [second_of(record, "profileUpdatedAt") for record in found]
@@ -213,8 +205,8 @@ def _times_of_index(project: Project, data_type: str, lines: Lines) -> dict[str,
     return found
 
 
-def _recent(project: Project) -> None:
-    """Read an hour that has just settled; the probe itself reads it again at the end of the run."""
+def _recent(project: Project) -> tuple[Window, Answer, float]:
+    """An hour that has just settled, and when it was read; the probe itself reads it again at the end of the run."""
     data_type, _, _ = busy(project)
     end = int(project.now.timestamp()) - _LOOKBACK
     for seconds in (HOUR, MINUTE):
@@ -222,21 +214,19 @@ def _recent(project: Project) -> None:
         answer = export(project, data_type, window)
         if answer.is_whole:
             break
-    project.found["recent"] = window, answer, project.client.clock()
+    return window, answer, project.client.clock()
 
 
 @probe(
     "late events",
     "After the five minutes of lookback_window, an hour of events is complete",
     "source_iterable/reading/export_stream.py",
-    begin=_recent,
+    begin=lambda project: project.once(_recent),
     last=1,
 )
 def late(project: Project) -> Seen:
-    if "recent" not in project.found:
-        raise NotVisible("nothing happened in the last week")
     data_type, _, _ = busy(project)
-    window, first, begun = project.found["recent"]
+    window, first, begun = project.once(_recent)
     passed = project.client.clock() - begun
     project.client.sleep(max(min(_APART - passed, project.left), 0))
     second = export(project, data_type, window)

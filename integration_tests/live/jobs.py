@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from integration_tests.live import oddities
 from integration_tests.live.client import OK, Answer, NoAnswer
-from integration_tests.live.probe import NotVisible, Project, Seen, judged, list_in, probe
-from integration_tests.live.records import DAY, HOUR, MINUTE, busy, event_ids, export, records_in
+from integration_tests.live.probe import NO_JOBS, NotVisible, Project, Seen, judged, list_in, probe
+from integration_tests.live.records import MINUTE, busy, event_ids, records_in, users_in_export
 from integration_tests.live.words import kind, kinds
 from source_iterable.exports.export_job import ENDED, START, JobState
 from source_iterable.exports.windows import Window
@@ -53,22 +54,36 @@ class Job:
 def _jobs(project: Project) -> list[Job]:
     """Both jobs, as far as they have come. Raises NotVisible."""
     if not project.jobs:
-        raise NotVisible("no export job was to be started")
-    if "jobs" not in project.found:
-        data_type, window, _ = busy(project)
-        end = int(project.now.timestamp()) // HOUR * HOUR
-        users = project.found["users"][0] if "users" in project.found else Window(end - DAY, end)
-        jobs: list[Job] = []
-        # Kept at once: whatever happens next, a later probe must not start them again.
-        project.found["jobs"] = jobs
-        for each, its in ((data_type, window), ("user", users)):
-            body = {"dataTypeName": each, "outputFormat": "application/x-json-stream", **its.parameters}
-            jobs.append(Job(each, its, project.client.post(START, body)))
-        _wait(project, [job for job in jobs if job.id is not None])
-    found: list[Job] = project.found["jobs"]
-    if not any(job.id is not None for job in found):
+        raise NotVisible(NO_JOBS)
+    jobs = project.once(_Jobs)
+    jobs.wait()
+    found = [job for job in jobs.started if job.id is not None]
+    if not found:
         raise NotVisible("no export job could be started")
     return found
+
+
+class _Jobs:
+    """Both jobs. They are started once, whatever happens next."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._have_ended = False
+        data_type, window, _ = busy(project)
+        of_users = window
+        with suppress(NotVisible):
+            of_users, _ = users_in_export(project)
+        self.started: list[Job] = []
+        for each, its in ((data_type, window), ("user", of_users)):
+            body = {"dataTypeName": each, "outputFormat": "application/x-json-stream", **its.parameters}
+            with suppress(NoAnswer):
+                self.started.append(Job(each, its, project.client.post(START, body)))
+
+    def wait(self) -> None:
+        """Look at the jobs until all have ended or time is over. Raises NoAnswer."""
+        if not self._have_ended:
+            _wait(self._project, [job for job in self.started if job.id is not None])
+            self._have_ended = True
 
 
 def _wait(project: Project, jobs: list[Job]) -> None:
@@ -199,16 +214,15 @@ def _host(name: str) -> str:
 
 def _downloads(project: Project, job: Job) -> list[Answer]:
     """The first files of a job."""
-    key = ("downloads", job.data_type)
-    found: dict[Any, list[Answer]] = project.found.setdefault("files", {})
-    if key not in found:
-        found[key] = []
-        for each in job.files[:_FILES]:
-            try:
-                found[key].append(project.client.file(each["url"]))
-            except NoAnswer:
-                break
-    return found[key]
+    return project.once(_download, job.id)
+
+
+def _download(project: Project, job_id: object) -> list[Answer]:
+    (job,) = [each for each in _jobs(project) if each.id == job_id]
+    found: list[Answer] = []
+    with suppress(NoAnswer):
+        found.extend(project.client.file(each["url"]) for each in job.files[:_FILES])
+    return found
 
 
 def _records(project: Project, job: Job) -> list[dict[str, Any]]:
@@ -252,15 +266,12 @@ def users(project: Project) -> Seen:
     job = next((each for each in _complete(project) if each.data_type == "user"), None)
     if job is None or len(job.files) > _FILES:
         raise NotVisible("no export job of few files was completed in time")
-    window, answer = project.found.get("users", (job.window, None))
-    streamed = answer or export(project, "user", window)
+    _, streamed = users_in_export(project)
     key = project.client.config.users_key
     # Profiles change meanwhile: those of both are compared by their keys.
     keys = [
         Counter(str(each.get(key)) for each in records) for records in (records_in(streamed), _records(project, job))
     ]
-    if not streamed.is_whole or not any(keys):
-        raise NotVisible("no user has changed")
     apart = ((keys[0] - keys[1]) + (keys[1] - keys[0])).total()
     return judged(
         apart <= max(keys[0].total() // 100, 2),
@@ -273,7 +284,7 @@ def users(project: Project) -> Seen:
 def listed(project: Project) -> Seen:
     jobs = list_in(project.client.get("export/jobs"), "jobs")
     words = [str(each.get("jobState")) for each in jobs]
-    own = {str(job.id) for job in project.found.get("jobs", [])}
+    own = {str(job.id) for job in project.once(_Jobs).started} if project.jobs else set()
     return judged(
         JobState.UNKNOWN not in map(JobState.of, words) and own <= {str(each.get("id")) for each in jobs},
         {

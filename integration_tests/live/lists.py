@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from integration_tests.live import oddities
 from integration_tests.live.client import NOT_FOUND, OK
-from integration_tests.live.probe import NotVisible, Project, Seen, judged, list_in, probe
+from integration_tests.live.probe import NotVisible, Project, Seen, Unexpected, judged, list_in, probe
 from integration_tests.live.words import json_type, kind, kinds
 from source_iterable.config import Config
 from source_iterable.streams.table import STREAMS
@@ -27,10 +27,12 @@ Items = list[dict[str, Any]]
 
 def newest(project: Project, path: str) -> Items:
     """The first page of campaigns, templates or journeys, newest update first. Raises NotVisible if there are none."""
-    if path not in project.found:
-        size = 50 if path == "journeys" else 1000
-        project.found[path] = project.client.get(path, page=1, pageSize=size, sort="-updatedAt")
-    return list_in(project.found[path], path)
+    return project.once(_ask_newest, path)
+
+
+def _ask_newest(project: Project, path: str) -> Items:
+    size = 50 if path == "journeys" else 1000
+    return list_in(project.client.get(path, page=1, pageSize=size, sort="-updatedAt"), path)
 
 
 def columns_of(project: Project, stream: str) -> Mapping[str, Any]:
@@ -214,7 +216,7 @@ for _path in _NEWEST_FIRST:
 def _what_there_is(project: Project) -> dict[str, Items]:
     found = {}
     for path in _NEWEST_FIRST:
-        with suppress(NotVisible):
+        with suppress(NotVisible, Unexpected):
             found[path] = newest(project, path)
     return found
 

@@ -6,18 +6,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from integration_tests.live.client import Answer, Client, NoAnswer
-from integration_tests.live.words import Words
+from integration_tests.live.client import FORBIDDEN, OK, UNAUTHORIZED, Answer, Client, NoAnswer
+from integration_tests.live.words import Words, kind
 
+T = TypeVar("T")
 Verdict = Literal["holds", "differs", "not visible"]
+# Why probes of export jobs see nothing, unless a later run may start some.
+NO_JOBS = "no export job was to be started"
 # Seconds that a run may take.
 LONGEST = 9.5 * 60
 
 
 class NotVisible(Exception):
     """The project has nothing to look at; the text says what is missing, and nothing of the project."""
+
+
+class Unexpected(Exception):
+    """An answer is not of the form that all others rely on."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.facts = facts
 
 
 class Seen(NamedTuple):
@@ -36,7 +47,7 @@ class Seen(NamedTuple):
 
 @dataclass
 class Project:
-    """What the probes share. `found`: what an earlier one has found out; it stays in memory.
+    """What the probes share.
 
     `earlier`: the entry of this probe in the report, if it was not finished. `jobs`: whether export jobs may be started.
     """
@@ -46,16 +57,30 @@ class Project:
     now: datetime
     jobs: bool = False
     minutes: float = LONGEST / 60
-    found: dict[str, Any] = field(default_factory=dict)
     earlier: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._made: dict[object, Any] = {}
         self._end = self.client.clock() + 60 * self.minutes
 
     @property
     def left(self) -> float:
         """Seconds that are left of the run."""
         return self._end - self.client.clock()
+
+    def once(self, make: Callable[..., T], *arguments: object) -> T:
+        """`make(project, *arguments)`, called once in a run; raises again what that has raised, but for NoAnswer."""
+        key = (make, *arguments)
+        if key not in self._made:
+            try:
+                self._made[key] = make(self, *arguments)
+            except (NotVisible, Unexpected) as reason:
+                self._made[key] = reason
+        made = self._made[key]
+        if isinstance(made, Exception):
+            raise made
+        result: T = made
+        return result
 
 
 class Probe(NamedTuple):
@@ -69,7 +94,7 @@ class Probe(NamedTuple):
     claim: str
     relied_on: str
     look: Callable[[Project], Seen]
-    begin: Callable[[Project], None] | None = None
+    begin: Callable[[Project], object] | None = None
     last: int = 0
 
 
@@ -78,7 +103,7 @@ MADE: list[Probe] = []
 
 
 def probe(
-    name: str, claim: str, relied_on: str, begin: Callable[[Project], None] | None = None, last: int = 0
+    name: str, claim: str, relied_on: str, begin: Callable[[Project], object] | None = None, last: int = 0
 ) -> Callable[[Callable[[Project], Seen]], Callable[[Project], Seen]]:
     """Make a probe of a function."""
 
@@ -97,14 +122,14 @@ def judged(
 
 
 def list_in(answer: Answer, name: str) -> list[dict[str, Any]]:
-    """The items of a list, also of one wrapped in `params`. Raises NotVisible if there are none."""
-    if answer.status in (401, 403):
+    """The items of a list, also of one wrapped in `params`. Raises NotVisible if there are none, or Unexpected."""
+    if answer.status in (UNAUTHORIZED, FORBIDDEN):
         raise NotVisible("the key may not read this")
     body = answer.json
     holders = [body, body.get("params")] if isinstance(body, dict) else []
     found = next((each[name] for each in holders if isinstance(each, dict) and name in each), None)
-    if answer.status != 200 or not isinstance(found, list):
-        raise NotVisible("the answer holds no list")
+    if answer.status != OK or not isinstance(found, list):
+        raise Unexpected({"status": answer.status, "type": answer.content_type, "list": kind(found)})
     if not found:
         raise NotVisible("the project has none")
     return [each for each in found if isinstance(each, dict)]
@@ -113,15 +138,27 @@ def list_in(answer: Answer, name: str) -> list[dict[str, Any]]:
 def _begin(probes: Iterable[Probe], project: Project) -> None:
     for each in probes:
         if each.begin is not None:
-            with suppress(NotVisible, NoAnswer):  # the probe itself will say so
+            with suppress(NotVisible, Unexpected, NoAnswer):  # the probe itself will say so
                 each.begin(project)
+
+
+def _is_wanted(earlier: Mapping[str, Any], project: Project) -> bool:
+    return not earlier.get("is_finished") or (project.jobs and earlier.get("reason") == NO_JOBS)
+
+
+def _line_of(fault: Exception) -> int:
+    """Where in the code it was raised."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return 0 if trace is None else trace.tb_lineno
 
 
 def run(
     probes: Iterable[Probe], project: Project, done: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[Probe, Seen, float]]:
     """Run the probes that are not finished: each with what it saw, and its seconds."""
-    wanted = [each for each in probes if not done.get(each.name, {}).get("is_finished")]
+    wanted = [each for each in probes if _is_wanted(done.get(each.name, {}), project)]
     for number, each in enumerate(wanted):
         if number == 1:  # now the key is known to work, or the caller has ended
             _begin(wanted, project)
@@ -133,6 +170,11 @@ def run(
             seen = each.look(project)
         except NotVisible as missing:
             seen = Seen("not visible", reason=str(missing))
+        except Unexpected as answer:
+            seen = Seen("differs", answer.facts)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
+            # An answer is so different that the probe could not even look at it.
+            seen = Seen("differs", {"failure": type(fault).__name__}, {"line": _line_of(fault)})
         except NoAnswer as failure:
             reason = "no answer" if str(failure) else "no time was left"
             seen = Seen(

@@ -71,15 +71,27 @@ def ids_of(project: Project, data_type: str, lines: Iterable[bytes]) -> list[str
 
 def busy(project: Project) -> tuple[str, Window, Answer]:
     """A data type, a settled window in which some of it happened, and its whole export. Raises NotVisible."""
-    if "busy" not in project.found:
-        project.found["busy"] = _find(project)
-    if project.found["busy"] is None:
-        raise NotVisible("nothing happened in the last week")
-    found: tuple[str, Window, Answer] = project.found["busy"]
-    return found
+    return project.once(_find)
 
 
-def _find(project: Project) -> tuple[str, Window, Answer] | None:
+def users_in_export(project: Project) -> tuple[Window, Answer]:
+    """A window in which users changed, and its export. Raises NotVisible."""
+    return project.once(_ask_users)
+
+
+def _ask_users(project: Project) -> tuple[Window, Answer]:
+    end = int(project.now.timestamp()) // HOUR * HOUR
+    for seconds in (30 * DAY, DAY, MINUTE):
+        window = Window(end - seconds, end)
+        answer = export(project, "user", window)
+        if answer.is_whole:
+            break
+    if answer.status != OK or not answer.is_whole or not answer.lines:
+        raise NotVisible("no user has changed in a month, or too many in a minute")
+    return window, answer
+
+
+def _find(project: Project) -> tuple[str, Window, Answer]:
     end = int(project.now.timestamp()) // HOUR * HOUR - SETTLED
     for data_type in LIKELY:
         # Shorter and shorter until it can be read whole.
@@ -90,4 +102,4 @@ def _find(project: Project) -> tuple[str, Window, Answer] | None:
                 break
         if answer.is_whole and sum(second_of(each) is not None for each in records_in(answer)) > 1:
             return data_type, window, answer
-    return None
+    raise NotVisible("nothing happened in the last week")

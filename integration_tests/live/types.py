@@ -19,6 +19,7 @@ from integration_tests.live.words import kind
 from source_iterable.exports.windows import Window
 from source_iterable.records.columns import OURS
 
+Records = list[dict[str, Any]]
 # The reference's spelling of each, and another one that clients send (seen).
 SPELLINGS = {"emailUnSubscribe": "emailUnsubscribe", "unknownSession": "anonSession"}
 # Bytes of each type that are read, and seconds that a request may take with the wait for its turn.
@@ -32,6 +33,14 @@ _INTERNAL = "itblInternal."
 _OF_THE_PROJECT = ("customEvent", "emailSubscribe", "user", "unknownSession")
 
 
+class _Asked:
+    """The records of each type that this run has asked for, and whether no type is left for the next run."""
+
+    def __init__(self, project: Project) -> None:
+        self.records: dict[str, Records] = {}
+        self.is_all = False
+
+
 def _order() -> list[str]:
     """All types: those with two spellings first, then those that everybody has, then the rest."""
     return list(dict.fromkeys([*SPELLINGS, *LIKELY, "user", *STREAM_OF, *SPELLINGS.values()]))
@@ -43,7 +52,7 @@ def data_types(project: Project) -> Seen:
     statuses: dict[str, int] = dict(earlier.get("statuses", {}))
     spellings: dict[str, int] = dict(earlier.get("spellings", {}))
     error: Any = earlier.get("error")
-    shapes: dict[str, Any] = project.found.setdefault("shapes", {})
+    asked = project.once(_Asked)
     end = int(project.now.timestamp()) // HOUR * HOUR - SETTLED
     for name in _order():
         if name in statuses or name in spellings:
@@ -53,13 +62,12 @@ def data_types(project: Project) -> Seen:
         answer = export(project, name, Window(end - _DAYS * DAY, end), _BYTES)
         if name in STREAM_OF:
             statuses[name] = answer.status
-            shapes[name] = records_in(answer)
+            asked.records[name] = records_in(answer)
         if name in (*SPELLINGS, *SPELLINGS.values()):
             spellings[name] = answer.status
         if answer.status not in (OK, UNAUTHORIZED, FORBIDDEN):
             error = error_of(project, answer)
-    is_finished = len({**statuses, **spellings}) == len(_order())
-    project.found["types are finished"] = is_finished
+    is_finished = asked.is_all = len({**statuses, **spellings}) == len(_order())
     refused = [name for name, status in statuses.items() if status not in (OK, UNAUTHORIZED, FORBIDDEN)]
     forbidden = [name for name, status in statuses.items() if status in (UNAUTHORIZED, FORBIDDEN)]
     one_spelling = any(spellings.get(other, OK) != OK for other in SPELLINGS.values())
@@ -80,27 +88,24 @@ def data_types(project: Project) -> Seen:
     "source_iterable/records/columns.py",
 )
 def fields(project: Project) -> Seen:
-    earlier, facts, counts, odd = project.earlier, {}, {}, []
+    asked, earlier, facts, counts, odd = project.once(_Asked), project.earlier, {}, {}, []
     facts.update(earlier.get("facts", {}))
     counts.update(earlier.get("counts", {}))
     odd.extend(earlier.get("oddities", []))
-    for data_type, records in project.found.get("shapes", {}).items():
+    for data_type, records in asked.records.items():
         if records:
             facts[data_type], _ = shape_of(project, STREAM_OF[data_type], records)
             counts[data_type] = len(records)
             odd.extend(name for name, is_in in _ODD.items() if name not in odd and is_in(project, data_type, records))
-    if not facts and project.found.get("types are finished"):
+    if not facts and asked.is_all:
         raise NotVisible("nothing happened in the last week")
     return Seen(
         "holds" if facts else "not visible",
         facts,
         counts,
         tuple(odd),
-        is_finished=bool(project.found.get("types are finished")),
+        is_finished=asked.is_all,
     )
-
-
-Records = list[dict[str, Any]]
 
 
 def _other_types(project: Project, data_type: str, records: Records) -> bool:

@@ -8,39 +8,42 @@ from integration_tests.live import oddities
 from integration_tests.live.answers import error_of
 from integration_tests.live.client import OK, Answer
 from integration_tests.live.probe import NotVisible, Project, Seen, judged, list_in, probe
+from integration_tests.live.records import records_in, users_in_export
 from integration_tests.live.words import kind, kinds
 
 # Users of the longest list that is read whole. Larger ones take long to answer: a million, an hour.
 _LARGE_LIST = 20_000
 # Lists of which the size is asked; the limit is five requests a minute, for sizes and users together.
-_SIZES = 3
+_SIZED = 3
 SERVER_ERROR = 500
 
 
+def _sizes(project: Project) -> dict[int, Answer]:
+    """The sizes of the first lists, as answered, by the lists' ids."""
+    lists = list_in(project.client.get("lists"), "lists")
+    return {each["id"]: project.client.get("lists/{}/size", each["id"]) for each in lists[:_SIZED]}
+
+
 def _a_list(project: Project) -> tuple[int, int]:
-    """The id of a list that is not too large, and how many users it has. Raises NotVisible."""
-    if "list" not in project.found:
-        lists = list_in(project.client.get("lists"), "lists")
-        best = None
-        for each in lists[:_SIZES]:
-            answer = project.client.get("lists/{}/size", each["id"])
-            project.found.setdefault("sizes", []).append(answer)
-            size = int(answer.body) if answer.status == OK and answer.body.strip().isdigit() else 0
-            if 0 < size <= _LARGE_LIST and (best is None or size > best[1]):
-                best = each["id"], size
-        project.found["list"] = best
-    if project.found["list"] is None:
+    """The id of the largest list that can be read whole, and how many users it has. Raises NotVisible."""
+    sizes = {
+        list_id: int(answer.body)
+        for list_id, answer in project.once(_sizes).items()
+        if answer.status == OK and answer.body.strip().isdigit() and 0 < int(answer.body) <= _LARGE_LIST
+    }
+    if not sizes:
         raise NotVisible("the first lists are empty, or too large to be read whole")
-    found: tuple[int, int] = project.found["list"]
-    return found
+    return max(sizes.items(), key=lambda each: each[1])
 
 
-def _users(project: Project, name: str, **parameters: Any) -> Answer:
+def _ask_users(project: Project, number: int, **parameters: Any) -> Answer:
+    """The users of that list; `number` tells one request from the next."""
     list_id, _ = _a_list(project)
-    if name not in project.found:
-        project.found[name] = project.client.get("lists/getUsers", listId=list_id, **parameters)
-    found: Answer = project.found[name]
-    return found
+    return project.client.get("lists/getUsers", listId=list_id, **parameters)
+
+
+def _ask_preferred(project: Project) -> Answer:
+    return _ask_users(project, 0, preferUserId="true")
 
 
 def _lines(answer: Answer) -> list[str]:
@@ -49,12 +52,7 @@ def _lines(answer: Answer) -> list[str]:
 
 @probe("sizes of lists", "GET lists/{id}/size answers with a bare number", "source_iterable/streams/list_sizes.py")
 def sizes(project: Project) -> Seen:
-    try:
-        _a_list(project)
-    except NotVisible:
-        if "sizes" not in project.found:
-            raise
-    answers: list[Answer] = project.found["sizes"]
+    answers = list(project.once(_sizes).values())
     return judged(
         all(each.status == OK and each.body.strip().isdigit() for each in answers),
         {
@@ -73,7 +71,7 @@ def sizes(project: Project) -> Seen:
 )
 def users(project: Project) -> Seen:
     _, size = _a_list(project)
-    answer = _users(project, "users")
+    answer = project.once(_ask_users, 1)
     lines = _lines(answer)
     return judged(
         answer.status == OK and answer.is_whole and len(set(lines)) == len(lines) == size,
@@ -97,8 +95,8 @@ def users(project: Project) -> Seen:
     "source_iterable/streams/user_events.py",
 )
 def order(project: Project) -> Seen:
-    first = _users(project, "users")
-    second = _users(project, "users again")
+    first = project.once(_ask_users, 1)
+    second = project.once(_ask_users, 2)
     if first.status != OK or second.status != OK or not first.is_whole or not second.is_whole:
         raise NotVisible("a list's users cannot be read")
     one, other = _lines(first), _lines(second)
@@ -117,27 +115,45 @@ def order(project: Project) -> Seen:
 )
 def prefer_user_id(project: Project) -> Seen:
     project_type = project.client.config.project_type
-    plain = _users(project, "users")
-    preferred = _users(project, "users by userId", preferUserId="true")
+    plain = project.once(_ask_users, 1)
+    preferred = project.once(_ask_preferred)
     if plain.status != OK or preferred.status != OK or not plain.is_whole or not preferred.is_whole:
         raise NotVisible("a list's users cannot be read")
     emails, ids = _lines(plain), _lines(preferred)
-    addresses = [each for each in ids if "@" in each]
+    both = _with_both_identifiers(project)
+    listed, by_id = set(emails), set(ids)
+    known = {email: user_id for email, user_id in both.items() if email in listed}
     if project_type == "Email-based":
-        holds = sorted(emails) == sorted(ids) and len(addresses) == len(ids)
+        holds = sorted(emails) == sorted(ids)
     else:
-        # A user with an email only keeps it.
-        holds = len(ids) == len(emails) and len(addresses) <= sum("@" in each for each in emails)
-    odd = [each for each in addresses if each not in set(emails)] if project_type == "Hybrid" else []
+        holds = len(ids) == len(emails) and all(each in by_id for each in known.values())
+    addresses = [each for each in ids if "@" in each]
+    odd = [each for each in addresses if each not in listed] if project_type == "Hybrid" else []
     return judged(
         holds,
         {
             "kinds": sorted({"address" if "@" in each else "other" for each in emails}),
             "kinds with preferUserId": sorted({"address" if "@" in each else "other" for each in ids}),
         },
-        {"addresses": [sum("@" in each for each in emails), len(addresses)]},
+        {
+            "addresses": [sum("@" in each for each in emails), len(addresses)],
+            "users of whom both identifiers are known": len(known),
+        },
         oddities.ADDRESS_AS_USER_ID if odd else None,
     )
+
+
+def _with_both_identifiers(project: Project) -> dict[str, str]:
+    """The userIds of users who have an email, too, by it; as far as their profiles are known."""
+    try:
+        records = records_in(users_in_export(project)[1])
+    except NotVisible:
+        return {}
+    return {
+        each["email"]: each["userId"]
+        for each in records
+        if isinstance(each.get("email"), str) and isinstance(each.get("userId"), str)
+    }
 
 
 @probe(
