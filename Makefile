@@ -10,6 +10,8 @@
 # make bench      the connector against its published peers
 # make witnesses  what published connectors and Iterable's own client read in the local Iterable (needs Node)
 # make image      the image, without a Docker engine (root on Debian), tested against the local Iterable
+#                 (RELEASE=trixie: on the Python of that Debian release instead of this machine's)
+# make test-on    RELEASE=trixie: the tests on that release's Python (root on Debian; ARGS as above)
 # make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on)
 # make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions)
 PYTHON ?= python3
@@ -26,7 +28,7 @@ SEED ?= 1
 PIP := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report live pyairbyte test storm lint docs bench witnesses image release lock clean
+.PHONY: run models report live pyairbyte test storm lint docs bench witnesses image test-on release lock clean
 
 run: $(DEMO)/.installed $(MODELS)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -70,7 +72,10 @@ witnesses: $(VENV)/.installed
 	$(BIN)/python -m integration_tests.witnesses
 
 image: $(VENV)/.installed
-	PYTHON=$(BIN)/python tools/image/run
+	PYTHON=$(BIN)/python tools/image/run $(RELEASE)
+
+test-on:
+	tools/image/tests $(or $(RELEASE),trixie) $(ARGS)
 
 release: $(VENV)/.installed
 	$(BIN)/python tools/release.py $(VERSION) $(if $(DOCUMENTATION),--documentation $(DOCUMENTATION))

@@ -1,7 +1,7 @@
 """A release in one command: `python tools/release.py 0.2.0`.
 
-The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml, dbt/ and the Dockerfile, gives
-the changelog's Unreleased section its heading, commits the files and tags the commit. Nothing is pushed.
+The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml, pyproject.toml, dbt/ and the
+Dockerfile, gives the changelog's Unreleased section its heading, commits the files and tags the commit. Nothing is pushed.
 
 With `--documentation`, the spec and metadata.yaml point to that address, from this release on.
 """
@@ -70,6 +70,7 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
         "source_iterable/__init__.py": version_line,
         "CHANGELOG.md": changelog,
         "metadata.yaml": in_line("metadata.yaml", r"^(  dockerImageTag: ).*()$", version),
+        "pyproject.toml": in_line("pyproject.toml", r'^(version = ").*(")$', version),
         "dbt/dbt_project.yml": in_line("dbt/dbt_project.yml", r"^(version: ).*()$", version),
         "Dockerfile": in_line("Dockerfile", r"^(ARG VERSION=).*()$", version),
     }
