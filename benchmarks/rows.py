@@ -114,7 +114,8 @@ class Bench:
             with open(path, "wb") as file:
                 data.write(file)
             command.append(str(path))
-        return Served(data, f"http://127.0.0.1:{self._open.enter_context(process(command))}")
+        port = self._open.enter_context(process(command))
+        return Served(data, f"http://127.0.0.1:{port}")  # ignore-https-check
 
     def workshop(self, served: Served) -> Workshop:
         """Makes programs for a server."""

@@ -40,7 +40,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://127.0.0.1:{self.server_address[1]}"  # ignore-https-check
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -17,6 +17,11 @@ from source_iterable.config import DOCUMENTATION_URL, REGION_BASE_URLS
 from source_iterable.streams.table import STREAMS
 
 ROOT = Path(__file__).resolve().parent.parent
+SEARCHED = (
+    *("*.md", "*.toml", "*.yaml", "docs/*.md", "docs/*.py"),
+    *("source_iterable/**/*.*", "benchmarks/**/*.py", "tools/*.py"),
+)
+EXEMPT = re.compile(r"^\s*#|# ignore-https-check|http://(json-schema\.org|localhost)")
 DATA: dict[str, Any] = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
 
 
@@ -36,6 +41,28 @@ def without_ids(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {key: without_ids(value) for key, value in schema.items() if key != "$id"}
     return [without_ids(value) for value in schema] if isinstance(schema, list) else schema
+
+
+def test_the_package_has_the_license_and_the_version_of_the_metadata() -> None:
+    # Airbyte's QA checks look for them in this table.
+    package = re.search(r"^\[tool\.poetry\]\n((?:.+\n)+)", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert package is not None
+    assert f'license = "{DATA["license"]}"' in package[1]
+    assert f'version = "{DATA["dockerImageTag"]}"' in package[1]
+
+
+def test_nothing_but_loopback_is_spoken_to_without_tls() -> None:
+    # As Airbyte's QA checks look for it.
+    searched = [
+        each
+        for name in SEARCHED
+        for each in ROOT.glob(name)
+        if each.suffix in (".md", ".toml", ".yaml", ".py", ".json")
+    ]
+    assert len(searched) > 100
+    lines = [(each, line) for each in searched for line in each.read_text(encoding="utf-8").splitlines()]
+    spoken = [(each.name, line) for each, line in lines if "http" + "://" in line and not EXEMPT.search(line)]
+    assert spoken == []
 
 
 def test_the_allowed_hosts_are_those_that_the_connector_uses() -> None:

@@ -14,7 +14,7 @@ from source_iterable import __version__
 ROOT = Path(__file__).resolve().parent.parent
 FILES = (
     *("source_iterable/__init__.py", "source_iterable/config.py", "metadata.yaml", "dbt/dbt_project.yml"),
-    *("Dockerfile", "tools/release.py"),
+    *("pyproject.toml", "Dockerfile", "tools/release.py"),
 )
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n- Faster.\n\n## 0.1.0 - 2026-01-01\n\n- First.\n"
 
@@ -56,6 +56,7 @@ def versions(root: Path) -> dict[str, str]:
     return {
         "package": in_file(root / "source_iterable/__init__.py", r'^__version__ = "(.*)"$'),
         "metadata": in_file(root / "metadata.yaml", r"^  dockerImageTag: (.*)$"),
+        "poetry": in_file(root / "pyproject.toml", r'^version = "(.*)"$'),
         "models": in_file(root / "dbt/dbt_project.yml", r"^version: (.*)$"),
         "image": in_file(root / "Dockerfile", r"^ARG VERSION=(.*)$"),
         "changelog": in_file(root / "CHANGELOG.md", r"^## (\d\S*)"),

@@ -87,10 +87,10 @@ def fill(project: Project, report: dict[str, Any]) -> Iterator[tuple[Probe, Seen
 def line(seen: Mapping[str, Any]) -> str:
     """What was seen, in short."""
     parts = [str(seen["reason"])] if seen.get("reason") else []
-    for name, value in {**seen.get("counts", {}), **seen.get("facts", {})}.items():
+    for name, value in (*seen.get("counts", {}).items(), *seen.get("facts", {}).items()):
         if isinstance(value, (str, bool, int, float)):
             parts.append(f"{name}: {value}")
-        elif isinstance(value, (list, tuple)) and not any(isinstance(each, (dict, list)) for each in value):
+        elif not any(isinstance(each, (Mapping, list)) for each in value):
             parts.append(f"{name}: {', '.join(map(str, value)) or 'none'}")
     text = "; ".join(parts)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

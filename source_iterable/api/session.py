@@ -129,17 +129,17 @@ def api_session(api_key: str, loopback: bool) -> requests.Session:
 
 def file_session(loopback: bool) -> requests.Session:
     """A session for the files of export jobs: https to public addresses; http and private ones with a `loopback` API."""
-    session = _session(_Adapter(_SecurePool if loopback else _PublicPool), loopback)
-    if not loopback:
-        del session.adapters["http://"]
-    return session
+    return _session(_Adapter(_SecurePool if loopback else _PublicPool), loopback)
 
 
 def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:
     session = _Session()
     session.trust_env = not loopback
+    # requests itself would also speak http.
+    session.adapters.clear()
     session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    if loopback:
+        session.mount("http://", adapter)  # ignore-https-check
     session.headers["User-Agent"] = f"source-iterable/{__version__}"
     # What body.py decodes.
     session.headers["Accept-Encoding"] = "gzip"
