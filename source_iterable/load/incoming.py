@@ -13,8 +13,9 @@ from source_iterable.load.destination import DestinationError
 from source_iterable.load.rows import RowFile, literal, quoted, select
 from source_iterable.load.tables import Table
 
-# Bytes of a load's memory that are DuckDB's; beyond them it uses files.
-_MEMORY = "160MB"
+# Bytes of a load's memory that are DuckDB's; beyond them it uses files. DuckDB 1.4 fails with 160 MB when a commit makes all
+# tables.
+_MEMORY = "256MB"
 
 
 def open_database(spill: Path) -> duckdb.DuckDBPyConnection:

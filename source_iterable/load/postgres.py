@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,8 +139,10 @@ class Postgres(SqlDestination):
 
     def how_to_open(self) -> str:
         there = self._connection.get_dsn_parameters()
-        host = f" -h {there['host']}" if "host" in there else ""
-        return f"psql{host} {there.get('dbname', '')}\n    SET search_path TO {quoted(self._dataset)};"
+        options = {"host": "-h", "port": "-p", "user": "-U"}
+        given = [word for name, option in options.items() if there.get(name) for word in (option, there[name])]
+        command = shlex.join(["psql", *given, there.get("dbname", "")])
+        return f"{command}\n    SET search_path TO {quoted(self._dataset)};"
 
 
 def _checked(url: str) -> str:
