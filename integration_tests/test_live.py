@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,10 @@ def test_the_sandbox_passes_its_own_probes(of_type: dict[str, Any]) -> None:
 
 
 def test_all_data_types_are_asked_for(of_type: dict[str, Any]) -> None:
-    facts = of_type["probes"]["data types"]["facts"]
-    assert facts["statuses"] == {each.data_type: 200 for each in EXPORTS}
-    assert facts["spellings"] == {
-        "emailUnSubscribe": 200,
-        "emailUnsubscribe": 200,
-        "unknownSession": 200,
-        "anonSession": 200,
-    }
+    statuses = of_type["probes"]["data types"]["facts"]["statuses"]
+    asked = {each.data_type for each in EXPORTS}
+    assert len(asked) == 53
+    assert statuses == dict.fromkeys({*asked, "emailUnsubscribe", "anonSession"}, 200)
 
 
 @pytest.mark.parametrize("project_type", PROJECT_TYPES)
@@ -159,20 +156,102 @@ def test_every_group_of_odd_records_has_a_name() -> None:
     assert set(named.values()) <= set(oddities.ODDITIES)
 
 
-@pytest.mark.parametrize(
-    ("probe", "break_it"),
-    [
-        ("key", Fault("lists", "status", times=None, body={"lists": []}, status=401)),
-        ("pages of campaigns", Fault("campaigns", "next_elsewhere", times=None, location="")),
-        ("lines of an export", Fault("export/data.json", "garbage", times=None)),
-        ("events of a user", Fault("export/userEvents", "status", times=None, status=200, body=b"")),
-        ("links to files", Fault("files", "expired", times=None)),
-        ("redirects", Fault("webhooks", "redirect", times=None)),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_what_differs_is_called_so(probe: str, break_it: Fault) -> None:
-    report = of_sandbox(SandboxSettings(odd=False, **SMALL), lambda sandbox: sandbox.add_fault(break_it))
+WITHOUT_ANSWERS = {"rate limits", "redirects"}  # which look at what other probes have met
+
+
+def everywhere(**fault: Any) -> Callable[[Sandbox], object]:
+    """A fault at all requests but the first, which shows that the key works, and those of a wrong key."""
+    return lambda sandbox: sandbox.add_fault(Fault(None, "status", times=None, after=1, **fault))
+
+
+def test_a_login_page_is_never_taken_for_an_answer() -> None:
+    page = b"<!doctype html><html><head><title>Sign in, please</title></head><body>Sign in</body></html>"
+    report = of_sandbox(SandboxSettings(odd=False, **SMALL), everywhere(status=200, body=page))
+    held = {name for name, verdict in verdicts(report).items() if verdict == "holds"}
+    # The list of lists is the first request; keys and paths are looked at before there is any fault.
+    assert held == {"key", "list of lists", "wrong key", "unknown path", *WITHOUT_ANSWERS}
+    # Nothing that could not be looked at is called different, either, but it was looked at.
+    assert verdicts(report)["data types"] == "differs"
+    assert verdicts(report)["users of a list"] != "holds"
+
+
+def test_a_server_that_fails_is_no_difference() -> None:
+    report = of_sandbox(SandboxSettings(odd=False, **SMALL), everywhere(status=502, body=b"Bad Gateway"))
+    assert [name for name, verdict in verdicts(report).items() if verdict == "differs"] == []
+    # A later run asks again.
+    unfinished = {name for name, seen in report["probes"].items() if not seen["is_finished"]}
+    assert unfinished > {
+        "data types",
+        "half-open windows",
+        "pages of campaigns",
+        "profile fields",
+        "metrics of campaigns",
+    }
+
+
+def test_one_fault_of_a_server_is_no_difference() -> None:
+    for endpoint in ("campaigns", "export/data.json", "lists/getUsers", "export/{jobId}/files"):
+
+        def fail_once(sandbox: Sandbox, endpoint: str = endpoint) -> None:
+            sandbox.add_fault(Fault(endpoint, "status", status=503, after=1))
+
+        report = of_sandbox(SandboxSettings(odd=False, **SMALL), fail_once)
+        assert {verdict for name, verdict in verdicts(report).items() if name != "refusals"} == {"holds"}, endpoint
+        assert seen_in(report) == ALWAYS
+
+
+def test_a_key_that_may_use_nothing_else_is_no_difference() -> None:
+    forbidden = everywhere(status=403, body={"code": "Forbidden", "msg": "", "params": None})
+    report = of_sandbox(SandboxSettings(odd=False, **SMALL), forbidden)
+    assert [name for name, verdict in verdicts(report).items() if verdict == "differs"] == []
+    assert seen_in(report) == {oddities.REFUSED, oddities.FORBIDDEN_TYPES, oddities.NO_EXPERIMENTS}
+    assert report["probes"]["data types"]["reason"] == "the key may not export any"
+
+
+def test_data_types_that_do_not_answer_cost_no_others() -> None:
+    def break_it(sandbox: Sandbox) -> None:
+        sandbox.add_fault(
+            Fault(
+                "export/data.json",
+                "status",
+                times=None,
+                status=500,
+                when=lambda entry: entry.query["dataTypeName"] == ["pushSend"],
+            )
+        )
+
+    seen = of_sandbox(SandboxSettings(odd=False, **SMALL), break_it)["probes"]["data types"]
+    asked = {each.data_type for each in EXPORTS}
+    assert set(seen["facts"]["statuses"]) & asked == asked - {"pushSend"}
+    assert not seen["is_finished"]
+
+
+# Faults at one endpoint, and the probe that must see each.
+BROKEN: list[tuple[str, Fault]] = [
+    ("pages of campaigns", Fault("campaigns", "next_elsewhere", times=None, location="")),
+    ("pages of journeys", Fault("journeys", "status", times=None, status=200, body={"journeys": [None]})),
+    ("profile fields", Fault("users/getFields", "status", times=None, status=200, body={"fields": 7})),
+    ("sizes of lists", Fault("lists/{listId}/size", "status", times=None, status=200, body=b"many")),
+    ("users of a list", Fault("lists/getUsers", "status", times=None, status=200, body=b"a@example.com\n" * 90)),
+    ("events of a user", Fault("export/userEvents", "status", times=None, status=200, body=b"")),
+    ("parts of an experiment", Fault("experiments/{experimentId}/variants", "status", times=None, status=404)),
+    ("metrics of campaigns", Fault("campaigns/metrics", "status", times=None, status=200, body=b"name,sends\na,1\n")),
+    ("types of a catalog's fields", Fault("catalogs/{catalogName}/fieldMappings", "status", times=None, status=400)),
+    ("pages of metadata", Fault("metadata/{table}/{key}", "status", times=None, status=200, body={"key": "a"})),
+    ("contents of templates", Fault("templates/email/get", "status", times=None, status=200, body={"templateId": 1})),
+    ("links to files", Fault("files", "expired", times=None)),
+    (
+        "list of webhooks",
+        Fault("webhooks", "status", times=None, status=200, body={"webhooks": [{"id": 1}, {"id": 1}]}),
+    ),
+    ("redirects", Fault("webhooks", "redirect", times=None)),
+]
+
+
+@pytest.mark.parametrize(("probe", "fault"), BROKEN, ids=[name for name, _ in BROKEN])
+def test_what_differs_is_called_so(probe: str, fault: Fault) -> None:
+    fault.struck = 0
+    report = of_sandbox(SandboxSettings(odd=False, **SMALL), lambda sandbox: sandbox.add_fault(fault))
     assert verdicts(report)[probe] == "differs"
 
 
@@ -193,3 +272,8 @@ def test_a_comparison_lists_what_another_project_does() -> None:
     assert "items of a catalog: wrapped in params is True there, False here" in lines
     assert "experiments: offered is False there, True here" in lines
     assert not [line for line in lines if "own:" in line]
+
+
+def test_a_comparison_of_like_projects_has_little_to_say() -> None:
+    reports = [of_sandbox(SandboxSettings(seed=seed, events_per_day=4_000)) for seed in (1, 2)]
+    assert len(list(differences(*reports))) < 25

@@ -1,1 +1,1 @@
-"""Probes of a project: what the connector takes for true about Iterable's API, and what a real project says to it."""
+"""Probes of a project: what the connector relies on about Iterable's API, and what a real project shows of it."""

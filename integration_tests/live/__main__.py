@@ -1,6 +1,6 @@
-"""`python -m integration_tests.live --config config.json`: does Iterable do what the connector takes for true?
+"""`python -m integration_tests.live --config config.json`: does Iterable behave as the connector expects?
 
-Some fifty probes of your own project, read only, within the rate limits, in less than ten minutes. The report that it
+Some sixty probes of your own project, read only, within the rate limits, in less than ten minutes. The report that it
 writes holds no value of a record and no name of a thing. docs/live.md tells what is asked, and what the report says.
 """
 
@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from integration_tests.live import report
-from integration_tests.live.client import Client
+from integration_tests.live import jobs, report
+from integration_tests.live.client import UNAUTHORIZED, Client
 from integration_tests.live.compare import differences, of_sandbox
-from integration_tests.live.probe import LONGEST, Project
+from integration_tests.live.probe import LONGEST, Project, Seen, is_wanted
 from integration_tests.live.probes import PROBES
 from integration_tests.live.words import Words
 from integration_tests.sandbox import SandboxSettings
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
+from source_iterable.exports.export_job import START
 from source_iterable.streams.configuration import read_config
 
 _QUESTION = """\
@@ -33,7 +36,7 @@ exports, and keeps their files for a while; nothing else is written. Start them?
 def main(arguments: list[str] | None = None) -> int:
     """Run the probes, or compare; 0 if the report is there, whatever it says, 1 if not."""
     options = _options(arguments)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     try:
         if options.compare is not None:
             return _compare(options.compare, console)
@@ -47,41 +50,57 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, config: Config, console: Console) -> int:
-    project = Project(
-        Client(config), Words(config), datetime.now(timezone.utc), _may_start_jobs(options), options.minutes
-    )
-    made = report.read(options.report) if options.report.exists() and not options.again else report.begun(project)
-    if (made["region"], made["project_type"]) != (config.region, config.project_type):
-        raise report.UnusableReport(
-            f"{options.report} is about another project. Choose another file (--report), or begin again (--again)."
-        )
+    client = Client(config, _sleep)
+    project = Project(client, Words(config.api_key), datetime.now(timezone.utc))
+    made = report.begun(project)
+    if options.report.exists() and not options.again:
+        made = report.read(options.report)
+        report.must_be_of(project, made, options.report)
+    elif not options.report.parent.is_dir():
+        raise report.UnusableReport(f"{options.report} cannot be written: there is no such folder.")
+    project.jobs = _may_start_jobs(options, made)
+    client.end = client.clock() + 60 * options.minutes
+    shown = ""
     for each, seen, seconds in report.fill(project, made):
-        report.write(options.report, made)
-        print(f"{seen.verdict:11}  {each.name:32} {seconds:6.1f} s", file=sys.stderr, flush=True)
         if each.name == PROBES[0].name and seen.verdict != "holds":
-            print(_no_key(made["probes"][each.name]), file=sys.stderr)
-            options.report.unlink()
+            print(_no_key(seen), file=sys.stderr)
             return 1
-    report.write(options.report, made)
+        report.write(options.report, made)
+        if each.name != shown or seen.is_finished:
+            print(f"{seen.verdict:11}  {each.name:32} {seconds:6.1f} s", file=sys.stderr, flush=True)
+        shown = each.name
     report.show(made, console)
-    unfinished = sum(not each.get("is_finished") for each in made["probes"].values())
-    console.print(f"The report without any values: {options.report}", markup=False)
-    if unfinished:
-        console.print("Not all data types fit in one run. Run it again, and it asks for the others.", markup=False)
+    console.print(f"The report, without any values: {options.report}", markup=False)
     return 0
 
 
-def _no_key(seen: dict[str, Any]) -> str:
-    status = seen.get("facts", {}).get("status")
+def _sleep(seconds: float) -> None:
+    if seconds > 20:
+        print(f"waiting {seconds:.0f} s for a limit, or for late events", file=sys.stderr, flush=True)
+    time.sleep(seconds)
+
+
+def _no_key(seen: Seen) -> str:
+    status = seen.facts.get("status")
+    if status == UNAUTHORIZED:
+        return "Iterable does not take the key: status 401. Is it a server-side key, and the region the right one?"
     if status is None:
-        return f"Iterable does not answer: {seen.get('facts', {}).get('failure', 'no time was left')}. Is the network there?"
-    return f"Iterable does not take the key: status {status}. Is it a server-side key, and the region the right one?"
+        return f"Iterable does not answer: {seen.reason}. Is the network there, and the region the right one?"
+    kind_of = seen.facts.get("type", "something else")
+    return f"Iterable does not answer as it should: status {status}, {kind_of}. Try it later."
 
 
-def _may_start_jobs(options: argparse.Namespace) -> bool:
-    if options.jobs is None:
-        return sys.stdin.isatty() and input(_QUESTION).strip().lower() in ("y", "yes")
-    return bool(options.jobs)
+def _may_start_jobs(options: argparse.Namespace, made: Mapping[str, Any]) -> bool:
+    if options.jobs is not None:
+        return bool(options.jobs)
+    # They are started once, and of no use when all of their probes are finished.
+    entries = [made["probes"].get(each.name, {}) for each in PROBES if each.look.__module__ == jobs.__name__]
+    if START in made["requests"] or not any(is_wanted(each, jobs=True) for each in entries) or not sys.stdin.isatty():
+        return False
+    try:
+        return input(_QUESTION).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def _compare(path: Path, console: Console) -> int:
@@ -92,6 +111,13 @@ def _compare(path: Path, console: Console) -> int:
         console.print(each, markup=False)
     console.print(f"{len(lines)} differences between the report and the sandbox.", markup=False)
     return 0
+
+
+def _minutes(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1_000:
+        raise ValueError(text)
+    return number
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -108,9 +134,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--minutes",
-        type=float,
-        default=LONGEST / 60,
-        help="that a run may take; 16 suffice for all data types (%(default)s)",
+        type=_minutes,
+        default=LONGEST,
+        help="that a run may take (%(default)s); 20 suffice for everything",
     )
     return parser.parse_args(arguments)
 

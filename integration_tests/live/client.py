@@ -1,33 +1,38 @@
-"""Requests of the probes: within Iterable's limits, and nothing decided about the answers."""
+"""Requests of the probes: within Iterable's limits and the time of a run, and nothing decided about the answers."""
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
 import requests
 
+from integration_tests.live.errors import NoAnswer, NotVisible
 from source_iterable.api.body import pieces
 from source_iterable.api.rate_budget import RateBudgets
 from source_iterable.api.session import api_session, file_session
 from source_iterable.config import Config, is_loopback
 from source_iterable.errors import BrokenResponse
 
-OK = 200
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, RATE_LIMITED = 401, 403, 404, 429
-_REFUSALS = (UNAUTHORIZED, FORBIDDEN, RATE_LIMITED)
-# Seconds to connect, and between two pieces of a response.
-_TIMEOUT = (10.0, 120.0)
-# Bytes of a body that are read unless a probe wants fewer; and seconds after which one that trickles is left.
+OK, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, RATE_LIMITED, SERVER_ERROR = 200, 401, 403, 404, 429, 500
+REFUSALS = (UNAUTHORIZED, FORBIDDEN)
+NO_TIME = "no time was left"
+# Bytes of a body that are read unless a probe wants fewer.
 MANY_BYTES = 32 << 20
-_PATIENCE = 60.0
-# Requests with the status 429 in a row, and the longest pause after one, in seconds.
-_TRIES, _LONGEST_PAUSE = 3, 60.0
+# Seconds that a request may take, from the first to the last; a shorter one for what is not worth so long.
+PATIENCE, LITTLE_PATIENCE = 120.0, 30.0
+# Requests that fail with 5xx or 429, and the pauses after 5xx, in seconds.
+_TRIES, _PAUSES = 3, (2.0, 8.0)
+# The longest pause after a 429, and how many of them a run waits out.
+_LONGEST_PAUSE, _MOST_LIMITED = 60.0, 3
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Answer:
     def content_type(self) -> str:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() or "none"
 
-    @property
+    @cached_property
     def json(self) -> Any:
         """The body as JSON; None if it is none."""
         try:
@@ -57,96 +62,162 @@ class Answer:
             return None
 
     @property
+    def object(self) -> dict[str, Any]:
+        """The body's JSON object, what is in `params` of one that is wrapped, or an empty one."""
+        body = self.json
+        if not isinstance(body, dict):
+            return {}
+        return body["params"] if self.is_wrapped else body
+
+    @property
+    def is_wrapped(self) -> bool:
+        return isinstance(self.json, dict) and isinstance(self.json.get("params"), dict)
+
+    @property
     def lines(self) -> list[bytes]:
         """The lines of the body that are not blank, without one that was cut off."""
         lines = self.body.split(b"\n")
         return [line for line in (lines if self.is_whole else lines[:-1]) if line.strip()]
 
 
-class NoAnswer(Exception):
-    """No response came; the text is the sort of failure."""
-
-
 @dataclass
 class Client:
     """Sends requests with the key of a configuration, and counts them.
 
-    `refused` has the answers to its key with the statuses 401, 403 and 429, by the endpoint that was asked.
+    `end`: the time of `clock` at which a run ends; no request, and no pause, goes on beyond it. `refused` has the answers
+    with 401, 403 and 429 to the project's key, by endpoint.
     """
 
     config: Config
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    end: float = float("inf")
     statuses: dict[str, Counter[str]] = field(default_factory=dict)
     refused: list[tuple[str, Answer]] = field(default_factory=list)
-    redirects: int = 0
 
     def __post_init__(self) -> None:
         loopback = is_loopback(urlsplit(self.config.base_url).hostname)
         self._session = api_session(self.config.api_key, loopback)
         self._files = file_session(loopback)
-        self._budgets = RateBudgets(self.config.rate_limit_factor, self.clock)
+        factor = self.config.rate_limit_factor
+        # Raised limits are for syncs: probes have nothing to hurry for.
+        self._budgets = RateBudgets(factor if loopback else min(factor, 1.0), self.clock)
+        self._limited = 0
 
     @property
-    def sent(self) -> int:
-        return sum(each.total() for each in self.statuses.values())
+    def left(self) -> float:
+        """Seconds that are left of the run."""
+        return self.end - self.clock()
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises NoAnswer if the run would end meanwhile."""
+        if seconds > self.left:
+            raise NoAnswer(NO_TIME)
+        self.sleep(seconds)
 
     def get(
         self,
         endpoint: str,
         *names: object,
         most: int = MANY_BYTES,
+        patience: float = PATIENCE,
+        may_refuse: bool = False,
+        may_fail: bool = False,
         headers: Mapping[str, str] | None = None,
         **parameters: Any,
     ) -> Answer:
-        """GET an endpoint, whose `{}` stand for the names. Raises NoAnswer."""
-        return self._send("GET", endpoint, names, most, params=parameters, headers=headers)
+        """GET an endpoint, whose `{}` stand for the names.
+
+        Raises NotVisible for 401 and 403 unless it `may_refuse`; NoAnswer if none came in time, for 429, and for 5xx unless
+        it `may_fail`.
+        """
+        answer = self._tried("GET", endpoint, names, most, patience, params=parameters, headers=headers)
+        if answer.status in REFUSALS and not may_refuse:
+            raise NotVisible("the key may not read this")
+        if answer.status >= SERVER_ERROR and not may_fail:
+            raise NoAnswer("server error")
+        return answer
 
     def post(self, endpoint: str, body: Mapping[str, Any]) -> Answer:
-        """POST a body. Raises NoAnswer."""
-        return self._send("POST", endpoint, (), MANY_BYTES, json=body)
+        """POST a body, once. Raises NoAnswer."""
+        with self._budgets.of(endpoint).acquire(self.pause):
+            answer = self._once(self._session, "POST", self.config.base_url + endpoint, MANY_BYTES, PATIENCE, json=body)
+        self._count(endpoint, answer)
+        return answer
 
-    def file(self, url: str, most: int = MANY_BYTES) -> Answer:
+    def file(self, url: str) -> Answer:
         """GET a file of an export job, without the key. Raises NoAnswer."""
-        answer = self._once(self._files, "GET", url, most)
+        answer = self._once(self._files, "GET", url, MANY_BYTES, PATIENCE)
         self._count("a file", answer)
         return answer
 
-    def _send(self, method: str, endpoint: str, names: tuple[object, ...], most: int, **rest: Any) -> Answer:
+    def _tried(
+        self, method: str, endpoint: str, names: tuple[object, ...], most: int, patience: float, **rest: Any
+    ) -> Answer:
         path = endpoint.format(*(quote(str(name), safe="") for name in names))
         for attempt in range(_TRIES):
-            with self._budgets.of(path).acquire(self.sleep):
-                answer = self._once(self._session, method, self.config.base_url + path, most, **rest)
+            with self._budgets.of(path).acquire(self.pause):
+                answer = self._once(self._session, method, self.config.base_url + path, most, patience, **rest)
             self._count(endpoint, answer)
-            if answer.status in _REFUSALS and not rest.get("headers"):
+            is_ours = not rest.get("headers")
+            if is_ours and answer.status in (*REFUSALS, RATE_LIMITED):
                 self.refused.append((endpoint, answer))
-            if answer.status != RATE_LIMITED or attempt == _TRIES - 1:
-                break
-            asked = answer.headers.get("Retry-After", "")
-            self.sleep(min(float(asked) if asked.isdecimal() else _LONGEST_PAUSE, _LONGEST_PAUSE))
-        return answer
+            if answer.status == RATE_LIMITED:
+                self._wait_for_limit(answer)
+            elif answer.status < SERVER_ERROR or attempt == _TRIES - 1:
+                return answer
+            else:
+                self.pause(_PAUSES[attempt])
+        raise NoAnswer("rate limit")
+
+    def _wait_for_limit(self, answer: Answer) -> None:
+        self._limited += 1
+        if self._limited > _MOST_LIMITED:
+            raise NoAnswer("rate limit")
+        asked = answer.headers.get("Retry-After", "")
+        self.pause(min(float(asked) if asked.isdecimal() else _LONGEST_PAUSE, _LONGEST_PAUSE))
 
     def _count(self, endpoint: str, answer: Answer) -> None:
         self.statuses.setdefault(endpoint, Counter())[str(answer.status)] += 1
-        self.redirects += 300 <= answer.status < 400
 
-    def _once(self, session: requests.Session, method: str, url: str, most: int, **rest: Any) -> Answer:
-        begun = self.clock()
-        try:
-            response = session.request(method, url, stream=True, timeout=_TIMEOUT, allow_redirects=False, **rest)
-        except (requests.RequestException, ValueError) as error:
-            # Its text holds the URL.
-            raise NoAnswer(type(error).__name__) from None
-        first, received, size, is_whole, has_broken = self.clock() - begun, [], 0, True, False
-        with response:
+    def _once(
+        self, session: requests.Session, method: str, url: str, most: int, patience: float, **rest: Any
+    ) -> Answer:
+        """One request, in a thread that is left behind if it takes too long, wherever it hangs. Raises NoAnswer."""
+        if self.left <= 0:
+            raise NoAnswer(NO_TIME)
+        results: queue.SimpleQueue[Answer | NoAnswer] = queue.SimpleQueue()
+
+        def send() -> None:
             try:
-                for piece in pieces(response):
-                    received.append(piece)
-                    size += len(piece)
-                    if size > most or self.clock() - begun > _PATIENCE:
-                        is_whole = False
-                        break
-            except BrokenResponse:
-                is_whole, has_broken = False, True
-            seconds = first, self.clock() - begun
-            return Answer(response.status_code, response.headers, b"".join(received), is_whole, has_broken, seconds)
+                results.put(_read(session, method, url, most, self.clock, rest))
+            except Exception as error:  # whose text holds the URL
+                results.put(NoAnswer(type(error).__name__))
+
+        threading.Thread(target=send, daemon=True).start()
+        try:
+            result = results.get(timeout=max(min(patience, self.left), 1.0))
+        except queue.Empty:
+            raise NoAnswer("too slow") from None
+        if isinstance(result, NoAnswer):
+            raise result
+        return result
+
+
+def _read(
+    session: requests.Session, method: str, url: str, most: int, clock: Callable[[], float], rest: Mapping[str, Any]
+) -> Answer:
+    begun = clock()
+    with session.request(method, url, stream=True, timeout=PATIENCE, allow_redirects=False, **rest) as response:
+        first, received, size, is_whole, has_broken = clock() - begun, [], 0, True, False
+        try:
+            for piece in pieces(response):
+                received.append(piece)
+                size += len(piece)
+                if size > most:
+                    is_whole = False
+                    break
+        except BrokenResponse:
+            is_whole, has_broken = False, True
+        seconds = first, clock() - begun
+        return Answer(response.status_code, response.headers, b"".join(received), is_whole, has_broken, seconds)

@@ -5,19 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from integration_tests.live import oddities
-from integration_tests.live.client import OK
-from integration_tests.live.lists import shape_of
-from integration_tests.live.probe import NotVisible, Project, Seen, judged, list_in, probe
-from integration_tests.live.words import kind, kinds
+from integration_tests.live.client import NOT_FOUND, OK, Answer
+from integration_tests.live.errors import NotVisible, Unexpected
+from integration_tests.live.lists import ask_templates, fields_of, plain_items
+from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
+from integration_tests.live.words import kind, kinds, public
 
-_MEDIA = ("Email", "Push", "InApp", "SMS")
-_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 # Things that are looked at for one that is not empty.
 _TRIED = 8
+_PAGE = 1000
 
 
-def _catalogs(project: Project) -> list[str]:
-    return [each["name"] for each in list_in(project.client.get("catalogs", page=1, pageSize=100), "catalogNames")]
+def _ask_catalogs(project: Project) -> list[str]:
+    return [each["name"] for each in some_in(project.client.get("catalogs", page=1, pageSize=100), "catalogNames")]
+
+
+def _object_of(answer: Answer) -> dict[str, Any]:
+    """The object that an answer is, or has in `params`. Raises Unexpected."""
+    if answer.status != OK or not answer.object:
+        raise Unexpected({"status": answer.status, "type": public(answer.content_type), "is": kind(answer.json)})
+    return answer.object
 
 
 @probe(
@@ -26,29 +33,20 @@ def _catalogs(project: Project) -> list[str]:
     "source_iterable/streams/catalogs.py",
 )
 def catalog_items(project: Project) -> Seen:
-    for name in _catalogs(project)[:_TRIED]:
+    for name in project.once(_ask_catalogs)[:_TRIED]:
         answer = project.client.get("catalogs/{}/items", name, page=1, pageSize=200)
-        body = answer.json if isinstance(answer.json, dict) else {}
-        wrapped = isinstance(body.get("params"), dict)
-        holder = body["params"] if wrapped else body
-        items = holder.get("catalogItemsWithProperties")
-        if answer.status != OK or items:
+        items = [] if answer.status == NOT_FOUND else list_in(answer, "catalogItemsWithProperties")
+        if items:
             break
     else:
         raise NotVisible("the first catalogs are empty")
-    items = items or []
     ids = [each.get("itemId") for each in items]
     return judged(
-        answer.status == OK and len(set(ids)) == len(ids) and all(isinstance(each, str) for each in ids),
-        {
-            "status": answer.status,
-            "wrapped in params": wrapped,
-            "names": project.words.of(holder),
-            # Not of `value`: the fields of an item are the project's own.
-            "fields": {project.words.shown(name): kinds(each.get(name) for each in items) for name in _names(items)},
-        },
+        len(set(map(str, ids))) == len(ids) and all(isinstance(each, str) for each in ids),
+        {"wrapped in params": answer.is_wrapped, "names": project.words.of(answer.object)},
         {"items of a page": len(items)},
-        oddities.WRAPPED if wrapped else None,
+        oddities.WRAPPED if answer.is_wrapped else None,
+        fields={"an item": fields_of(project, items)},
     )
 
 
@@ -58,25 +56,26 @@ def catalog_items(project: Project) -> Seen:
     "source_iterable/streams/catalogs.py",
 )
 def mappings(project: Project) -> Seen:
-    for name in _catalogs(project)[:_TRIED]:
+    defined: Any = None
+    for name in project.once(_ask_catalogs)[:_TRIED]:
         answer = project.client.get("catalogs/{}/fieldMappings", name)
-        body = answer.json if isinstance(answer.json, dict) else {}
-        wrapped = isinstance(body.get("params"), dict)
-        holder = body["params"] if wrapped else body
-        defined = holder.get("definedMappings")
-        if defined or answer.status != OK:
+        if answer.status == NOT_FOUND:
+            continue
+        defined = _object_of(answer).get("definedMappings")
+        if defined:
             break
+    if defined is None:
+        raise NotVisible("the first catalogs no longer exist")
     return judged(
-        answer.status == OK and isinstance(defined, dict),
+        isinstance(defined, dict),
         {
-            "status": answer.status,
-            "wrapped in params": wrapped,
-            "names": project.words.of(holder),
+            "wrapped in params": answer.is_wrapped,
+            "names": project.words.of(answer.object),
             "types": project.words.of(defined.values()) if isinstance(defined, dict) else [],
-            "undefinedFields": kind(holder.get("undefinedFields")),
+            "undefinedFields": kind(answer.object.get("undefinedFields")),
         },
-        {"fields": len(defined or ())},
-        oddities.WRAPPED if wrapped else None,
+        {"fields": len(defined)},
+        oddities.WRAPPED if answer.is_wrapped else None,
     )
 
 
@@ -86,66 +85,54 @@ def mappings(project: Project) -> Seen:
     "source_iterable/streams/metadata.py",
 )
 def metadata(project: Project) -> Seen:
-    tables = [each["name"] for each in list_in(project.client.get("metadata"), "results")]
     pages: list[list[dict[str, Any]]] = []
-    for name in tables[:_TRIED]:
-        body = project.client.get("metadata/{}", name).json
-        first = body.get("results") if isinstance(body, dict) else None
-        if first and (not pages or body.get("nextMarker")):
-            pages, table, marker = [first], name, body.get("nextMarker")
+    table = marker = None
+    for each in project.once(plain_items, "metadata", "results")[:_TRIED]:
+        answer = project.client.get("metadata/{}", each["name"])
+        first = [] if answer.status == NOT_FOUND else list_in(answer, "results")
+        if first and (not pages or answer.object.get("nextMarker")):
+            pages, table, marker = [first], each["name"], answer.object.get("nextMarker")
             if marker:
                 break
     if not pages:
         raise NotVisible("the first tables are empty")
     if marker:
-        body = project.client.get("metadata/{}", table, nextMarker=marker).json
-        pages.append(body.get("results") or [] if isinstance(body, dict) else [])
-    entry = project.client.get("metadata/{}/{}", table, pages[0][0]["key"])
-    fields = entry.json if isinstance(entry.json, dict) else {}
+        pages.append(list_in(project.client.get("metadata/{}", table, nextMarker=marker), "results"))
+    entry = _object_of(project.client.get("metadata/{}/{}", table, pages[0][0]["key"]))
     keys = [each["key"] for page in pages for each in page]
     return judged(
-        len(set(keys)) == len(keys) and all(pages) and entry.status == OK and "value" in fields,
+        len(set(keys)) == len(keys) and all(pages) and "value" in entry,
         {
             "nextMarker": kind(marker),
-            "fields of a listed entry": project.words.of(pages[0][0]),
-            "fields of an entry": project.words.of(fields),
+            "fields of a listed entry": project.words.fields(pages[0][0]),
+            "fields of an entry": project.words.fields(entry),
             "keys in order": keys == sorted(keys),
         },
         {"a page": len(pages[0])},
     )
 
 
-def _names(items: list[dict[str, Any]]) -> list[str]:
-    return sorted({name for each in items for name in each})
-
-
-def _ask_templates(project: Project) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """The templates of each type and medium, by these."""
-    found = {}
-    for template_type in _TYPES:
-        for medium in _MEDIA:
-            kind_of: dict[str, Any] = {"templateType": template_type, "messageMedium": medium}
-            answer = project.client.get("templates", page=1, pageSize=1000, sort="-updatedAt", **kind_of)
-            body = answer.json if isinstance(answer.json, dict) else {}
-            found[template_type, medium] = body.get("templates") or []
-    return found
-
-
 @probe(
     "types and media of templates",
-    "Each type and medium has templates of its own, which together are all",
+    "Templates are asked for by type and medium; none is in two of these lists, and none comes without them only",
     "source_iterable/streams/templates.py",
 )
 def types_of_templates(project: Project) -> Seen:
-    ids = [each["templateId"] for templates in project.once(_ask_templates).values() for each in templates]
-    if not ids:
-        raise NotVisible("the project has no templates")
-    plain = list_in(project.client.get("templates", page=1, pageSize=1000), "templates")
-    missing = {each["templateId"] for each in plain} - set(ids)
+    kinds_of = project.once(ask_templates)
+    ids = [each["templateId"] for items in kinds_of.values() for each in items]
+    plain = list_in(project.client.get("templates", page=1, pageSize=_PAGE, sort="-updatedAt"), "templates")
+    without = {each["templateId"] for each in plain}
+    # Where a list goes on, what it lacks may be on its next page.
+    all_are_here = all(len(items) < _PAGE for items in (*kinds_of.values(), plain))
+    missing = without - set(ids) if all_are_here else set()
     return judged(
         len(set(ids)) == len(ids) and not missing,
-        {"in several of them": len(set(ids)) < len(ids), "in none of them": bool(missing)},
-        {"templates": len(ids), "without a type and medium asked for": len(plain)},
+        {
+            "in several of them": len(set(ids)) < len(ids),
+            "in none of them": bool(missing),
+            "without type and medium": "all of them" if without >= set(ids) else "some of them",
+        },
+        {"templates": len(ids), "without type and medium": len(plain)},
     )
 
 
@@ -156,25 +143,22 @@ def types_of_templates(project: Project) -> Seen:
 )
 def template_contents(project: Project) -> Seen:
     facts: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     holds = True
-    for (template_type, medium), templates in project.once(_ask_templates).items():
+    for (_, medium), templates in project.once(ask_templates).items():
         if not templates:
             continue
         asked = templates[0]["templateId"]
         answer = project.client.get("templates/{}/get", medium.lower(), templateId=asked)
-        content = answer.json if isinstance(answer.json, dict) else {}
-        same = content.get("templateId", asked) == asked
-        holds = holds and answer.status == OK and same and bool(content)
-        facts.setdefault(template_type, {})[medium] = {
-            "status": answer.status,
-            "has its templateId": "templateId" in content,
-            "has updatedAt": "updatedAt" in content or "updatedAt" in (content.get("metadata") or {}),
-            "locale": kind(content["locale"]) if "locale" in content else "nothing",
-            **shape_of(project, "template_contents", [content])[0],
-        }
+        if answer.status == NOT_FOUND:
+            continue
+        content = _object_of(answer)
+        holds = holds and content.get("templateId", asked) == asked
+        facts.setdefault("has its templateId", {}).setdefault(medium, "templateId" in content)
+        fields[medium] = {**fields.get(medium, {}), **fields_of(project, [content])}
     if not facts:
-        raise NotVisible("the project has no templates")
-    return judged(holds, facts)
+        raise NotVisible("the first templates no longer exist")
+    return judged(holds, facts, fields=fields)
 
 
 @probe(
@@ -185,38 +169,35 @@ def template_contents(project: Project) -> Seen:
 def locales(project: Project) -> Seen:
     named = [
         (medium, each)
-        for (_, medium), templates in project.once(_ask_templates).items()
+        for (_, medium), templates in project.once(ask_templates).items()
         for each in templates
         if each.get("clientTemplateId")
     ]
     if not named:
         raise NotVisible("no template has a clientTemplateId")
     told: list[str] = []
-    for each in named[:_TRIED]:
-        medium, template = each
-        answer = project.client.get("templates/getByClientTemplateId", clientTemplateId=template["clientTemplateId"])
-        entries = (answer.json or {}).get("templates") if isinstance(answer.json, dict) else None
-        mine = [each for each in entries or [] if each.get("templateId") == template["templateId"]]
-        told = (mine[0].get("locales") or []) if mine else []
-        if answer.status != OK or len(told) > 1:
+    for tried in named[:_TRIED]:
+        asked = tried[1]
+        answer = project.client.get("templates/getByClientTemplateId", clientTemplateId=asked["clientTemplateId"])
+        entries = [each for each in list_in(answer, "templates") if each.get("templateId") == asked["templateId"]]
+        of_this = (entries[0].get("locales") or []) if entries else []
+        if len(of_this) > len(told):
+            told, (medium, template) = of_this, tried
+        if len(told) > 1:
             break
-    if answer.status == OK and not told:
+    if not told:
         raise NotVisible("no template tells its locales")
-    statuses, defaults, right = [], [], True
+    found = []
     for locale in told:
         content = project.client.get(
             "templates/{}/get", medium.lower(), templateId=template["templateId"], locale=locale
         )
-        fields = content.json if isinstance(content.json, dict) else {}
-        statuses.append(content.status)
-        defaults.append(fields.get("isDefaultLocale"))
-        right = right and fields.get("locale") in (locale, None)
+        found.append((locale, content.status, content.object))
+    defaults = [fields.get("isDefaultLocale") for _, _, fields in found]
     return judged(
-        answer.status == OK and bool(mine) and right and all(each == OK for each in statuses),
+        all(status == OK and fields.get("locale") in (locale, None) for locale, status, fields in found),
         {
-            "status": answer.status,
-            "names": project.words.of(mine[0] if mine else {}),
-            "statuses of contents": sorted(set(statuses)),
+            "statuses of contents": sorted({status for _, status, _ in found}),
             "isDefaultLocale": sorted(kinds(defaults)),
             "one default": defaults.count(True) == 1,
         },

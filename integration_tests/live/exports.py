@@ -7,11 +7,13 @@ from typing import Any
 
 from integration_tests.live import oddities
 from integration_tests.live.client import OK, Answer
-from integration_tests.live.lists import shape_of
-from integration_tests.live.probe import NotVisible, Project, Seen, judged, probe
+from integration_tests.live.errors import NotVisible
+from integration_tests.live.lists import fields_of
+from integration_tests.live.probe import Project, Seen, judged, probe
 from integration_tests.live.records import (
     HOUR,
     MINUTE,
+    ask,
     busy,
     event_ids,
     export,
@@ -21,7 +23,7 @@ from integration_tests.live.records import (
     second_of,
     users_in_export,
 )
-from integration_tests.live.words import kinds
+from integration_tests.live.words import kinds, public
 from source_iterable.exports.windows import Window
 from source_iterable.records.timestamps import rfc3339
 
@@ -40,21 +42,25 @@ _LOOKBACK = 5 * MINUTE
 def half_open(project: Project) -> Seen:
     data_type, window, answer = busy(project)
     seconds = sorted(each for record in records_in(answer) if (each := second_of(record)) is not None)
-    border = seconds[len(seconds) // 2]
+    border = next((each for each in seconds[len(seconds) // 2 :] if each > window.start), None)
+    if border is None:
+        raise NotVisible("all events are in the first second of their window")
     halves = [Window(window.start, border), Window(border, window.end)]
-    answers = [export(project, data_type, half) for half in halves if half.seconds > 0]
+    answers = [export(project, data_type, half) for half in halves]
+    if not all(each.is_whole for each in answers):
+        raise NotVisible("a window could not be read whole")
     both: Counter[str] = Counter()
-    for half_answer in answers:
-        both += event_ids(project, data_type, half_answer.lines)
+    for of_half in answers:
+        both += event_ids(data_type, of_half.lines)
     within = all(
         half.start <= second < half.end
-        for half, each in zip((half for half in halves if half.seconds > 0), answers, strict=True)
-        for record in records_in(each)
+        for half, of_half in zip(halves, answers, strict=True)
+        for record in records_in(of_half)
         if (second := second_of(record)) is not None
     )
     return judged(
-        within and both == event_ids(project, data_type, answer.lines),
-        {"all within their window": within, "statuses": sorted({each.status for each in answers})},
+        within and both == event_ids(data_type, answer.lines),
+        {"all within their window": within},
         {
             "events": len(answer.lines),
             "of two windows": [len(each.lines) for each in answers],
@@ -70,10 +76,11 @@ def empty(project: Project) -> Seen:
     free = next((each for each in range(window.start, window.end) if each not in taken), None)
     if free is None:
         raise NotVisible("there is an event in each second")
-    found = export(project, data_type, Window(free, free + 1))
+    found = ask(project, data_type, Window(free, free + 1))
     return judged(
         found.status == OK and found.is_whole and not found.body.strip(),
-        {"status": found.status, "type": project.words.shown(found.content_type), "empty": not found.body},
+        {"status": found.status, "type": public(found.content_type)},
+        {"bytes": len(found.body)},
     )
 
 
@@ -87,8 +94,8 @@ def lines(project: Project) -> Seen:
     return judged(
         len(records_in(answer)) == len(answer.lines) and answer.is_whole,
         {
-            "type": project.words.shown(answer.content_type),
-            "encoding": project.words.shown(answer.headers.get("Content-Encoding", "none")),
+            "type": public(answer.content_type),
+            "encoding": public(answer.headers.get("Content-Encoding", "none")),
             "in chunks": "Transfer-Encoding" in answer.headers,
             "ends with a newline": answer.body.endswith(b"\n"),
         },
@@ -111,13 +118,13 @@ def order(project: Project) -> Seen:
 @probe("events once", "A window has each event once", "source_iterable/records/events.py")
 def once(project: Project) -> Seen:
     data_type, _, answer = busy(project)
-    ids = event_ids(project, data_type, answer.lines)
+    ids = event_ids(data_type, answer.lines)
     return judged(max(ids.values()) == 1, {}, {"events": ids.total(), "different": len(ids)})
 
 
 @probe("times of events", "createdAt is a time in a known form, in UTC", "source_iterable/records/timestamps.py")
 def times(project: Project) -> Seen:
-    _, window, answer = busy(project)
+    _, _, answer = busy(project)
     created = [record.get("createdAt") for record in records_in(answer)]
     forms = kinds(created)
     return judged(
@@ -149,9 +156,9 @@ def users(project: Project) -> Seen:
             "have itblUserId": all("itblUserId" in record for record in found),
             "have the identifier of their type": all(own in record for record in found),
             "profileUpdatedAt": sorted(kinds(record.get("profileUpdatedAt") for record in found)),
-            **shape_of(project, "users", found)[0],
         },
         {"users": len(found)},
+        fields={"user": fields_of(project, found)},
     )
 
 
@@ -169,15 +176,17 @@ def user_events(project: Project) -> Seen:
         raise NotVisible("the events name no user")
     mine = [each for each in exported if each[1].get(name) == person]
     found = project.client.get("export/userEvents", **{name: person, "includeCustomEvents": "true"})
+    if not found.is_whole:
+        raise NotVisible("a user's events are too many to be read whole")
     events = lines_in(found)
     same = [each for each in events if each[1].get("_type") == data_type]
-    at, later = (_times_of_index(project, data_type, each) for each in (mine, same))
+    at, later = (_times_of_index(data_type, each) for each in (mine, same))
     rewritten = any(later.get(event_id, time_of) != time_of for event_id, time_of in at.items())
     return judged(
         found.status == OK and at.keys() <= later.keys() and all("_type" in event for _, event in events),
         {
             "status": found.status,
-            "type": project.words.shown(found.content_type),
+            "type": public(found.content_type),
             "_type is the data type": bool(same),
             "itblInternal of exports": _internal(exported),
             "itblInternal of userEvents": _internal(events),
@@ -194,10 +203,10 @@ def _internal(lines: Lines) -> str:
     return {(True, True): "both", (True, False): "nested", (False, True): "dotted"}.get((nested, dotted), "none")
 
 
-def _times_of_index(project: Project, data_type: str, lines: Lines) -> dict[str, Any]:
+def _times_of_index(data_type: str, lines: Lines) -> dict[str, Any]:
     """When each event was written to Iterable's index, by its `_event_id`."""
     found = {}
-    ids = ids_of(project, data_type, (line for line, _ in lines))
+    ids = ids_of(data_type, (line for line, _ in lines))
     for event_id, (_, record) in zip(ids, lines, strict=True):
         internal = record.get("itblInternal")
         nested = internal.get("documentUpdatedAt") if isinstance(internal, dict) else None
@@ -213,8 +222,8 @@ def _recent(project: Project) -> tuple[Window, Answer, float]:
         window = Window(end - seconds, end)
         answer = export(project, data_type, window)
         if answer.is_whole:
-            break
-    return window, answer, project.client.clock()
+            return window, answer, project.client.clock()
+    raise NotVisible("a minute is too large to be read whole")
 
 
 @probe(
@@ -227,17 +236,17 @@ def _recent(project: Project) -> tuple[Window, Answer, float]:
 def late(project: Project) -> Seen:
     data_type, _, _ = busy(project)
     window, first, begun = project.once(_recent)
-    passed = project.client.clock() - begun
-    project.client.sleep(max(min(_APART - passed, project.left), 0))
+    # What it takes to ask again must be left, too.
+    project.client.pause(max(_APART - (project.client.clock() - begun), 0))
     second = export(project, data_type, window)
-    if not first.is_whole or not second.is_whole:
-        raise NotVisible("a minute is too large to be read twice")
-    before, after = (event_ids(project, data_type, each.lines) for each in (first, second))
+    if not second.is_whole:
+        raise NotVisible("a minute is too large to be read whole")
+    before, after = (event_ids(data_type, each.lines) for each in (first, second))
     if not before and not after:
         raise NotVisible("nothing happened in the last hour")
     return judged(
         before == after,
-        {"status": second.status},
+        {},
         {
             "events": before.total(),
             "new": (after - before).total(),

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from integration_tests.live import oddities
-from integration_tests.live.client import NOT_FOUND, OK
-from integration_tests.live.probe import NotVisible, Project, Seen, Unexpected, judged, list_in, probe
+from integration_tests.live.client import NOT_FOUND, REFUSALS, Answer
+from integration_tests.live.errors import NotVisible, Unexpected
+from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
 from integration_tests.live.words import json_type, kind, kinds
 from source_iterable.config import Config
 from source_iterable.streams.table import STREAMS
+from source_iterable.streams.templates import MESSAGE_MEDIA, TEMPLATE_TYPES
 
 # Of campaigns, in the reference, and seen (facts of Iterable's API).
 _STATES = (
@@ -22,12 +25,22 @@ _STATES = (
 )
 _NEWEST_FIRST = ("campaigns", "templates", "journeys")
 _TIMES = ("createdAt", "updatedAt", "startAt", "endedAt")
+# Bytes of a list that comes without paging.
+_PLAIN_BYTES = 1 << 20
 Items = list[dict[str, Any]]
 
 
+def lists_of_users(project: Project) -> Answer:
+    """GET lists. Raises NoAnswer."""
+    return project.client.get("lists", may_refuse=True)
+
+
 def newest(project: Project, path: str) -> Items:
-    """The first page of campaigns, templates or journeys, newest update first. Raises NotVisible if there are none."""
-    return project.once(_ask_newest, path)
+    """The first page of campaigns, templates or journeys, newest update first. Raises NotVisible, Unexpected or NoAnswer."""
+    items = project.once(_ask_newest, path)
+    if not items:
+        raise NotVisible("the project has none")
+    return items
 
 
 def _ask_newest(project: Project, path: str) -> Items:
@@ -35,7 +48,8 @@ def _ask_newest(project: Project, path: str) -> Items:
     return list_in(project.client.get(path, page=1, pageSize=size, sort="-updatedAt"), path)
 
 
-def columns_of(project: Project, stream: str) -> Mapping[str, Any]:
+@cache
+def columns_of(stream: str) -> Mapping[str, Any]:
     """The columns of a stream's schema."""
     # Not those of the configuration: they may be asked for at Iterable.
     config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
@@ -43,24 +57,29 @@ def columns_of(project: Project, stream: str) -> Mapping[str, Any]:
     return found
 
 
-def shape_of(project: Project, stream: str, items: Items) -> tuple[dict[str, Any], bool]:
-    """The kinds of each field, and those that its column does not have; and whether there are any of these."""
-    columns = columns_of(project, stream)
+def fields_of(project: Project, records: Items) -> dict[str, list[str]]:
+    """The kinds of each field of records, by its name."""
     values: dict[str, list[Any]] = {}
-    for item in items:
-        for name, value in item.items():
-            values.setdefault(name, []).append(value)
-    other = {}
-    for name, held in values.items():
-        column = columns.get(name)
-        if column and (odd := [each for each in kinds(held) if not _fits(each, column)]):
-            other[project.words.shown(name)] = odd
-    facts = {
-        "fields": {project.words.shown(name): sorted(kinds(held)) for name, held in sorted(values.items())},
-        "other types than the column's": other,
-        "without a column": sum(name not in columns for name in values),
-    }
-    return facts, bool(other)
+    for record in records:
+        for name, value in record.items():
+            values.setdefault(project.words.field(name), []).append(value)
+    return {name: sorted(kinds(held)) for name, held in sorted(values.items())}
+
+
+def other_types(stream: str, records: Items) -> dict[str, list[str]]:
+    """The kinds of values that their column does not take, by the column."""
+    columns = columns_of(stream)
+    found: dict[str, list[str]] = {}
+    for name in sorted({name for record in records for name in record} & columns.keys()):
+        of_values = kinds(record[name] for record in records if name in record)
+        if odd := [each for each in of_values if not _fits(each, columns[name])]:
+            found[name] = sorted(odd)
+    return found
+
+
+def without_column(stream: str, records: Items) -> int:
+    """How many fields have no column."""
+    return len({name for record in records for name in record} - columns_of(stream).keys())
 
 
 def _fits(name: str, column: Mapping[str, Any]) -> bool:
@@ -74,17 +93,25 @@ def _fits(name: str, column: Mapping[str, Any]) -> bool:
 
 def _plain(path: str, selector: str, stream: str) -> Callable[[Project], Seen]:
     def look(project: Project) -> Seen:
-        items = list_in(project.client.get(path), selector)
+        items = project.once(plain_items, path, selector)
         key = STREAMS[stream].key(project.client.config)[0]
         keys = [item.get(key) for item in items]
-        facts, _ = shape_of(project, stream, items)
         return judged(
             len(set(map(str, keys))) == len(keys) and len({type(each) for each in keys}) == 1 and None not in keys,
-            {"keys": kinds(keys), **facts},
-            {"items": len(items)},
+            {"keys": kinds(keys), "other types than the column's": other_types(stream, items)},
+            {"items": len(items), "fields without a column": without_column(stream, items)},
+            fields=fields_of(project, items),
         )
 
     return look
+
+
+def plain_items(project: Project, path: str, selector: str) -> Items:
+    """The items of a list that comes in one piece. Raises NotVisible, Unexpected or NoAnswer."""
+    answer = project.once(lists_of_users) if path == "lists" else project.client.get(path)
+    if answer.status in REFUSALS:
+        raise NotVisible("the key may not read this")
+    return some_in(answer, selector)
 
 
 for _path, _selector, _stream in (
@@ -105,29 +132,30 @@ for _path, _selector, _stream in (
 def _paged(path: str, selector: str, key: str, most: int) -> Callable[[Project], Seen]:
     def look(project: Project) -> Seen:
         client = project.client
+        full = some_in(client.get(path, page=1, pageSize=most), selector)
         first = client.get(path, page=1, pageSize=1)
         one = list_in(first, selector)
-        full = list_in(client.get(path, page=1, pageSize=most), selector)
-        without = list_in(client.get(path), selector)
-        body = first.json
-        wrapped = selector not in body
-        link = (body["params"] if wrapped else body).get("nextPageUrl")
-        second = list_in(client.get(path, page=2, pageSize=1), selector) if len(full) > 1 else []
+        second = list_in(client.get(path, page=2, pageSize=1), selector)
+        link = first.object.get("nextPageUrl")
+        # Some old projects answer with everything.
+        plain = client.get(path, most=_PLAIN_BYTES)
+        without = list_in(plain, selector) if plain.is_whole else full
+        keys = [[each.get(key) for each in items] for items in (one, second)]
         return judged(
             len(one) == 1
             and bool(link) == (len(full) > 1)
-            and (not second or (len(second) == 1 and second[0].get(key) != one[0].get(key))),
+            and len(second) == min(len(full) - 1, 1)
+            and keys[0] != keys[1]
+            and None not in keys[0],
             {
                 "status with a larger page": client.get(path, page=1, pageSize=most + 1).status,
-                "status of page 0": client.get(path, page=0, pageSize=1).status,
-                "status beyond the end": client.get(path, page=100_000, pageSize=most).status,
                 "nextPageUrl": _form_of(project, link),
-                "without paging": "all of them" if len(without) == len(full) else len(without),
-                "wrapped in params": wrapped,
-                "names": project.words.of(body),
+                "without paging": "all of them" if len(without) >= len(full) else "some of them",
+                "wrapped in params": first.is_wrapped,
+                "names": project.words.of(first.object),
             },
-            {"first page": len(full)},
-            oddities.WRAPPED if wrapped else None,
+            {"items of the first page": len(full), "without paging": len(without)},
+            oddities.WRAPPED if first.is_wrapped else None,
         )
 
     return look
@@ -165,40 +193,47 @@ for _path, _selector, _key, _most in (
     "source_iterable/streams/campaigns.py",
 )
 def children(project: Project) -> Seen:
-    campaigns = newest(project, "campaigns")
-    parents = [each["id"] for each in campaigns if each.get("campaignState") == "Recurring"]
+    parents = [each["id"] for each in newest(project, "campaigns") if each.get("campaignState") == "Recurring"]
     if not parents:
         raise NotVisible("no campaign is recurring")
+    items: Items = []
     # Not all of them: there may be hundreds.
     for parent in parents[:5]:
         answer = project.client.get("campaigns/recurring/{}/childCampaigns", parent, page=1, pageSize=1000, sort="id")
-        body = answer.json if isinstance(answer.json, dict) else {}
-        items: Items = body.get("campaigns") or []
-        if items or answer.status != OK:
+        items = list_in(answer, "campaigns")
+        if items:
             break
-    if answer.status == OK and not items:
+    if not items:
         raise NotVisible("the recurring campaigns have no children")
     ids = [each["id"] for each in items]
     return judged(
-        answer.status == OK and ids == sorted(ids) and all(each.get("recurringCampaignId") == parent for each in items),
-        {"status": answer.status, **shape_of(project, "child_campaigns", items)[0]},
+        ids == sorted(ids) and all(each.get("recurringCampaignId") == parent for each in items),
+        {"other types than the column's": other_types("child_campaigns", items)},
         {"recurring": len(parents), "children": len(ids)},
+        fields=fields_of(project, items),
     )
+
+
+def _updates(items: Items) -> list[int]:
+    """The times of the last updates, 0 where there is none. Raises Unexpected for one that is no number."""
+    times = [each.get("updatedAt") or 0 for each in items]
+    if not all(isinstance(each, int) for each in times):
+        raise Unexpected({"updatedAt": kinds(times)})
+    return times
 
 
 def _sorted(path: str) -> Callable[[Project], Seen]:
     def look(project: Project) -> Seen:
-        items = newest(project, path)
-        times = [each.get("updatedAt") or 0 for each in items]
-        if len(items) < 2:
-            raise NotVisible("there is only one")
-        if not all(isinstance(each, int) for each in times):
-            return judged(False, {"updatedAt": kinds(times)})
-        ties = max(Counter(filter(None, times)).values(), default=0)
+        pages = list(project.once(ask_templates).values()) if path == "templates" else [newest(project, path)]
+        updates = [_updates(items) for items in pages]
+        times = [each for of_page in updates for each in of_page]
+        if not any(len(set(of_page)) > 1 for of_page in updates):
+            raise NotVisible("no two have different times of their last update")
+        ties = max((count for of_page in updates for at, count in Counter(of_page).items() if at), default=0)
         return judged(
-            times == sorted(times, reverse=True),
-            {"updatedAt": sorted(kinds(each.get("updatedAt") for each in items))},
-            {"items": len(items), "without updatedAt": times.count(0), "at one time": ties},
+            all(of_page == sorted(of_page, reverse=True) for of_page in updates),
+            {},
+            {"items": len(times), "without updatedAt": times.count(0), "at one time": ties},
             oddities.SAME_UPDATE if ties > 1 else None,
         )
 
@@ -213,11 +248,30 @@ for _path in _NEWEST_FIRST:
     )(_sorted(_path))
 
 
-def _what_there_is(project: Project) -> dict[str, Items]:
+def ask_templates(project: Project) -> dict[tuple[str, str], Items]:
+    """The newest templates of each type and medium, by these. Raises NotVisible, Unexpected or NoAnswer."""
     found = {}
-    for path in _NEWEST_FIRST:
-        with suppress(NotVisible, Unexpected):
-            found[path] = newest(project, path)
+    for template_type in TEMPLATE_TYPES:
+        for medium in MESSAGE_MEDIA:
+            wanted: dict[str, Any] = {"templateType": template_type, "messageMedium": medium}
+            answer = project.client.get("templates", page=1, pageSize=1000, sort="-updatedAt", **wanted)
+            found[template_type, medium] = list_in(answer, "templates")
+    if not any(found.values()):
+        raise NotVisible("the project has no templates")
+    return found
+
+
+def _what_there_is(project: Project) -> dict[str, Items]:
+    """Campaigns, templates and journeys, as far as they can be read. Raises NotVisible if there are none."""
+    found: dict[str, Items] = {}
+    with suppress(NotVisible, Unexpected):
+        found["campaigns"] = newest(project, "campaigns")
+    with suppress(NotVisible, Unexpected):
+        found["templates"] = [each for items in project.once(ask_templates).values() for each in items]
+    with suppress(NotVisible, Unexpected):
+        found["journeys"] = newest(project, "journeys")
+    if not found:
+        raise NotVisible("the project has none of them")
     return found
 
 
@@ -230,44 +284,41 @@ def times(project: Project) -> Seen:
     found: dict[str, Any] = {}
     for path, items in _what_there_is(project).items():
         for name in _TIMES:
-            if values := [item[name] for item in items if item.get(name) is not None]:
+            # 0 stands for no time.
+            if values := [item[name] for item in items if item.get(name)]:
                 found.setdefault(path, {})[name] = sorted(kinds(values))
     if not found:
-        raise NotVisible("the project has none of them")
+        raise NotVisible("none of them has a time")
     return judged(
         all(each == ["milliseconds"] for names in found.values() for each in names.values()), {"times": found}
     )
 
 
 @probe(
-    "fields of campaigns and templates",
+    "fields of lists",
     "Columns of campaigns, templates and journeys have the types of their schemas",
     "source_iterable/schemas/campaigns.json",
 )
 def fields(project: Project) -> Seen:
-    facts, counts, differ = {}, {}, False
-    for path, items in _what_there_is(project).items():
-        facts[path], others = shape_of(project, path, items)
-        counts[path] = len(items)
-        differ = differ or others
-    if not facts:
-        raise NotVisible("the project has none of them")
-    return judged(not differ, facts, counts)
+    found = _what_there_is(project)
+    others = {path: other_types(path, items) for path, items in found.items()}
+    return judged(
+        not any(others.values()),
+        {"other types than the column's": others},
+        {path: len(items) for path, items in found.items()},
+        fields={path: fields_of(project, items) for path, items in found.items()},
+    )
 
 
-@probe(
-    "states of campaigns",
-    "campaignState is a word; Draft and Scheduled have no metrics; a new word does no harm",
-    "source_iterable/streams/metrics.py",
-)
+@probe("states of campaigns", "campaignState is a word, and maybe a new one", "source_iterable/streams/metrics.py")
 def states(project: Project) -> Seen:
     campaigns = newest(project, "campaigns")
     words = Counter(each.get("campaignState") for each in campaigns)
     unknown = [each for each in words if each not in _STATES]
     return judged(
         all(isinstance(each, str) for each in words),
-        {"states": project.words.of(words), "media": project.words.of(each.get("messageMedium") for each in campaigns)},
-        {"by state": {project.words.shown(each): count for each, count in words.items()}},
+        {"unknown states": bool(unknown), "media": project.words.of(each.get("messageMedium") for each in campaigns)},
+        {project.words.shown(each): count for each, count in words.items()},
         oddities.STATES_OF_CAMPAIGNS if unknown else None,
     )
 
@@ -278,17 +329,14 @@ def states(project: Project) -> Seen:
     "source_iterable/streams/journeys.py",
 )
 def archived(project: Project) -> Seen:
-    answers = [
-        project.client.get("journeys", page=1, pageSize=50),
-        project.client.get("journeys", page=1, pageSize=50, state="Archived"),
-    ]
-    bodies = [each.json if isinstance(each.json, dict) else {} for each in answers]
-    shown, hidden = ([item.get("isArchived") for item in body.get("journeys", [])] for body in bodies)
-    if not shown and not hidden and all(each.status == OK for each in answers):
-        raise NotVisible("the project has no journeys")
+    shown = [each.get("isArchived") for each in newest(project, "journeys")]
+    answer = project.client.get("journeys", page=1, pageSize=50, sort="-updatedAt", state="Archived")
+    hidden = [each.get("isArchived") for each in list_in(answer, "journeys")]
+    if not hidden and True not in shown:
+        raise NotVisible("no journey is archived")
     return judged(
-        all(each.status == OK for each in answers) and True not in shown and all(each is True for each in hidden),
-        {"statuses": [each.status for each in answers], "isArchived": sorted(kinds([*shown, *hidden]))},
+        True not in shown and all(each is True for each in hidden),
+        {"isArchived": sorted(kinds([*shown, *hidden]))},
         {"journeys": len(shown), "archived": len(hidden)},
     )
 

@@ -23,7 +23,7 @@ STATES_OF_CAMPAIGNS = "campaigns have states that the reference lacks"
 SAME_UPDATE = "several items were updated in one millisecond"
 ORDER_OF_USERS = "a list's users come in another order each time"
 ADDRESS_AS_USER_ID = "userIds look like addresses"
-LIST_FAILS = "a list's users cannot be read: always 500"
+LIST_FAILS = "a list's users cannot be read: status 500"
 LIST_BREAKS = "a list's users break off"
 
 # Of endpoints.
@@ -35,7 +35,7 @@ CASE_OF_STATES = "states of export jobs vary in case"
 ONE_SPELLING = "data types are taken in one spelling only"
 FORBIDDEN_TYPES = "the key may not export some data types"
 REFUSED = "the key may not use some endpoints"
-LIMITED = "requests within the limits are refused"
+LIMITED = "requests within the limits get 429"
 RETRY_AFTER = "429 comes with Retry-After"
 
 ODDITIES = tuple(value for name, value in list(globals().items()) if name.isupper())

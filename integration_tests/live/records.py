@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 
 from integration_tests.live.client import OK, Answer
+from integration_tests.live.errors import NotVisible, Unexpected
 from integration_tests.live.lists import columns_of
-from integration_tests.live.probe import NotVisible, Project
+from integration_tests.live.probe import Project
+from integration_tests.live.words import public
 from source_iterable.exports.windows import Window
 from source_iterable.records.events import EventRecords
 from source_iterable.records.timestamps import rfc3339
@@ -25,14 +27,29 @@ DAY, HOUR, MINUTE = 86_400, 3_600, 60
 SETTLED = 2 * HOUR
 # Bytes of an export that are read: an hour of a large project may have gigabytes.
 EXPORT_BYTES = 8 << 20
+# Windows that are tried, each a part of the one before.
+_NARROWED = 5
 STREAM_OF = {each.data_type: each.name for each in EXPORTS}
 EXPORT = "export/data.json"
 
 
-def export(project: Project, data_type: str, window: Window, most: int = EXPORT_BYTES) -> Answer:
-    """A window of a data type, as streamed. Raises NoAnswer."""
+def export(project: Project, data_type: str, window: Window) -> Answer:
+    """A window of a data type, as streamed. Raises NotVisible, Unexpected or NoAnswer."""
+    answer = ask(project, data_type, window)
+    if answer.status != OK or not are_lines(answer):
+        raise Unexpected({"status": answer.status, "type": public(answer.content_type)})
+    return answer
+
+
+def ask(project: Project, data_type: str, window: Window, most: int = EXPORT_BYTES, may_refuse: bool = False) -> Answer:
+    """The same, whatever the answer is."""
     parameters: dict[str, Any] = {"dataTypeName": data_type, **window.parameters}
-    return project.client.get(EXPORT, most=most, **parameters)
+    return project.client.get(EXPORT, most=most, may_refuse=may_refuse, **parameters)
+
+
+def are_lines(answer: Answer) -> bool:
+    """Whether an answer holds records, or nothing."""
+    return not answer.lines or bool(lines_in(answer))
 
 
 def lines_in(answer: Answer) -> list[tuple[bytes, dict[str, Any]]]:
@@ -57,49 +74,56 @@ def second_of(record: dict[str, Any], name: str = "createdAt") -> int | None:
     return None if text is None else int(datetime.fromisoformat(f"{text[:19]}+00:00").timestamp())
 
 
-def event_ids(project: Project, data_type: str, lines: Iterable[bytes]) -> Counter[str]:
+def event_ids(data_type: str, lines: Iterable[bytes]) -> Counter[str]:
     """The `_event_id` of each line of an export, and how often it comes."""
-    return Counter(ids_of(project, data_type, lines))
+    return Counter(ids_of(data_type, lines))
 
 
-def ids_of(project: Project, data_type: str, lines: Iterable[bytes]) -> list[str]:
+def ids_of(data_type: str, lines: Iterable[bytes]) -> list[str]:
     """The `_event_id` of each line of an export, as the connector writes it; lines that are no records have none."""
-    parser = EventRecords(STREAM_OF[data_type], {"properties": columns_of(project, STREAM_OF[data_type])})
+    parser = EventRecords(STREAM_OF[data_type], {"properties": columns_of(STREAM_OF[data_type])})
     parsed = parser.parse(b"".join(line + b"\n" for line in lines))
     return [message["data"]["_event_id"] for message in parsed.batch.messages()]
 
 
 def busy(project: Project) -> tuple[str, Window, Answer]:
-    """A data type, a settled window in which some of it happened, and its whole export. Raises NotVisible."""
+    """A data type, a settled window in which some of it happened, and its whole export. Raises NotVisible and others."""
     return project.once(_find)
 
 
 def users_in_export(project: Project) -> tuple[Window, Answer]:
-    """A window in which users changed, and its export. Raises NotVisible."""
+    """A window in which users changed, and its whole export. Raises NotVisible and others."""
     return project.once(_ask_users)
-
-
-def _ask_users(project: Project) -> tuple[Window, Answer]:
-    end = int(project.now.timestamp()) // HOUR * HOUR
-    for seconds in (30 * DAY, DAY, MINUTE):
-        window = Window(end - seconds, end)
-        answer = export(project, "user", window)
-        if answer.is_whole:
-            break
-    if answer.status != OK or not answer.is_whole or not answer.lines:
-        raise NotVisible("no user has changed in a month, or too many in a minute")
-    return window, answer
 
 
 def _find(project: Project) -> tuple[str, Window, Answer]:
     end = int(project.now.timestamp()) // HOUR * HOUR - SETTLED
     for data_type in LIKELY:
-        # Shorter and shorter until it can be read whole.
-        for seconds in (7 * DAY, 6 * HOUR, 10 * MINUTE, 10):
-            window = Window(end - seconds, end)
-            answer = export(project, data_type, window)
-            if answer.is_whole:
-                break
-        if answer.is_whole and sum(second_of(each) is not None for each in records_in(answer)) > 1:
-            return data_type, window, answer
+        found = _whole(project, data_type, Window(end - 7 * DAY, end), "createdAt")
+        if found is not None and len(found[1].lines) > 1:
+            return data_type, *found
     raise NotVisible("nothing happened in the last week")
+
+
+def _ask_users(project: Project) -> tuple[Window, Answer]:
+    end = int(project.now.timestamp()) // HOUR * HOUR
+    found = _whole(project, "user", Window(end - 30 * DAY, end), "profileUpdatedAt")
+    if found is None:
+        raise NotVisible("no user has changed in a month")
+    return found
+
+
+def _whole(project: Project, data_type: str, window: Window, name: str) -> tuple[Window, Answer] | None:
+    """The window, or a part of it in which something happened, that can be read whole. None if nothing happened."""
+    for _ in range(_NARROWED):
+        answer = export(project, data_type, window)
+        seconds = sorted(each for record in records_in(answer) if (each := second_of(record, name)) is not None)
+        if not seconds:
+            return None
+        if answer.is_whole:
+            return window, answer
+        # Around the middle of what came before the cut.
+        size = max(window.seconds // 32, 1)
+        start = min(max(seconds[len(seconds) // 2] - size // 2, window.start), window.end - size)
+        window = Window(start, start + size)
+    raise NotVisible("all windows are too large to be read whole")

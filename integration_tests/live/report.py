@@ -7,12 +7,12 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.table import Table
 
-from integration_tests.live.probe import Probe, Project, Seen, run
+from integration_tests.live.probe import Probe, Project, Seen, Verdict, run
 from integration_tests.live.probes import PROBES
 from source_iterable import __version__
 
@@ -20,11 +20,13 @@ from source_iterable import __version__
 _VERSION = 1
 _STYLES = {"holds": "green", "differs": "bold red", "not visible": "dim"}
 # Characters of what was seen in the table; the file has all of it.
-_SHOWN = 90
+_SHOWN = 200
+# How deep the file has a line for each entry; what is in an entry further down is on its line.
+_DEPTH = 4
 
 
 class UnusableReport(ValueError):
-    """A file that is no report; the text says which, and why."""
+    """A file that is no report, or not of this project; the text says which, and why."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -34,17 +36,55 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UnusableReport(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError:
-        raise UnusableReport(f"{path} is not JSON.") from None
-    if not isinstance(report, dict) or report.get("version") != _VERSION or not isinstance(report.get("probes"), dict):
+        raise UnusableReport(f"{path} is no report: it is not JSON.") from None
+    if not _is_report(report):
         raise UnusableReport(f"{path} is no report of this version.")
-    return report
+    return {name: _clean(value) for name, value in report.items()}
+
+
+def _is_report(report: Any) -> bool:
+    return (
+        isinstance(report, dict)
+        and report.get("version") == _VERSION
+        and all(isinstance(report.get(name), str) for name in ("connector", "project", "region", "project_type"))
+        and all(isinstance(report.get(name), dict) for name in ("probes", "requests"))
+        and all(isinstance(each, dict) for each in report["requests"].values())
+        and all(
+            isinstance(each, dict)
+            and each.get("verdict") in get_args(Verdict)
+            and isinstance(each.get("seconds"), (int, float))
+            and all(isinstance(each.get(name, {}), dict) for name in ("facts", "counts", "fields"))
+            for each in report["probes"].values()
+        )
+    )
+
+
+def _clean(value: Any) -> Any:
+    """Without characters that a terminal takes for commands: somebody else may have written the file."""
+    if isinstance(value, dict):
+        return {_clean(name): _clean(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_clean(each) for each in value]
+    return "".join(each for each in value if each.isprintable()) if isinstance(value, str) else value
 
 
 def write(path: Path, report: Mapping[str, Any]) -> None:
-    """Write a report, so that the file is always a whole one."""
+    """Write a report, so that the file is always a whole one. Raises UnusableReport."""
     new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    os.replace(new, path)
+    try:
+        new.write_text(_text(report) + "\n", encoding="utf-8")
+        os.replace(new, path)
+    except OSError as error:
+        raise UnusableReport(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _text(value: Any, depth: int = 0) -> str:
+    """JSON with a line for each entry, down to a depth."""
+    if not isinstance(value, Mapping) or not value or depth == _DEPTH:
+        return json.dumps(value, ensure_ascii=False)
+    inner = "  " * (depth + 1)
+    lines = [f"{inner}{json.dumps(name)}: {_text(each, depth + 1)}" for name, each in value.items()]
+    return "{\n" + ",\n".join(lines) + "\n" + "  " * depth + "}"
 
 
 def begun(project: Project) -> dict[str, Any]:
@@ -55,6 +95,8 @@ def begun(project: Project) -> dict[str, Any]:
         "connector": __version__,
         "python": platform.python_version(),
         "day": project.now.date().isoformat(),
+        # Tells this project from others to nobody but who has the key.
+        "project": project.words.hashed("project"),
         "region": config.region,
         "project_type": config.project_type,
         "requests": {},
@@ -62,26 +104,41 @@ def begun(project: Project) -> dict[str, Any]:
     }
 
 
+def must_be_of(project: Project, report: Mapping[str, Any], path: Path) -> None:
+    """Raise UnusableReport unless a report can be gone on with."""
+    new = begun(project)
+    if any(report[name] != new[name] for name in ("project", "region", "project_type")):
+        raise UnusableReport(
+            f"{path} is about another project or key. Choose another file (--report), or begin again (--again)."
+        )
+    if report["connector"] != new["connector"]:
+        raise UnusableReport(f"{path} is of another version of the connector. Begin again (--again).")
+
+
 def fill(project: Project, report: dict[str, Any]) -> Iterator[tuple[Probe, Seen, float]]:
-    """Run the probes that a report lacks, and add each to it. Yields each with what it saw, and its seconds."""
-    before: dict[str, dict[str, int]] = {name: dict(counts) for name, counts in report["requests"].items()}
-    for each, seen, seconds in run(PROBES, project, report["probes"]):
-        seen = seen._replace(facts=project.words.guarded(seen.facts), counts=project.words.guarded(seen.counts))
+    """Run the probes that a report lacks, and add what each sees. Yields each with what it saw, and its seconds."""
+    project.requests = {name: dict(counts) for name, counts in report["requests"].items()}
+    earlier = dict(report["probes"])
+    for each, seen, seconds in run(PROBES, project, earlier):
+        entry = {
+            name: project.words.guarded(value)
+            for name, value in seen._asdict().items()
+            if name not in ("verdict", "reason", "is_finished", "oddities") and value
+        }
         report["probes"][each.name] = {
             "claim": each.claim,
             "relied_on": each.relied_on,
-            **{name: value for name, value in seen._asdict().items() if value not in ("", {}, ())},
-            "seconds": round(seconds, 1),
+            "verdict": seen.verdict,
+            **({"reason": seen.reason} if seen.reason else {}),
+            **entry,
+            **({"oddities": list(seen.oddities)} if seen.oddities else {}),
+            "is_finished": seen.is_finished,
+            "seconds": round(seconds + earlier.get(each.name, {}).get("seconds", 0) * (not each.always), 1),
         }
-        for endpoint, statuses in project.client.statuses.items():
-            counts = before.get(endpoint, {})
-            report["requests"][endpoint] = {
-                status: count + counts.get(status, 0) for status, count in statuses.items()
-            } | {status: count for status, count in counts.items() if status not in statuses}
+        # In the order of the probes, however many runs it takes.
+        report["probes"] = {of.name: report["probes"][of.name] for of in PROBES if of.name in report["probes"]}
+        report["requests"] = project.statuses()
         yield each, seen, seconds
-    # In the order of the probes, however many runs it took.
-    probes = report["probes"]
-    report["probes"] = {each.name: probes[each.name] for each in PROBES if each.name in probes}
 
 
 def line(seen: Mapping[str, Any]) -> str:
@@ -97,11 +154,11 @@ def line(seen: Mapping[str, Any]) -> str:
 
 
 def show(report: Mapping[str, Any], console: Console) -> None:
-    """Print a report: a line for each probe, what differs in full, and the oddities."""
+    """Print a report: a line for each probe, what differs in full, the oddities, and what is unfinished."""
     table = Table(show_edge=False, header_style="bold")
     table.add_column("verdict", no_wrap=True)
     table.add_column("probe", no_wrap=True)
-    table.add_column("seen")
+    table.add_column("seen", no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column("seconds", justify="right")
     probes: Mapping[str, Mapping[str, Any]] = report["probes"]
     for name, seen in probes.items():
@@ -118,13 +175,18 @@ def show(report: Mapping[str, Any], console: Console) -> None:
         console.print("\nOddities of this project, which the connector takes:", markup=False)
         for each in odd:
             console.print(f"- {each}", markup=False)
-    verdicts = [seen["verdict"] for seen in probes.values()]
+    verdicts = [seen["verdict"] for seen in probes.values() if seen.get("is_finished")]
+    unfinished = {name: seen.get("reason", "") for name, seen in probes.items() if not seen.get("is_finished")}
     requests = sum(count for statuses in report["requests"].values() for count in statuses.values())
     console.print(
-        f"\n{verdicts.count('holds')} claims hold, {verdicts.count('differs')} differ, "
-        f"{verdicts.count('not visible')} are not visible in this project. {requests} requests.",
+        f"\nClaims: {verdicts.count('holds')} hold, {verdicts.count('differs')} differ, "
+        f"{verdicts.count('not visible')} not visible in this project, {len(unfinished)} unfinished. {requests} requests.",
         markup=False,
     )
+    for name, reason in unfinished.items():
+        console.print(f"- {name}: {reason}", markup=False)
+    if unfinished:
+        console.print("Run it again, and it goes on with what is unfinished.", markup=False)
 
 
 def _plain(text: str) -> str:

@@ -6,24 +6,27 @@ Four requests a minute are allowed: not all types fit in one run. A later one as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from integration_tests.live import oddities
 from integration_tests.live.answers import error_of
-from integration_tests.live.client import FORBIDDEN, OK, UNAUTHORIZED
-from integration_tests.live.lists import columns_of, shape_of
-from integration_tests.live.probe import NotVisible, Project, Seen, probe
-from integration_tests.live.records import DAY, HOUR, LIKELY, SETTLED, STREAM_OF, export, records_in
-from integration_tests.live.words import kind
+from integration_tests.live.client import NO_TIME, NOT_FOUND, OK, REFUSALS
+from integration_tests.live.errors import NoAnswer, Unexpected
+from integration_tests.live.lists import columns_of, fields_of, other_types
+from integration_tests.live.probe import Project, Seen, probe
+from integration_tests.live.records import DAY, HOUR, LIKELY, SETTLED, STREAM_OF, are_lines, ask, records_in
+from integration_tests.live.words import kind, public
 from source_iterable.exports.windows import Window
 from source_iterable.records.columns import OURS
 
 Records = list[dict[str, Any]]
 # The reference's spelling of each, and another one that clients send (seen).
 SPELLINGS = {"emailUnSubscribe": "emailUnsubscribe", "unknownSession": "anonSession"}
-# Bytes of each type that are read, and seconds that a request may take with the wait for its turn.
-_BYTES, _SECONDS = 2 << 20, 30.0
+# Bytes of each type that are read.
+_BYTES = 2 << 20
+# Seconds that are left for the probes behind this one: an export may have to wait a minute for its turn.
+_RESERVE = 80.0
 _DAYS = 7
 # What the connector makes of a record, or Airbyte of a table.
 _OWN = re.compile("_airbyte_.*|" + "|".join(sorted(map(re.escape, OURS))))
@@ -33,94 +36,99 @@ _INTERNAL = "itblInternal."
 _OF_THE_PROJECT = ("customEvent", "emailSubscribe", "user", "unknownSession")
 
 
-class _Asked:
-    """The records of each type that this run has asked for, and whether no type is left for the next run."""
-
-    def __init__(self, project: Project) -> None:
-        self.records: dict[str, Records] = {}
-        self.is_all = False
-
-
 def _order() -> list[str]:
     """All types: those with two spellings first, then those that everybody has, then the rest."""
     return list(dict.fromkeys([*SPELLINGS, *LIKELY, "user", *STREAM_OF, *SPELLINGS.values()]))
 
 
-@probe("data types", "Each of the 53 data types of the reference is accepted", "source_iterable/streams/table.py")
-def data_types(project: Project) -> Seen:
-    earlier = project.earlier.get("facts", {})
-    statuses: dict[str, int] = dict(earlier.get("statuses", {}))
-    spellings: dict[str, int] = dict(earlier.get("spellings", {}))
-    error: Any = earlier.get("error")
-    asked = project.once(_Asked)
+@probe(
+    "data types",
+    "Each of the 53 data types of the reference is accepted; a field has a column of its type, or goes to data",
+    "source_iterable/streams/table.py",
+)
+def data_types(project: Project) -> Iterator[Seen]:
+    earlier = project.earlier
+    statuses: dict[str, int] = dict(earlier.get("facts", {}).get("statuses", {}))
+    errors: dict[str, Any] = dict(earlier.get("facts", {}).get("errors", {}))
+    counts: dict[str, int] = dict(earlier.get("counts", {}))
+    fields: dict[str, Any] = dict(earlier.get("fields", {}))
+    odd: list[str] = list(earlier.get("oddities", ()))
     end = int(project.now.timestamp()) // HOUR * HOUR - SETTLED
+    failure = ""
     for name in _order():
-        if name in statuses or name in spellings:
+        if name in statuses:
             continue
-        if project.left < _SECONDS:
+        if project.client.left < _RESERVE:
+            failure = NO_TIME
             break
-        answer = export(project, name, Window(end - _DAYS * DAY, end), _BYTES)
-        if name in STREAM_OF:
-            statuses[name] = answer.status
-            asked.records[name] = records_in(answer)
-        if name in (*SPELLINGS, *SPELLINGS.values()):
-            spellings[name] = answer.status
-        if answer.status not in (OK, UNAUTHORIZED, FORBIDDEN):
-            error = error_of(project, answer)
-    is_finished = asked.is_all = len({**statuses, **spellings}) == len(_order())
-    refused = [name for name, status in statuses.items() if status not in (OK, UNAUTHORIZED, FORBIDDEN)]
-    forbidden = [name for name, status in statuses.items() if status in (UNAUTHORIZED, FORBIDDEN)]
-    one_spelling = any(spellings.get(other, OK) != OK for other in SPELLINGS.values())
-    odd = (oddities.FORBIDDEN_TYPES, bool(forbidden)), (oddities.ONE_SPELLING, one_spelling)
+        try:
+            answer = ask(project, name, Window(end - _DAYS * DAY, end), _BYTES, may_refuse=True)
+        except NoAnswer as reason:
+            failure = str(reason)
+            if failure == NO_TIME:
+                break
+            continue  # one type that does not answer must not cost all others
+        if answer.status == OK and not are_lines(answer):
+            raise Unexpected({"status": OK, "type": public(answer.content_type)})
+        statuses[name] = answer.status
+        if answer.status != OK:
+            errors[name] = error_of(project, answer)
+        records = records_in(answer) if name in STREAM_OF else []
+        if records:
+            counts[name] = len(records)
+            fields[name] = fields_of(project, records)
+            odd += [each for each, is_in in _ODD.items() if each not in odd and is_in(project, name, records)]
+        yield _of_types(statuses, errors, counts, fields, odd, failure)
+    yield _of_types(statuses, errors, counts, fields, odd, failure)
+
+
+def _of_types(
+    statuses: dict[str, int],
+    errors: dict[str, Any],
+    counts: dict[str, int],
+    fields: dict[str, Any],
+    odd: list[str],
+    failure: str,
+) -> Seen:
+    types = {name: status for name, status in statuses.items() if name in STREAM_OF}
+    others = {name: status for name, status in statuses.items() if name not in STREAM_OF}
+    is_finished = len(statuses) == len(_order())
+    forbidden = [name for name, status in types.items() if status in REFUSALS]
+    refused = [name for name, status in types.items() if status != OK and name not in forbidden]
+    named = [
+        *odd,
+        *([oddities.FORBIDDEN_TYPES] if forbidden else []),
+        *([oddities.ONE_SPELLING] if any(status in (400, NOT_FOUND) for status in others.values()) else []),
+    ]
+    reason = "" if is_finished else "not all fit in one run: the next one asks for the others"
+    if failure and failure != NO_TIME and not is_finished:
+        reason = "some did not answer: the next run asks for them again"
+    if is_finished and len(forbidden) == len(types):
+        reason = "the key may not export any"
     return Seen(
-        "differs" if refused else "holds" if is_finished else "not visible",
-        {"statuses": statuses, "spellings": spellings, **({"error": error} if error else {})},
-        {"asked": len(statuses), "of": len(STREAM_OF)},
-        tuple(name for name, is_so in odd if is_so),
-        "" if is_finished else "not all fit in one run: the next one asks for the others",
+        "differs" if refused else "not visible" if reason else "holds",
+        {"statuses": dict(statuses), "errors": dict(errors)},
+        {"asked": len(types), "of": len(STREAM_OF), **{n: c for n, c in counts.items() if n in STREAM_OF}},
+        dict(fields),
+        tuple(dict.fromkeys(named)),
+        reason,
         is_finished,
     )
 
 
-@probe(
-    "fields of events",
-    "Every field has a column of its type, or goes to data: none is lost, whatever it is called",
-    "source_iterable/records/columns.py",
-)
-def fields(project: Project) -> Seen:
-    asked, earlier, facts, counts, odd = project.once(_Asked), project.earlier, {}, {}, []
-    facts.update(earlier.get("facts", {}))
-    counts.update(earlier.get("counts", {}))
-    odd.extend(earlier.get("oddities", []))
-    for data_type, records in asked.records.items():
-        if records:
-            facts[data_type], _ = shape_of(project, STREAM_OF[data_type], records)
-            counts[data_type] = len(records)
-            odd.extend(name for name, is_in in _ODD.items() if name not in odd and is_in(project, data_type, records))
-    if not facts and asked.is_all:
-        raise NotVisible("nothing happened in the last week")
-    return Seen(
-        "holds" if facts else "not visible",
-        facts,
-        counts,
-        tuple(odd),
-        is_finished=asked.is_all,
-    )
-
-
 def _other_types(project: Project, data_type: str, records: Records) -> bool:
-    return shape_of(project, STREAM_OF[data_type], records)[1]
+    return bool(other_types(STREAM_OF[data_type], records))
 
 
 def _unknown_fields(project: Project, data_type: str, records: Records) -> bool:
     if data_type in _OF_THE_PROJECT:
         return False
-    columns = columns_of(project, STREAM_OF[data_type])
+    columns = columns_of(STREAM_OF[data_type])
     return any(name not in columns and not name.startswith(_INTERNAL) for record in records for name in record)
 
 
 def _nulls(project: Project, data_type: str, records: Records) -> bool:
-    columns = columns_of(project, STREAM_OF[data_type])
+    columns = columns_of(STREAM_OF[data_type])
     return data_type not in _OF_THE_PROJECT and any(
         value is None and name in columns for record in records for name, value in record.items()
     )
@@ -140,13 +148,17 @@ def _has_name(fits: Callable[[str], bool]) -> Callable[[Project, str, Records], 
 
 
 def _has_value(name: str) -> Callable[[Project, str, Records], bool]:
-    return lambda project, data_type, records: any(name in set(_kinds_within(record)) for record in records)
+    return lambda project, data_type, records: any(name in _kinds_within(record) for record in records)
 
 
-def _kinds_within(value: Any) -> list[str]:
-    """The kinds of a value and of all in it."""
-    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [kind(value), *(each for part in within for each in _kinds_within(part))]
+def _kinds_within(value: Any) -> set[str]:
+    """The kinds of a value and of all in it, however deep."""
+    found, left = set(), [value]
+    while left:
+        each = left.pop()
+        found.add(kind(each))
+        left.extend(each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
+    return found
 
 
 def _no_object(project: Project, data_type: str, records: Records) -> bool:
@@ -157,7 +169,7 @@ def _no_object(project: Project, data_type: str, records: Records) -> bool:
 def _internal_fields(project: Project, data_type: str, records: Records) -> bool:
     if data_type == "user":  # whose columns are dotted, too
         return False
-    known = columns_of(project, STREAM_OF[data_type])["itblInternal"]["properties"]
+    known = columns_of(STREAM_OF[data_type])["itblInternal"]["properties"]
     return any(
         name.startswith(_INTERNAL) and name.removeprefix(_INTERNAL) not in known
         for record in records

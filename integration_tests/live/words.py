@@ -39,28 +39,44 @@ _FORMS = {
 _CAREFUL = re.compile("[\u0000-\u001f\u0085\u2028\u2029]")
 # Names in answers that are public, but no columns: parts of envelopes, parameters, error codes.
 _PUBLIC = (Path(__file__).parent / "public_words.txt").read_text(encoding="utf-8").split()
+_PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z /-]{1,39}")
 _HASHED = re.compile(r"own:[0-9a-f]{8}")
+
+
+class Public(str):
+    """A text that is Iterable's and never a project's: the name of a header, the code of an error."""
 
 
 class Words:
     """The names of one project: public ones as they are, its own ones as a hash that only its API key can make."""
 
-    def __init__(self, config: Config) -> None:
-        columns = {name for stream in STREAMS.values() for name in names_in(stream.schema(config))}
+    def __init__(self, api_key: str) -> None:
+        # Not the user's own: with user_fields_as_columns, its schemas have the project's fields.
+        config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
+        self._fields = frozenset(name for stream in STREAMS.values() for name in names_in(stream.schema(config)))
         types = {each.data_type for each in EXPORTS}
-        self._public = frozenset({*columns, *types, *(state.value for state in JobState), *_PUBLIC})
-        self._key = config.api_key.encode()
+        self._public = frozenset({*types, *(state.value for state in JobState), *_PUBLIC})
+        self._key = api_key.encode()
 
-    def shown(self, name: object) -> str:
-        """A name, or a word of which Iterable has a few, as it may stand in a report."""
-        text = str(name)
-        if text in self._public:
-            return text
+    def shown(self, word: object) -> str:
+        """A word of which Iterable has a few, such as a state or a part of an envelope."""
+        text = str(word)
+        return text if text in self._public else self.hashed(text)
+
+    def field(self, name: str) -> str:
+        """The name of a field of a record: only those in the schemas are Iterable's own."""
+        return name if name in self._fields else self.hashed(name)
+
+    def fields(self, names: Iterable[str]) -> list[str]:
+        """Names of fields, each once, in order."""
+        return sorted({self.field(name) for name in names})
+
+    def of(self, words: Iterable[object]) -> list[str]:
+        """Several words, each once, in order."""
+        return sorted({self.shown(word) for word in words})
+
+    def hashed(self, text: str) -> str:
         return f"own:{hmac.digest(self._key, text.encode(), 'sha256').hex()[:8]}"
-
-    def of(self, names: Iterable[object]) -> list[str]:
-        """Several names, each once, in order."""
-        return sorted({self.shown(name) for name in names})
 
     def guarded(self, value: Any) -> Any:
         """The same, with a hash in place of every text that is neither public nor written in this package's code.
@@ -68,12 +84,19 @@ class Words:
         The last line of defence: probes show names and kinds, and no texts of answers.
         """
         if isinstance(value, Mapping):
-            return {self.guarded(str(name)): self.guarded(each) for name, each in value.items()}
+            return {self.guarded(name): self.guarded(each) for name, each in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.guarded(each) for each in value]
-        if isinstance(value, str) and not _HASHED.fullmatch(value) and value not in _written():
+        if isinstance(value, Public):
+            return str(value)
+        if isinstance(value, str) and not (_HASHED.fullmatch(value) or value in self._fields or value in _written()):
             return self.shown(value)
         return value
+
+
+def public(text: str) -> str:
+    """A header's name or an error's code, if it looks like one."""
+    return Public(text) if _PLAIN_WORD.fullmatch(text) else "another"
 
 
 @cache
