@@ -1,7 +1,7 @@
 # make run        a local Iterable, two loads of it into a DuckDB file, models and a report (CONFIG=config.json: your own project)
 # make models     DATABASE=iterable.duckdb (or postgresql://...): answers, as tables made by dbt
 # make report     the same DATABASE: one HTML file of charts from them
-# make live       CONFIG=config.json: does your project do what the connector takes for true? Reads only; a report without values
+# make live       CONFIG=config.json: check on your project what the connector relies on; reads only, reports no values
 # make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
