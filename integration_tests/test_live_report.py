@@ -316,10 +316,20 @@ def test_export_jobs_are_started_once(
     arguments = ["--config", str(write_config(sandbox, tmp_path, rate_limit_factor=1))]
     main([*arguments, "--no-jobs", "--minutes", "4"])
     assert sandbox.count("export/start") == 0
-    main([*arguments, "--jobs"])
-    main([*arguments, "--jobs"])
+    write = reports.write
+
+    def interrupt(path: Path, report: Any) -> None:
+        write(path, report)
+        if report["probes"]["states of export jobs"].get("facts"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(reports, "write", interrupt)
+    assert main([*arguments, "--jobs"]) == 130
+    monkeypatch.setattr(reports, "write", write)
+    assert main([*arguments, "--jobs"]) == 0
     assert sandbox.count("export/start") == 2
-    assert reports.read(tmp_path / "live-report.json")["probes"]["both transports"]["verdict"] == "holds"
+    probe = reports.read(tmp_path / "live-report.json")["probes"]["both transports"]
+    assert probe["reason"] == "an earlier run has started export jobs; begin again to see some"
 
 
 @pytest.mark.parametrize(
