@@ -8,7 +8,7 @@ from typing import Any
 from integration_tests.live import oddities
 from integration_tests.live.client import FORBIDDEN, NOT_FOUND, OK, RATE_LIMITED, REFUSALS, UNAUTHORIZED, Answer
 from integration_tests.live.errors import NotVisible
-from integration_tests.live.lists import lists_of_users
+from integration_tests.live.items import lists_of_users
 from integration_tests.live.probe import Project, Seen, judged, probe
 from integration_tests.live.words import kind, public
 

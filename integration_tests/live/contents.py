@@ -7,7 +7,7 @@ from typing import Any
 from integration_tests.live import oddities
 from integration_tests.live.client import NOT_FOUND, OK, Answer
 from integration_tests.live.errors import NotVisible, Unexpected
-from integration_tests.live.lists import ask_templates, fields_of, plain_items
+from integration_tests.live.items import ask_templates, fields_of, plain_items
 from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
 from integration_tests.live.words import kind, kinds, public
 

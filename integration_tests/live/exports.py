@@ -8,7 +8,7 @@ from typing import Any
 from integration_tests.live import oddities
 from integration_tests.live.client import OK, Answer
 from integration_tests.live.errors import NotVisible
-from integration_tests.live.lists import fields_of
+from integration_tests.live.items import fields_of
 from integration_tests.live.probe import Project, Seen, judged, probe
 from integration_tests.live.records import (
     HOUR,

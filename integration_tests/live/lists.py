@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from integration_tests.live import oddities
-from integration_tests.live.client import NOT_FOUND, REFUSALS, Answer
+from integration_tests.live.client import NOT_FOUND
 from integration_tests.live.errors import NotVisible, Unexpected
+from integration_tests.live.items import (
+    Items,
+    ask_templates,
+    fields_of,
+    newest,
+    other_types,
+    plain_items,
+    without_column,
+)
 from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
-from integration_tests.live.words import json_type, kind, kinds
-from source_iterable.config import Config
+from integration_tests.live.words import kind, kinds
 from source_iterable.streams.table import STREAMS
-from source_iterable.streams.templates import MESSAGE_MEDIA, TEMPLATE_TYPES
 
 # Of campaigns, in the reference, and seen (facts of Iterable's API).
 _STATES = (
@@ -27,68 +33,6 @@ _NEWEST_FIRST = ("campaigns", "templates", "journeys")
 _TIMES = ("createdAt", "updatedAt", "startAt", "endedAt")
 # Bytes of a list that comes without paging.
 _PLAIN_BYTES = 1 << 20
-Items = list[dict[str, Any]]
-
-
-def lists_of_users(project: Project) -> Answer:
-    """GET lists. Raises NoAnswer."""
-    return project.client.get("lists", may_refuse=True)
-
-
-def newest(project: Project, path: str) -> Items:
-    """The first page of campaigns, templates or journeys, newest update first. Raises NotVisible, Unexpected or NoAnswer."""
-    items = project.once(_ask_newest, path)
-    if not items:
-        raise NotVisible("the project has none")
-    return items
-
-
-def _ask_newest(project: Project, path: str) -> Items:
-    size = 50 if path == "journeys" else 1000
-    return list_in(project.client.get(path, page=1, pageSize=size, sort="-updatedAt"), path)
-
-
-@cache
-def columns_of(stream: str) -> Mapping[str, Any]:
-    """The columns of a stream's schema."""
-    # Not those of the configuration: they may be asked for at Iterable.
-    config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
-    found: Mapping[str, Any] = STREAMS[stream].schema(config)["properties"]
-    return found
-
-
-def fields_of(project: Project, records: Items) -> dict[str, list[str]]:
-    """The kinds of each field of records, by its name."""
-    values: dict[str, list[Any]] = {}
-    for record in records:
-        for name, value in record.items():
-            values.setdefault(project.words.field(name), []).append(value)
-    return {name: sorted(kinds(held)) for name, held in sorted(values.items())}
-
-
-def other_types(stream: str, records: Items) -> dict[str, list[str]]:
-    """The kinds of values that their column does not take, by the column."""
-    columns = columns_of(stream)
-    found: dict[str, list[str]] = {}
-    for name in sorted({name for record in records for name in record} & columns.keys()):
-        of_values = kinds(record[name] for record in records if name in record)
-        if odd := [each for each in of_values if not _fits(each, columns[name])]:
-            found[name] = sorted(odd)
-    return found
-
-
-def without_column(stream: str, records: Items) -> int:
-    """How many fields have no column."""
-    return len({name for record in records for name in record} - columns_of(stream).keys())
-
-
-def _fits(name: str, column: Mapping[str, Any]) -> bool:
-    types = column["type"] if isinstance(column["type"], list) else [column["type"]]
-    # Times become texts, whatever they were, and transactionalData becomes an object.
-    if name == "object in a text" and "object" in types:
-        return True
-    may_be_integer = "number" in types or column.get("format") == "date-time"
-    return json_type(name) in (*types, "null") or (json_type(name) == "integer" and may_be_integer)
 
 
 def _plain(path: str, selector: str, stream: str) -> Callable[[Project], Seen]:
@@ -104,14 +48,6 @@ def _plain(path: str, selector: str, stream: str) -> Callable[[Project], Seen]:
         )
 
     return look
-
-
-def plain_items(project: Project, path: str, selector: str) -> Items:
-    """The items of a list that comes in one piece. Raises NotVisible, Unexpected or NoAnswer."""
-    answer = project.once(lists_of_users) if path == "lists" else project.client.get(path)
-    if answer.status in REFUSALS:
-        raise NotVisible("the key may not read this")
-    return some_in(answer, selector)
 
 
 for _path, _selector, _stream in (
@@ -246,19 +182,6 @@ for _path in _NEWEST_FIRST:
         f"GET {_path} with sort=-updatedAt: newest update first, those without one last",
         "source_iterable/reading/newest_first.py",
     )(_sorted(_path))
-
-
-def ask_templates(project: Project) -> dict[tuple[str, str], Items]:
-    """The newest templates of each type and medium, by these. Raises NotVisible, Unexpected or NoAnswer."""
-    found = {}
-    for template_type in TEMPLATE_TYPES:
-        for medium in MESSAGE_MEDIA:
-            wanted: dict[str, Any] = {"templateType": template_type, "messageMedium": medium}
-            answer = project.client.get("templates", page=1, pageSize=1000, sort="-updatedAt", **wanted)
-            found[template_type, medium] = list_in(answer, "templates")
-    if not any(found.values()):
-        raise NotVisible("the project has no templates")
-    return found
 
 
 def _what_there_is(project: Project) -> dict[str, Items]:

@@ -12,7 +12,7 @@ import orjson
 
 from integration_tests.live.client import OK, Answer
 from integration_tests.live.errors import NotVisible, Unexpected
-from integration_tests.live.lists import columns_of
+from integration_tests.live.items import columns_of
 from integration_tests.live.probe import Project
 from integration_tests.live.words import public
 from source_iterable.exports.windows import Window

@@ -13,7 +13,7 @@ from integration_tests.live import oddities
 from integration_tests.live.answers import error_of
 from integration_tests.live.client import NO_TIME, NOT_FOUND, OK, REFUSALS
 from integration_tests.live.errors import NoAnswer, Unexpected
-from integration_tests.live.lists import columns_of, fields_of, other_types
+from integration_tests.live.items import columns_of, fields_of, other_types
 from integration_tests.live.probe import Project, Seen, probe
 from integration_tests.live.records import DAY, HOUR, LIKELY, SETTLED, STREAM_OF, are_lines, ask, records_in
 from integration_tests.live.words import kind, public

@@ -8,7 +8,7 @@ from integration_tests.live import oddities
 from integration_tests.live.answers import error_of
 from integration_tests.live.client import LITTLE_PATIENCE, NOT_FOUND, OK, SERVER_ERROR, Answer
 from integration_tests.live.errors import NoAnswer, NotVisible, Unexpected
-from integration_tests.live.lists import plain_items
+from integration_tests.live.items import plain_items
 from integration_tests.live.probe import Project, Seen, judged, probe
 from integration_tests.live.records import records_in, users_in_export
 from integration_tests.live.words import kind, kinds, public
