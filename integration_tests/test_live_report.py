@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from integration_tests.connector import config_for
 from integration_tests.live import __main__ as command
@@ -355,6 +357,17 @@ def test_a_file_that_is_no_report_is_left_alone(sandbox: Sandbox, tmp_path: Path
     assert done.returncode == 1
     assert "live-report.json is no" in done.stderr
     assert (tmp_path / "live-report.json").read_text() == content
+
+
+def test_the_table_shows_each_verdict_on_one_line_of_a_small_terminal() -> None:
+    report = of_sandbox(SandboxSettings(users=40, events_per_day=400, days=9))
+    shown = StringIO()
+    reports.show(report, Console(file=shown, width=80))
+    lines = shown.getvalue().splitlines()
+    for name, seen in report["probes"].items():
+        assert [line for line in lines if line.strip().startswith(seen["verdict"]) and f" {name} " in line], name
+    assert len(lines) < len(report["probes"]) + 40
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_report_is_compared_with_the_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

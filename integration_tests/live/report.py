@@ -21,6 +21,8 @@ _VERSION = 1
 _STYLES = {"holds": "green", "differs": "bold red", "not visible": "dim"}
 # Characters of what was seen in the table; the file has all of it.
 _SHOWN = 200
+# Columns of a terminal that the other three columns of the table take.
+_BESIDE = 11 + 28 + 7 + 10
 # How deep the file has a line for each entry; what is in an entry further down is on its line.
 _DEPTH = 4
 
@@ -158,8 +160,8 @@ def show(report: Mapping[str, Any], console: Console) -> None:
     table = Table(show_edge=False, header_style="bold")
     table.add_column("verdict", no_wrap=True)
     table.add_column("probe", no_wrap=True)
-    table.add_column("seen", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("seconds", justify="right")
+    table.add_column("seen", no_wrap=True, overflow="ellipsis", max_width=max(console.width - _BESIDE, 20))
+    table.add_column("seconds", justify="right", no_wrap=True)
     probes: Mapping[str, Mapping[str, Any]] = report["probes"]
     for name, seen in probes.items():
         verdict = seen["verdict"]
