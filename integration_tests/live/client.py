@@ -143,6 +143,8 @@ class Client:
         with self._budgets.of(endpoint).acquire(self.pause):
             answer = self._once(self._session, "POST", self.config.base_url + endpoint, MANY_BYTES, PATIENCE, json=body)
         self._count(endpoint, answer)
+        if answer.status == RATE_LIMITED or answer.status >= SERVER_ERROR:
+            raise NoAnswer("rate limit" if answer.status == RATE_LIMITED else "server error")
         return answer
 
     def file(self, url: str) -> Answer:
