@@ -226,6 +226,18 @@ def test_data_types_that_do_not_answer_cost_no_others() -> None:
     assert not seen["is_finished"]
 
 
+def test_a_login_page_for_one_data_type_costs_no_others() -> None:
+    def break_it(sandbox: Sandbox) -> None:
+        page = Fault("export/data.json", "status", times=None, status=200, body=b"<html>Sign in</html>")
+        page.when = lambda entry: entry.query["dataTypeName"] == ["pushSend"]
+        sandbox.add_fault(page)
+
+    seen = of_sandbox(SandboxSettings(odd=False, **SMALL), break_it)["probes"]["data types"]
+    assert seen["verdict"] == "differs"
+    assert set(seen["facts"]["errors"]) == {"pushSend"}
+    assert len(seen["facts"]["statuses"]) == len(EXPORTS) + 2
+
+
 # Faults at one endpoint, and the probe that must see each.
 BROKEN: list[tuple[str, Fault]] = [
     ("pages of campaigns", Fault("campaigns", "next_elsewhere", times=None, location="")),

@@ -350,6 +350,40 @@ def test_what_cannot_begin_says_why(sandbox: Sandbox, tmp_path: Path, change: di
     assert not (tmp_path / "live-report.json").exists()
 
 
+DAMAGED: dict[str, Any] = {
+    "version": 1,
+    "connector": "0",
+    "project": "own:00000000",
+    "region": "US",
+    "project_type": "Hybrid",
+    "requests": {"lists": {"200": 1}},
+    "probes": {"key": {"claim": "", "relied_on": "", "verdict": "holds", "seconds": 1}},
+}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"project_type": "Mars"},
+        {"requests": {"lists": {"200": "many"}}},
+        {"probes": {"key": {}}},
+        {"probes": {"key": {**DAMAGED["probes"]["key"], "verdict": "\u001b[31mholds"}}},
+        {"probes": {"key": {**DAMAGED["probes"]["key"], "facts": []}}},
+        {"probes": {"key": {**DAMAGED["probes"]["key"], "oddities": [["a"]]}}},
+    ],
+    ids=str,
+)
+def test_a_damaged_report_is_not_compared(
+    damage: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(DAMAGED))
+    assert reports.read(path) == DAMAGED
+    path.write_text(json.dumps({**DAMAGED, **damage}))
+    assert main(["--compare", str(path)]) == 1
+    assert "is no report of this version" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"version": 99, "probes": {}}', "no JSON"])
 def test_a_file_that_is_no_report_is_left_alone(sandbox: Sandbox, tmp_path: Path, content: str) -> None:
     (tmp_path / "live-report.json").write_text(content)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg2
 import pytest
 
 from integration_tests.connector import config_for, sync, time_text
@@ -57,6 +59,19 @@ def assert_all_there(warehouse: Warehouse, config: dict[str, Any], names: list[s
         there, wanted = texts(warehouse.rows(name)), texts(rows)
         assert (sorted(set(there) - set(wanted))[:3], sorted(set(wanted) - set(there))[:3]) == ([], []), name
         assert there == wanted, name
+
+
+def test_the_line_for_psql_leads_to_the_tables(tmp_path: Path) -> None:
+    with postgres(tmp_path) as warehouse, Sandbox(SandboxSettings(users=2, days=1, now=NOW)) as sandbox:
+        done = load(tmp_path, config_for(sandbox), "--to", warehouse.to, "--streams", "channels")
+        (command,) = [line for line in done.stdout.splitlines() if line.strip().startswith("psql ")]
+        _, *options, database = shlex.split(command)
+        given = dict(zip(options[::2], options[1::2], strict=True))
+        assert given.keys() >= {"-h", "-p", "-U"}
+        with psycopg2.connect(host=given["-h"], port=given["-p"], user=given["-U"], dbname=database) as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT count(*) FROM iterable.channels")
+            assert cursor.fetchone() == (len(warehouse.rows("channels")),)
 
 
 def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path: Path) -> None:

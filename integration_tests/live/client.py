@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -73,11 +74,27 @@ class Answer:
     def is_wrapped(self) -> bool:
         return isinstance(self.json, dict) and isinstance(self.json.get("params"), dict)
 
-    @property
+    @cached_property
     def lines(self) -> list[bytes]:
         """The lines of the body that are not blank, without one that was cut off."""
         lines = self.body.split(b"\n")
         return [line for line in (lines if self.is_whole else lines[:-1]) if line.strip()]
+
+    @cached_property
+    def records(self) -> list[tuple[bytes, dict[str, Any]]]:
+        """The lines of an export that hold an object, each with it."""
+        found = []
+        for line in self.lines if self.status == OK else ():
+            with suppress(ValueError):
+                record = orjson.loads(line)
+                if isinstance(record, dict):
+                    found.append((line, record))
+        return found
+
+    @property
+    def is_export(self) -> bool:
+        """Whether the answer holds records, or nothing."""
+        return self.status == OK and (not self.lines or bool(self.records))
 
 
 @dataclass
@@ -131,7 +148,7 @@ class Client:
         Raises NotVisible for 401 and 403 unless it `may_refuse`; NoAnswer if none came in time, for 429, and for 5xx unless
         it `may_fail`.
         """
-        answer = self._tried("GET", endpoint, names, most, patience, params=parameters, headers=headers)
+        answer = self._tried(endpoint, names, most, patience, params=parameters, headers=headers)
         if answer.status in REFUSALS and not may_refuse:
             raise NotVisible("the key may not read this")
         if answer.status >= SERVER_ERROR and not may_fail:
@@ -153,13 +170,11 @@ class Client:
         self._count("a file", answer)
         return answer
 
-    def _tried(
-        self, method: str, endpoint: str, names: tuple[object, ...], most: int, patience: float, **rest: Any
-    ) -> Answer:
+    def _tried(self, endpoint: str, names: tuple[object, ...], most: int, patience: float, **rest: Any) -> Answer:
         path = endpoint.format(*(quote(str(name), safe="") for name in names))
         for attempt in range(_TRIES):
             with self._budgets.of(path).acquire(self.pause):
-                answer = self._once(self._session, method, self.config.base_url + path, most, patience, **rest)
+                answer = self._once(self._session, "GET", self.config.base_url + path, most, patience, **rest)
             self._count(endpoint, answer)
             is_ours = not rest.get("headers")
             if is_ours and answer.status in (*REFUSALS, RATE_LIMITED):

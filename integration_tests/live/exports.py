@@ -18,7 +18,6 @@ from integration_tests.live.records import (
     event_ids,
     export,
     ids_of,
-    lines_in,
     records_in,
     second_of,
     users_in_export,
@@ -170,7 +169,7 @@ def users(project: Project) -> Seen:
 def user_events(project: Project) -> Seen:
     data_type, _, answer = busy(project)
     name = "email" if project.client.config.project_type == "Email-based" else "userId"
-    exported = lines_in(answer)
+    exported = answer.records
     person = next((record[name] for _, record in exported if isinstance(record.get(name), str)), None)
     if person is None:
         raise NotVisible("the events name no user")
@@ -178,7 +177,7 @@ def user_events(project: Project) -> Seen:
     found = project.client.get("export/userEvents", **{name: person, "includeCustomEvents": "true"})
     if not found.is_whole:
         raise NotVisible("a user's events are too many to be read whole")
-    events = lines_in(found)
+    events = found.records
     same = [each for each in events if each[1].get("_type") == data_type]
     at, later = (_times_of_index(data_type, each) for each in (mine, same))
     rewritten = any(later.get(event_id, time_of) != time_of for event_id, time_of in at.items())

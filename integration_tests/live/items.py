@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from integration_tests.live.client import REFUSALS, Answer
 from integration_tests.live.errors import NotVisible
 from integration_tests.live.probe import Project, list_in, some_in
-from integration_tests.live.words import json_type, kinds
-from source_iterable.config import Config
-from source_iterable.streams.table import STREAMS
+from integration_tests.live.words import columns_of, json_type, kinds
 from source_iterable.streams.templates import MESSAGE_MEDIA, TEMPLATE_TYPES
 
 Items = list[dict[str, Any]]
@@ -33,15 +30,6 @@ def newest(project: Project, path: str) -> Items:
 def _ask_newest(project: Project, path: str) -> Items:
     size = 50 if path == "journeys" else 1000
     return list_in(project.client.get(path, page=1, pageSize=size, sort="-updatedAt"), path)
-
-
-@cache
-def columns_of(stream: str) -> Mapping[str, Any]:
-    """The columns of a stream's schema."""
-    # Not those of the configuration: they may be asked for at Iterable.
-    config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
-    found: Mapping[str, Any] = STREAMS[stream].schema(config)["properties"]
-    return found
 
 
 def fields_of(project: Project, records: Items) -> dict[str, list[str]]:

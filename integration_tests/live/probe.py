@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from integration_tests.live.client import OK, Answer, Client
 from integration_tests.live.errors import NoAnswer, NotVisible, Unexpected
 from integration_tests.live.words import Words, kind, public
+from source_iterable.api.client import ShapeError
+from source_iterable.api.paging import holder_of
 
 T = TypeVar("T")
 Verdict = Literal["holds", "differs", "not visible"]
@@ -80,7 +82,7 @@ class Project:
 
 
 class Probe(NamedTuple):
-    """`relied_on`: the file of the connector that takes the claim for true.
+    """`relied_on`: the file of the connector that relies on the claim.
 
     `look` may yield what it has seen so far. `begin` is called before all probes but the first, for what must be requested
     early. Those with the largest `last` come last; `always`: also in a run that goes on with an earlier one.
@@ -133,7 +135,9 @@ def list_in(answer: Answer, name: str) -> list[dict[str, Any]]:
     """The items of a list, also of one wrapped in `params`, or none. Raises NotVisible or Unexpected."""
     if not answer.is_whole:
         raise NotVisible("the answer is too large to be read whole, or breaks off")
-    found = answer.object.get(name)
+    found: Any = None
+    with suppress(ShapeError):
+        found = holder_of(answer.json, name)[name]
     if answer.status != OK or not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise Unexpected({"status": answer.status, "type": public(answer.content_type), "list": kind(found)})
     return found

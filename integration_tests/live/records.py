@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from integration_tests.live.client import OK, Answer
+from integration_tests.live.client import Answer
 from integration_tests.live.errors import NotVisible, Unexpected
-from integration_tests.live.items import columns_of
 from integration_tests.live.probe import Project
-from integration_tests.live.words import public
+from integration_tests.live.words import columns_of, public
 from source_iterable.exports.windows import Window
 from source_iterable.records.events import EventRecords
 from source_iterable.records.timestamps import rfc3339
@@ -36,7 +32,7 @@ EXPORT = "export/data.json"
 def export(project: Project, data_type: str, window: Window) -> Answer:
     """A window of a data type, as streamed. Raises NotVisible, Unexpected or NoAnswer."""
     answer = ask(project, data_type, window)
-    if answer.status != OK or not are_lines(answer):
+    if not answer.is_export:
         raise Unexpected({"status": answer.status, "type": public(answer.content_type)})
     return answer
 
@@ -47,25 +43,9 @@ def ask(project: Project, data_type: str, window: Window, most: int = EXPORT_BYT
     return project.client.get(EXPORT, most=most, may_refuse=may_refuse, **parameters)
 
 
-def are_lines(answer: Answer) -> bool:
-    """Whether an answer holds records, or nothing."""
-    return not answer.lines or bool(lines_in(answer))
-
-
-def lines_in(answer: Answer) -> list[tuple[bytes, dict[str, Any]]]:
-    """The lines of an export that hold an object, each with it."""
-    found = []
-    for line in answer.lines if answer.status == OK else ():
-        with suppress(ValueError):
-            record = orjson.loads(line)
-            if isinstance(record, dict):
-                found.append((line, record))
-    return found
-
-
 def records_in(answer: Answer) -> list[dict[str, Any]]:
     """The objects of an export."""
-    return [record for _, record in lines_in(answer)]
+    return [record for _, record in answer.records]
 
 
 def second_of(record: dict[str, Any], name: str = "createdAt") -> int | None:

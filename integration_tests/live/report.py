@@ -14,6 +14,7 @@ from rich.table import Table
 
 from integration_tests.live.probe import Probe, Project, Seen, Verdict, run
 from integration_tests.live.probes import PROBES
+from integration_tests.sandbox.settings import PROJECT_TYPES
 from source_iterable import __version__
 
 # Of the file's form.
@@ -48,14 +49,19 @@ def _is_report(report: Any) -> bool:
     return (
         isinstance(report, dict)
         and report.get("version") == _VERSION
-        and all(isinstance(report.get(name), str) for name in ("connector", "project", "region", "project_type"))
+        and all(isinstance(report.get(name), str) for name in ("connector", "project", "region"))
+        and report.get("project_type") in PROJECT_TYPES
         and all(isinstance(report.get(name), dict) for name in ("probes", "requests"))
         and all(isinstance(each, dict) for each in report["requests"].values())
+        and all(isinstance(count, int) for each in report["requests"].values() for count in each.values())
         and all(
             isinstance(each, dict)
             and each.get("verdict") in get_args(Verdict)
             and isinstance(each.get("seconds"), (int, float))
             and all(isinstance(each.get(name, {}), dict) for name in ("facts", "counts", "fields"))
+            and all(isinstance(each.get(name), str) for name in ("claim", "relied_on"))
+            and isinstance(each.get("oddities", []), list)
+            and all(isinstance(odd, str) for odd in each.get("oddities", []))
             for each in report["probes"].values()
         )
     )

@@ -12,11 +12,11 @@ from typing import Any
 from integration_tests.live import oddities
 from integration_tests.live.answers import error_of
 from integration_tests.live.client import NO_TIME, NOT_FOUND, OK, REFUSALS
-from integration_tests.live.errors import NoAnswer, Unexpected
-from integration_tests.live.items import columns_of, fields_of, other_types
+from integration_tests.live.errors import NoAnswer
+from integration_tests.live.items import fields_of, other_types
 from integration_tests.live.probe import Project, Seen, probe
-from integration_tests.live.records import DAY, HOUR, LIKELY, SETTLED, STREAM_OF, are_lines, ask, records_in
-from integration_tests.live.words import kind, public
+from integration_tests.live.records import DAY, HOUR, LIKELY, SETTLED, STREAM_OF, ask, records_in
+from integration_tests.live.words import columns_of, kind
 from source_iterable.exports.windows import Window
 from source_iterable.records.columns import OURS
 
@@ -68,10 +68,8 @@ def data_types(project: Project) -> Iterator[Seen]:
             if failure == NO_TIME:
                 break
             continue  # one type that does not answer must not cost all others
-        if answer.status == OK and not are_lines(answer):
-            raise Unexpected({"status": OK, "type": public(answer.content_type)})
         statuses[name] = answer.status
-        if answer.status != OK:
+        if answer.status != OK or not answer.is_export:
             errors[name] = error_of(project, answer)
         records = records_in(answer) if name in STREAM_OF else []
         if records:
@@ -94,7 +92,7 @@ def _of_types(
     others = {name: status for name, status in statuses.items() if name not in STREAM_OF}
     is_finished = len(statuses) == len(_order())
     forbidden = [name for name, status in types.items() if status in REFUSALS]
-    refused = [name for name, status in types.items() if status != OK and name not in forbidden]
+    refused = [name for name in types if name in errors and name not in forbidden]
     named = [
         *odd,
         *([oddities.FORBIDDEN_TYPES] if forbidden else []),

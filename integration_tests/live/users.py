@@ -162,7 +162,7 @@ def _with_both_identifiers(project: Project) -> dict[str, str]:
     """The userIds of users who have an email, too, by it; as far as their profiles are known."""
     try:
         records = records_in(users_in_export(project)[1])
-    except (NotVisible, NoAnswer):
+    except (NotVisible, Unexpected, NoAnswer):
         return {}
     return {
         each["email"]: each["userId"]
