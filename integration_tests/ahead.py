@@ -26,6 +26,8 @@ def started_ahead(
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == request.path and item.originalname in work
     ]
+    # pytest makes the folder of all tmp_paths when it is first asked for, and two threads would delete each other's.
+    request.getfixturevalue("tmp_path_factory").getbasetemp()
     pool = ThreadPoolExecutor(at_once)
     try:
         results = {case.nodeid: pool.submit(work[case.originalname], **_parameters(case)) for case in cases}

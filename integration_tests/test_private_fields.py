@@ -6,14 +6,13 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration_tests.connector import catalog_for, config_for, run_command, sync, time_text
+from integration_tests.connector import catalog_for, config_for, run_command, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.settings import PROJECT_TYPES
 from source_iterable.streams.configuration import parse_config
@@ -102,8 +101,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 
 def test_no_private_value_leaves_the_connector(sandbox: Sandbox, tmp_path: Path) -> None:
-    end = time_text(sandbox.now() - timedelta(minutes=10))  # for both syncs: events go on coming
-    config = config_for(sandbox, 5, end_date=end, excluded_fields=EXCLUDED, hashed_fields=HASHED, hash_salt=SALT)
+    config = config_for(sandbox, 5, excluded_fields=EXCLUDED, hashed_fields=HASHED, hash_salt=SALT)
     plain_config = {**config, "excluded_fields": [], "hashed_fields": []}
     things = truth(sandbox)
     secrets = private_values(things)

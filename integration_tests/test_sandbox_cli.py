@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import requests
 
-from integration_tests.sandbox import SandboxSettings
+from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.__main__ import parse
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,9 +45,20 @@ def test_it_serves_and_is_controlled(base_url: str) -> None:
 
 
 def test_an_ordinary_project_is_one_option() -> None:
-    assert parse([]) == SandboxSettings(port=8080, rate_limit_factor=1.0)
-    assert parse(["--ordinary"]) == SandboxSettings(port=8080, rate_limit_factor=1.0, odd=False)
+    assert parse([]) == SandboxSettings(port=8080, rate_limit_factor=1.0, clock_runs=True)
+    assert parse(["--ordinary"]) == SandboxSettings(port=8080, rate_limit_factor=1.0, odd=False, clock_runs=True)
     assert parse(["--spellings", "reference"]).spellings == "reference"
+
+
+def test_its_time_goes_on_and_that_of_a_sandbox_in_a_test_stands_still(base_url: str) -> None:
+    control = base_url.replace("/api/", "/sandbox/")
+    before, after = (requests.get(control + "now", timeout=10).json()["now"] for _ in range(2))
+    assert before < after
+    sandbox = Sandbox()
+    before, after = sandbox.now(), sandbox.now()
+    assert before == after <= datetime.now(timezone.utc)
+    sandbox.advance(90)
+    assert sandbox.now() - before == timedelta(seconds=90)
 
 
 def test_truth_faults_and_time_over_http(base_url: str) -> None:

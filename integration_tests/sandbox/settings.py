@@ -26,7 +26,8 @@ class SandboxSettings:
     project_type: str = EMAIL_BASED
     region: str = "US"
     api_key: str = "sandbox-key"
-    now: datetime | None = None  # a fixed clock, moved by advance() only; None = the real one
+    now: datetime | None = None  # the time of day, moved by advance() only; None = the machine's
+    clock_runs: bool = False  # without `now`: on with the machine's; False = it stands still from the start
 
     index_lag: float = 0.0  # seconds; an event is visible after its own share of it
     late_share: float = 0.0  # share of events that a device sends later still (made offline)
