@@ -89,15 +89,15 @@ def one(core: Core, params: Params) -> Response:
     """One experiment, its variants with their content, or their lifetime numbers (client)."""
     offered(core, params, [])
     wanted, part = params.number("experimentId"), params.url_path.partition("/")[2].partition("/")[2]
-    (thing, *_) = [each for each in core.world.things("experiments") if each["id"] == wanted] or [None]
+    thing = next((each for each in core.world.things("experiments") if each["id"] == wanted), None)
     if thing is None:
         raise Refusal(f"Experiment {wanted} not found", 404)
     if not part:
         return json_response({name: value for name, value in thing.items() if name != "author"})
     variants = [each for each in core.world.things("experiment_variants") if each["experimentId"] == wanted]
     if part == "variants":
-        named = ("name", "value", "currentPercentage", "content")
-        shown = [{"variantId": each["id"], **{n: each[n] for n in named if n in each}} for each in variants]
+        parts = ("name", "value", "currentPercentage", "content")
+        shown = [{"variantId": each["id"], **{n: each[n] for n in parts if n in each}} for each in variants]
         return json_response({"experimentId": wanted, "variants": shown})
     if thing["status"] == "draft":
         raise Refusal(f"Experiment {wanted} has no totals", 404)

@@ -69,8 +69,8 @@ class Metrics:
         """The days on which a campaign's numbers move."""
         if campaign["campaignState"] in _NEVER_SENT:
             return range(0)
-        start = campaign.get("startAt", campaign["createdAt"]) // DAY_MS
-        end = campaign.get("endedAt", campaign["updatedAt"]) // DAY_MS + _AFTERWARDS
+        start = (campaign.get("startAt") or campaign["createdAt"]) // DAY_MS
+        end = (campaign.get("endedAt") or campaign["updatedAt"]) // DAY_MS + _AFTERWARDS
         if campaign["campaignState"] in _GOING_ON or campaign["type"] == "Triggered":
             end = self._today()
         return range(max(start, first), min(end, last) + 1)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Collection, Iterator
-from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -116,6 +115,10 @@ class World:
         self._makers: dict[str, Maker] = {}
         self._lists = self.things("lists")
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
+        # Not cached properties, which have a lock of their own in Python 3.11: with that of `things`, two threads could each
+        # hold one and wait for the other.
+        self.template_kinds = self._template_kinds()
+        self.experiment_ids = self._experiment_ids()
 
     def things(self, name: str) -> list[Thing]:
         """The things of a stream, in the order of their ids. They come from the method of its name, or from its
@@ -158,8 +161,7 @@ class World:
 
     # campaigns and templates
 
-    @cached_property
-    def template_kinds(self) -> dict[int, tuple[str, str]]:
+    def _template_kinds(self) -> dict[int, tuple[str, str]]:
         """The template type and medium of every template by its id: all sixteen in turn."""
         ids = [thing["templateId"] for thing in self.things("templates")]
         return {each: (TEMPLATE_TYPES[place // 4 % 4], MEDIA[place % 4]) for place, each in enumerate(ids)}
@@ -181,8 +183,7 @@ class World:
     def _make_child_campaigns(self) -> list[Thing]:
         return [thing for thing in self.things("campaigns") if "recurringCampaignId" in thing]
 
-    @cached_property
-    def experiment_ids(self) -> dict[int, int]:
+    def _experiment_ids(self) -> dict[int, int]:
         """Experiments of every third email campaign: id of the campaign -> id of its experiment."""
         emails = [thing["id"] for thing in self.things("campaigns") if thing["messageMedium"] == "Email"]
         return {campaign: campaign - 440_000 for campaign in emails[::3][: self._settings.experiments]}
