@@ -2,7 +2,10 @@
 
 import argparse
 import signal
+import sys
 import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import fields
 
 from .sandbox import Sandbox
@@ -25,10 +28,20 @@ def parse(arguments: list[str] | None = None) -> SandboxSettings:
     return SandboxSettings(**vars(parser.parse_args(arguments)), clock_runs=True)
 
 
-if __name__ == "__main__":
+def serve(sandboxes: Mapping[str, SandboxSettings]) -> None:
+    """Serve until SIGTERM or SIGINT. Prints a line for each sandbox that listens: its name, and the root of its API."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with Sandbox(parse()) as sandbox:
-        print(sandbox.base_url, flush=True)  # the only line on stdout
+    with ExitStack() as stack:
+        for name, settings in sandboxes.items():
+            try:
+                sandbox = stack.enter_context(Sandbox(settings))
+            except OSError as error:
+                sys.exit(f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}.")
+            print(f"{name}{sandbox.base_url}", flush=True)
         stop.wait()
+
+
+if __name__ == "__main__":
+    serve({"": parse()})  # the address is the only line on stdout
