@@ -120,6 +120,25 @@ def test_sigterm_ends_the_process_in_time_by_the_signal_and_cancels_its_jobs_onc
     assert sync.foreign == "running"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_load_that_is_stopped_says_so_and_cancels_its_job(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(users=10, days=1, job_seconds=3600)) as sandbox:
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps(config_for(sandbox, export_method="jobs")))
+        command = [sys.executable, "-m", "source_iterable", "load", "--config", str(config), "--streams", "email_send"]
+        command += ["--to", str(tmp_path / "iterable.duckdb")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            wait_until(lambda: sandbox.count("export/{jobId}/files") > 0, process)
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=GRACE)
+        assert process.returncode == code
+        assert output == b""
+        *_, last = errors.decode().splitlines()
+        assert last == "The load was stopped. What it has committed is kept: run it again to load the rest."
+        assert b"Traceback" not in errors
+        assert {str(job["jobState"]).lower() for job in sandbox.jobs()} == {"cancelled"}
+
+
 def test_process_1_ends_with_143(tmp_path: Path) -> None:
     program = """
 import os, signal, sys

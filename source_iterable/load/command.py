@@ -43,9 +43,9 @@ def run(arguments: list[str]) -> NoReturn:
         print(trouble(error), file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
-        code = 130
-    except SystemExit as end:
-        code = int(end.code or 0)
+        code = _stopped(signal.SIGINT)
+    except _Terminated:
+        code = _stopped(signal.SIGTERM)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not waiting for threads: some may wait an hour for a response that nobody will read.
@@ -144,9 +144,18 @@ def _positive(text: str) -> int:
     return number
 
 
+class _Terminated(BaseException):
+    """SIGTERM has come."""
+
+
 def _terminate(number: int, frame: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(128 + number)
+    raise _Terminated
+
+
+def _stopped(number: int) -> int:
+    print("The load was stopped. What it has committed is kept: run it again to load the rest.", file=sys.stderr)
+    return 128 + number
 
 
 class _Stderr(logging.Handler):
