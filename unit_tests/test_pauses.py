@@ -64,20 +64,31 @@ def test_cancelling_waits_for_its_turn(
     assert server.call_count == 1
 
 
+@pytest.mark.parametrize(
+    ("factor", "why"),
+    [
+        (1, "although this sync keeps to the rate limit: another program probably uses the same project"),
+        (
+            2.5,
+            "at 2.5 times its published rate limits: rate_limit_factor is too high for this account, or another program "
+            "uses the same project",
+        ),
+    ],
+)
 def test_a_429_is_explained_and_shown_while_it_is_waited_out(
-    client: IterableClient,
     server: requests_mock.Mocker,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    factor: float,
+    why: str,
 ) -> None:
+    config = {"api_key": "k-123", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": factor}
+    client = IterableClient(Config.parse(config), logging.getLogger("airbyte"))
     shown: list[str] = []
     monkeypatch.setattr(client, "wait", lambda seconds: shown.extend(waits(client)))
     server.get(LISTS, [{"status_code": 429, "headers": {"Retry-After": "3600"}}, {"json": {"a": 1}}])
     assert client.get_json("lists") == {"a": 1}
-    assert caplog.messages == [
-        "Iterable answered 429 to GET lists although this sync keeps to the rate limit: another program probably uses the "
-        "same project. Waiting 3600.0 s."
-    ]
+    assert caplog.messages == [f"Iterable answered 429 to GET lists {why}. Waiting 3600.0 s."]
     assert "Waiting for Iterable's rate limit (GET lists)" in shown
 
 
