@@ -76,8 +76,8 @@ class _ReaderGone(BaseException):
     """Nobody reads stdout any more."""
 
 
-def launch(arguments: list[str]) -> None:
-    """Run one command of the Airbyte protocol.
+def launch(arguments: list[str]) -> NoReturn:
+    """Run one command of the Airbyte protocol, and end the process.
 
     SIGTERM ends it through its clean-up, within ten seconds, and then by the signal itself. So does a reader of stdout that
     goes away, with exit code 141.
@@ -98,6 +98,7 @@ def launch(arguments: list[str]) -> None:
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:
                 write(f"{message}\n".encode())
+        _end(0)
     except (BrokenPipeError, _ReaderGone):
         os._exit(128 + signal.SIGPIPE)
     except BaseException as error:
@@ -113,7 +114,11 @@ def launch(arguments: list[str]) -> None:
 
 
 def _end(code: int) -> NoReturn:
-    """End the process without waiting for its threads: some may wait an hour for a response that nobody will write."""
+    """End the process without waiting for its threads: some may wait an hour for a response that nobody will write.
+
+    Nor for the interpreter's own shutdown: PyAirbyte sends SIGTERM to a command that has written its last line, and there
+    nothing would catch what our handler raises.
+    """
     if code == 128 + signal.SIGTERM and os.getpid() != 1:  # process 1 cannot be ended by a signal of its own
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
