@@ -25,7 +25,7 @@ from integration_tests.models import (
     load,
 )
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from integration_tests.test_models_commands import environment, report
+from integration_tests.test_models_commands import environment, report, summary
 from integration_tests.warehouses import postgres
 from source_iterable.config import Config
 from source_iterable.load import iterable
@@ -85,6 +85,8 @@ def test_postgresql_gives_the_same_with_late_events(project: Sandbox, built: Bui
             server.execute(f"INSERT INTO iterable.{name} SELECT * FROM late.{name}")
         other = in_postgres(server.to, tmp_path)
         assert {result["status"] for result in other.results} <= {"success", "pass", "warn"}
+        assert summary(other.results) == summary(built.results), "views of the staging models are not counted"
+        assert summary(built.results).startswith("15 models in the schema analytics ")
         there, here = everything(other), everything(built)
         assert report(server.to, tmp_path)[1].specs.keys() == report(built.database, tmp_path)[1].specs.keys()
         # As with source-iterable load, a URL may say more than the address.

@@ -63,6 +63,14 @@ def environment(database: str) -> dict[str, str]:
     return found
 
 
+def summary(results: list[Record]) -> str:
+    """What the command says of a run of dbt."""
+    code = "import json, sys; from build import _summary; print(_summary(json.load(sys.stdin)))"
+    command = [str(BIN / "python"), "-c", code]
+    given = json.dumps(results)
+    return subprocess.run(command, input=given, capture_output=True, text=True, check=True, cwd=PACKAGE).stdout
+
+
 @pytest.mark.parametrize("script", ["build.py", "report.py"])
 @pytest.mark.parametrize(
     ("database", "message"),
