@@ -224,8 +224,9 @@ def test_a_forbidden_data_type_leaves_both_transports_to_the_others() -> None:
         config = config_for(sandbox)
         result = sync(config, [stream.name for stream in EXPORTS])
         assert set(result.errors) == {"email_send", "email_open", "email_click"}
-        assert sandbox.count("export/data.json", status=200) > 5
-        assert sandbox.count("export/start", status=200) > 5
+        # How many through each depends on which is free at the time.
+        assert sandbox.count("export/data.json", status=200) > 0
+        assert sandbox.count("export/start", status=200) > 0
         assert_truth(sandbox, config, result, "purchase", alone=False)
 
 

@@ -83,6 +83,7 @@ def test_an_event_keeps_every_digit(tmp_path: Path) -> None:
     columns = TextColumns(OPENS, {})
     path.write_bytes(columns.texts(lines))
     with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
         ((kept, time),) = database.execute(
             f"SELECT data, created_at::VARCHAR FROM ({select(RowFile(path, 1000, tuple(columns), True))})"
         ).fetchall()
