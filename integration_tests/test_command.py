@@ -104,6 +104,13 @@ def test_help_and_wrong_arguments(arguments: list[str], code: int, done: Done) -
             assert line in done.stdout
 
 
+def test_the_help_of_read_has_the_state_file() -> None:
+    done = execute("read", "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"usage: source-iterable read ")
+    assert b"\n--state-file FILE:\n" in done.stdout
+
+
 def test_no_command_opens_with_lines_that_nobody_needs(sandbox: Sandbox, tmp_path: Path) -> None:
     config = config_for(sandbox)
     for command, first in (("check", "Check succeeded"), ("discover", None), ("read", "Starting syncing")):

@@ -74,6 +74,14 @@ def test_the_line_for_psql_leads_to_the_tables(tmp_path: Path) -> None:
             assert cursor.fetchone() == (len(warehouse.rows("channels")),)
 
 
+def test_a_load_that_finds_nothing_new_says_so(tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(users=5, days=1, now=NOW)) as sandbox:
+        arguments = ["--to", str(tmp_path / "iterable.duckdb"), "--streams", "users,email_open"]
+        first, second = (load(tmp_path, config_for(sandbox), *arguments).stdout for _ in range(2))
+    assert "│" in first
+    assert second.startswith("2 streams had nothing new.\n\nTo look at the tables:\n")
+
+
 def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path: Path) -> None:
     settings = SandboxSettings(users=40, days=3, events_per_day=900, now=NOW, odd=True)
     with Sandbox(settings) as sandbox:

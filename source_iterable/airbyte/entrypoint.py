@@ -21,7 +21,7 @@ from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 
 from source_iterable.airbyte.source import SourceIterable
-from source_iterable.airbyte.state_file import StateFile, taken_from
+from source_iterable.airbyte.state_file import HELP, StateFile, taken_from
 from source_iterable.records.batch import RecordBatch
 
 
@@ -84,7 +84,12 @@ def launch(arguments: list[str]) -> NoReturn:
     """
     # Before the CDK takes over stdout and stderr: argparse's usage errors are not protocol messages.
     arguments, state_file = taken_from(arguments)
-    parsed = AirbyteEntrypoint.parse_args(arguments)
+    try:
+        parsed = AirbyteEntrypoint.parse_args(arguments)
+    except SystemExit as ended:
+        if ended.code == 0 and arguments[:1] == ["read"]:
+            print(HELP)
+        raise
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGUSR1, _end_quietly)
     # A line of the log that finds stdout closed is no reason for a traceback on stderr: the next message ends the process.

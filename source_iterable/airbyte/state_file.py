@@ -22,6 +22,10 @@ from source_iterable.machine import trouble
 from source_iterable.streams.table import STREAMS
 
 _OPTION = "--state-file"
+# What the CDK's help of `read` lacks.
+HELP = f"""
+{_OPTION} FILE:
+  instead of --state: begin with the state in this file, if there is one, and keep the latest state in it"""
 
 
 class StateFile:

@@ -96,9 +96,11 @@ def _report(results: Mapping[str, Loaded], destination: Destination) -> int:
     )
     for name, loaded in filled.items():
         table.add_row(name, f"{loaded.rows:,}", f"{loaded.seconds:.1f}")
-    console.print(table)
+    if filled:
+        console.print(table)
     if empty:
-        console.print(f"{len(empty)} more streams had nothing new.")
+        streams = "1 stream" if len(empty) == 1 else f"{len(empty)} streams"
+        console.print(f"{streams} had nothing new.")
     console.print(f"\nTo look at the tables:\n\n    {destination.how_to_open()}\n", markup=False)
     for name, error in failed.items():
         print(f"{name} is incomplete: {error}", file=sys.stderr)
