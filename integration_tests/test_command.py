@@ -108,7 +108,7 @@ def test_the_help_of_read_has_the_state_file() -> None:
     done = execute("read", "--help")
     assert done.returncode == 0
     assert done.stdout.startswith(b"usage: source-iterable read ")
-    assert b"\n--state-file FILE:\n" in done.stdout
+    assert b"\n  --state-file FILE " in done.stdout
 
 
 def test_no_command_opens_with_lines_that_nobody_needs(sandbox: Sandbox, tmp_path: Path) -> None:

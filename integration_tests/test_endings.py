@@ -120,31 +120,66 @@ def test_sigterm_ends_the_process_in_time_by_the_signal_and_cancels_its_jobs_onc
     assert sync.foreign == "running"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_load_that_is_stopped_says_so_and_cancels_its_job(number: signal.Signals, code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", ["read", "load"])
+def test_a_second_signal_does_not_interrupt_the_clean_up(command: str, number: signal.Signals, tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(users=10, days=1, job_seconds=3600)) as sandbox:
-        config = tmp_path / "config.json"
-        config.write_text(json.dumps(config_for(sandbox, export_method="jobs")))
-        command = [sys.executable, "-m", "source_iterable", "load", "--config", str(config), "--streams", "email_send"]
-        command += ["--to", str(tmp_path / "iterable.duckdb")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            wait_until(lambda: sandbox.count("export/{jobId}/files") > 0, process)
-            process.send_signal(number)
-            output, errors = process.communicate(timeout=GRACE)
-        assert process.returncode == code
-        assert output == b""
-        *_, last = errors.decode().splitlines()
-        assert last == "The load was stopped. What it has committed is kept: run it again to load the rest."
-        assert b"Traceback" not in errors
+        # Five jobs are cancelled a second.
+        config = config_for(sandbox, export_method="jobs", rate_limit_factor=5)
+        files = {"config": config, "catalog": catalog_for(config, NAMES)}
+        for name, content in files.items():
+            (tmp_path / name).write_text(json.dumps(content))
+        arguments = ["--streams", ",".join(NAMES), "--to", str(tmp_path / "iterable.duckdb")]
+        if command == "read":
+            arguments = ["--catalog", str(tmp_path / "catalog")]
+        with subprocess.Popen(
+            [sys.executable, "-m", "source_iterable", command, "--config", str(tmp_path / "config"), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # As in a terminal, also where this runs in the background.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
+            try:
+                wait_until(lambda: own_jobs(sandbox) == len(NAMES), process)
+                for _ in range(3):
+                    process.send_signal(number)
+                    time.sleep(0.02)
+                output, errors = process.communicate(timeout=GRACE)
+            finally:
+                process.kill()
+        assert process.returncode == -number
         assert {str(job["jobState"]).lower() for job in sandbox.jobs()} == {"cancelled"}
+    assert b"Traceback" not in output + errors
+    if command == "load":
+        assert errors.decode().splitlines()[-2:] == [
+            "Stopping: what is being committed is finished, export jobs are cancelled.",
+            "The load was stopped. What it has committed is kept: run it again to load the rest.",
+        ]
+
+
+def test_nothing_follows_the_last_line(tmp_path: Path) -> None:
+    """The interpreter is not shut down: a SIGTERM in it would end in a traceback."""
+    program = """
+import atexit, os, sys
+from source_iterable.run import run
+atexit.register(lambda: os.write(2, b"shut down"))
+run(sys.argv[1:])
+"""
+    with Sandbox(SandboxSettings(users=2, days=1)) as sandbox:
+        (tmp_path / "config").write_text(json.dumps(config_for(sandbox)))
+        command = [sys.executable, "-c", program, "check", "--config", str(tmp_path / "config")]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0
+    assert b"SUCCEEDED" in done.stdout
+    assert done.stderr == b""
 
 
 def test_process_1_ends_with_143(tmp_path: Path) -> None:
     program = """
 import os, signal, sys
 os.getpid = lambda: 1
-from source_iterable.airbyte.entrypoint import _end
-_end(143)
+from source_iterable.ending import end
+end(143)
 """
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 143
 

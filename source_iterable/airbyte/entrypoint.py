@@ -22,6 +22,7 @@ from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.airbyte.state_file import HELP, StateFile, taken_from
+from source_iterable.ending import StopSignals, end
 from source_iterable.records.batch import RecordBatch
 
 
@@ -79,8 +80,8 @@ class _ReaderGone(BaseException):
 def launch(arguments: list[str]) -> NoReturn:
     """Run one command of the Airbyte protocol, and end the process.
 
-    SIGTERM ends it through its clean-up, within ten seconds, and then by the signal itself. So does a reader of stdout that
-    goes away, with exit code 141.
+    SIGTERM and Ctrl-C end it through its clean-up, within ten seconds, and then by the signal itself. So does a reader of
+    stdout that goes away, with exit code 141.
     """
     # Before the CDK takes over stdout and stderr: argparse's usage errors are not protocol messages.
     arguments, state_file = taken_from(arguments)
@@ -90,7 +91,7 @@ def launch(arguments: list[str]) -> NoReturn:
         if ended.code == 0 and arguments[:1] == ["read"]:
             print(HELP)
         raise
-    signal.signal(signal.SIGTERM, _terminate)
+    StopSignals()
     signal.signal(signal.SIGUSR1, _end_quietly)
     # A line of the log that finds stdout closed is no reason for a traceback on stderr: the next message ends the process.
     logging.raiseExceptions = False
@@ -103,7 +104,7 @@ def launch(arguments: list[str]) -> NoReturn:
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:
                 write(f"{message}\n".encode())
-        _end(0)
+        end(0)
     except (BrokenPipeError, _ReaderGone):
         os._exit(128 + signal.SIGPIPE)
     except BaseException as error:
@@ -115,26 +116,7 @@ def launch(arguments: list[str]) -> NoReturn:
             write(b"")
         except OSError as unwritable:  # a full disk behind stdout, say
             print(f"The output cannot be written: {unwritable.strerror}.", file=sys.__stderr__)
-        _end(code if isinstance(code, int) else 1)
-
-
-def _end(code: int) -> NoReturn:
-    """End the process without waiting for its threads: some may wait an hour for a response that nobody will write.
-
-    Nor for the interpreter's own shutdown: PyAirbyte sends SIGTERM to a command that has written its last line, and there
-    nothing would catch what our handler raises.
-    """
-    if code == 128 + signal.SIGTERM and os.getpid() != 1:  # process 1 cannot be ended by a signal of its own
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTERM)
-    os._exit(code)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    # Leaves the main thread through its `finally` blocks, which cancel this sync's export jobs. Once: a second SIGTERM
-    # must not interrupt them.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(128 + number)
+        end(code if isinstance(code, int) else 1)
 
 
 def _end_quietly(number: int, frame: FrameType | None) -> NoReturn:

@@ -24,8 +24,8 @@ from source_iterable.streams.table import STREAMS
 _OPTION = "--state-file"
 # What the CDK's help of `read` lacks.
 HELP = f"""
-{_OPTION} FILE:
-  instead of --state: begin with the state in this file, if there is one, and keep the latest state in it"""
+  {_OPTION} FILE     start from the state in this file, if it exists, and keep it
+                        up to date; not with --state"""
 
 
 class StateFile:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import signal
 import sys
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
@@ -14,6 +12,7 @@ from typing import NoReturn
 
 from source_iterable.api.client import IterableClient
 from source_iterable.display import progress_display
+from source_iterable.ending import StopSignals, end
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.load.destination import Destination, HasViews
 from source_iterable.load.loader import COMMIT_ROWS, Loaded, Loader
@@ -30,26 +29,30 @@ from source_iterable.streams.table import STREAMS
 def run(arguments: list[str]) -> NoReturn:
     """Run the command and exit: 0 if everything was loaded, 1 if not, 2 for wrong arguments."""
     options = _options(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
     logger = logging.getLogger("source_iterable")
     logger.setLevel(logging.INFO)
     logger.addHandler(_Stderr())
+    stop = StopSignals("Stopping: what is being committed is finished, export jobs are cancelled.\n")
     try:
         code = _load(options, logger)
-    except IterableError as error:
-        print(error, file=sys.stderr)
-        code = 1
-    except (OSError, MemoryError) as error:
-        print(trouble(error), file=sys.stderr)
-        code = 1
-    except KeyboardInterrupt:
-        code = _stopped(signal.SIGINT)
-    except _Terminated:
-        code = _stopped(signal.SIGTERM)
+        stop.ignore()
+    except BaseException as error:
+        stop.ignore()
+        if stop.number is not None:
+            # Whatever has come of its SystemExit: DuckDB raises an error of its own.
+            print(
+                "The load was stopped. What it has committed is kept: run it again to load the rest.", file=sys.stderr
+            )
+            code = 128 + stop.number
+        else:
+            code = 1
+            if isinstance(error, (IterableError, OSError, MemoryError)):
+                print(error if isinstance(error, IterableError) else trouble(error), file=sys.stderr)
+            else:
+                sys.excepthook(type(error), error, error.__traceback__)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not waiting for threads: some may wait an hour for a response that nobody will read.
-    os._exit(code)
+    end(code)
 
 
 def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
@@ -88,15 +91,15 @@ def _report(results: Mapping[str, Loaded], destination: Destination) -> int:
     filled = {name: loaded for name, loaded in results.items() if loaded.rows}
     empty = [name for name, loaded in results.items() if not loaded.rows and loaded.error is None]
     failed = {name: loaded.error for name, loaded in results.items() if loaded.error is not None}
-    table = Table(show_edge=False, header_style="bold", show_footer=True)
-    table.add_column("stream", footer="all", no_wrap=True)
-    table.add_column("rows", footer=f"{sum(loaded.rows for loaded in filled.values()):,}", justify="right")
-    table.add_column(
-        "seconds", footer=f"{max((each.seconds for each in results.values()), default=0):.1f}", justify="right"
-    )
-    for name, loaded in filled.items():
-        table.add_row(name, f"{loaded.rows:,}", f"{loaded.seconds:.1f}")
     if filled:
+        table = Table(show_edge=False, header_style="bold", show_footer=True)
+        table.add_column("stream", footer="all", no_wrap=True)
+        table.add_column("rows", footer=f"{sum(loaded.rows for loaded in filled.values()):,}", justify="right")
+        table.add_column(
+            "seconds", footer=f"{max((each.seconds for each in results.values()), default=0):.1f}", justify="right"
+        )
+        for name, loaded in filled.items():
+            table.add_row(name, f"{loaded.rows:,}", f"{loaded.seconds:.1f}")
         console.print(table)
     if empty:
         streams = "1 stream" if len(empty) == 1 else f"{len(empty)} streams"
@@ -144,20 +147,6 @@ def _positive(text: str) -> int:
     if number <= 0:
         raise ValueError(text)
     return number
-
-
-class _Terminated(BaseException):
-    """SIGTERM has come."""
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise _Terminated
-
-
-def _stopped(number: int) -> int:
-    print("The load was stopped. What it has committed is kept: run it again to load the rest.", file=sys.stderr)
-    return 128 + number
 
 
 class _Stderr(logging.Handler):

@@ -1,0 +1,54 @@
+"""How a command ends: through its clean-up when a signal stops it, and without waiting for its threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """Ctrl-C and SIGTERM from now on: the first raises SystemExit in the main thread.
+
+    That leaves through `finally` blocks, which cancel export jobs. It takes seconds, and further signals are ignored.
+    `told` is written to stderr at once.
+    """
+
+    def __init__(self, told: str = "") -> None:
+        # The signal that has come, also where something turned the SystemExit into an error of its own.
+        self.number: int | None = None
+        self._told = told
+        signal.signal(signal.SIGTERM, self._stop)
+        # A shell lets its background jobs ignore Ctrl-C, which is for the one in front.
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._stop)
+
+    def ignore(self) -> None:
+        """Ignore both: nothing is left to interrupt."""
+        for each in _STOP_SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+
+    def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
+        self.ignore()
+        self.number = number
+        # Not print: the signal may have come within one, whose lock is held.
+        with suppress(OSError):
+            os.write(2, self._told.encode())
+        raise SystemExit(128 + number)
+
+
+def end(code: int) -> NoReturn:
+    """End the process without waiting for its threads: some may wait an hour for a response that nobody will write.
+
+    Nor for the interpreter to shut down: PyAirbyte sends SIGTERM once it has read the last line, and during shutdown nothing
+    catches what a handler raises. 128 plus a signal's number ends it by that signal, so that shells and platforms know.
+    """
+    number = code - 128
+    if number in _STOP_SIGNALS and os.getpid() != 1:  # process 1 cannot be ended by a signal of its own
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+    os._exit(code)
