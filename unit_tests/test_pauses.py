@@ -67,11 +67,11 @@ def test_cancelling_waits_for_its_turn(
 @pytest.mark.parametrize(
     ("factor", "why"),
     [
-        (1, "although this sync keeps to the rate limit: another program probably uses the same project"),
+        (1, " although this sync keeps to the rate limit: another program probably uses the same project."),
         (
             2.5,
-            "at 2.5 times its published rate limits: rate_limit_factor is too high for this account, or another program "
-            "uses the same project",
+            ". This sync may send 2.5 times Iterable's published limits (rate_limit_factor): more than this account "
+            "allows, or another program uses the same project.",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_429_is_explained_and_shown_while_it_is_waited_out(
     monkeypatch.setattr(client, "wait", lambda seconds: shown.extend(waits(client)))
     server.get(LISTS, [{"status_code": 429, "headers": {"Retry-After": "3600"}}, {"json": {"a": 1}}])
     assert client.get_json("lists") == {"a": 1}
-    assert caplog.messages == [f"Iterable answered 429 to GET lists {why}. Waiting 3600.0 s."]
+    assert caplog.messages == [f"Iterable answered 429 to GET lists{why} Waiting 3600.0 s."]
     assert "Waiting for Iterable's rate limit (GET lists)" in shown
 
 

@@ -315,13 +315,13 @@ class IterableClient:
                 "waits. The next sync will retry it."
             )
         seconds = pause_after(times) if retry_after is None else retry_after
-        why = "although this sync keeps to the rate limit: another program probably uses the same project"
+        why = " although this sync keeps to the rate limit: another program probably uses the same project."
         if self._rate_limit_factor > 1:
             why = (
-                f"at {self._rate_limit_factor:g} times its published rate limits: rate_limit_factor is too high for this "
-                "account, or another program uses the same project"
+                f". This sync may send {self._rate_limit_factor:g} times Iterable's published limits (rate_limit_factor): "
+                "more than this account allows, or another program uses the same project."
             )
-        self._logger.warning(f"Iterable answered 429 to {request} {why}. Waiting {seconds:.1f} s.")
+        self._logger.warning(f"Iterable answered 429 to {request}{why} Waiting {seconds:.1f} s.")
         self.progress.limited(seconds)
         with self.progress.waiting(f"Iterable's rate limit ({request})"):
             self.wait(seconds)
