@@ -131,7 +131,7 @@ odd_choices = {
 
 @given(st.sampled_from(FAST), st.fixed_dictionaries({}, optional=odd), st.fixed_dictionaries({}, optional=odd_choices))
 @example("users", {"json_schema": {"properties": {"a": {"type": [{}]}}}}, {})
-@settings(deadline=None, max_examples=60, suppress_health_check=CHECKS)
+@settings(max_examples=60, suppress_health_check=CHECKS)
 def test_nothing_in_a_stream_but_its_name_decides_what_is_read(
     world: World, tmp_path: Path, name: str, changes: Stream, choices: dict[str, Any]
 ) -> None:
@@ -147,7 +147,7 @@ def test_nothing_in_a_stream_but_its_name_decides_what_is_read(
 
 
 @given(st.lists(st.sampled_from([*FAST, "nothing", "Lists", "", "lists "]), max_size=5))
-@settings(deadline=None, max_examples=25, suppress_health_check=CHECKS)
+@settings(max_examples=25, suppress_health_check=CHECKS)
 def test_each_named_stream_is_read_once_and_unknown_ones_are_named(
     world: World, tmp_path: Path, names: list[str]
 ) -> None:
@@ -172,7 +172,7 @@ def test_each_named_stream_is_read_once_and_unknown_ones_are_named(
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=60, suppress_health_check=CHECKS)
+@settings(max_examples=60, suppress_health_check=CHECKS)
 def test_a_catalog_with_junk_in_any_place_is_read_or_refused(world: World, tmp_path: Path, data: st.DataObject) -> None:
     stream = {"name": "lists", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
     good = configured(stream, "full_refresh", cursor_field=["a"], primary_key=[["a"], ["b"]])

@@ -254,7 +254,7 @@ some_stream = st.sampled_from([*NEWEST_FIRST, *DAILY, *SLICES, "events", "users"
 
 
 @given(some_stream, st.data())
-@settings(deadline=None, max_examples=120, suppress_health_check=CHECKS)
+@settings(max_examples=120, suppress_health_check=CHECKS)
 def test_no_state_loses_records_or_ends_in_an_unexpected_error(world: World, name: str, data: st.DataObject) -> None:
     written = data.draw(st.sampled_from([*world.states[name], {}]))
     state = changed(data, written)
@@ -293,7 +293,7 @@ def state_files(state: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=150, suppress_health_check=CHECKS)
+@settings(max_examples=150, suppress_health_check=CHECKS)
 def test_any_state_file_is_read_or_refused(world: World, tmp_path: Path, data: st.DataObject) -> None:
     """With a state that says that everything was read: what is not read tells that the state was understood."""
     state = world.states["campaigns"][-1]

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,13 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: 
         arguments = ["--to", warehouse.to, "--streams", ",".join(names), "--commit-rows", "2000"]
         killed = 0
         for _ in range(KILLS):
+            sandbox.clear_requests()
             process = subprocess.Popen(load_command(tmp_path, config, *arguments), stderr=subprocess.DEVNULL)
+            while not sandbox.requests and process.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.01)
             try:
-                process.wait(timeout=moments.uniform(0.6, 1.6))
+                process.wait(timeout=moments.uniform(0, 0.6))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -65,7 +65,7 @@ def test_no_two_records_of_a_type_are_equal(full: Sandbox, data_type: str) -> No
     assert max(seen.values()) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     data_type=st.sampled_from(["emailSend", "emailClick", "customEvent", "user", "journeyExit"]),
     edges=st.lists(st.integers(0, 4 * 86_400), min_size=3, max_size=3).map(sorted),

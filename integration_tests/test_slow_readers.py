@@ -20,9 +20,9 @@ def test_a_response_larger_than_all_buffers_arrives_whole_while_nobody_reads_std
     tmp_path: Path, method: str
 ) -> None:
     # About 28 MB, more than the pipe and our queue hold, and less than what makes the connector guess the whole size; the
-    # sandbox cuts off a reader that stops for half a second.
+    # sandbox cuts off a reader that stops for five seconds.
     settings = SandboxSettings(
-        seed=8, users=30, days=3, events_per_day=4000, padding=1_600, data_types=("emailSend",), reader_patience=0.5
+        seed=8, users=30, days=3, events_per_day=4000, padding=1_600, data_types=("emailSend",), reader_patience=5
     )
     with Sandbox(settings) as sandbox:
         config = config_for(sandbox, export_method=method)

@@ -52,6 +52,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(autouse=True)
+def the_sandboxs_day(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after midnight."""
+    monkeypatch.setattr("source_iterable.reading.days.today", lambda: sandbox.now().date())
+
+
+@pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Campaigns, "page_size", 20)
     monkeypatch.setattr(Templates, "page_size", 2)

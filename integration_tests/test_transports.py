@@ -9,12 +9,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration_tests.connector import FACTOR, Sync, catalog_for, config_for, start_read, sync
+from integration_tests.connector import FACTOR, Sync, catalog_for, config_for, start_read, sync, time_text
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
 from integration_tests.test_exports import event_ids, truth_between
 from source_iterable.api import parts
@@ -169,12 +170,19 @@ def test_jobs_yield_the_truth_through_every_fault(sandbox: Sandbox, name: str) -
 
 
 def test_links_that_expire_while_files_are_read_are_renewed() -> None:
-    settings = SandboxSettings(
-        seed=7, users=40, days=4, events_per_day=900, file_bytes=4000, url_ttl=0.02, job_seconds=0.0
-    )
+    settings = SandboxSettings(seed=7, users=40, days=4, events_per_day=900, file_bytes=4000, job_seconds=0.0)
     with Sandbox(settings) as sandbox:
-        config = config_for(sandbox, export_method="jobs")
+        requests = count(1)
+
+        def hours_pass(entry: RequestLogEntry) -> bool:
+            if next(requests) % 5 == 0:
+                sandbox.advance(2 * settings.url_ttl)
+            return False
+
+        sandbox.add_fault(Fault("files", "status", times=None, when=hours_pass))
+        config = config_for(sandbox, export_method="jobs", end_date=time_text(sandbox.now()))
         assert_truth(sandbox, config, sync(config, ["email_send"]))
+        assert sandbox.count("files", status=403) > 3
 
 
 def test_a_stuck_job_is_given_up_and_cancelled(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

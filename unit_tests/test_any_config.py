@@ -90,7 +90,7 @@ def refusal(config: dict[str, Any]) -> str | None:
 @example({**GOOD, "api_base_url": f"https://user:{KEY}@ex\u2100mple.com/"})
 @example({**GOOD, "api_base_url": f"https://[{KEY}]/"})
 @example({**GOOD, "end_date": "2024-01-01T24:00:00Z"})
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_what_is_refused_is_named_without_its_value(config: dict[str, Any]) -> None:
     text = refusal(config)
     if text is None:
@@ -109,7 +109,7 @@ def test_what_is_refused_is_named_without_its_value(config: dict[str, Any]) -> N
 
 
 @given(st.fixed_dictionaries(required, optional=optional), unknown)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_every_fitting_value_is_taken_as_it_is(options: dict[str, Any], more: dict[str, Any]) -> None:
     assert ACCEPTS.is_valid({**more, **options}) or options.get("end_date") == ""
     config = Config.parse({**more, **options})
@@ -119,7 +119,7 @@ def test_every_fitting_value_is_taken_as_it_is(options: dict[str, Any], more: di
 
 @pytest.mark.parametrize("name", ["api_key", "start_date"])
 @given(config=configs)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_required_option_that_is_missing_is_named(name: str, config: dict[str, Any]) -> None:
     del config[name]
     assert f"'{name}' is required" in (refusal(config) or "")
@@ -130,7 +130,7 @@ def test_a_required_option_that_is_missing_is_named(name: str, config: dict[str,
 @example("lookback_window", True)
 @example("rate_limit_factor", 10**400)
 @example("rate_limit_factor", True)
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_the_spec_and_the_connector_agree(name: str, value: Any) -> None:
     config = {**GOOD, name: value}
     taken = refusal(config) is None
@@ -148,7 +148,7 @@ def test_the_spec_and_the_connector_agree(name: str, value: Any) -> None:
 
 
 @given(dates | real_dates)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_date_is_a_moment_or_is_refused(text: str) -> None:
     text_of_error = refusal({**GOOD, "start_date": text})
     try:
@@ -178,9 +178,7 @@ def test_a_configuration_that_is_no_object(tmp_path: Path) -> None:
 @given(configs)
 @example({**GOOD, "rate_limit_factor": 1e-300})
 @example({**GOOD, "lookback_window": 10**30})
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_every_command_says_the_same(requests_mock: Mocker, config: dict[str, Any]) -> None:
     requests_mock.get(ANY, exc=requests.ConnectionError)
     source, logger = SourceIterable(), logging.getLogger("airbyte")

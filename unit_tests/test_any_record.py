@@ -116,7 +116,7 @@ def _whole(value: Any) -> Any:
 
 @given(objects, st.randoms(use_true_random=False))
 @example({"email": "a", "x": Number("0.12345678901234567890"), "y": {"b": [Number("9" * 30)]}}, random.Random(1))
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_a_user_is_kept_whole_however_it_is_written(fields: dict[str, Any], draw: random.Random) -> None:
     sent = loads(json_of(fields))
     must_hold(record_of(USERS, json_of(fields)), sent)
@@ -125,7 +125,7 @@ def test_a_user_is_kept_whole_however_it_is_written(fields: dict[str, Any], draw
 
 @pytest.mark.parametrize("name", EVENTS)
 @given(fields=objects, draw=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_an_event_is_kept_whole_and_has_one_id_however_it_is_written(
     name: str, fields: dict[str, Any], draw: random.Random
 ) -> None:
@@ -136,7 +136,7 @@ def test_an_event_is_kept_whole_and_has_one_id_however_it_is_written(
 
 
 @given(st.lists(objects, min_size=1, max_size=4), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_record_does_not_depend_on_those_around_it(all_fields: list[dict[str, Any]], draw: random.Random) -> None:
     lines = [json_of(fields, draw) for fields in all_fields]
     parser = EVENTS["purchase"]
@@ -147,7 +147,7 @@ def test_a_record_does_not_depend_on_those_around_it(all_fields: list[dict[str, 
 
 @given(values, st.randoms(use_true_random=False), st.sampled_from(["", "\n", "\r\n"]))
 @example(Number("9" * 30), random.Random(1), "\n")
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_items_of_a_list_are_kept_whole(value: Any, draw: random.Random, line_end: str) -> None:
     for written_so in (json_of([value]), json_of([value], draw)):
         text = f"[{line_end}{written_so[1:]}"

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from source_iterable.api.rate_budget import LIMITS, MAX_TRANSIT, NotYet, Permit, RateBudget, RateBudgets
@@ -21,7 +21,6 @@ class Clock:
         self.now += seconds
 
 
-@settings(deadline=None)
 @given(
     limit=st.integers(1, 5),
     period=st.floats(0.01, 60),

@@ -122,7 +122,7 @@ def test_it_happens_once_a_day() -> None:
     st.lists(st.integers(600, 2 * DAY), min_size=5, max_size=25),
     st.integers(1, 30),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_whatever_comes_late_is_written_in_the_end(events: list[tuple[int, int]], pauses: list[int], days: int) -> None:
     """Each event is seen once it is late by so many seconds; at the end, a sync comes after everything."""
     iterable = Iterable()

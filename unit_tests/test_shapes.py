@@ -72,7 +72,7 @@ def parsed(records: ShapedRecords, lines: list[bytes]) -> list[Any]:
     return [message["data"] for message in result.batch.messages()]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(RECORDS, st.booleans())
 @example([{"own": 1}, {"own": 1.5}, {"own": 2}], True)
 @example([{"own": 1.5}, {"own": 2}], True)
@@ -91,7 +91,7 @@ def test_events_read_at_once_are_those_read_one_by_one(records: list[dict[str, A
     ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(RECORDS)
 def test_users_read_at_once_are_those_read_one_by_one(records: list[dict[str, Any]]) -> None:
     lines = [orjson.dumps(record) + b"\n" for record in records]

@@ -20,7 +20,7 @@ class Core:
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
-        # Standing still by default: else an event may come between what a test reads and the truth that it asks for.
+        # It stands still by default: an event could arrive between what a test reads and the truth that it asks for.
         self.clock = Clock(settings.now or (None if settings.clock_runs else datetime.now(timezone.utc)))
         self.world = World(settings, self.clock)
         self.metrics = Metrics(self.world, self.clock)

@@ -100,7 +100,7 @@ class Jobs:
             self._writers = [each for each in self._writers if each.is_alive()] + writers
         for writer in writers:
             # Small jobs are written by the time the response goes out, so that tests meet no race.
-            writer.join(timeout=0.5)
+            writer.join(timeout=30)
 
     def _write(self, job: Job) -> None:
         """Write the window into files, none over the bound, none ending within a record, CSV each with its header."""
@@ -164,10 +164,12 @@ class Jobs:
 
     def cancel(self, job_id: int) -> None:
         """End a job that is queued or running."""
+        self._tick()
         with self._lock:
-            if self.state(job_id) in FINAL:
+            job = self._get(job_id)
+            if job.state(self._clock.elapsed()) in FINAL:
                 raise Refusal(f"Export job {job_id} is not queued or running")
-            self._get(job_id).cancelled = True
+            job.cancelled = True
         self._tick()
 
     def state(self, job_id: int) -> str:

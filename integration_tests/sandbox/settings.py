@@ -27,7 +27,7 @@ class SandboxSettings:
     region: str = "US"
     api_key: str = "sandbox-key"
     now: datetime | None = None  # the time of day, moved by advance() only; None = the machine's
-    clock_runs: bool = False  # without `now`: on with the machine's; False = it stands still from the start
+    clock_runs: bool = False  # if `now` is None: True = on with the machine's; False = it stands still from the start
 
     index_lag: float = 0.0  # seconds; an event is visible after its own share of it
     late_share: float = 0.0  # share of events that a device sends later still (made offline)
@@ -78,5 +78,7 @@ class SandboxSettings:
             raise ValueError(f"project_type must be one of {PROJECT_TYPES}, not {self.project_type!r}")
         if self.now is not None and self.now.tzinfo is None:
             raise ValueError("now needs a time zone")
+        if self.now is not None and self.clock_runs:
+            raise ValueError("a clock that runs has the machine's time, not another now")
         if self.users < 1 or self.days < 0 or self.events_per_day < 0:
             raise ValueError("users must be at least 1; days and events_per_day at least 0")

@@ -115,8 +115,8 @@ class World:
         self._makers: dict[str, Maker] = {}
         self._lists = self.things("lists")
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
-        # Not cached properties, which have a lock of their own in Python 3.11: with that of `things`, two threads could each
-        # hold one and wait for the other.
+        # Not cached properties, which have a lock of their own before Python 3.12: with that of `things`, two threads could
+        # each hold one and wait for the other.
         self.template_kinds = self._template_kinds()
         self.experiment_ids = self._experiment_ids()
 
