@@ -79,7 +79,6 @@ class IterableClient:
         self._origin = _origin(self._base_url)
         self._logger = logger
         self.progress = progress or Progress(logger)
-        self._rate_limit_factor = config.rate_limit_factor
         self.budgets = RateBudgets(config.rate_limit_factor)
         self.pace = 1 / max(config.rate_limit_factor, 1.0)
         self._stop = threading.Event()
@@ -315,13 +314,9 @@ class IterableClient:
                 "waits. The next sync will retry it."
             )
         seconds = pause_after(times) if retry_after is None else retry_after
-        why = " although this sync keeps to the rate limit: another program probably uses the same project."
-        if self._rate_limit_factor > 1:
-            why = (
-                f". This sync may send {self._rate_limit_factor:g} times Iterable's published limits (rate_limit_factor): "
-                "more than this account allows, or another program uses the same project."
-            )
-        self._logger.warning(f"Iterable answered 429 to {request}{why} Waiting {seconds:.1f} s.")
+        self._logger.warning(
+            f"Iterable answered 429 to {request}{self.budgets.why_exceeded()} Waiting {seconds:.1f} s."
+        )
         self.progress.limited(seconds)
         with self.progress.waiting(f"Iterable's rate limit ({request})"):
             self.wait(seconds)

@@ -134,7 +134,17 @@ class RateBudgets:
     """The budgets of all endpoints: `factor` times Iterable's published limits. `clock` returns seconds."""
 
     def __init__(self, factor: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._factor = factor
         self._rows = [(prefixes, RateBudget(limit, period / factor, clock)) for prefixes, limit, period in LIMITS]
+
+    def why_exceeded(self) -> str:
+        """Why Iterable may answer 429 although the budgets are kept, as the end of a sentence."""
+        if self._factor > 1:
+            return (
+                f". This sync may send {self._factor:g} times Iterable's published limits (rate_limit_factor): more than "
+                "this account allows, or another program uses the same project."
+            )
+        return " although this sync keeps to the rate limit: another program probably uses the same project."
 
     def of(self, path: str) -> RateBudget:
         """The budget of an endpoint, by its path below the API root."""
