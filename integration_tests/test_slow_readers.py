@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from integration_tests.connector import catalog_for, config_for, start_read
 from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox.messages import Response
+from integration_tests.sandbox.server import Connection
 
 
 @pytest.mark.parametrize("method", ["streaming", "jobs"])
 def test_a_response_larger_than_all_buffers_arrives_whole_while_nobody_reads_stdout(
-    tmp_path: Path, method: str
+    tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    send, sent = Connection._send, Event()
+
+    def _send(connection: Connection, response: Response) -> None:
+        send(connection, response)
+        if re.search(r"export/data\.json|/file-", connection.path):
+            sent.set()
+
+    monkeypatch.setattr(Connection, "_send", _send)
     # About 28 MB, more than the pipe and our queue hold, and less than what makes the connector guess the whole size; the
     # sandbox cuts off a reader that stops for five seconds.
     settings = SandboxSettings(
@@ -26,14 +37,11 @@ def test_a_response_larger_than_all_buffers_arrives_whole_while_nobody_reads_std
     )
     with Sandbox(settings) as sandbox:
         config = config_for(sandbox, export_method=method)
-        endpoint = "export/data.json" if method == "streaming" else "files"
         with start_read(tmp_path, config, ["email_send"]) as process:
-            deadline = time.monotonic() + 60
-            while sandbox.count(endpoint, status=200) == 0 and time.monotonic() < deadline:
-                with pytest.raises(subprocess.TimeoutExpired):
-                    process.wait(timeout=0.1)
-            # Nobody has read a byte, and the pipe is full.
+            # Nobody reads a byte until all of a response has been sent, ten megabytes at least.
+            arrived = sent.wait(timeout=60)
             output, _ = process.communicate(timeout=60)
+        assert arrived
         records = [
             json.loads(line)["record"]["data"] for line in output.split(b"\n") if line.startswith(b'{"type":"RECORD"')
         ]
