@@ -16,6 +16,7 @@ import orjson
 from benchmarks.data import BLOCK_RECORDS, Dataset
 from benchmarks.kinds import KINDS, Kind
 from source_iterable.api.parts import CHUNK_BYTES
+from source_iterable.records.event_ids import EventIds
 from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.users import UserRecords
@@ -48,7 +49,9 @@ def _measure(kind: Kind, rounds: int) -> list[float]:
 def _parser(kind: Kind) -> RecordParser:
     if kind.stream == "users":
         return UserRecords(kind.stream, load_schema(kind.stream, required=("itblUserId", "profileUpdatedAt")))
-    return EventRecords(kind.stream, load_schema(kind.stream, required=("_event_id", "createdAt")))
+    return EventRecords(
+        kind.stream, load_schema(kind.stream, required=("_event_id", "createdAt")), EventIds(kind.data_type)
+    )
 
 
 def _plain(chunk: bytes) -> bytes:

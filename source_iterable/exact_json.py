@@ -20,7 +20,6 @@ _BEFORE_A_NUMBER = b":,[-\t\r\n "
 # What may stand there in a text of JSON within JSON.
 _ESCAPES = (b"\\n", b"\\r", b"\\t")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_MARK = "\ud800"  # no text that `loads` returns holds half a surrogate pair
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Digits that survive the way through a float.
 _FLOAT_DIGITS = 17
@@ -59,20 +58,29 @@ def careful_loads(text: bytes) -> Any:
 def dumps(value: Any, default: None = None, option: int = 0) -> bytes:
     """The JSON of what `loads` returned; the parameters are orjson's.
 
-    orjson writes it wherever it can, so that a record's id does not depend on how the record was read.
-
     Raises:
         ValueError: the value is nested too deep to be written.
     """
     try:
-        return orjson.dumps(value, default, option)
-    except TypeError:  # nested more than 254 deep
-        pass
-    try:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_marked)
+        return _dumped(value, option)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    return text.replace(f'"{_MARK}', "").replace(f'{_MARK}"', "").encode()
+
+
+def _dumped(value: Any, option: int) -> bytes:
+    """By orjson alone, so that an event's id does not depend on how deep a field is nested."""
+    try:
+        return orjson.dumps(value, None, option)
+    except TypeError:  # nested more than 254 deep
+        pass
+    parts: list[bytes] = []
+    if type(value) is dict:
+        for name in sorted(value) if option & orjson.OPT_SORT_KEYS else value:
+            parts.append(orjson.dumps(name) + b":" + _dumped(value[name], option))
+        return b"{%b}" % b",".join(parts)
+    for item in value:
+        parts.append(_dumped(item, option))
+    return b"[%b]" % b",".join(parts)
 
 
 def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
@@ -124,11 +132,6 @@ def _decimal(text: str) -> float | orjson.Fragment:
     if len(digits) > _FLOAT_DIGITS or number in (float("inf"), float("-inf")):
         return orjson.Fragment(text.encode())
     return number
-
-
-def _marked(value: Any) -> str:
-    # json.dumps cannot write a Fragment: its text is freed from the quotes and marks afterwards.
-    return f"{_MARK}{orjson.dumps(value).decode()}{_MARK}"
 
 
 def _without_surrogates(value: Any) -> Any:

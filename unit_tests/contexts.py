@@ -16,13 +16,23 @@ from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.stream import Checkpoint, Reading, Stream
+from source_iterable.records.events import EventRecords
+from source_iterable.streams.table import STREAMS
 
 ROOT = "https://api.iterable.com/api/"
 
 
 def a_config(**changes: Any) -> Config:
     return Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6, **changes})
+
+
+def events_of(stream: str, **changes: Any) -> EventRecords:
+    """The parser of a stream's events, with these options."""
+    found = STREAMS[stream]
+    assert isinstance(found, EventStream)
+    return found.events(stream, a_config(**changes))
 
 
 @contextmanager

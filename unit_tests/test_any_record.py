@@ -12,17 +12,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from source_iterable import exact_json
-from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.records.users import UserRecords
 from source_iterable.schemas import load_schema
 from source_iterable.streams.table import STREAMS
+from unit_tests.contexts import events_of
 
 USERS = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
-EVENTS = {
-    name: EventRecords(name, load_schema(name, required=[])) for name in ("email_open", "purchase", "custom_event")
-}
+EVENTS = {name: events_of(name) for name in ("email_open", "purchase", "custom_event")}
 OURS = {"_event_id", "itblInternal", "data"}
 FIELDS = sorted(
     {"email", "createdAt", "profileUpdatedAt", "campaignId", "total", "isBot", "signupDate", "userId", "key"}
@@ -154,4 +152,4 @@ def test_items_of_a_list_are_kept_whole(value: Any, draw: random.Random, line_en
         item = exact_json.loads(text.encode())
         assert loads(exact_json.dumps(item)) == loads(text)
         batch = STREAMS["lists"].batch([{"id": 1, "value": item}])
-        assert loads(batch.lines)["record"]["data"] == {"id": 1, "value": loads(text)}
+        assert loads(batch.lines)["record"]["data"] == {"id": 1, "data": {"value": loads(text)}}

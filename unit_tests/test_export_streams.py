@@ -68,14 +68,17 @@ def test_a_first_sync_reads_from_the_start_date_until_now(server: requests_mock.
     server.get(DATA, text=LINE * 3)
     records, states = read()
     assert [record["email"] for record in records] == ["a@example.com"] * 3
-    assert states == [{"createdAt": "2024-03-02T12:00:30+00:00"}]
+    assert states == [{"createdAt": "2024-03-02T12:00:30+00:00", "ids": "1"}]
     assert asked(server) == [("2024-03-01 00:00:00 +00:00", "2024-03-02 12:00:30 +00:00")]
     assert server.request_history[-1].qs["datatypename"] == ["emailclick"]
 
 
 def test_the_next_sync_reads_from_its_state(server: requests_mock.Mocker) -> None:
     server.get(DATA, text="")
-    assert read({"createdAt": "2024-03-02T11:00:00+00:00"}) == ([], [{"createdAt": "2024-03-02T12:00:30+00:00"}])
+    assert read({"createdAt": "2024-03-02T11:00:00+00:00"}) == (
+        [],
+        [{"createdAt": "2024-03-02T12:00:30+00:00", "ids": "1"}],
+    )
     assert asked(server) == [("2024-03-02 11:00:00 +00:00", "2024-03-02 12:00:30 +00:00")]
 
 
@@ -90,7 +93,7 @@ def test_the_next_sync_reads_from_its_state(server: requests_mock.Mocker) -> Non
 )
 def test_the_end_of_a_sync(server: requests_mock.Mocker, options: dict[str, Any], end: str) -> None:
     server.get(DATA, text="")
-    assert read(**options)[1] == [{"createdAt": f"2024-03-02T{end}+00:00"}]
+    assert read(**options)[1] == [{"createdAt": f"2024-03-02T{end}+00:00", "ids": "1"}]
 
 
 def test_a_state_in_the_future_reads_nothing_and_says_so(
@@ -120,7 +123,10 @@ def test_a_long_time_is_read_in_windows_with_a_state_after_each(server: requests
     server.get(DATA, text=LINE)
     records, states = read(start_date="2024-01-01T00:00:00Z")
     assert len(records) == len(states) == 2
-    assert states == [{"createdAt": "2024-02-01T00:00:00+00:00"}, {"createdAt": "2024-03-02T12:00:30+00:00"}]
+    assert states == [
+        {"createdAt": "2024-02-01T00:00:00+00:00", "ids": "1"},
+        {"createdAt": "2024-03-02T12:00:30+00:00", "ids": "1"},
+    ]
 
 
 @pytest.mark.parametrize(("bad", "good"), [(1, 1), (10, 1), (11, 10_989), (12, 11_988)])

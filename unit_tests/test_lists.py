@@ -17,10 +17,9 @@ from source_iterable.errors import TransientError
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.lists import ListUsers, identifiers_of, users_in, users_of_lists
 from source_iterable.streams.table import STREAMS
-from source_iterable.streams.user_events import UserEvents
 from unit_tests.contexts import ROOT, Read, a_config, a_context, asked, query_of, read
 
-LIST_USERS, EVENTS = ListUsers(), UserEvents()
+LIST_USERS, EVENTS = ListUsers(), STREAMS["events"]
 BROKEN = {"status": 400, "code": "No", "msg": "no"}
 
 

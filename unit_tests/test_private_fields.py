@@ -13,7 +13,7 @@ import requests_mock
 from source_iterable.config import InvalidConfig
 from source_iterable.errors import IterableError
 from source_iterable.records.batch import LineFormat
-from source_iterable.records.private_fields import PrivateFields
+from source_iterable.records.private_fields import Layout, PrivateFields
 from source_iterable.streams.configuration import parse_config
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import ROOT, a_config, a_context, gather, read
@@ -23,10 +23,13 @@ def hashed(text: str, salt: str = "pepper") -> str:
     return sha256(f"{salt}{text}".encode()).hexdigest()
 
 
-def shown(record: dict[str, Any], *excluded: str, hashed: tuple[str, ...] = (), has_rest: bool = False) -> Any:
+NOTHING = Layout()
+
+
+def shown(record: dict[str, Any], *excluded: str, hashed: tuple[str, ...] = (), layout: Layout = NOTHING) -> Any:
     """A record as it is written, in its order."""
     batch = LineFormat("things").batch([record])
-    done = PrivateFields(excluded, hashed, "pepper").batch(batch, has_rest)
+    done = PrivateFields(excluded, hashed, "pepper").batch(batch, layout)
     assert done.count == 1
     (message,) = done.messages()
     return message["data"]
@@ -76,7 +79,7 @@ def test_excluded_fields(record: dict[str, Any], excluded: list[str], left: dict
 def test_data_means_columns_too_where_other_fields_are_in_data() -> None:
     record = {"address": "Here 1", "data": {"address": "Here 2", "b": 1}, "a": {"address": "Here 3"}}
     left = {"data": {"b": 1}, "a": {"address": "Here 3"}}
-    assert shown(record, "data.address", has_rest=True) == left
+    assert shown(record, "data.address", layout=Layout(has_data=True)) == left
     assert shown(record, "data.address") == {"address": "Here 1", **left}
 
 
@@ -98,6 +101,17 @@ def test_a_hash_is_of_the_salt_and_the_text_of_the_value(value: Any, text: str) 
     assert shown(record, hashed=("b",)) == {"a": {"b": hashed(text)}, "b": hashed(text)}
 
 
+def test_data_does_not_mean_the_key_of_a_thing() -> None:
+    record, layout = (
+        {"name": "vip", "kind": "a", "data": {"name": "b", "own": "c"}},
+        Layout(has_data=True, keys=("name",)),
+    )
+    assert shown(record, "data.name", "data.kind", layout=layout) == {"name": "vip", "data": {"own": "c"}}
+    assert shown(record, hashed=("data.name",), layout=layout) == {**record, "data": {"name": hashed("b"), "own": "c"}}
+    schema = {"properties": {name: {"type": "string"} for name in ("name", "kind")}}
+    assert list(PrivateFields(["data.name", "data.kind"]).schema(schema, layout)["properties"]) == ["name"]
+
+
 def test_what_is_excluded_and_hashed_by_another_name_is_excluded() -> None:
     record = {"a": {"email": "x"}, "b": {"email": "x"}}
     for excluded, hash_too in ((("a.email",), ("email",)), (("email",), ("a.email",))):
@@ -113,7 +127,7 @@ def test_numbers_that_no_float_holds_stay_exact() -> None:
         LineFormat("things").batch([{"a": 1, "ip": 2}]).lines.replace(b'"a":1', b'"a":123456789012345678901234567890')
     )
     batch = LineFormat("things").batch([{}])
-    done = PrivateFields(["ip"]).batch(type(batch)("things", 1, lines), has_rest=False)
+    done = PrivateFields(["ip"]).batch(type(batch)("things", 1, lines), NOTHING)
     assert b'"a":123456789012345678901234567890}' in done.lines
 
 
@@ -122,7 +136,7 @@ def test_a_record_that_is_nested_too_deep_is_not_shown() -> None:
     lines = LineFormat("things").batch([{"a": 1}]).lines.replace(b'"a":1', b'"a":' + deep)
     batch = LineFormat("things").batch([{}])
     with pytest.raises(IterableError, match="nested too deep"):
-        PrivateFields(["ip"]).batch(type(batch)("things", 1, lines), has_rest=False)
+        PrivateFields(["ip"]).batch(type(batch)("things", 1, lines), NOTHING)
 
 
 def test_schemas_lack_what_is_excluded_and_have_texts_for_what_is_hashed() -> None:

@@ -10,13 +10,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from source_iterable.records.events import EventRecords
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.records.users import UserRecords
 from source_iterable.schemas import load_schema
+from unit_tests.contexts import events_of
 
 SCHEMA = load_schema("email_click", required=["_event_id", "createdAt"])
-RECORDS = EventRecords("email_click", SCHEMA)
+RECORDS = events_of("email_click")
 VALIDATOR = Draft7Validator(SCHEMA)
 TIMES = st.sampled_from(["2021-04-14 16:52:42 +00:00", "2021-04-14 16:52:43 +0000", 1618419162007])
 
@@ -112,24 +112,11 @@ def test_one_instant_in_two_formats_is_one_event() -> None:
     assert len({one({"createdAt": shape, "messageId": "m"})["_event_id"] for shape in shapes}) == 1
 
 
-def test_a_column_added_to_the_schema_later_changes_no_id() -> None:
-    event = {"createdAt": "2021-04-14 16:52:42 +00:00", "messageId": "m", "novelty": 3}
-    wider = {"properties": {**SCHEMA["properties"], "novelty": {"type": ["null", "integer"]}}}
-    line = json.dumps(event).encode()
-    before, after = (
-        json.loads(EventRecords("email_click", schema).parse(line).batch.lines)["record"]["data"]
-        for schema in (SCHEMA, wider)
-    )
-    assert before["data"] == {"novelty": 3}
-    assert after["novelty"] == 3
-    assert before["_event_id"] == after["_event_id"]
-
-
 def test_the_column_order_of_a_record() -> None:
     record = one(
         {"zeta": 1, "url": "u", "itblInternal.a": 1, "createdAt": "2021-04-14 16:52:42 +00:00", "campaignId": 4}
     )
-    assert list(record) == ["_event_id", "campaignId", "createdAt", "url", "itblInternal", "data"]
+    assert list(record) == ["_event_id", "campaignId", "createdAt", "url", "data", "itblInternal"]
 
 
 def test_values_that_do_not_fit_go_under_data() -> None:
@@ -141,6 +128,17 @@ def test_values_that_do_not_fit_go_under_data() -> None:
     assert "campaignId" not in record
 
 
+@pytest.mark.parametrize("ids", [[1, "two"], ["1"], [[1]], [1.5], [True], [1, {}]])
+def test_a_list_with_an_item_that_does_not_fit_goes_under_data(ids: list[Any]) -> None:
+    time, unsubscribes = "2021-04-14 16:52:42 +00:00", events_of("email_unsubscribe")
+    for channels in ([1, 2], [], [1, None], ids, [3]):
+        line = orjson.dumps({"createdAt": time, "channelIds": channels})
+        (message,) = unsubscribes.parse(line).batch.messages()
+        misfit = channels == ids
+        assert message["data"].get("channelIds") == (None if misfit else channels)
+        assert message["data"]["data"] == ({"channelIds": ids} if misfit else {})
+
+
 def test_an_invalid_time_stays_under_data() -> None:
     record = one({"createdAt": "soon", "messageId": "m"})
     assert record["data"] == {"createdAt": "soon"}
@@ -150,7 +148,9 @@ def test_an_invalid_time_stays_under_data() -> None:
 def test_transactional_data_is_parsed_if_it_holds_an_object() -> None:
     time = {"createdAt": "2021-04-14 16:52:42 +00:00"}
     assert one({**time, "transactionalData": '{"a": [1, {"b": null}]}'})["transactionalData"] == {"a": [1, {"b": None}]}
-    for text in ("[1]", "{broken", "", "null", "plain"):
+    for blanks in (" ", "\r\n\t", "\ufeff", "\ufeff \xa0"):
+        assert one({**time, "transactionalData": blanks + '{"a":1}'})["transactionalData"] == {"a": 1}
+    for text in ("[1]", "{broken", "", "null", "plain", " {broken", "\ufeff"):
         assert one({**time, "transactionalData": text})["data"] == {"transactionalData": text}
     assert one({**time, "transactionalData": '{"n": 123456789012345678901234567890}'})["transactionalData"] == {
         "n": 123456789012345678901234567890
@@ -245,6 +245,41 @@ def test_users_keep_dotted_names_at_the_top_level_and_all_else_under_data() -> N
     assert data["profileUpdatedAt"] == "2021-04-14T16:52:42+00:00"
     assert data["itblInternal.emailDomain"] == "example.com"
     assert data["data"] == {"favouriteColour": "green", "data": {"own": 1}, "phoneNumber": 49123}
+
+
+def test_fields_of_users_in_objects_fill_the_columns_that_are_named_like_them() -> None:
+    records = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
+    nested = {
+        "email": "a@example.com",
+        "profileUpdatedAt": "2021-04-14 16:52:42 +00:00",
+        "itblInternal": {"emailDomain": "example.com", "documentUpdatedAt": "2021-04-14 16:52:42 +00:00", "own": 1},
+        "itblDS": {"brandAffinityLabel": "loyal", "predictiveGoals": {"a": 0.5}},
+        "address": {"city": "Bonn"},
+    }
+    dotted = {
+        f"{outer}.{inner}": value for outer in ("itblInternal", "itblDS") for inner, value in nested[outer].items()
+    }  # type: ignore[attr-defined]
+    flat = {**{name: value for name, value in nested.items() if not name.startswith("itbl")}, **dotted}
+    for line in (nested, flat, nested):
+        data = json.loads(records.parse(orjson.dumps(line)).batch.lines)["record"]["data"]
+        assert data["itblInternal.emailDomain"] == "example.com"
+        assert data["itblInternal.documentUpdatedAt"] == "2021-04-14T16:52:42+00:00"
+        assert data["itblDS.brandAffinityLabel"] == "loyal"
+        assert data["itblDS.predictiveGoals"] == {"a": 0.5}
+        own = {"itblInternal": {"own": 1}} if line is nested else {"itblInternal.own": 1}
+        assert data["data"] == {"address": {"city": "Bonn"}, **own}
+
+
+def test_an_object_keeps_what_does_not_fit_the_column_of_a_user() -> None:
+    records = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
+    line = {
+        "email": "a@example.com",
+        "itblInternal": {"emailDomain": 5, "isUnknownUser": True},
+        "itblInternal.isUnknownUser": False,
+    }
+    data = json.loads(records.parse(orjson.dumps(line)).batch.lines)["record"]["data"]
+    assert data["itblInternal.isUnknownUser"] is False
+    assert data["data"] == {"itblInternal": {"emailDomain": 5, "isUnknownUser": True}}
 
 
 @pytest.mark.parametrize("before", ["", " ", "\n", "\r\n", "\t", "-", "\n-"])

@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from source_iterable.records.columns import Columns
-from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import ShapedRecords
 from source_iterable.records.shape import Shape
 from source_iterable.records.users import UserRecords
 from source_iterable.schemas import load_schema
+from unit_tests.contexts import events_of
 
 EVENTS = load_schema("in_app_click", required=["_event_id", "createdAt"])
 USERS = load_schema("users", required=["email", "profileUpdatedAt"])
@@ -80,8 +80,8 @@ def parsed(records: ShapedRecords, lines: list[bytes]) -> list[Any]:
 @example([{"own": {"a": 1}}, {"own": {"a": 1, "b": []}}, {"own": []}], True)
 def test_events_read_at_once_are_those_read_one_by_one(records: list[dict[str, Any]], with_time: bool) -> None:
     lines = [orjson.dumps({**({"createdAt": TIME} if with_time else {}), **record}) + b"\n" for record in records]
-    alone = [parsed(EventRecords("s", EVENTS), [line])[0] for line in lines]
-    warm = EventRecords("s", EVENTS)
+    alone = [parsed(events_of("in_app_click"), [line])[0] for line in lines]
+    warm = events_of("in_app_click")
     assert [parsed(warm, [line])[0] for line in lines] == alone
     assert parsed(warm, lines) == alone
     assert parsed(warm, lines[::-1]) == alone[::-1]
@@ -161,9 +161,9 @@ def test_records_that_no_struct_fits_are_read_all_the_same_chunk_after_chunk() -
         [orjson.dumps({"createdAt": TIME, f"field{n}": n, f"other{m}": m}) + b"\n" for m in range(9)] for n in range(99)
     ]
     usual = [orjson.dumps({"createdAt": TIME, "email": "a@example.com", "own": n}) + b"\n" for n in range(3)]
-    warm = EventRecords("s", EVENTS)
+    warm = events_of("in_app_click")
     for lines in (usual, *odd, usual, usual):
-        assert parsed(warm, lines) == [parsed(EventRecords("s", EVENTS), [line])[0] for line in lines]
+        assert parsed(warm, lines) == [parsed(events_of("in_app_click"), [line])[0] for line in lines]
 
 
 LONG_DECIMAL, LONG_INTEGER = b"0.123456789012345678901", b"123456789012345678901234567890"
@@ -184,10 +184,10 @@ LONG_DECIMAL, LONG_INTEGER = b"0.123456789012345678901", b"123456789012345678901
 @pytest.mark.parametrize(("short", "long"), [(b"1.5", LONG_DECIMAL), (b"1", LONG_INTEGER), (b"1.5", LONG_INTEGER)])
 def test_a_long_number_keeps_its_digits_where_short_ones_are_usual(usual: bytes, short: bytes, long: bytes) -> None:
     line, odd = (usual % {b"time": TIME.encode(), b"number": number} for number in (short, long))
-    warm = EventRecords("s", EVENTS)
+    warm = events_of("in_app_click")
     for _ in range(3):
         warm.parse(line * 3)
     written = warm.parse(line * 2 + odd + line).batch.lines
     assert written.count(long) == 1
-    alone = EventRecords("s", EVENTS).parse(odd).batch.lines
+    alone = events_of("in_app_click").parse(odd).batch.lines
     assert alone.split(b'"emitted_at"')[0] in written

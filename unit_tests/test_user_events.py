@@ -12,11 +12,11 @@ import requests_mock
 
 from source_iterable.errors import Forbidden, TransientError
 from source_iterable.streams import user_events
-from source_iterable.streams.user_events import UserEvents
+from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import ROOT, asked, query_of, read
 from unit_tests.test_lists import BROKEN, LIST_USERS, Api, digest, in_order, names, text, users_of
 
-EVENTS = UserEvents()
+EVENTS = STREAMS["events"]
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_every_user_is_requested_once_in_the_order_of_the_digests(requests_mock:
     assert sorted(api.users_asked()) == sorted(in_order(1, 2, 3, 4))
     assert {query["includeCustomEvents"] for query in asked(requests_mock, "export/userEvents")} == {"true"}
     # One batch for all, the state behind the last user, and then that of a completed sync.
-    assert result.order == [4, {"after": digest(in_order(1, 2, 3, 4)[-1])}, {}]
+    assert result.order == [4, {"after": digest(in_order(1, 2, 3, 4)[-1]), "ids": "1"}, {}]
 
 
 def test_a_project_without_users_has_no_events(requests_mock: requests_mock.Mocker) -> None:
@@ -45,7 +45,7 @@ def test_a_state_comes_after_every_hundred_users(requests_mock: requests_mock.Mo
     order = in_order(*range(230))
     Api(requests_mock, {1: text(*range(230))}, {order[150]: ""})
     result = read(EVENTS)
-    states = [{"after": digest(order[place])} for place in (99, 199, 229)]
+    states = [{"after": digest(order[place]), "ids": "1"} for place in (99, 199, 229)]
     assert result.order == [100, states[0], 99, states[1], 30, states[2], {}]
     # And a sync goes on behind it.
     again = read(EVENTS, states[1])
@@ -72,9 +72,9 @@ def test_users_that_could_not_be_read_are_read_by_the_next_sync_alone(
     assert f"user u*** ({digest(order[1])[:12]})" in str(first.error)
     assert "example.com" not in str(first.error)
     assert first.states == [
-        {"after": digest(order[2]), "missing": [digest(order[1])]},
-        {"after": digest(order[5]), "missing": [digest(order[1]), digest(order[4])]},
-        {"after": digest(order[7]), "missing": [digest(order[1]), digest(order[4])]},
+        {"after": digest(order[2]), "missing": [digest(order[1])], "ids": "1"},
+        {"after": digest(order[5]), "missing": [digest(order[1]), digest(order[4])], "ids": "1"},
+        {"after": digest(order[7]), "missing": [digest(order[1]), digest(order[4])], "ids": "1"},
     ]
     api.events.clear()
     # Interrupted after the first state: the missing one, and all behind it.
@@ -82,11 +82,11 @@ def test_users_that_could_not_be_read_are_read_by_the_next_sync_alone(
     # Run to its end: only those two, and no state forgets one of them before both are read.
     second = read(EVENTS, first.states[-1])
     assert second.error is None
-    assert second.order == [2, {"after": digest(order[7])}, {}]
+    assert second.order == [2, {"after": digest(order[7]), "ids": "1"}, {}]
     # One that is still broken stays in the state, and "after" does not move back.
     api.events[order[1]] = BROKEN
     third = read(EVENTS, first.states[-1])
-    assert third.order == [1, {"after": digest(order[7]), "missing": [digest(order[1])]}]
+    assert third.order == [1, {"after": digest(order[7]), "missing": [digest(order[1])], "ids": "1"}]
 
 
 def test_the_missing_users_are_all_read_before_any_is_done(
@@ -95,10 +95,10 @@ def test_the_missing_users_are_all_read_before_any_is_done(
     monkeypatch.setattr(user_events, "USERS_A_STATE", 1)
     order = in_order(*range(6))
     Api(requests_mock, {1: text(*range(6))})
-    state = {"after": digest(order[3]), "missing": [digest(order[0]), digest(order[1])]}
+    state = {"after": digest(order[3]), "missing": [digest(order[0]), digest(order[1])], "ids": "1"}
     result = read(EVENTS, state)
     assert users_of(result) == [order[0], order[1], order[4], order[5]]
-    assert result.states == [{"after": digest(order[4])}, {"after": digest(order[5])}, {}]
+    assert result.states == [{"after": digest(order[4]), "ids": "1"}, {"after": digest(order[5]), "ids": "1"}, {}]
 
 
 def test_the_users_of_a_list_that_could_not_be_read_are_read_by_the_next_sync(
@@ -108,7 +108,7 @@ def test_the_users_of_a_list_that_could_not_be_read_are_read_by_the_next_sync(
     first = read(EVENTS)
     assert users_of(first) == in_order(1, 2, 3, 4)
     last = digest(in_order(1, 2, 3, 4)[-1])
-    assert first.states == [{"after": last, "lists": [2]}]
+    assert first.states == [{"after": last, "lists": [2], "ids": "1"}]
     assert str(first.error).startswith("events is incomplete, 1 of its parts could not be read. list 2: ")
     # All users of that list are read then, wherever their digests are, and of the others only new ones.
     api.lists[2] = text(4, 5, 6, 7)
@@ -117,7 +117,7 @@ def test_the_users_of_a_list_that_could_not_be_read_are_read_by_the_next_sync(
     assert users_of(second) == in_order(4, 5, 6, 7)
     # Still broken: it stays in the state.
     api.lists[2] = BROKEN
-    third = read(EVENTS, {"after": "ff" * 16, "lists": [2]})
+    third = read(EVENTS, {"after": "ff" * 16, "lists": [2], "ids": "1"})
     assert third.error is not None
     assert third.records == []
 
@@ -152,7 +152,9 @@ def test_an_identifier_that_was_right_or_could_not_be_read_is_not_tried_as_anoth
     result = read(EVENTS, project_type="Hybrid")
     assert sorted(api.users_asked()) == ["a@home", "b@home"]
     assert users_of(result) == ["a@home"]
-    assert result.states == [{"after": max(map(digest, ("a@home", "b@home"))), "missing": [digest("b@home")]}]
+    assert result.states == [
+        {"after": max(map(digest, ("a@home", "b@home"))), "missing": [digest("b@home")], "ids": "1"}
+    ]
 
 
 def test_bad_lines_of_a_user_are_counted_and_not_quoted(
@@ -176,7 +178,7 @@ def test_a_user_with_too_many_bad_lines_is_left_to_the_next_sync(
     bad = f"events, {who}: 11 of 12 lines are not JSON objects."
     assert users_of(result) == ["x@y.z", order[1]]
     assert result.streams == {"events"}
-    assert result.states == [{"after": digest(order[1]), "missing": [digest(order[0])]}]
+    assert result.states == [{"after": digest(order[1]), "missing": [digest(order[0])], "ids": "1"}]
     assert isinstance(result.error, TransientError)
     assert f"{who}: {bad}" in str(result.error)
     assert f"events: {who} not read; the next sync will retry it. {bad}" in caplog.messages
@@ -188,7 +190,7 @@ def test_a_user_that_iterable_cannot_return_is_skipped_for_good(
     order = in_order(1, 2)
     Api(requests_mock, {1: text(1, 2)}, {order[0]: {"status": 500, "code": "GenericError", "msg": "x"}})
     result = read(EVENTS)
-    assert (result.order, result.error) == ([1, {"after": digest(order[1])}, {}], None)
+    assert (result.order, result.error) == ([1, {"after": digest(order[1]), "ids": "1"}, {}], None)
     assert caplog.messages[0].startswith(f"events: user u*** ({digest(order[0])[:12]}) skipped. ")
     assert caplog.messages[1] == "events: 1 skipped because Iterable could not return them; see above."
 
@@ -196,11 +198,11 @@ def test_a_user_that_iterable_cannot_return_is_skipped_for_good(
 @pytest.mark.parametrize(
     "state",
     [
-        {"after": None},
-        {"after": 5},
-        {"after": "no hex"},
-        {"after": "", "missing": "ab", "lists": "12"},
-        {"missing": [1, None, "zz"], "lists": [None, {}]},
+        {"after": None, "ids": "1"},
+        {"after": 5, "ids": "1"},
+        {"after": "no hex", "ids": "1"},
+        {"after": "", "missing": "ab", "lists": "12", "ids": "1"},
+        {"missing": [1, None, "zz"], "lists": [None, {}], "ids": "1"},
     ],
 )
 def test_what_does_not_fit_in_a_state_means_that_users_are_read_again(
@@ -209,12 +211,12 @@ def test_what_does_not_fit_in_a_state_means_that_users_are_read_again(
     Api(requests_mock, {1: text(*range(12))})
     result = read(EVENTS, state)
     assert users_of(result) == in_order(*range(12))
-    assert result.states == [{"after": digest(in_order(*range(12))[-1])}, {}]
+    assert result.states == [{"after": digest(in_order(*range(12))[-1]), "ids": "1"}, {}]
 
 
 def test_lists_may_have_names_in_a_state(requests_mock: requests_mock.Mocker) -> None:
     Api(requests_mock, {1: text(1)})
-    assert read(EVENTS, {"after": "ff" * 16, "lists": ["x", 1]}).records != []
+    assert read(EVENTS, {"after": "ff" * 16, "lists": ["x", 1], "ids": "1"}).records != []
 
 
 def test_the_progress_of_the_users_is_shown(

@@ -12,6 +12,7 @@ from integration_tests.live.errors import NotVisible, Unexpected
 from integration_tests.live.probe import Project
 from integration_tests.live.words import columns_of, public
 from source_iterable.exports.windows import Window
+from source_iterable.records.event_ids import EventIds
 from source_iterable.records.events import EventRecords
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.table import EXPORTS
@@ -61,7 +62,7 @@ def event_ids(data_type: str, lines: Iterable[bytes]) -> Counter[str]:
 
 def ids_of(data_type: str, lines: Iterable[bytes]) -> list[str]:
     """The `_event_id` of each line of an export, as the connector writes it; lines that are no records have none."""
-    parser = EventRecords(STREAM_OF[data_type], {"properties": columns_of(STREAM_OF[data_type])})
+    parser = EventRecords(STREAM_OF[data_type], {"properties": columns_of(STREAM_OF[data_type])}, EventIds(data_type))
     parsed = parser.parse(b"".join(line + b"\n" for line in lines))
     return [message["data"]["_event_id"] for message in parsed.batch.messages()]
 

@@ -79,7 +79,7 @@ def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
             raise BrokenResponse("The response holds no users but JSON.")
         if _MARKUP.search(chunk) or _BINARY.search(chunk):
             raise BrokenResponse(f"The response holds no users but {_description(chunk)}.")
-        if max(map(len, chunk.split(b"\n"))) > MAX_IDENTIFIER:
+        if max(map(len, chunk.replace(b"\r", b"\n").split(b"\n"))) > MAX_IDENTIFIER:
             raise BrokenResponse(f"The response holds no users: a line is over {MAX_IDENTIFIER:,} bytes.")
         try:
             chunk.decode("utf-8")

@@ -7,11 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from source_iterable.errors import IterableError
 from source_iterable.load.rows import RowFile
-from source_iterable.load.tables import Kind, Table
+from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
-
-# Columns by name.
-Columns = Mapping[str, Kind]
 
 
 class DestinationError(IterableError):
@@ -23,9 +20,6 @@ class Destination(Protocol):
 
     def states(self) -> Mapping[str, State]:
         """The states that were committed last, by stream."""
-
-    def columns(self, table: Table) -> Columns:
-        """The columns that there are for the rows of a table."""
 
     def start(self, table: Table, resumed: bool) -> None:
         """Prepare for rows. Unless `resumed`, what an interrupted load left of a table that is replaced is dropped."""

@@ -10,8 +10,8 @@ import dlt
 from dlt.common.exceptions import DltException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from source_iterable.load.destination import Columns, DestinationError
-from source_iterable.load.dlt_tables import arrow_batches, hints, known_columns
+from source_iterable.load.destination import DestinationError
+from source_iterable.load.dlt_tables import arrow_batches, hints
 from source_iterable.load.rows import RowFile
 from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
@@ -43,10 +43,6 @@ class DltDestination:
         return {
             stream: state[self._part] for stream, state in source.get("resources", {}).items() if state.get(self._part)
         }
-
-    def columns(self, table: Table) -> Columns:
-        tables = self._pipeline.schemas[_SOURCE].tables if _SOURCE in self._pipeline.schemas else {}
-        return known_columns(tables[table.name]) if table.name in tables else {}
 
     def start(self, table: Table, resumed: bool) -> None:
         """No-op: rows of a table that is replaced are kept here until its stream was read to its end."""

@@ -16,11 +16,11 @@ from dlt.common.typing import TSecretStrValue
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, InvalidConfig
 from source_iterable.errors import ConfigError
-from source_iterable.load.dlt_tables import arrow_batches, hints, known_columns
+from source_iterable.load.dlt_tables import arrow_batches, hints
 from source_iterable.load.parts import part_of
 from source_iterable.load.rows import RowFile
 from source_iterable.load.spool import Spool
-from source_iterable.load.tables import Kind, Table, table_of
+from source_iterable.load.tables import Table, table_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint
 from source_iterable.records.batch import RecordBatch
@@ -73,10 +73,9 @@ def _rows(sync: _Sync, table: Table) -> Iterator[Any]:
     """A stream's rows as Arrow, with its state in dlt's."""
     states = dlt.current.resource_state()
     part = part_of(sync.config)
-    known = _known_columns(table)
     full: list[RowFile] = []
     with sync.context() as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
-        spool = Spool(Path(folder), lambda _: known, lambda _, file: full.append(file), _FILE_BYTES)
+        spool = Spool(Path(folder), lambda _, file: full.append(file), _FILE_BYTES)
         for item in STREAMS[table.stream].read(context, states.get(part, {}) if table.merged else {}):
             if isinstance(item, RecordBatch):
                 spool.add(table, item)
@@ -94,11 +93,6 @@ def _arrow(table: Table, files: list[RowFile]) -> Iterator[Any]:
         for batch in arrow_batches(file):
             yield dlt.mark.with_hints(batch, dlt.mark.make_hints(**hints(table, file.columns))) if file.texts else batch
         file.path.unlink()
-
-
-def _known_columns(table: Table) -> Mapping[str, Kind]:
-    tables = dlt.current.source_schema().tables
-    return known_columns(tables[table.name]) if table.name in tables else {}
 
 
 class _Sync:

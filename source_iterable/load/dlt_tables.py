@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import duckdb
@@ -21,7 +21,6 @@ DATA_TYPES: dict[Kind, str] = {
     "milliseconds": "timestamp",
     "json": "json",
 }
-_KINDS: dict[Any, Kind] = {data_type: kind for kind, data_type in reversed(DATA_TYPES.items())}
 # DuckDB is only a parser here.
 _MEMORY = "100MB"
 
@@ -34,11 +33,6 @@ def hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
         "primary_key": list(table.key) or None,
         "write_disposition": "merge" if table.merged else "replace",
     }
-
-
-def known_columns(table: Mapping[str, Any]) -> dict[str, Kind]:
-    """The columns of a table of dlt's schema, by name."""
-    return {name: _KINDS.get(column.get("data_type"), "json") for name, column in table["columns"].items()}
 
 
 def arrow_batches(file: RowFile) -> Iterator[Any]:

@@ -73,7 +73,7 @@ class Loader:
         def deliver(table: Table, file: RowFile) -> None:
             worker.do(self.destination.add, table, file)
 
-        spool = Spool(self.folder, self.destination.columns, deliver)
+        spool = Spool(self.folder, deliver)
 
         def commit() -> None:
             spool.flush_all()

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from source_iterable.load.destination import Columns, DestinationError
+from source_iterable.load.destination import DestinationError
 from source_iterable.load.incoming import errors_of, event_times, open_database, replaced_by_incoming, run, take_in
 from source_iterable.load.rows import SQL_TYPES, RowFile, literal, quoted
 from source_iterable.load.tables import Column, Table
@@ -50,10 +50,6 @@ class ParquetFolder:
         states: Mapping[str, State] = self._manifest["states"].get(self._part, {})
         return states
 
-    def columns(self, table: Table) -> Columns:
-        columns: Columns = self._entry(table)["columns"]
-        return columns
-
     def start(self, table: Table, resumed: bool) -> None:
         if not resumed:
             self._entry(table)["loading"][self._part] = []
@@ -61,7 +57,6 @@ class ParquetFolder:
     def add(self, table: Table, file: RowFile) -> None:
         entry = self._entry(table)
         files: list[str] = entry["files"] if table.merged else entry["loading"].setdefault(self._part, [])
-        entry["columns"].update({column.name: column.kind for column in file.columns})
         with errors_of(self._root):
             take_in(self._database, table, file)
             replaced = replaced_by_incoming(table, event_times(self._database, table))
@@ -83,7 +78,6 @@ class ParquetFolder:
         if not entry["files"]:
             with errors_of(self._root):
                 entry["files"] = [self._written(table, f"SELECT {_nothing(table.columns)} LIMIT 0")]
-                entry["columns"].update({column.name: column.kind for column in table.columns})
 
     def commit(self, states: Mapping[str, State]) -> None:
         self._manifest["states"].setdefault(self._part, {}).update(states)
@@ -117,7 +111,7 @@ class ParquetFolder:
         return manifest
 
     def _entry(self, table: Table) -> dict[str, Any]:
-        empty: dict[str, Any] = {"columns": {}, "files": [], "loading": {}}
+        empty: dict[str, Any] = {"files": [], "loading": {}}
         entry: dict[str, Any] = self._manifest["tables"].setdefault(table.name, empty)
         return entry
 

@@ -1,8 +1,7 @@
 """Rows: from RECORD messages to rows with types, by DuckDB's JSON reader.
 
 Two ways. Messages of events and users, whose values all fit their columns, are read as they are. All others are taken apart
-here first, value by value, each as text (`texts`): fields that no schema declares, values that do not fit their column,
-numbers that no 64 bits hold.
+here first, value by value, each as text (`texts`): JSON has numbers that no 64 bits hold, and times that no SQL type does.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from source_iterable import exact_json
-from source_iterable.load.tables import Column, Kind, Table, free_name, kind_of
+from source_iterable.load.tables import Column, Kind, Table, free_name
 from source_iterable.records.timestamps import is_date, rfc3339
 
 SQL_TYPES: dict[Kind, str] = {
@@ -46,19 +45,15 @@ class RowFile(NamedTuple):
 
 
 class TextColumns:
-    """The columns of a table whose messages are taken apart: those declared, those there already, and new ones.
+    """The columns of a table whose messages are taken apart: those declared, and others for values that do not fit those."""
 
-    `known` are the columns that the table has in its warehouse, by name.
-    """
-
-    def __init__(self, table: Table, known: Mapping[str, Kind]) -> None:
+    def __init__(self, table: Table) -> None:
         self._declared = {column.field: column for column in table.columns}
-        self._known = known
-        self._more: dict[str, Column] = {}
+        self._misfits: dict[str, Column] = {}
 
     def __iter__(self) -> Iterator[Column]:
         yield from self._declared.values()
-        yield from self._more.values()
+        yield from self._misfits.values()
 
     def texts(self, lines: bytes) -> bytes:
         """For each RECORD message an object of column names and texts, on a line of its own."""
@@ -69,20 +64,18 @@ class TextColumns:
         for field, value in data.items():
             if value is None:
                 continue
-            column = self._declared.get(field) or self._more.get(field) or self._added(field, kind_of(value))
+            column = self._declared[field]
             text = _text(value, column.kind)
             if text is None:
-                misfit = _MISFIT.format(field)
-                column = self._more.get(misfit) or self._added(misfit, "json")
-                text = _json(value)
+                column, text = self._misfit(field), _json(value)
             row[column.name] = text
         return row
 
-    def _added(self, field: str, kind: Kind) -> Column:
-        # It may be a column of an earlier run, but not one of another field.
-        name = free_name(field, {column.name for column in self})
-        self._more[field] = Column(field, name, self._known.get(name, kind))
-        return self._more[field]
+    def _misfit(self, field: str) -> Column:
+        if field not in self._misfits:
+            name = free_name(_MISFIT.format(field), {column.name for column in self})
+            self._misfits[field] = Column(field, name, "json")
+        return self._misfits[field]
 
 
 def select(file: RowFile) -> str:
@@ -91,8 +84,8 @@ def select(file: RowFile) -> str:
 
 
 def needs_care(table: Table, lines: bytes) -> bool:
-    """Whether messages must be taken apart: they may have undeclared fields, or numbers that DuckDB would change."""
-    return not table.has_rest or bool(exact_json.lines_with_long_numbers(lines))
+    """Whether messages must be taken apart: they may have values that DuckDB would change or refuse."""
+    return not table.fits or bool(exact_json.lines_with_long_numbers(lines))
 
 
 def without_nul(file: RowFile) -> Callable[[Column], str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from source_iterable.load.rows import RowFile, TextColumns, needs_care
-from source_iterable.load.tables import Kind, Table
+from source_iterable.load.tables import Table
 from source_iterable.machine import temporary_files
 from source_iterable.records.batch import RecordBatch
 
@@ -20,7 +20,6 @@ class Spool:
 
     Args:
         folder: where they go.
-        known: the columns that a table has in its warehouse.
         deliver: takes a full file, and deletes it.
         file_bytes: a file is full at this size.
     """
@@ -28,12 +27,10 @@ class Spool:
     def __init__(
         self,
         folder: Path,
-        known: Callable[[Table], Mapping[str, Kind]],
         deliver: Callable[[Table, RowFile], None],
         file_bytes: int = FILE_BYTES,
     ) -> None:
         self._folder = folder
-        self._known = known
         self._deliver = deliver
         self._file_bytes = file_bytes
         self._files: dict[str, _OpenFile] = {}
@@ -73,7 +70,7 @@ class Spool:
 
     def _columns_of(self, table: Table) -> TextColumns:
         if table.stream not in self._columns:
-            self._columns[table.stream] = TextColumns(table, self._known(table))
+            self._columns[table.stream] = TextColumns(table)
         return self._columns[table.stream]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from source_iterable.errors import ConfigError
 from source_iterable.load.custom_events import EVENT_COLUMNS, views_of
-from source_iterable.load.destination import Columns
 from source_iterable.load.incoming import replaced_by_incoming
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.tables import Column, Kind, Table
@@ -117,10 +116,6 @@ class SqlDestination(ABC):
         with self.errors():
             rows = self.run(f"SELECT stream, state FROM {self._named(_STATES)} WHERE part = {literal(self._part)}")
         return {stream: json.loads(state) for stream, state in rows}
-
-    def columns(self, table: Table) -> Columns:
-        loading = {} if table.merged else self._held.get(self._loading(table), {})
-        return {**self._held.get(table.name, {}), **loading}
 
     def _read_columns(self) -> dict[str, dict[str, Kind]]:
         kinds: dict[str, Kind] = {name.lower(): kind for kind, name in reversed(list(self.types.items()))}

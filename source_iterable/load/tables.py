@@ -22,8 +22,6 @@ _KINDS: dict[str, Kind] = {
     "array": "json",
 }
 _FORMATS: dict[str, Kind] = {"date": "date", "date-time": "time"}
-# The column in which events and users have every field that their stream does not declare.
-_REST = "data"
 # PostgreSQL cuts longer names.
 _LONGEST_NAME = 63
 _NO_WORD = re.compile(r"[^A-Za-z0-9_]")
@@ -44,8 +42,7 @@ class Table:
     """A stream's table. `key` names the columns that identify a row, none if nothing does.
 
     Rows are merged on the key, or all replaced once the stream was read to its end. `event_time` is a column that never
-    changes, for a row of an event. `has_rest`: fields that the stream does not declare are in `data`; else each becomes a
-    column.
+    changes, for a row of an event. `fits`: all values fit the SQL types of their columns, unless a number is long.
     """
 
     stream: str
@@ -53,7 +50,7 @@ class Table:
     key: tuple[str, ...]
     merged: bool
     event_time: str | None
-    has_rest: bool
+    fits: bool
 
     @property
     def name(self) -> str:
@@ -78,19 +75,8 @@ def table_of(stream: Stream, config: Config) -> Table:
         key=key,
         merged=stream.cursor_field is not None,
         event_time="created_at" if is_event else None,
-        has_rest=stream.has_rest and _REST in schema["properties"],
+        fits=stream.of_people,
     )
-
-
-def kind_of(value: Any) -> Kind:
-    """The kind of column for a value that no schema declares."""
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "integer"
-    if isinstance(value, float):
-        return "number"
-    return "text" if isinstance(value, str) else "json"
 
 
 def snake_case(field: str) -> str:
@@ -104,7 +90,7 @@ def snake_case(field: str) -> str:
 
 
 def free_name(field: str, taken: Collection[str]) -> str:
-    """A column name for a field that no schema declares, and that no other field has."""
+    """A name for a column that no schema declares, and that no other field has."""
     name = snake_case(field)
     if name not in taken and len(name) <= _LONGEST_NAME:
         return name

@@ -9,17 +9,21 @@ from contextlib import closing
 from typing import Any
 
 from source_iterable.config import Config, parse_date
+from source_iterable.errors import ConfigError
 from source_iterable.exports.windows import WindowPlan, iso_time
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.rereading import Rereading, Windows
 from source_iterable.reading.state import state_time
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
 from source_iterable.records.line_count import LineCount
 from source_iterable.records.lines import RecordParser
 
 # The field of an event stream's state that says what of the last days was written.
 REREAD = "reread"
+# That of the mark of the ids that were written (event_ids.py).
+IDS = "ids"
 
 
 class ExportStream(Stream):
@@ -27,13 +31,17 @@ class ExportStream(Stream):
 
     data_type: str
     cursor_field: str
-    has_rest = True
+    of_people = True
     reads_exports = True
     cost = "1 for up to 31 days; idle: 1"
 
     @abstractmethod
     def records(self, context: StreamContext) -> RecordParser:
         """The parser that turns lines into the stream's records."""
+
+    def marks(self, config: Config) -> State:
+        """What else stands in every state of the stream."""
+        return {}
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         try:
@@ -52,7 +60,7 @@ class ExportStream(Stream):
             else:
                 context.progress.advance(self.name, share=plan.share(window.end))
                 more = {} if again is None else {REREAD: again.state}
-                yield Checkpoint({self.cursor_field: iso_time(window.end), **more})
+                yield Checkpoint({self.cursor_field: iso_time(window.end), **self.marks(context.config), **more})
 
     def _windows(self, context: StreamContext, plan: WindowPlan) -> Windows:
         records = self.records(context)
@@ -90,13 +98,20 @@ class EventStream(ExportStream):
         self.name = name
         self.data_type = data_type
 
+    def marks(self, config: Config) -> State:
+        return {IDS: mark_of_ids(config.hash_salt)}
+
     def _read(self, context: StreamContext, state: State) -> Reading:
+        mark = mark_of_ids(context.config.hash_salt)
+        must_have_ids(self.name, state, mark)
         if not context.config.reread_window:
             yield from super()._read(context, state)
             return
         config, now = context.config, int(time.time())
         cursor = state_time(self.name, self.cursor_field, state)
-        again = Rereading(state.get(REREAD), config.reread_window, cursor, first_second(config), now)
+        # Fingerprints are of ids: those of another version tell nothing.
+        written = state.get(REREAD) if state.get(IDS) == mark else None
+        again = Rereading(written, config.reread_window, cursor, first_second(config), now)
         last: Mapping[str, Any] = state
         try:
             for item in self._read_new(context, state, again):
@@ -117,7 +132,21 @@ class EventStream(ExportStream):
             yield Checkpoint({**last, REREAD: again.state})
 
     def records(self, context: StreamContext) -> RecordParser:
-        return EventRecords(self.name, self._schema(context.config))
+        return self.events(self.name, context.config)
+
+    def events(self, stream_name: str, config: Config) -> EventRecords:
+        """The parser of events of this type, for records of a stream."""
+        return EventRecords(stream_name, self._schema(config), EventIds(self.data_type, config.hash_salt))
+
+
+def must_have_ids(stream: str, state: State, mark: str) -> None:
+    """Raise ConfigError for a state of ids with another key; one without a mark is taken."""
+    given = state.get(IDS)
+    if given is not None and str(given).partition(":")[2] != mark.partition(":")[2]:
+        raise ConfigError(
+            f"The state of stream {stream} was written with another hash_salt, which _event_id depends on: with this one, "
+            "events would be written twice. Restore the salt, or reset the stream."
+        )
 
 
 def first_second(config: Config) -> int:

@@ -6,14 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
 from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.records.columns import DATA, Columns
 from source_iterable.records.columns import Fields as Fields
-from source_iterable.records.private_fields import NOTHING_KEPT, Kept, PrivateFields
+from source_iterable.records.private_fields import Layout, PrivateFields
 from source_iterable.schemas import load_schema
 
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
@@ -34,16 +36,16 @@ class Stream(ABC):
     """A stream of the table.
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
-    was. `has_rest`: its records have a column `data` for the fields that have none. `reads_exports`, `reads_members`: it
-    reads the export API, the users of all lists. `keeps_its_key`: it is about things, and excluded_fields leave its key.
-    `cost` tells people how many requests a sync makes.
+    was. `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x of its
+    key, too. `reads_exports`, `reads_members`: it reads the export API, the users of all lists. `keeps_its_key`: it is about
+    things, and excluded_fields leave its key. `cost` tells people how many requests a sync makes.
     """
 
     name: str
     primary_key: tuple[str, ...]
     cursor_field: str | None = None
     resumable = False
-    has_rest = False
+    of_people = False
     reads_exports = False
     reads_members = False
     may_have_private_fields = True
@@ -60,10 +62,10 @@ class Stream(ABC):
             if not private or not self.may_have_private_fields:
                 yield from reading
                 return
-            private.schema(load_schema(self.name), self.has_rest)  # which notes the names of its columns
-            kept = self._kept
+            layout = self.layout
+            private.schema(load_schema(self.name), layout)  # which notes the names of its columns
             for item in reading:
-                yield private.batch(item, self.has_rest, kept) if isinstance(item, RecordBatch) else item
+                yield private.batch(item, layout) if isinstance(item, RecordBatch) else item
 
     @abstractmethod
     def _read(self, context: StreamContext, state: State) -> Reading:
@@ -79,12 +81,16 @@ class Stream(ABC):
         schema = self._schema(config)
         if not private or not self.may_have_private_fields:
             return schema
-        return private.schema(schema, self.has_rest, self._kept)
+        return private.schema(schema, self.layout)
 
     @property
-    def _kept(self) -> Kept:
-        """The columns that no option leaves out, and whether none hashes them: the cursor."""
-        return {name: name == self.cursor_field for name in self.primary_key} if self.keeps_its_key else NOTHING_KEPT
+    def layout(self) -> Layout:
+        """What is where in the stream's records."""
+        return Layout(
+            has_data=DATA in load_schema(self.name)["properties"],
+            keys=() if self.of_people else self.primary_key,
+            kept={name: name == self.cursor_field for name in self.primary_key} if self.keeps_its_key else {},
+        )
 
     def _schema(self, config: Config) -> dict[str, Any]:
         """The schema of what `_read` yields."""
@@ -99,6 +105,22 @@ class Stream(ABC):
         """Say that a state is in the future."""
         context.logger.warning(f"{self.name}: its state is in the future ({until}); nothing is read until then.")
 
-    def batch(self, records: Iterable[Fields]) -> RecordBatch:
-        """A batch of finished records of this stream."""
+    def batch(self, items: Iterable[Fields]) -> RecordBatch:
+        """A batch of items as Iterable sent them: what is no declared column, or does not fit it, goes under `data`."""
+        return self.finished_batch(map(self._split, items) if self._columns.has_data else items)
+
+    def finished_batch(self, records: Iterable[Fields]) -> RecordBatch:
+        """A batch of records that are as declared."""
         return LineFormat(self.name).batch(records)
+
+    def _split(self, item: Fields) -> Fields:
+        columns, data = self._columns.split(item)
+        for name in self.primary_key:
+            # Rows without a key would take the place of each other.
+            if name in data:
+                columns[name] = data.pop(name)
+        return {**columns, DATA: data}
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return Columns(load_schema(self.name, required=[*self.primary_key, *filter(None, [self.cursor_field])]))

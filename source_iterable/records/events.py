@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import repeat
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from msgspec import UNSET, Raw, Struct
-from xxhash import xxh3_128_hexdigest
 
 from source_iterable import exact_json
 from source_iterable.records.columns import Columns, Fields
+from source_iterable.records.event_ids import EventIds
 from source_iterable.records.lines import Dumps, ShapedRecords
-from source_iterable.records.shape import INTERNAL, INTERNAL_PREFIX, PART, PART_TAIL, TEXT, TYPE, Shape, lines_of
-from source_iterable.records.timestamps import known_time, rfc3339
+from source_iterable.records.shape import (
+    CUT,
+    DATA_TAIL,
+    INTERNAL,
+    INTERNAL_PREFIX,
+    TEXT,
+    TYPE,
+    Shape,
+    encode_lines,
+    set_times,
+)
+from source_iterable.records.timestamps import rfc3339
 
 # The fields that nearly every record has; others are searched for only if these do not account for it.
 _USUAL_INTERNAL = tuple((INTERNAL_PREFIX + name, name) for name in ("documentCreatedAt", "documentUpdatedAt"))
 _SORTED = orjson.OPT_SORT_KEYS
-_NESTED = b'"itblInternal":{'
+# What may stand before the brace of an object in a text.
+BLANKS = " \t\r\n\ufeff\xa0"
 
 
 class EventRecords(ShapedRecords):
-    """Records of one event stream: `_event_id`, columns, `itblInternal`, `data`."""
+    """Records of events of one type: `_event_id`, columns, `data`, `itblInternal`."""
 
-    def __init__(self, stream_name: str, schema: Mapping[str, Any]) -> None:
+    def __init__(self, stream_name: str, schema: Mapping[str, Any], ids: EventIds) -> None:
         self._columns = Columns(schema)
+        self._ids = ids
         super().__init__(stream_name, Shape(self._columns, of_events=True))
 
     def data(self, record: Fields, dumps: Dumps) -> bytes:
@@ -43,14 +54,14 @@ class EventRecords(ShapedRecords):
             for name in names:
                 if name not in data:
                     del record[name]
-        event_id = event_id_of(identity_of(record, dumps)).encode()
-        return b'{"_event_id":"%b"%b%b,"itblInternal":%b,"data":%b}' % (
-            event_id,
-            b"," if columns else b"",
-            dumps(columns, None, _SORTED)[1:-1],
-            dumps(internal, None, _SORTED),
-            dumps(data, None, _SORTED),
-        )
+        shown = _text(columns, data, dumps)
+        identity = shown
+        if TYPE in record or self._columns.frozen is not None:
+            # Only userEvents returns a type, and the ids know it anyway.
+            record.pop(TYPE, None)
+            identity = _text(*(self._columns.frozen or self._columns).split(record), dumps)
+        (event_id,) = self._ids.of([identity])
+        return b'{"_event_id":"%b"%b,"itblInternal":%b}' % (event_id, shown, dumps(internal, None, _SORTED))
 
     def structs(self, shape: Shape, lines: bytes, searched: bool) -> list[Any] | None:
         records = super().structs(shape, lines, searched)
@@ -61,62 +72,79 @@ class EventRecords(ShapedRecords):
             return None
 
     def _normalize(self, shape: Shape, records: list[Any], lines: bytes, searched: bool) -> bool:
-        """`normalize` and `take_internal` for structs. False if one has no time, or data that is no object.
+        """`normalize` for structs. False if one has no time, or data that is no object.
 
         Also False if it may have a long number, unless the lines are `searched` for those.
         """
         if "createdAt" not in shape:
             return False
-        identity, has_data, nests_internal = shape.identity, TEXT in shape, shape.nests_internal
+        if not set_times(records, "createdAt") or any(type(record.createdAt) is not str for record in records):
+            return False
+        if shape.nests_internal and not all(map(shape.fits_internal, records)):
+            return False
+        if TEXT not in shape:
+            return True
         texts: list[str] = []
         in_texts = True
         for record in records:
-            created = record.createdAt
-            created = known_time(created) or rfc3339(created)
-            if created is None:
-                return False
-            record.createdAt = created
-            if has_data and (data := record.transactionalData) is not UNSET:
-                if type(data) is str:
-                    if data[:1] != "{":
-                        return False
-                    texts.append(data)
-                    record.transactionalData = shape.open_text(data)
-                else:
-                    in_texts = False
-                    if type(data) is dict:
-                        record.transactionalData = Raw(orjson.dumps(data, None, _SORTED))
-                    elif not isinstance(data, Struct):
-                        return False
-            if nests_internal and record.itblInternal is not UNSET and not shape.fits_internal(record):
-                return False
-            record.__class__ = identity
+            data = record.transactionalData
+            if type(data) is str:
+                if data[:1] != "{":
+                    return False
+                texts.append(data)
+                record.transactionalData = shape.open_text(data)
+            elif data is not UNSET:
+                in_texts = False
+                if type(data) is dict:
+                    record.transactionalData = Raw(orjson.dumps(data, None, _SORTED))
+                elif not isinstance(data, Struct):
+                    return False
         # Decimals are in transactionalData only.
         return searched or not exact_json.lines_with_long_numbers("\n".join(texts).encode() if in_texts else lines)
 
     def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
-        before += b'{"_event_id":"'
-        after = b"}}" + after
-        lines, nests_internal = lines_of(records), shape.nests_internal
-        ids: Iterable[bytes] = repeat(b"")
-        if not shape.is_plain:
-            ids = [_id(line[: line.index(PART) + PART_TAIL]) for line in lines]
-            shape.finish(records)
-            lines = lines_of(records)
-        for event_id, line in zip(ids, lines):  # noqa: B905  one for each
-            columns, internal, data = line.split(PART)
-            columns = columns[:PART_TAIL]
-            internal = internal[1:PART_TAIL]
-            if nests_internal and internal.startswith(_NESTED):
-                internal = internal[len(_NESTED) : -1]
-            out += (
-                *(before, event_id or _id(columns), b'",', columns[1:]),
-                *(b',"itblInternal":{', internal, b'},"data":{', data[1:-1], after),
-            )
+        if not records:
+            return
+        late = []
+        if shape.identity is not shape.finished:
+            _set_class(records, shape.identity)
+            late = _identities(_cut(encode_lines(records), shape))
+            for slot in shape.late_times:
+                set_times(records, slot)
+        _set_class(records, shape.finished)
+        after = after if shape.nests_internal else b"}" + after
+        # A newline is the end of a record: in JSON they are escaped.
+        pieces = _cut(before + encode_lines(records)[:-1].replace(b"\n", after + before) + after, shape)
+        between, shown = pieces[0], _identities(pieces)
+        if not shape.nests_internal:
+            between[1:] = [b',"itblInternal":{' + piece.removeprefix(b",") for piece in between[1:]]
+        done = [b'"'] * (4 * len(records) + 1)
+        done[0::4], done[1::4], done[3::4] = between, self._ids.of(late or shown), shown
+        out += done
 
 
-def _id(begin: bytes) -> bytes:
-    return event_id_of(begin + b"}").encode()
+def _cut(text: bytes, shape: Shape) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Of the text of records: what is before, between and behind them, their columns, and their data."""
+    pieces = text.split(CUT)
+    width = 3 if shape.nests_internal else 4
+    return pieces[0::width], pieces[1::width], pieces[2::width]
+
+
+def _identities(pieces: tuple[list[bytes], list[bytes], list[bytes]]) -> list[bytes]:
+    """What the ids are made of: the text behind the id, up to the end of the data."""
+    _, columns, data = pieces
+    return [of_columns + rest[1:DATA_TAIL] + b"}" for of_columns, rest in zip(columns, data)]  # noqa: B905
+
+
+def _set_class(records: list[Any], class_: type[Any]) -> None:
+    for record in records:
+        record.__class__ = class_
+
+
+def _text(columns: Fields, data: Fields, dumps: Dumps) -> bytes:
+    """The columns and the data of a record as they are behind its id."""
+    members = dumps(columns, None, _SORTED)[1:-1]
+    return b'%b%b,"data":%b' % (b"," if members else b"", members, dumps(data, None, _SORTED))
 
 
 def take_internal(record: Fields) -> Fields:
@@ -134,43 +162,15 @@ def take_internal(record: Fields) -> Fields:
     return internal
 
 
-def normalize(record: Fields, dumps: Dumps = orjson.dumps) -> bool:
-    """Normalize `createdAt` and parse `transactionalData`, in place.
-
-    Their shape depends on the transport, not on the event. Returns whether `createdAt` is a time.
-    """
+def normalize(record: Fields, dumps: Dumps = orjson.dumps) -> None:
+    """Bring `createdAt` into one form and parse `transactionalData`, in place: their form depends on the transport."""
     transactional = record.get("transactionalData")
-    if type(transactional) is str and transactional[:1] == "{":
+    if type(transactional) is str and (text := transactional.lstrip(BLANKS))[:1] == "{":
         try:
-            opened = (
-                orjson.loads(transactional)
-                if dumps is orjson.dumps
-                else exact_json.careful_loads(transactional.encode())
-            )
-            record["transactionalData"] = opened
+            careful = dumps is not orjson.dumps
+            record["transactionalData"] = exact_json.careful_loads(text.encode()) if careful else orjson.loads(text)
         except ValueError:  # it only looked like an object
             pass
     created = rfc3339(record.get("createdAt"))
-    if created is None:
-        return False
-    record["createdAt"] = created
-    return True
-
-
-def identity_of(record: Fields, dumps: Dumps = orjson.dumps) -> bytes:
-    """What an event's id is computed from: the content of a normalized record without `itblInternal`, as sorted JSON.
-
-    Independent of the schema, so that a column added later changes no id, and of `_type`, which only userEvents returns:
-    it is the name of the stream.
-    """
-    if TYPE in record:
-        record = {name: value for name, value in record.items() if name != TYPE}
-    return dumps(record, None, _SORTED)
-
-
-def event_id_of(identity: bytes) -> str:
-    """32 hex digits of XXH3-128: ten times as fast as the standard library's hashes, and as well distributed.
-
-    Not resistant to deliberate collisions; but anyone who can send events could just as well send one twice.
-    """
-    return xxh3_128_hexdigest(identity)
+    if created is not None:
+        record["createdAt"] = created

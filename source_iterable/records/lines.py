@@ -43,18 +43,61 @@ class RecordParser(Protocol):
         """Parse a chunk of whole lines."""
 
 
-class ShapedRecords(ABC):
-    """A RecordParser. A chunk of records that all have the stream's shape is parsed at once, any other line by line."""
+class LineRecords(ABC):
+    """A RecordParser that parses line by line, with a dict for each record."""
 
-    def __init__(self, stream_name: str, shape: Shape) -> None:
+    def __init__(self, stream_name: str) -> None:
         self._format = LineFormat(stream_name)
-        self._shape = shape
-        # Chunks to read without structs, and how many those were the last time.
-        self._rest = self._rested = 0
 
     @abstractmethod
     def data(self, record: Fields, dumps: Dumps) -> bytes:
         """The JSON of any record, which is consumed. Raises ValueError or TypeError."""
+
+    def parse(self, chunk: bytes) -> Parsed:
+        return self._by_line(chunk, lambda record: None)
+
+    def _by_line(self, chunk: bytes, learn: Callable[[Fields], None]) -> Parsed:
+        """Parse a chunk; `learn` is called with each record that needs no special care."""
+        careful = exact_json.lines_with_long_numbers(chunk)
+        before, after = self._format.before, self._format.after()
+        out: list[bytes] = []
+        bad: list[int] = []
+        blank = 0
+        lines = _lines_of(chunk)
+        for position, line in enumerate(lines):
+            if not line.strip():
+                blank += 1
+                continue
+            try:
+                out += before, self._with_care(line, line in careful, learn), after
+            except ValueError:
+                bad.append(position)
+        count = len(lines) - len(bad) - blank
+        return Parsed(RecordBatch(self._format.stream_name, count, b"".join(out)), len(lines), bad)
+
+    def _with_care(self, line: bytes, careful: bool, learn: Callable[[Fields], None]) -> bytes:
+        """The JSON of the record on any line. Raises ValueError if there is none."""
+        if not careful:
+            try:
+                record = _record(orjson.loads(line))
+                learn(record)
+                return self.data(record, orjson.dumps)
+            except NotARecord:
+                raise
+            # orjson refuses more than JSON does (exact_json.py), with a ValueError or a TypeError.
+            except (ValueError, TypeError):
+                pass
+        return self.data(_record(exact_json.careful_loads(line)), exact_json.dumps)
+
+
+class ShapedRecords(LineRecords):
+    """A RecordParser that parses a chunk of records that all have the stream's shape at once, any other line by line."""
+
+    def __init__(self, stream_name: str, shape: Shape) -> None:
+        super().__init__(stream_name)
+        self._shape = shape
+        # Chunks to read without structs, and how many those were the last time.
+        self._rest = self._rested = 0
 
     @abstractmethod
     def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
@@ -73,64 +116,55 @@ class ShapedRecords(ABC):
     def parse(self, chunk: bytes) -> Parsed:
         if self._rest:
             self._rest -= 1
-            return self._line_by_line(chunk, structs=False)
-        lines = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+            return super().parse(chunk)
+        # Five times as fast as count().
+        lines = len(chunk) - len(chunk.replace(b"\n", b"")) + (not chunk.endswith(b"\n"))
         records = self.structs(self._shape, chunk, searched=False)
         # Blank lines and lines of two objects are not the struct parser's business.
         if records is None or len(records) != lines:
-            return self._line_by_line(chunk)
+            return self._structs_by_line(chunk)
         out: list[bytes] = []
         self.write(out, self._shape, records, self._format.before, self._format.after())
         return Parsed(RecordBatch(self._format.stream_name, lines, b"".join(out)), lines, [])
 
-    def _line_by_line(self, chunk: bytes, structs: bool = True) -> Parsed:
+    def _structs_by_line(self, chunk: bytes) -> Parsed:
+        """Parse a chunk: as structs what fits one, and learn from what does not."""
         careful = exact_json.lines_with_long_numbers(chunk)
         before, after = self._format.before, self._format.after()
-        lines = chunk.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
         out: list[bytes] = []
         bad: list[int] = []
-        blank = misses = 0
+        count = misses = 0
         shape = self._shape
         in_a_row: list[Any] = []
+        lines = _lines_of(chunk)
         for position, line in enumerate(lines):
-            found = self.structs(self._shape, line, searched=True) if structs and line not in careful else None
+            found = self.structs(self._shape, line, searched=True) if line not in careful else None
             if found is not None and len(found) == 1:
                 in_a_row += found
+                count += 1
                 continue
-            misses += 1
             # Before the shape changes.
             self.write(out, self._shape, in_a_row, before, after)
             in_a_row = []
-            if not line.strip():
-                blank += 1
-                continue
-            try:
-                out += before, self._with_care(line, line in careful, learn=structs), after
-            except ValueError:
-                bad.append(position)
+            one = self._by_line(line, self._learn)
+            out.append(one.batch.lines)
+            bad += [position] * len(one.bad)
+            count += one.batch.count
+            misses += 1
         self.write(out, self._shape, in_a_row, before, after)
-        if structs:
-            in_vain = misses > _MISSES * len(lines) and self._shape is shape
-            self._rest = self._rested = min(2 * self._rested or 1, _LONGEST_REST) if in_vain else 0
-        count = len(lines) - len(bad) - blank
+        in_vain = misses > _MISSES * len(lines) and self._shape is shape
+        self._rest = self._rested = min(2 * self._rested or 1, _LONGEST_REST) if in_vain else 0
         return Parsed(RecordBatch(self._format.stream_name, count, b"".join(out)), len(lines), bad)
 
-    def _with_care(self, line: bytes, careful: bool, learn: bool) -> bytes:
-        """The JSON of the record on any line. Raises ValueError if there is none."""
-        if not careful:
-            try:
-                record = _record(orjson.loads(line))
-                if learn:
-                    self._shape = self._shape.learned(record) or self._shape
-                return self.data(record, orjson.dumps)
-            except NotARecord:
-                raise
-            # orjson refuses more than JSON does (exact_json.py), with a ValueError or a TypeError.
-            except (ValueError, TypeError):
-                pass
-        return self.data(_record(exact_json.careful_loads(line)), exact_json.dumps)
+    def _learn(self, record: Fields) -> None:
+        self._shape = self._shape.learned(record) or self._shape
+
+
+def _lines_of(chunk: bytes) -> list[bytes]:
+    lines = chunk.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
 
 
 def _record(value: Any) -> Fields:

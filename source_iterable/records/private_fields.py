@@ -18,7 +18,7 @@ from source_iterable.records.batch import LineFormat, RecordBatch
 from source_iterable.records.columns import Fields
 
 # The column of events and users that holds whatever has no column of its own.
-_REST = "data"
+_DATA = "data"
 _EMITTED_AT = b',"emitted_at":'
 # How a text begins that is the JSON of an object, a list or such a text.
 _BLANKS = " \t\r\n\ufeff\xa0"
@@ -30,9 +30,21 @@ _MOST_PLAIN = 10_000
 _OF_THE_VALUE = ("format", "properties", "items", "additionalProperties")
 
 
-# Columns of a stream that are never left out, and whether they are not hashed either.
-Kept = Mapping[str, bool]
-NOTHING_KEPT: Kept = MappingProxyType({})
+class Layout(NamedTuple):
+    """What is where in the records of a stream.
+
+    `has_data`: a field is in `data` if it has no column, so `data.x` means the column x, too, unless that is one of `keys`.
+    `kept` are columns that are never left out, and whether they are not hashed either.
+    """
+
+    has_data: bool = False
+    keys: tuple[str, ...] = ()
+    kept: Mapping[str, bool] = MappingProxyType({})
+
+    @property
+    def root(self) -> tuple[str, ...]:
+        """The objects that the columns may be named as if they were in."""
+        return (_DATA,) if self.has_data else ()
 
 
 class _Rule(NamedTuple):
@@ -78,9 +90,9 @@ class PrivateFields:
         """The names that no record and no schema has had so far; none if there were no records."""
         return sorted(self._unseen) if self._had_records else []
 
-    def hashes(self, name: str, has_rest: bool = False) -> bool:
+    def hashes(self, name: str, layout: Layout | None = None) -> bool:
         """Whether a column of a record is hashed."""
-        rule = self._rule_of(name, (_REST,) if has_rest else ())
+        rule = self._rule_of(name, layout.root if layout else ())
         return rule is not None and rule.hashed
 
     def hash(self, value: Any) -> Any:
@@ -90,31 +102,31 @@ class PrivateFields:
         text = value.encode() if isinstance(value, str) else exact_json.dumps(value, None, orjson.OPT_SORT_KEYS)
         return sha256(self._salt.encode() + text).hexdigest()
 
-    def batch(self, batch: RecordBatch, has_rest: bool, kept: Kept = NOTHING_KEPT) -> RecordBatch:
-        """A batch without what is private. Raises IterableError.
-
-        `has_rest`: a field is in `data` if it has no column, so `data.x` means the column x, too.
-        """
+    def batch(self, batch: RecordBatch, layout: Layout) -> RecordBatch:
+        """A batch without what is private. Raises IterableError."""
         start = len(LineFormat(batch.stream_name).before)
-        root = (_REST,) if has_rest else ()
         out: list[bytes] = []
         self._had_records = self._had_records or batch.count > 0
         try:
             for line in batch.lines.split(b"\n")[:-1]:
                 end = line.rindex(_EMITTED_AT)
                 record = exact_json.loads(line[start:end])
-                shown = _with_kept(kept, record, self._fields(record, root))
-                out += line[:start], exact_json.dumps(shown), line[end:], b"\n"
+                shown = self._fields(record, layout.root)
+                if layout.keys:
+                    shown |= self._fields({name: record[name] for name in layout.keys if name in record}, ())
+                out += line[:start], exact_json.dumps(_with_kept(layout, record, shown)), line[end:], b"\n"
         except (RecursionError, ValueError):
             raise IterableError(
                 f"A record of {batch.stream_name} is nested too deep to find private fields in it."
             ) from None
         return RecordBatch(batch.stream_name, batch.count, b"".join(out))
 
-    def schema(self, schema: Mapping[str, Any], has_rest: bool, kept: Kept = NOTHING_KEPT) -> dict[str, Any]:
+    def schema(self, schema: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
         """The schema of such records: without the excluded columns, with texts for the hashed ones."""
-        shown = self._schema(schema, (_REST,) if has_rest else ())
-        return {**shown, "properties": _with_kept(kept, schema["properties"], shown["properties"])}
+        columns = schema["properties"]
+        shown = self._schema(schema, layout.root)
+        keys = self._schema({"properties": {name: columns[name] for name in layout.keys}}, ())
+        return {**shown, "properties": _with_kept(layout, columns, shown["properties"] | keys["properties"])}
 
     def _schema(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         if "properties" in schema:
@@ -188,9 +200,10 @@ class PrivateFields:
         return found
 
 
-def _with_kept(kept: Kept, fields: Mapping[str, Any], shown: Fields) -> Fields:
+def _with_kept(layout: Layout, fields: Mapping[str, Any], shown: Fields) -> Fields:
     """What is shown of the fields, with those that are kept, in their order."""
-    if not kept:
+    kept = layout.kept
+    if not kept and not layout.keys:
         return shown
     return {
         name: value if name in kept and (kept[name] or name not in shown) else shown[name]

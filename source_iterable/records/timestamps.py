@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # 12 or 13 digits: the milliseconds of the years 1973 to 2286. Fewer digits could be anything.
 _MILLISECONDS = range(10**11, 10**13)
 _SHAPE = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?)?", re.ASCII
 )
 # Cache of parsed times: many events share a second. Cleared when full.
 _known: dict[str, str] = {}
@@ -24,7 +24,7 @@ def rfc3339(value: Any) -> str | None:
 
     Seen in exports: `2021-04-14 16:52:42 +00:00`, `... +0000`, `2025-12-19T22:43:34.134105.000Z` (a doubled fraction)
     and epoch milliseconds. A fraction is kept, without trailing zeros, so that one instant has one form. A time without
-    an offset is UTC, as everything in the export API is.
+    an offset is UTC, as everything in the export API is. A day alone, as dates of profiles are written, is its midnight.
     """
     if type(value) is str:
         known = _known.get(value)
@@ -58,7 +58,7 @@ def _parse(text: str) -> str | None:
         return None
     day, clock, fraction, sign, hours, minutes = match.groups()
     try:
-        time = datetime.fromisoformat(f"{day}T{clock}")
+        time = datetime.fromisoformat(f"{day}T{clock or '00:00:00'}")
         if sign and (hours, minutes) != ("00", "00"):
             offset = timedelta(hours=int(hours), minutes=int(minutes))
             time = time - offset if sign == "+" else time + offset

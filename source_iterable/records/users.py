@@ -7,7 +7,7 @@ from typing import Any
 
 from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.lines import Dumps, ShapedRecords
-from source_iterable.records.shape import PART, PART_TAIL, Shape, lines_of
+from source_iterable.records.shape import CUT, Shape, encode_lines
 
 
 class UserRecords(ShapedRecords):
@@ -18,14 +18,16 @@ class UserRecords(ShapedRecords):
         super().__init__(stream_name, Shape(self._columns, of_events=False))
 
     def data(self, record: Fields, dumps: Dumps) -> bytes:
+        self._columns.take_nested(record)
         columns, data = self._columns.split(record)
         columns["data"] = data
         return dumps(columns, None, 0)
 
     def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
-        after = b"}}" + after
-        shape.finish(records)
-        for line in lines_of(records):
-            columns, _, data = line.split(PART)
-            columns = columns[:PART_TAIL]
-            out += before, columns or b"{", b',"data":{' if columns else b'"data":{', data[1:-1], after
+        for record in records:
+            record.__class__ = shape.finished
+        if records:
+            after = b"}" + after
+            # A newline is the end of a record: in JSON they are escaped.
+            text = before + encode_lines(records)[:-1].replace(b"\n", after + before) + after
+            out += [piece.removeprefix(b",") for piece in text.split(CUT)]

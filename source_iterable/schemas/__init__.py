@@ -9,7 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 # The first and last columns of a record; all others are in alphabetical order.
-_FIRST, _LAST = ("_event_id",), ("itblInternal", "data")
+_FIRST, _LAST = ("_event_id",), ("data", "itblInternal")
+# Marks a column that was added (`true`) or widened (what it was before) after ids of events had been given out.
+LATE = "x-late"
 # Keywords that `discover` omits: which column a column references, as "stream.column", for the documentation; and the unit
 # of a time that is a number.
 _REFERENCES, _TIME = "x-references", "x-time"
@@ -48,7 +50,7 @@ def _columns(schema: dict[str, Any]) -> dict[str, Any]:
     """The columns of a schema file, including those of its shared parts."""
     columns: dict[str, Any] = {}
     for part in schema.get("allOf", []):
-        columns.update(_read(part["$ref"])["properties"])
+        columns.update(_columns(_read(part["$ref"])))
     columns.update(schema["properties"])
     return columns
 

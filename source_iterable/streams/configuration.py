@@ -64,9 +64,9 @@ def _private() -> list[Stream]:
 
 
 def _with_streams(columns: Iterable[tuple[str, Stream]]) -> dict[str, str]:
-    """The first stream of each column, which is also meant by data.x if all else is in `data` (private_fields.py)."""
+    """The first stream of each column, which is also meant by data.x where the records are of people."""
     found: dict[str, str] = {}
     for column, stream in columns:
-        for name in (column, f"data.{column}") if stream.has_rest else (column,):
+        for name in (column, f"data.{column}") if stream.of_people else (column,):
             found.setdefault(name, stream.name)
     return found

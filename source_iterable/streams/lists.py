@@ -75,9 +75,9 @@ def users_of_lists(
 
 
 def users_in(chunk: bytes) -> list[str]:
-    """The users in a chunk of whole lines."""
-    lines = chunk.decode("utf-8-sig").split("\n")
-    return [line.strip("\r") for line in lines if line.strip()]
+    """The users in a chunk of whole lines, which end with CR, LF or both."""
+    lines = chunk.decode("utf-8-sig").replace("\r", "\n").split("\n")
+    return [line for line in lines if line.strip()]
 
 
 def identifiers_of(config: Config, user: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class CampaignsMetrics(Stream):
         states = {item["id"]: item.get("campaignState") for item in CAMPAIGNS.items(context)}
         sent = [campaign_id for campaign_id, each in states.items() if each not in WITHOUT_METRICS]
         for rows in read_reports(context, self.path, sent, campaign_rows):
-            yield self.batch({"id": row["id"], "data": row} for row in rows)
+            yield self.finished_batch({"id": row["id"], "data": row} for row in rows)
 
 
 class ExperimentsMetrics(Stream):
@@ -46,7 +46,7 @@ class ExperimentsMetrics(Stream):
         media = {item["id"]: item.get("messageMedium", "Email") for item in CAMPAIGNS.items(context)}
         emails = [campaign_id for campaign_id, medium in media.items() if medium == "Email"]
         for records in read_reports(context, self.path, emails, _experiments):
-            yield self.batch(records)
+            yield self.finished_batch(records)
 
 
 def campaign_rows(text: str) -> list[Fields]:

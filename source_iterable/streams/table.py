@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from source_iterable.exports.choice import OTHER_SPELLINGS
 from source_iterable.reading.export_stream import EventStream, ExportStream
 from source_iterable.reading.plain_list import PlainList
 from source_iterable.reading.stream import Stream
@@ -88,6 +89,14 @@ EXPORTS: list[ExportStream] = [
     EventStream("whatsapp_usage_info", "whatsAppUsageInfo"),
 ]
 
+# The streams of events by the names of their types, of which some have two.
+_EVENT_TYPES = {
+    name: stream
+    for stream in EXPORTS
+    if isinstance(stream, EventStream)
+    for name in (stream.data_type, OTHER_SPELLINGS.get(stream.data_type, stream.data_type))
+}
+
 # Each with its own class: lists that need more, then child streams.
 OTHERS: list[Stream] = [
     UserFields(),
@@ -108,7 +117,7 @@ OTHERS: list[Stream] = [
     CampaignsMetricsDaily(),
     ListSizes(),
     ListUsers(),
-    UserEvents(),
+    UserEvents(_EVENT_TYPES),
 ]
 
 # Short lists first: they finish while the exports wait for the export rate limit.

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from source_iterable.api.ahead import in_order
 from source_iterable.api.parts import Part
 from source_iterable.api.proof import must_hold_records
+from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse, IterableError
 from source_iterable.reading.children import Key, keys_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.distinct_users import DistinctUsers
+from source_iterable.reading.export_stream import IDS, EventStream
 from source_iterable.reading.slices import SliceReader, Unread
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.batch import RecordBatch, joined
+from source_iterable.records.columns import Fields
+from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
 from source_iterable.records.line_count import LineCount
+from source_iterable.records.lines import Dumps, LineRecords, RecordParser
+from source_iterable.records.shape import TYPE
+from source_iterable.schemas import load_schema
 from source_iterable.streams.lists import LISTS, identifiers_of, users_in, users_of_lists
 
 PATH = "export/userEvents"
@@ -29,6 +35,9 @@ BATCH_BYTES = 512 * 2**10
 THREADS = 8
 # Users between two checkpoints.
 USERS_A_STATE = 100
+# The columns that events of all types have, and types of a project that are kept in mind.
+_COMMON = load_schema("shared/event", required=("_event_id", "createdAt"))
+_MOST_PARSERS = 100
 
 
 @dataclass
@@ -38,7 +47,7 @@ class _Progress:
     after: bytes = b""
     missing: list[bytes] = field(default_factory=list)
     lists: list[Key] = field(default_factory=list)
-    salt: str = ""
+    ids: str = ""
 
     @classmethod
     def of(cls, state: State) -> _Progress:
@@ -54,7 +63,35 @@ class _Progress:
     def state(self) -> State:
         missing = {"missing": [digest.hex() for digest in self.missing]} if self.missing else {}
         lists = {"lists": list(self.lists)} if self.lists else {}
-        return {"after": self.after.hex(), **missing, **lists, **({"salt": self.salt} if self.salt else {})}
+        return {"after": self.after.hex(), **missing, **lists, IDS: self.ids}
+
+
+class TypedEvents(LineRecords):
+    """Records of events of any type, each as the stream of its type has it: with the same id and columns."""
+
+    def __init__(self, stream_name: str, types: Mapping[str, EventStream], config: Config) -> None:
+        super().__init__(stream_name)
+        self._config = config
+        self._types = types
+        self._parsers: dict[str, EventRecords] = {}
+
+    def data(self, record: Fields, dumps: Dumps) -> bytes:
+        data_type = record.get(TYPE)
+        return self._parser(data_type if type(data_type) is str else "").data(record, dumps)
+
+    def _parser(self, data_type: str) -> EventRecords:
+        parser = self._parsers.get(data_type)
+        if parser is None:
+            parser = self._made(data_type)
+            if len(self._parsers) < _MOST_PARSERS:
+                self._parsers[data_type] = parser
+        return parser
+
+    def _made(self, data_type: str) -> EventRecords:
+        stream_name = self._format.stream_name
+        if data_type in self._types:
+            return self._types[data_type].events(stream_name, self._config)
+        return EventRecords(stream_name, _COMMON, EventIds(data_type, self._config.hash_salt))
 
 
 class UserEvents(Stream):
@@ -68,15 +105,18 @@ class UserEvents(Stream):
     name = "events"
     primary_key = ("_event_id",)
     resumable = True
-    has_rest = True
+    of_people = True
     reads_members = True
     cost = "1 per list (5 a minute), then 1 per user (10 a second)"
 
+    def __init__(self, types: Mapping[str, EventStream]) -> None:
+        self._types = types
+
     def _read(self, context: StreamContext, state: State) -> Reading:
-        salt = _mark_of(context.config.hash_salt)
-        # With another salt, the digests are others.
-        before = _Progress.of(state if state.get("salt", "") == salt else {})
-        progress = _Progress(before.after, salt=salt)
+        mark = mark_of_ids(context.config.hash_salt)
+        # With another salt the digests are others, and the ids.
+        before = _Progress.of(state if state.get(IDS) == mark else {})
+        progress = _Progress(before.after, ids=mark)
         failure: IterableError | None = None
         with closing(DistinctUsers(context.config.hash_salt)) as users:
             try:
@@ -100,7 +140,7 @@ class UserEvents(Stream):
     def _read_users(self, context: StreamContext, users: DistinctUsers, progress: _Progress) -> Reading:
         """Read the users that are marked or come after `progress`, and move it. Raises IterableError if some are unread."""
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records)
-        records = EventRecords(self.name, self._schema(context.config))
+        records = TypedEvents(self.name, self._types, context.config)
         start = progress.after
         total = users.count(start)
         batches: list[RecordBatch] = []
@@ -150,7 +190,7 @@ class UserEvents(Stream):
             yield digest, part
 
     def _batches(
-        self, context: StreamContext, records: EventRecords, digest: bytes, part: Part
+        self, context: StreamContext, records: RecordParser, digest: bytes, part: Part
     ) -> Iterator[RecordBatch]:
         lines = LineCount(f"{self.name}, user {_shown(digest)}", context.logger)
         with closing(part):
@@ -159,11 +199,6 @@ class UserEvents(Stream):
                 lines.add(parsed.lines, parsed.bad)
                 yield parsed.batch
         lines.check()
-
-
-def _mark_of(salt: str) -> str:
-    """What tells one salt from another, without telling it."""
-    return blake2b(salt.encode(), digest_size=8, person=b"mark").hexdigest() if salt else ""
 
 
 def _shown(digest: bytes) -> str:

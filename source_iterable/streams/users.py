@@ -10,7 +10,6 @@ from typing import Any
 from source_iterable.api.client import IterableClient, ShapeError
 from source_iterable.api.paging import holder_of, must_have_keys
 from source_iterable.config import Config
-from source_iterable.errors import BadRequest, NotFound
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Reading, State, Stream
@@ -44,7 +43,9 @@ class Users(ExportStream):
         if context.config.user_fields_as_columns:
             # Not requested again: the destination has the catalog's columns.
             catalog_schema = context.catalog_schemas.get(self.name, {})
-            schema = configured_columns(schema, catalog_schema, partial(context.private_fields.hashes, has_rest=True))
+            schema = configured_columns(
+                schema, catalog_schema, partial(context.private_fields.hashes, layout=self.layout)
+            )
         return UserRecords(self.name, schema)
 
 
@@ -82,16 +83,13 @@ def _fields_in(response: Any) -> dict[str, str]:
 
 
 class ForgottenUsers(Stream):
-    """The hashes of forgotten users' emails and userIds, whichever the project identifies users by.
-
-    Iterable may refuse the endpoint for the identifier that the project does not have.
-    """
+    """The hashes of forgotten users' emails and userIds: of those that the project identifies users by."""
 
     name = "forgotten_users"
     # Iterable has hashed them already.
     may_have_private_fields = False
     primary_key = ("hash",)
-    cost = "2"
+    cost = "1, in hybrid projects 2"
     # Path, name in the response, kind of identifier, and the type of projects that have no such identifiers.
     endpoints = (
         ("users/forgotten", "hashedEmails", "email", "UserID-based"),
@@ -100,15 +98,10 @@ class ForgottenUsers(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         for path, selector, kind, without in self.endpoints:
-            try:
+            if context.config.project_type != without:
                 hashes = iter(context.client.get_json(path, None, partial(_hashes_in, selector)))
-            except (BadRequest, NotFound) as error:
-                if context.config.project_type != without or error.status not in (400, 404):
-                    raise
-                context.logger.info(f"{self.name}: skipping {path}, which does not fit the project type: {error}")
-                continue
-            while some := list(islice(hashes, HASHES)):
-                yield self.batch({"hash": each, "identifierType": kind} for each in some)
+                while some := list(islice(hashes, HASHES)):
+                    yield self.batch({"hash": each, "identifierType": kind} for each in some)
 
 
 def _hashes_in(selector: str, response: Any) -> list[str]:
