@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import closing
@@ -71,7 +70,7 @@ class ExportStream(Stream):
             yield window, None
 
     def _plan(self, context: StreamContext, state: State) -> WindowPlan:
-        now = time.time()
+        now = context.client.now()
         start = state_time(self.name, self.cursor_field, state)
         if start is None:
             start = first_second(context.config)
@@ -94,7 +93,7 @@ class EventStream(ExportStream):
         if not context.config.reread_window:
             yield from super()._read(context, state)
             return
-        config, now = context.config, int(time.time())
+        config, now = context.config, int(context.client.now())
         cursor = state_time(self.name, self.cursor_field, state)
         again = Rereading(state.get(REREAD), config.reread_window, cursor, first_second(config), now)
         last: Mapping[str, Any] = state

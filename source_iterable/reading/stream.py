@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from source_iterable.api.clock import iso_time
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
@@ -96,8 +97,19 @@ class Stream(ABC):
             state_time(self.name, self.cursor_field, state)
 
     def warn_of_future(self, context: StreamContext, until: Any) -> None:
-        """Say that a state is in the future."""
-        context.logger.warning(f"{self.name}: its state is in the future ({until}); nothing is read until then.")
+        """Say that a state is in the future; None: start_date is."""
+        now = iso_time(context.client.now())
+        if until is None:
+            context.logger.warning(
+                f"{self.name}: start_date is in the future ({context.config.start_date}); now it is {now}. Nothing is read "
+                "until then."
+            )
+        else:
+            context.logger.warning(
+                f"{self.name}: its state is in the future ({until}); now it is {now}. Nothing is read until then, and what "
+                f"happens before is never read. To read it, set {self.cursor_field} in the state to the time from which to "
+                "read on, or reset the stream."
+            )
 
     def batch(self, records: Iterable[Fields]) -> RecordBatch:
         """A batch of finished records of this stream."""
