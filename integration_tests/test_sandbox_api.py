@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -374,3 +375,13 @@ def test_requests_are_logged_without_values_of_headers(sandbox: Sandbox) -> None
     assert (second.endpoint, second.path, second.status) == ("export/{jobId}/files", "/api/export/7/files", 404)
     assert sandbox.count("campaigns") == sandbox.count(status=404) == 1
     assert sandbox.count(method="GET") == 2
+
+
+@pytest.mark.parametrize("path", ["lists", "no/such/endpoint"])
+def test_responses_of_both_hosts_tell_the_time_of_the_sandboxs_clock(path: str) -> None:
+    with Sandbox(SandboxSettings(now=NOW, days=1, users=3)) as sandbox:
+        for seconds in (0, 3600):
+            sandbox.advance(seconds)
+            for url in (sandbox.base_url + path, sandbox.files_url + path):
+                date = requests.get(url, headers=KEY, timeout=10).headers["Date"]
+                assert parsedate_to_datetime(date) == sandbox.now()

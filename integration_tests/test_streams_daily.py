@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, datetime, timedelta, timezone
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,14 +31,6 @@ EMAIL_COLUMNS = {
     "purchases": "Total Purchases",
     "revenue": "Revenue",
 }
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The connector's calendar."""
-    clock = SimpleNamespace(today=TODAY)
-    monkeypatch.setattr("source_iterable.reading.days.today", lambda: clock.today)
-    return clock
 
 
 def a_sandbox(**settings: Any) -> Sandbox:
@@ -147,23 +138,22 @@ def test_campaigns_that_ended_long_ago_are_not_asked_for() -> None:
     assert min(day - created for day, created in made) == -DAY
 
 
-def test_over_many_syncs_the_last_three_days_are_read_again_until_nothing_moves(clock: SimpleNamespace) -> None:
+def test_over_many_syncs_the_last_three_days_are_read_again_until_nothing_moves() -> None:
     with a_sandbox() as sandbox:
         config = config_for(sandbox, days=100)
         records: list[Record] = []
         state: list[dict[str, Any]] = []
         for pause, expected in ((0, 30), (0, 3), (1, 3), (1, 3), (2, 4), (7, 9), (3, 5)):
             sandbox.advance(pause * 86_400)
-            clock.today += pause * DAY
             sandbox.clear_requests()
             result = sync(config, ["campaigns_metrics_daily"], state)
             assert result.failure is None
-            assert days_asked(sandbox.requests) == the_days(clock.today, expected)
+            assert days_asked(sandbox.requests) == the_days(sandbox.now().date(), expected)
             records += result.records["campaigns_metrics_daily"]
             state = result.state
         assert by_key(records) == truth(sandbox, TODAY - 29 * DAY)
-    newest, first = clock.today.isoformat(), (TODAY - 29 * DAY).isoformat()
-    last = (clock.today - 2 * DAY).isoformat()
+    newest, first = sandbox.now().date().isoformat(), (TODAY - 29 * DAY).isoformat()
+    last = (sandbox.now().date() - 2 * DAY).isoformat()
     assert result.states["campaigns_metrics_daily"] == {"date": newest, "read": [[first, last]]}
 
 
@@ -179,7 +169,7 @@ def cut_off(sandbox: Sandbox, config: Record, state: list[dict[str, Any]], at: d
     return result
 
 
-def test_a_backfill_that_was_cut_off_goes_on(clock: SimpleNamespace) -> None:
+def test_a_backfill_that_was_cut_off_goes_on() -> None:
     with a_sandbox() as sandbox:
         config = config_for(sandbox, days=100, metrics_days=50)
         first = cut_off(sandbox, config, [], TODAY - 10 * DAY)
@@ -189,17 +179,16 @@ def test_a_backfill_that_was_cut_off_goes_on(clock: SimpleNamespace) -> None:
         }
         # Five days later the next one is cut off before it has come down to what the first one has read.
         sandbox.advance(5 * 86_400)
-        clock.today += 5 * DAY
         second = cut_off(sandbox, config, first.state, TODAY + DAY)
         sandbox.clear_requests()
         third = sync(config, ["campaigns_metrics_daily"], second.state)
         assert third.failure is None
-        again = the_days(clock.today, 3)
+        again = the_days(sandbox.now().date(), 3)
         unread = [day for day in the_days(TODAY + 2 * DAY, 47) if day >= "2026-03-09" or day < "2026-03-01"]
         unread.remove("2026-03-12")  # read by the second sync before it was cut off
         assert days_asked(sandbox.requests) == again + unread
         records = [r for each in (first, second, third) for r in each.records["campaigns_metrics_daily"]]
-        assert by_key(records) == truth(sandbox, clock.today - 49 * DAY)
+        assert by_key(records) == truth(sandbox, sandbox.now().date() - 49 * DAY)
         assert third.states["campaigns_metrics_daily"]["read"] == [["2026-01-25", "2026-03-13"]]
 
 
@@ -244,9 +233,9 @@ def test_a_state_in_the_future_reads_nothing_and_says_so(name: str, caplog: pyte
     with a_sandbox() as sandbox:
         result = sync(config_for(sandbox), [name], state_of(name, date="2026-03-11"))
         assert result.failure is None
-        assert sandbox.requests == []
+        assert [entry.endpoint for entry in sandbox.requests] == ["channels"], "which tells the time"
         assert result.states[name] == {"date": "2026-03-11"}
-    assert any("is in the future" in record.message for record in caplog.records)
+    assert any("is in the future (2026-03-11); now it is 2026-03-10T09:30" in each.message for each in caplog.records)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +295,7 @@ def test_a_sync_with_nothing_to_read_asks_for_nothing() -> None:
         first = sync(config, ["campaigns_metrics_daily"])
         sandbox.clear_requests()
         second = sync(config, ["campaigns_metrics_daily"], first.state)
-        assert sandbox.requests == []
+        assert [entry.endpoint for entry in sandbox.requests] == ["channels"], "which tells the time"
         assert second.states == first.states
 
 
@@ -321,11 +310,11 @@ def ordered(records: list[Record]) -> list[Record]:
     return sorted(records, key=lambda record: record["listId"])
 
 
-def test_each_list_is_counted_once_a_day(clock: SimpleNamespace) -> None:
+def test_each_list_is_counted_once_a_day() -> None:
     with a_sandbox() as sandbox:
         config, state = config_for(sandbox), None
         for day in (TODAY, TODAY + DAY, TODAY + 8 * DAY):
-            clock.today = day
+            sandbox.advance((day - sandbox.now().date()).total_seconds())
             first = sync(config, ["list_sizes"], state)
             assert ordered(first.records["list_sizes"]) == sizes(sandbox, day)
             assert sandbox.count(SIZE) == 8

@@ -29,12 +29,12 @@ REQUESTS = {
     "experiments_metrics": 6 + 1,
     "child_campaigns": 6 + 3 + 1 + 1,  # 23, 2 and 0 children of the three recurring campaigns, 10 a page
     "template_contents": 48 + 64,
-    "campaigns_metrics_daily": 6 + 4,  # the start date is three days ago
+    "campaigns_metrics_daily": 1 + 6 + 4,  # one for the time; the start date is three days ago
     "experiments": 1 + 13,
     "experiment_variants": 1 + 3 * 13,
     # 39 have a clientTemplateId, 13 of them two further locales; of 25 the content would tell.
     "template_locales": 48 + 39 + 13 * 3 + 25,
-    "list_sizes": 1 + 8,
+    "list_sizes": 1 + 1 + 8,  # one for the time
     "catalog_field_mappings": 3 + 12,
     "catalog_items": 3 + 12 + 2 + 1 + 0,
     "metadata_entries": 1 + 3 + 1 + 2 + 1 + 45,
@@ -49,12 +49,6 @@ NAMES = [name for name, stream in STREAMS.items() if stream not in EXPORTS and n
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(SandboxSettings(seed=6, users=20, days=10, events_per_day=0)) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def the_sandboxs_day(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also after midnight."""
-    monkeypatch.setattr("source_iterable.reading.days.today", lambda: sandbox.now().date())
 
 
 @pytest.fixture(autouse=True)

@@ -391,5 +391,5 @@ def test_the_spelling_that_works_is_kept(sandbox: Sandbox) -> None:
     result = sync(config, ["email_unsubscribe"])
     assert result.failure is None
     assert len(result.records["email_unsubscribe"]) > 1
-    asked = [entry.query["dataTypeName"][0] for entry in sandbox.requests]
+    asked = [entry.query["dataTypeName"][0] for entry in sandbox.requests if entry.endpoint == export]
     assert asked.count("emailUnSubscribe") == 1

@@ -37,9 +37,13 @@ def events_of(stream: str, **changes: Any) -> EventRecords:
 
 @contextmanager
 def a_context(**changes: Any) -> Iterator[StreamContext]:
-    """The context of a sync with these options; its pauses are a millionth of the real ones."""
+    """The context of a sync with these options; its pauses are a millionth of the real ones.
+
+    A response has come, so that nothing is requested to learn the time: it is this machine's.
+    """
     config, logger = a_config(**changes), logging.getLogger("test")
     context = StreamContext(config, IterableClient(config, logger), logger)
+    context.client.clock.hear({})
     try:
         yield context
     finally:

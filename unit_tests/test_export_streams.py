@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from threading import BoundedSemaphore
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from source_iterable.api import parts
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
-from source_iterable.reading import export_stream
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.stream import Checkpoint
@@ -30,7 +28,7 @@ LINE = '{"createdAt":"2024-03-01 01:00:00 +00:00","email":"a@example.com"}\n'
 
 @pytest.fixture(autouse=True)
 def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_stream, "time", SimpleNamespace(time=lambda: NOW))
+    monkeypatch.setattr(IterableClient, "now", lambda client: NOW)
 
 
 @pytest.fixture
@@ -101,14 +99,24 @@ def test_a_state_in_the_future_reads_nothing_and_says_so(
 ) -> None:
     assert read({"createdAt": "2024-03-02T12:00:31Z"}) == ([], [])
     assert server.call_count == 0
-    assert "email_click: its state is in the future (2024-03-02T12:00:31Z)" in caplog.text
+    told = "email_click: its state is in the future (2024-03-02T12:00:31Z); now it is 2024-03-02T12:00:30+00:00. "
+    assert told in caplog.text
+    assert "set createdAt in the state to" in caplog.text
+
+
+def test_a_start_in_the_future_reads_nothing_and_says_so(
+    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read(start_date="2024-03-03T00:00:00Z") == ([], [])
+    assert server.call_count == 0
+    assert "email_click: start_date is in the future (2024-03-03T00:00:00Z); now it is" in caplog.text
 
 
 def test_a_state_of_just_now_is_not_in_the_future(
     server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for now in (NOW, NOW - 0.9):
-        monkeypatch.setattr(export_stream, "time", SimpleNamespace(time=lambda now=now: now))
+        monkeypatch.setattr(IterableClient, "now", lambda client, now=now: now)
         assert read({"createdAt": "2024-03-02T12:00:30Z"}) == ([], [])
     assert "future" not in caplog.text
 

@@ -269,7 +269,7 @@ def test_the_first_reason_to_stop_is_told(client: IterableClient) -> None:
 def test_whether_the_key_works_is_asked_again_where_nothing_answered(
     client: IterableClient, server: requests_mock.Mocker
 ) -> None:
-    server.get(f"{ROOT}channels", [{"exc": requests.ConnectionError}, {"json": {}}])
+    server.get(f"{ROOT}channels", [{"exc": requests.ConnectionError}] * 5 + [{"json": {}}])
     server.get(LISTS, status_code=401)
     for told in ("server-side key of this project", "the permission for this endpoint"):
         with pytest.raises(BadKey, match=told):

@@ -48,6 +48,7 @@ class World:
 def read(things: list[dict[str, Any]], state: dict[str, Any]) -> tuple[list[int], dict[str, Any]]:
     config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
     context = StreamContext(config, IterableClient(config, logging.getLogger("test")), logging.getLogger("test"))
+    context.client.clock.hear({})
     ids: list[int] = []
     last: dict[str, Any] = {}
     try:

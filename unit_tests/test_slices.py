@@ -181,7 +181,8 @@ def test_a_missing_permission_a_bad_key_and_the_end_of_the_sync_are_no_fault_of_
     context: StreamContext, server: requests_mock.Mocker
 ) -> None:
     reader = a_reader(context)
-    server.get("https://api.iterable.com/api/channels", status_code=401)
+    for path in ("channels", "lists"):
+        server.get(f"https://api.iterable.com/api/{path}", status_code=401)
     server.get(URL, status_code=403)
     with pytest.raises(Forbidden):
         get(reader)

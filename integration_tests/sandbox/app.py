@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, unquote
 
@@ -71,6 +72,8 @@ class Host:
         except Refusal as refusal:
             response = self._refuse(refusal)
         response = changed_by(fault, response, f"{core.files_url if self._name == 'api' else core.base_url}elsewhere")
+        if "date" not in {name.lower() for name, _ in response.headers}:
+            response.headers.append(("Date", format_datetime(core.clock.now(), usegmt=True)))
         entry.status = 0 if fault is not None and fault.kind in ("hang", "drop") else response.status
         return response
 

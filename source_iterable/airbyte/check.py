@@ -6,6 +6,7 @@ import logging
 import time
 
 from source_iterable.api.client import IterableClient
+from source_iterable.api.clock import iso_time
 from source_iterable.api.request import Timeout
 from source_iterable.config import REGION_BASE_URLS, Config, parse_date
 from source_iterable.errors import BadKey, Forbidden, IterableError, NotFound, TimedOut, Unreachable
@@ -16,11 +17,6 @@ _TIMEOUT = Timeout(10.0, 30.0)
 
 def problem_with(config: Config, logger: logging.Logger) -> str | None:
     """What would prevent a sync, as a message that says what to do; None if nothing would."""
-    if parse_date(config.start_date).timestamp() > time.time():
-        return (
-            "The start date is in the future: set a start_date in the past, or correct the clock of this machine "
-            f"(it says {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())})."
-        )
     if config.end_date and parse_date(config.end_date) <= parse_date(config.start_date):
         return "The end date is not later than the start date: set a later end_date, or none."
     client = IterableClient(config, logger)
@@ -34,7 +30,17 @@ def problem_with(config: Config, logger: logging.Logger) -> str | None:
         return f"{error} Check that this machine can reach {config.base_url}: network, proxy, firewall."
     except IterableError as error:
         return str(error)
-    return _about_exports(client)
+    return _about_the_start(config, client) or _about_exports(client)
+
+
+def _about_the_start(config: Config, client: IterableClient) -> str | None:
+    """Compare start_date with now, which the response to the first request has told."""
+    if parse_date(config.start_date).timestamp() <= client.now():
+        return None
+    return (
+        f"The start date is in the future: set a start_date before now ({iso_time(client.now())}), or correct the clock of "
+        f"this machine (it says {iso_time(time.time())})."
+    )
 
 
 def _about_exports(client: IterableClient) -> str | None:

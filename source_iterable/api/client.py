@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import email.utils
 import logging
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
@@ -16,6 +16,7 @@ import requests
 
 from source_iterable import exact_json
 from source_iterable.api.body import whole
+from source_iterable.api.clock import Clock, http_date
 from source_iterable.api.parts import Part, receive
 from source_iterable.api.proof import is_error_object
 from source_iterable.api.rate_budget import Permit, RateBudgets
@@ -30,6 +31,7 @@ from source_iterable.errors import (
     BrokenResponse,
     Forbidden,
     IterableError,
+    LocalError,
     NotFound,
     ServerError,
     Stopped,
@@ -79,12 +81,15 @@ class IterableClient:
         self._origin = _origin(self._base_url)
         self._logger = logger
         self.progress = progress or Progress(logger)
+        self.clock = Clock(logger)
         self.budgets = RateBudgets(config.rate_limit_factor)
         self.pace = 1 / max(config.rate_limit_factor, 1.0)
         self._stop = threading.Event()
         self._why_stopped = ""
         self._key_works: bool | None = None
         self._key_lock = threading.Lock()
+        # How often Iterable was asked for its time in vain, and how that ended.
+        self._unheard: list[IterableError] = []
         loopback = is_loopback(urlsplit(self._base_url).hostname)
         self._api_key = config.api_key
         self._session = api_session(config.api_key, loopback)
@@ -106,20 +111,31 @@ class IterableClient:
         Raises:
             IterableError: what the last attempt raised.
         """
+        try:
+            return self._received(request, read, policy, permit)
+        except BadKey as error:
+            if policy is not ONCE and self.key_works(request.path):
+                message = str(error).replace(_HINTS[401], _HINTS[403])
+                raise BadKey(message, error.status, error.code, error.msg) from None
+            raise
+
+    def _received(
+        self,
+        request: Request,
+        read: Callable[[requests.Response], T],
+        policy: RetryPolicy = RESPONSE,
+        permit: Permit | None = None,
+    ) -> T:
         permits = [] if permit is None else [permit]
 
         def attempt() -> T:
             response = self._send(request, permits.pop() if permits else None)
             with response, self.progress.waiting(f"the rest of the response to {request}"):
-                return read(response)
+                result = read(response)
+            self._key_works = True
+            return result
 
-        try:
-            return self.with_retries(policy, str(request), attempt)
-        except BadKey as error:
-            if policy is not ONCE and self.key_works():
-                message = str(error).replace(_HINTS[401], _HINTS[403])
-                raise BadKey(message, error.status, error.code, error.msg) from None
-            raise
+        return self.with_retries(policy, str(request), attempt)
 
     def get_json(
         self,
@@ -227,22 +243,57 @@ class IterableClient:
             self._why_stopped = why
             self._stop.set()
 
-    def key_works(self) -> bool:
-        """Whether an endpoint that every project has accepts the key: one may be refused single ones (seen).
+    def now(self) -> float:
+        """Seconds since the epoch, by Iterable's clock or this machine's, whichever is earlier.
 
-        Requested once a sync.
+        If Iterable has not answered anything yet, `channels` is requested. Raises IterableError if that fails, too.
+        """
+        if not self.clock.has_heard:
+            self._hear()
+        return self.clock.now()
+
+    def _hear(self) -> None:
+        """Get a response, whatever it says. Threads that wait while another one tries share what it comes to."""
+        tried = len(self._unheard)
+        with self._key_lock:
+            if self.clock.has_heard:
+                return
+            if len(self._unheard) > tried:
+                raise self._unheard[-1]
+            try:
+                self._try_key()
+            except IterableError as error:
+                if not self.clock.has_heard:
+                    self._unheard.append(error)
+                    raise
+
+    def key_works(self, refused: str = "") -> bool:
+        """Whether Iterable accepts the key at all, though not at the path `refused`: a key may lack single ones (seen).
+
+        False if Iterable does not tell; then the next call asks again.
         """
         with self._key_lock:
             if self._key_works is None:
-                request = Request("channels")
                 try:
-                    with self.budgets.of(request.path).acquire(self.wait):
-                        response = self._exchange(request)
-                except TransientError:
+                    self._try_key(refused)
+                except (Stopped, LocalError):
+                    raise
+                except IterableError:
                     return False
-                response.close()
-                self._key_works = response.status_code == 200
-            return self._key_works
+            return self._key_works is True
+
+    def _try_key(self, refused: str = "") -> None:
+        """Note the verdict of two endpoints that every project has: success of one, or refusal by both.
+
+        Raises IterableError without a verdict.
+        """
+        for path in [path for path in ("channels", "lists") if path != refused]:
+            try:
+                self._received(request := Request(path), partial(self._parsed, request, shape=_as_it_is))
+                return
+            except (BadKey, Forbidden):
+                pass
+        self._key_works = False
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
         """One attempt: a response of status 200 with its body still unread. Waits out 429s."""
@@ -280,6 +331,8 @@ class IterableClient:
                 raise TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.") from None
             except (requests.RequestException, ValueError) as error:
                 raise local_cause(error) or self._no_response(request, error) from None
+            if response.status_code < 500:  # a gateway's own error tells its own time
+                self.clock.hear(response.headers)
             if not response.is_redirect:
                 return response
             response.close()
@@ -306,7 +359,7 @@ class IterableClient:
         return Unreachable(f"No response to {request}: the connection to {self._origin} {why}.")
 
     def _wait_out(self, response: requests.Response, request: Request, times: int) -> None:
-        retry_after = _retry_after(response)
+        retry_after = self._retry_after(response)
         response.close()
         if retry_after is not None and retry_after > MAX_RETRY_AFTER:
             raise TransientError(
@@ -320,6 +373,18 @@ class IterableClient:
         self.progress.limited(seconds)
         with self.progress.waiting(f"Iterable's rate limit ({request})"):
             self.wait(seconds)
+
+    def _retry_after(self, response: requests.Response) -> float | None:
+        """The Retry-After header in seconds; it holds seconds or a date (RFC 9110). None without one that makes sense."""
+        text = response.headers.get("Retry-After", "")
+        try:
+            seconds = float(text)
+        except ValueError:
+            date = http_date(text)
+            if date is None:
+                return None
+            seconds = date - self.clock.at_iterable()
+        return max(seconds, 0.0) if seconds < YEAR else None
 
     def _parsed(self, request: Request, response: requests.Response, shape: Callable[[Any], T]) -> T:
         """The JSON of a response, in the shape that was requested. Raises BrokenResponse."""
@@ -381,16 +446,3 @@ def _code_and_msg(response: requests.Response) -> tuple[str, str]:
         return str(body.get("code") or ""), str(body.get("msg") or "")
     except (ValueError, AttributeError, BrokenResponse, TooLarge):
         return "", ""
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """The Retry-After header in seconds; it holds seconds or a date (RFC 9110). None without one that makes sense."""
-    text = response.headers.get("Retry-After", "")
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return max(seconds, 0.0) if seconds < YEAR else None

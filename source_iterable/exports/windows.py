@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import NamedTuple
+
+from source_iterable.api.clock import iso_time as iso_time
 
 DAY = 86_400
 # A first sync of up to this many seconds is one request; a longer one starts with a window of this size.
@@ -86,12 +87,6 @@ def next_size(size: int, seconds: int, received: int) -> int:
     """The length in seconds of the next window, after one of `seconds` (planned: `size`) returned `received` bytes."""
     wanted = MAX_CHANGE * size if received == 0 else seconds * TARGET_BYTES // received
     return max(1, size // MAX_CHANGE, min(wanted, MAX_CHANGE * size))
-
-
-def iso_time(seconds: int) -> str:
-    """Seconds since the epoch as an RFC 3339 time in UTC."""
-    # Not strftime, which writes the year 1 as 1, not as 0001.
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
 
 
 def _export_time(seconds: int) -> str:

@@ -18,9 +18,9 @@ LAST_DAYS = 3
 ONE_DAY = timedelta(days=1)
 
 
-def today() -> date:
-    """The current day in UTC."""
-    return datetime.now(timezone.utc).date()
+def day_at(seconds: float) -> date:
+    """The day in UTC of a time in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, timezone.utc).date()
 
 
 class Days:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import closing
@@ -79,7 +78,7 @@ class ExportStream(Stream):
             yield window, None
 
     def _plan(self, context: StreamContext, state: State) -> WindowPlan:
-        now = time.time()
+        now = context.client.now()
         start = state_time(self.name, self.cursor_field, state)
         if start is None:
             start = first_second(context.config)
@@ -107,7 +106,7 @@ class EventStream(ExportStream):
         if not context.config.reread_window:
             yield from super()._read(context, state)
             return
-        config, now = context.config, int(time.time())
+        config, now = context.config, int(context.client.now())
         cursor = state_time(self.name, self.cursor_field, state)
         # Fingerprints are of ids: those of another version tell nothing.
         written = state.get(REREAD) if state.get(IDS) == mark else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from source_iterable.api.clock import iso_time
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
@@ -102,8 +103,19 @@ class Stream(ABC):
             state_time(self.name, self.cursor_field, state)
 
     def warn_of_future(self, context: StreamContext, until: Any) -> None:
-        """Say that a state is in the future."""
-        context.logger.warning(f"{self.name}: its state is in the future ({until}); nothing is read until then.")
+        """Say that a state is in the future; None: start_date is."""
+        now = iso_time(context.client.now())
+        if until is None:
+            context.logger.warning(
+                f"{self.name}: start_date is in the future ({context.config.start_date}); now it is {now}. Nothing is read "
+                "until then."
+            )
+        else:
+            context.logger.warning(
+                f"{self.name}: its state is in the future ({until}); now it is {now}. Nothing is read until then, and what "
+                f"happens before is never read. To read it, set {self.cursor_field} in the state to the time from which to "
+                "read on, or reset the stream."
+            )
 
     def batch(self, items: Iterable[Fields]) -> RecordBatch:
         """A batch of items as Iterable sent them: what is no declared column, or does not fit it, goes under `data`."""

@@ -70,7 +70,7 @@ class CampaignsMetricsDaily(Stream):
         days.must_be_readable(self.name, state)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        now = days.today()
+        now = days.day_at(context.client.now())
         if days.is_ahead(state, now):
             self.warn_of_future(context, state[DATE])
             return

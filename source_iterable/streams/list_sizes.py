@@ -40,7 +40,7 @@ class ListSizes(Stream):
         days.must_be_readable(self.name, state)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        now = days.today()
+        now = days.day_at(context.client.now())
         day = now.isoformat()
         if days.is_ahead(state, now):
             self.warn_of_future(context, state[DATE])
