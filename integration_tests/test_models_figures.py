@@ -20,9 +20,9 @@ SENDS = {"emailSend": "Email", "pushSend": "Push", "inAppSend": "InApp", "smsSen
 def truth(project: Sandbox) -> dict[str, list[Record]]:
     """Every event once, by type, its time as a datetime in UTC without a zone."""
     found: dict[str, list[Record]] = {}
-    for data_type in EVENTS.values():
+    for stream, data_type in EVENTS.items():
         events = project.truth(data_type, NOW - timedelta(days=100), NOW)
-        once = dict(zip((event_ids([event])[0] for event in events), events, strict=True))
+        once = dict(zip((event_ids(stream, [event])[0] for event in events), events, strict=True))
         found[data_type] = [
             {**event, "at": _moment(event["createdAt"])} for event in once.values() if _moment(event.get("createdAt"))
         ]

@@ -99,7 +99,7 @@ class Truth:
             return as_read(record)
         if self.name == "users":
             return _profile(record)
-        return event_ids([record])[0] if self._is_export() else self.identity(record)
+        return event_ids(self.name, [record])[0] if self._is_export() else self.identity(record)
 
     def _is_export(self) -> bool:
         return isinstance(STREAMS[self.name], ExportStream)
