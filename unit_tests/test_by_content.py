@@ -170,6 +170,7 @@ def test_any_other_state_emits_the_whole_list_once(state: Mapping[str, Any]) -> 
     [
         {"version": 2},
         {"version": None},
+        {"version": True},
         {"form": "buckets"},
         {"form": "else"},
         {"form": ["items"]},

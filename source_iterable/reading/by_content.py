@@ -154,7 +154,7 @@ class Contents:
             return None
         numbers = [int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES)]
         made = cls()
-        if version != VERSION or len(packed) % _BYTES or form not in ("items", "buckets"):
+        if type(version) is not int or version != VERSION or len(packed) % _BYTES or form not in ("items", "buckets"):
             return None
         if form == "buckets":
             made._hashes, made._sums = None, numbers
