@@ -78,10 +78,9 @@ def read_page(
     shape = items_in(selector, key)
 
     def page(response: Any) -> Page:
-        holder = holder_of(response, selector)
-        following = holder.get("nextPageUrl")
+        following = holder_of(response, selector).get("nextPageUrl")
         number_of_next = max(number + 1, _page_number(str(following))) if following else None
-        return Page(shape(response), number_of_next, _total(holder))
+        return Page(shape(response), number_of_next, total_in(response, selector))
 
     found = client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
     if found.following and not found.items:
@@ -100,7 +99,7 @@ def read_from(client: IterableClient, path: str, selector: str, key: str, limit:
     shape = items_in(selector, key)
 
     def page(response: Any) -> Page:
-        items, total = shape(response), _total(holder_of(response, selector))
+        items, total = shape(response), total_in(response, selector)
         following = number + len(items)
         if total is not None and following > total and len(items) < limit:
             return Page(items, None, total)
@@ -143,8 +142,9 @@ class KnownPages:
                 raise IterableError(f"The responses to GET {self._path} do not end: one page came three times.")
 
 
-def _total(holder: dict[str, Any]) -> int | None:
-    """The number of all items in a response: totalCount, totalCampaignsCount and the like."""
+def total_in(response: Any, selector: str) -> int | None:
+    """The number of all items, in a response with the list `selector`: totalCount, totalCampaignsCount and the like."""
+    holder = holder_of(response, selector)
     named = (value for name, value in holder.items() if name.startswith("total") and name.endswith("Count"))
     return next((value for value in named if type(value) is int), None)
 
