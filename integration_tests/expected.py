@@ -124,9 +124,10 @@ def days_of_metrics(sandbox: Sandbox, config: Config) -> list[Record]:
 
 def is_active(campaign: Record, day: date) -> bool:
     """Whether a campaign was made by this day or the next, and goes on or had not ended 30 days before."""
+    times = [campaign[name] for name in ("startAt", "createdAt", "updatedAt") if name in campaign]
     made, ended = (
         datetime.fromtimestamp(each / 1000, timezone.utc).date()
-        for each in (campaign["createdAt"], campaign.get("endedAt", campaign["updatedAt"]))
+        for each in (campaign["createdAt"], campaign.get("endedAt", max(times)))
     )
     goes_on = campaign["campaignState"] in ("Recurring", "Running") or campaign["type"] == "Triggered"
     sent = campaign["campaignState"] not in ("Draft", "Scheduled")
