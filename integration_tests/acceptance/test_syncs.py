@@ -26,6 +26,8 @@ from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput, discover, read
 from airbyte_cdk.test.models import ConnectorTestScenario, ExpectedOutcome
 
 from source_iterable.airbyte.source import SourceIterable
+from source_iterable.reading.by_content import ByContentStream
+from source_iterable.streams.table import STREAMS
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -80,11 +82,13 @@ class TestIncremental(ListedIn):
                 if at[name] is states[name][-1]:
                     assert not again[name], f"{name}: {again[name].total()} records are repeated after the last state"
 
-    def test_a_state_in_the_future_reads_nothing(self, scenario: ConnectorTestScenario) -> None:
+    def test_a_time_in_the_future_reads_nothing(self, scenario: ConnectorTestScenario) -> None:
         streams = incremental(scenario)
         states = [state(stream.name, {stream.default_cursor_field[0]: FUTURE}) for stream in streams]  # type: ignore[index]
         output = sync(scenario, streams, SyncMode.incremental, states)
-        assert not records_of(output)
+        # Those by content do not believe any time: a state without their content emits the whole list.
+        by_content = {name for name, stream in STREAMS.items() if isinstance(stream, ByContentStream)}
+        assert not set(records_of(output)) - by_content
         assert set(states_of(output)) == {stream.name for stream in streams}
 
 

@@ -117,30 +117,30 @@ class Contents:
 
     def __init__(self) -> None:
         # None if there are too many.
-        self._hashes: set[int] | None = set()
-        self._sums = [0] * MOST
+        self.hashes: set[int] | None = set()
+        self.sums = [0] * MOST
 
     def add(self, item: Fingerprint) -> None:
         """Add an item."""
-        self._sums[item.bucket] = (self._sums[item.bucket] + item.hash) % _MODULUS
-        if self._hashes is not None:
-            self._hashes.add(item.hash)
-            if len(self._hashes) > MOST:
-                self._hashes = None
+        self.sums[item.bucket] = (self.sums[item.bucket] + item.hash) % _MODULUS
+        if self.hashes is not None:
+            self.hashes.add(item.hash)
+            if len(self.hashes) > MOST:
+                self.hashes = None
 
     def since(self, before: Contents | None) -> Callable[[Fingerprint], bool]:
-        """What tells of an item that was added here whether `before`, in the form in which it is, lacks it."""
+        """A test for the items added here: whether one is new or has changed since `before`, in whatever form that is."""
         if before is None:
             return lambda item: True
-        hashes, sums = before._hashes, before._sums
+        hashes, sums = before.hashes, before.sums
         if hashes is not None:
             return lambda item: item.hash not in hashes
-        return lambda item: self._sums[item.bucket] != sums[item.bucket]
+        return lambda item: self.sums[item.bucket] != sums[item.bucket]
 
     @property
     def state(self) -> Fields:
         """As it stands in a state."""
-        form, numbers = ("buckets", self._sums) if self._hashes is None else ("items", sorted(self._hashes))
+        form, numbers = ("buckets", self.sums) if self.hashes is None else ("items", sorted(self.hashes))
         packed = b"".join(number.to_bytes(_BYTES, "big") for number in numbers)
         return {"version": VERSION, "form": form, "hashes": base64.b64encode(packed).decode()}
 
@@ -157,7 +157,7 @@ class Contents:
         if type(version) is not int or version != VERSION or len(packed) % _BYTES or form not in ("items", "buckets"):
             return None
         if form == "buckets":
-            made._hashes, made._sums = None, numbers
+            made.hashes, made.sums = None, numbers
             return made if len(numbers) == MOST else None
-        made._hashes = set(numbers)
+        made.hashes = set(numbers)
         return made

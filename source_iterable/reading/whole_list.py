@@ -82,7 +82,7 @@ class Found:
     def __init__(self) -> None:
         self.count = 0
         self.totals: set[int | None] = set()
-        self._ids = 0
+        self.ids = 0
         self._last: Any = None
         self._pages = 0
         self._ascends = True
@@ -98,7 +98,7 @@ class Found:
             )
             self._last = name
             self.count += 1
-            self._ids = (self._ids + _number_of(name)) % 2**64
+            self.ids = (self.ids + _number_of(name)) % 2**64
 
     @property
     def is_all(self) -> bool:
@@ -109,14 +109,14 @@ class Found:
 
     def is_same_as(self, other: Found | None) -> bool:
         """Whether another reading found the same items."""
-        return other is not None and (self.count, self._ids) == (other.count, other._ids)
+        return other is not None and (self.count, self.ids) == (other.count, other.ids)
 
 
 class WholeList:
     """One list, read before any of its pages is yielded: until it is proved whole, or two readings find the same items.
 
-    As many items created as deleted between two requests for pages are not noticed if they follow each other at once: the
-    item that they hide is missing in this sync. Thread-safe.
+    Not noticed: as many items created as deleted between the same two requests. An item that this hides is missing in this
+    sync; a stream by content emits it in the next one. Thread-safe.
     """
 
     def __init__(self, path: str, key: str, fetch: Fetch, logger: logging.Logger) -> None:
