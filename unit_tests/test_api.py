@@ -26,10 +26,10 @@ from source_iterable.errors import (
     Forbidden,
     IterableError,
     NotFound,
+    RateLimited,
     ServerError,
     Stopped,
     TimedOut,
-    TransientError,
     Unreachable,
 )
 
@@ -184,7 +184,7 @@ def test_a_retry_after_of_days_ends_the_stream_at_once(
 ) -> None:
     header = in_an_hour(90_000) if as_date else "90000"
     requests_mock.get(BASE + "lists", status_code=429, headers={"Retry-After": header})
-    with pytest.raises(TransientError, match="25.0 hours"):
+    with pytest.raises(RateLimited, match="25.0 hours"):
         client.get_text("lists")
     assert requests_mock.call_count == 1
     assert max(client.waited) == 0  # type: ignore[attr-defined]
@@ -230,7 +230,7 @@ def test_a_429_is_waited_out_as_retry_after_says(
 
 def test_endless_429s_raise(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(BASE + "lists", status_code=429, json={"code": "RateLimitExceeded", "msg": "Slow down."})
-    with pytest.raises(BadRequest, match="Slow down"):
+    with pytest.raises(RateLimited, match="Slow down"):
         client.get_text("lists")
     assert max(client.waited) <= 60  # type: ignore[attr-defined]
     assert sum(client.waited) > 300  # type: ignore[attr-defined]

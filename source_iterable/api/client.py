@@ -21,23 +21,25 @@ from source_iterable.api.parts import Part, receive
 from source_iterable.api.proof import is_error_object
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Timeout
-from source_iterable.api.retry import MAX_RATE_LIMITED, ONCE, RESPONSE, RetryPolicy, pause_after, retry
-from source_iterable.api.session import PrivateAddress, api_session, file_session
+from source_iterable.api.retry import ONCE, RATE_LIMITED, RESPONSE, RetryPolicy, pause_after, pause_after_429, retry
+from source_iterable.api.session import PrivateAddress, api_session, asks_for_a_password, file_session, proxy_trouble
+from source_iterable.api.wire import HEAD_SECONDS, SlowHead
 from source_iterable.config import Config, is_loopback
 from source_iterable.errors import (
     ApiError,
     BadKey,
     BadRequest,
     BrokenResponse,
+    EndUnknown,
     Forbidden,
     IterableError,
     LocalError,
     NotFound,
+    RateLimited,
     ServerError,
     Stopped,
     TimedOut,
     TooLarge,
-    TransientError,
     Unreachable,
 )
 from source_iterable.machine import local_cause
@@ -55,10 +57,19 @@ JSON_BYTES, ERROR_BYTES = 80 * 2**20, 64 * 2**10
 MESSAGE_LENGTH = 300
 # Seconds that a Retry-After header may ask for; more ends the stream. Over a year it is no serious value.
 MAX_RETRY_AFTER, YEAR = 3600.0, 366 * 24 * 3600.0
-_ERRORS: dict[int, type[ApiError]] = {401: BadKey, 403: Forbidden, 404: NotFound}
+_ERRORS: dict[int, type[ApiError]] = {
+    401: BadKey,
+    403: Forbidden,
+    404: NotFound,
+    408: ServerError,
+    425: ServerError,
+    429: RateLimited,
+}
 _HINTS = {
     401: "Check that the API key is a server-side key of this project and that the region matches the project.",
     403: "Give the API key the permission for this endpoint, or leave the stream out.",
+    429: f"The sync has waited for {RATE_LIMITED / 60:.0f} minutes; the next one will retry it. Does another program use "
+    "the same project?",
 }
 
 
@@ -189,7 +200,7 @@ class IterableClient:
     def receive_file(self, url: str, max_bytes: int) -> Part:
         """GET a presigned URL, once and without the key.
 
-        Raises Unreachable, BrokenResponse, TooLarge, LocalError or Stopped.
+        Raises Unreachable, BrokenResponse, EndUnknown, TooLarge, ConfigError (of a proxy), LocalError or Stopped.
         """
         self.wait(0)
         with self.progress.waiting("a file of an export job"):
@@ -198,7 +209,8 @@ class IterableClient:
             except (PrivateAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
                 raise BrokenResponse("A link to a file leads to no https URL of a public host.") from None
             except (requests.RequestException, ValueError) as error:
-                raise local_cause(error) or Unreachable("The storage host could not be reached.") from None
+                trouble = local_cause(error) or proxy_trouble(self._file_session, url, error)
+                raise trouble or Unreachable("The storage host could not be reached.") from None
             if response.status_code != 200:
                 response.close()
                 raise BrokenResponse(f"The storage host answered {response.status_code}.")
@@ -297,7 +309,8 @@ class IterableClient:
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
         """One attempt: a response of status 200 with its body still unread. Waits out 429s."""
-        for limited in range(1, MAX_RATE_LIMITED + 2):
+        times, waited = 0, 0.0
+        while True:
             if permit is None:
                 with self.progress.waiting(f"the rate limit of {request.shown or request.path}"):
                     permit = self.budgets.of(request.path).acquire(self.wait, self.limit_teller())
@@ -306,9 +319,13 @@ class IterableClient:
             permit = None
             if response.status_code == 200:
                 return response
-            if response.status_code != 429 or limited > MAX_RATE_LIMITED:
+            if response.status_code != 429 or waited >= RATE_LIMITED:
                 break
-            self._wait_out(response, request, limited)
+            times += 1
+            waited += self._wait_out(response, request, times)
+        if response.status_code == 407:
+            response.close()
+            raise asks_for_a_password("A proxy in front of Iterable")
         if response.status_code < 400:
             response.close()
             raise BrokenResponse(f"Iterable answered {request} with {response.status_code}, which holds no data.")
@@ -330,7 +347,8 @@ class IterableClient:
             except requests.ReadTimeout:
                 raise TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.") from None
             except (requests.RequestException, ValueError) as error:
-                raise local_cause(error) or self._no_response(request, error) from None
+                trouble = local_cause(error) or proxy_trouble(self._session, url, error)
+                raise trouble or self._no_response(request, error) from None
             if response.status_code < 500:  # a gateway's own error tells its own time
                 self.clock.hear(response.headers)
             if not response.is_redirect:
@@ -355,27 +373,32 @@ class IterableClient:
             )
         if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
             return BrokenResponse(f"The response to {request} has headers that contradict each other.")
+        if _caused_by(error, SlowHead):
+            return Unreachable(f"No response to {request}: its head took longer than {HEAD_SECONDS:.0f} seconds.")
         why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
         return Unreachable(f"No response to {request}: the connection to {self._origin} {why}.")
 
-    def _wait_out(self, response: requests.Response, request: Request, times: int) -> None:
+    def _wait_out(self, response: requests.Response, request: Request, times: int) -> float:
+        """Wait after so many 429s in a row. Returns the seconds."""
         retry_after = self._retry_after(response)
         response.close()
         if retry_after is not None and retry_after > MAX_RETRY_AFTER:
-            raise TransientError(
+            raise RateLimited(
                 f"Iterable answered 429 to {request} and asks to wait {retry_after / 3600:.1f} hours, longer than a sync "
-                "waits. The next sync will retry it."
+                "waits. The next sync will retry it.",
+                429,
             )
-        seconds = pause_after(times) if retry_after is None else retry_after
+        seconds = pause_after_429(times, retry_after)
         self._logger.warning(
             f"Iterable answered 429 to {request}{self.budgets.why_exceeded()} Waiting {seconds:.1f} s."
         )
         self.progress.limited(seconds)
         with self.progress.waiting(f"Iterable's rate limit ({request})"):
             self.wait(seconds)
+        return seconds
 
     def _retry_after(self, response: requests.Response) -> float | None:
-        """The Retry-After header in seconds; it holds seconds or a date (RFC 9110). None without one that makes sense."""
+        """The seconds of the Retry-After header, from its date, too (RFC 9110). None without one that makes sense."""
         text = response.headers.get("Retry-After", "")
         try:
             seconds = float(text)
@@ -384,7 +407,7 @@ class IterableClient:
             if date is None:
                 return None
             seconds = date - self.clock.at_iterable()
-        return max(seconds, 0.0) if seconds < YEAR else None
+        return seconds if seconds < YEAR else None
 
     def _parsed(self, request: Request, response: requests.Response, shape: Callable[[Any], T]) -> T:
         """The JSON of a response, in the shape that was requested. Raises BrokenResponse."""
@@ -426,6 +449,10 @@ def _shaped(request: Request, content: Any, shape: Callable[[Any], T]) -> T:
         raise BrokenResponse(f"The response to {request} {error}.") from None
 
 
+def _caused_by(error: BaseException | None, kind: type[Exception]) -> bool:
+    return isinstance(error, kind) or (error is not None and _caused_by(error.__cause__ or error.__context__, kind))
+
+
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
@@ -444,5 +471,5 @@ def _code_and_msg(response: requests.Response) -> tuple[str, str]:
     try:
         body = exact_json.loads(whole(response, ERROR_BYTES))
         return str(body.get("code") or ""), str(body.get("msg") or "")
-    except (ValueError, AttributeError, BrokenResponse, TooLarge):
+    except (ValueError, AttributeError, BrokenResponse, EndUnknown, TooLarge):
         return "", ""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import logging
+import re
 import socket
 from http.cookiejar import DefaultCookiePolicy
-from typing import IO, Any, cast
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -15,54 +18,52 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from source_iterable import __version__
+from source_iterable.api.wire import MAX_INTERIM, Chunks, Head, Wire
+from source_iterable.errors import ConfigError, IterableError, Unreachable
 
-# Its debug lines hold URLs, which name users.
-logging.getLogger("urllib3").setLevel(logging.INFO)
-# Interim responses in front of one response, and lines of all their heads; more are a fault.
-_MAX_INTERIM, _MAX_HEAD_LINES = 10, 1000
+# A value in a message of the logging module.
+_VALUE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]", re.I)
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+
+
+class _WithoutValues(logging.Filter):
+    """Leaves of a message what urllib3 itself says. Its values are URLs, which name people and open files, and headers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _VALUE.sub("…", str(record.msg)), None
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+_WITHOUT_VALUES = _WithoutValues()
 
 
 class PrivateAddress(ValueError):
     """A link leads to an address that is not public."""
 
 
-class _Head:
-    """The lines of a response's head. http.client takes one that breaks off for whole, and skips any number of 100s."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self._lines = 0
-
-    def readline(self, limit: int) -> bytes:
-        line = self.file.readline(limit)
-        # The head breaks off. Without a status line, http.client itself says that the connection was closed.
-        if self._lines and not line:
-            raise http.client.HTTPException
-        self._lines += 1
-        if self._lines > _MAX_HEAD_LINES:
-            raise http.client.HTTPException
-        return line
-
-    def close(self) -> None:
-        self.file.close()
-
-
 class _FinalResponse(http.client.HTTPResponse):
     """Skips interim responses (1xx). http.client itself takes all but 100 for the final one."""
 
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._wire = Wire(cast(Any, self.fp).detach(), sock)
+        self.fp = io.BufferedReader(self._wire)
+
     def begin(self) -> None:
-        head = _Head(self.fp)
+        head = Head(self.fp, self._wire)
         self.fp = cast(Any, head)
         try:
             super().begin()
-            for _ in range(_MAX_INTERIM):
+            for _ in range(MAX_INTERIM):
                 if not 101 < self.status < 200:
-                    return
+                    break
                 self.headers = self.msg = None  # type: ignore[assignment]  # begin() reads on where there are none
                 super().begin()
         finally:
             if self.fp is not None:  # http.client closes it where there is no body
-                self.fp = cast(Any, head.file)
+                self.fp = cast(Any, Chunks(head.file) if self.chunked is True else head.file)
+                self._wire.begin_body()
 
 
 class _Connection(HTTPConnection):
@@ -132,7 +133,39 @@ def file_session(loopback: bool) -> requests.Session:
     return _session(_Adapter(_SecurePool if loopback else _PublicPool), loopback)
 
 
+def proxy_trouble(session: requests.Session, url: str, error: Exception) -> IterableError | None:
+    """What to do about a proxy that lets no request through to the host of `url`, None if none is to blame."""
+    if not isinstance(error, requests.exceptions.ProxyError):
+        return None
+    proxies = session.merge_environment_settings(url, {}, None, None, None)["proxies"]
+    proxy = urlsplit(requests.utils.select_proxy(url, proxies) or "").netloc.rpartition("@")[2]
+    if not proxy:
+        return None
+    refused = _TUNNEL.search(str(error))
+    status = refused[1] if refused else ""
+    if status == "407":
+        return asks_for_a_password(f"The proxy {proxy}")
+    host = urlsplit(url).hostname
+    if status.startswith("4"):
+        return ConfigError(
+            f"The proxy {proxy} refuses connections to {host} ({status}): allow {host} there, or set NO_PROXY for it."
+        )
+    why = f"answered {status}" if refused else "cannot be reached"
+    return Unreachable(f"The proxy {proxy} {why}. Check that it runs, and the environment variable HTTPS_PROXY.")
+
+
+def asks_for_a_password(proxy: str) -> ConfigError:
+    """The error for a 407 of `proxy`, the beginning of a sentence."""
+    return ConfigError(
+        f"{proxy} asks for a user and password (407): put the right ones into the environment variable HTTPS_PROXY, as in "
+        "http://user:password@host:port."  # ignore-https-check
+    )
+
+
 def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] == "urllib3":
+            logging.getLogger(name).addFilter(_WITHOUT_VALUES)
     session = _Session()
     session.trust_env = not loopback
     # requests itself would also speak http.
