@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from source_iterable.api.clock import http_date
 from source_iterable.errors import (
     BrokenResponse,
     EndUnknown,
@@ -26,6 +27,8 @@ from source_iterable.errors import (
 T = TypeVar("T")
 # The longest pause between two attempts, in seconds.
 LONGEST_PAUSE = 60.0
+# Seconds of a Retry-After that is no serious value.
+_YEAR = 366 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,18 @@ NOT_ENOUGH = 3
 def pause_after(attempt: int) -> float:
     """Seconds to wait after this attempt (from 1): random, up to 1, 2, 4 ... LONGEST_PAUSE."""
     return random.uniform(0.5, 1.0) * min(2.0 ** (attempt - 1), LONGEST_PAUSE)
+
+
+def retry_after_in(header: str, now: float) -> float | None:
+    """The seconds of a Retry-After header, or to its date (RFC 9110) from `now`. None where it makes no sense."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        date = http_date(header)
+        if date is None:
+            return None
+        seconds = date - now
+    return seconds if seconds < _YEAR else None
 
 
 def pause_after_429(times: int, retry_after: float | None) -> float:

@@ -10,7 +10,6 @@ import re
 import socket
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -19,11 +18,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from source_iterable import __version__
 from source_iterable.api.wire import MAX_INTERIM, Chunks, Head, Wire
-from source_iterable.errors import ConfigError, IterableError, Unreachable
 
 # A value in a message of the logging module.
 _VALUE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]", re.I)
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
 class _WithoutValues(logging.Filter):
@@ -131,35 +128,6 @@ def api_session(api_key: str, loopback: bool) -> requests.Session:
 def file_session(loopback: bool) -> requests.Session:
     """A session for the files of export jobs: https to public addresses; http and private ones with a `loopback` API."""
     return _session(_Adapter(_SecurePool if loopback else _PublicPool), loopback)
-
-
-def proxy_trouble(session: requests.Session, url: str, error: Exception) -> IterableError | None:
-    """What to do about a proxy that lets no request through to the host of `url`, None if none is to blame."""
-    if not isinstance(error, requests.exceptions.ProxyError):
-        return None
-    proxies = session.merge_environment_settings(url, {}, None, None, None)["proxies"]
-    proxy = urlsplit(requests.utils.select_proxy(url, proxies) or "").netloc.rpartition("@")[2]
-    if not proxy:
-        return None
-    refused = _TUNNEL.search(str(error))
-    status = refused[1] if refused else ""
-    if status == "407":
-        return asks_for_a_password(f"The proxy {proxy}")
-    host = urlsplit(url).hostname
-    if status.startswith("4"):
-        return ConfigError(
-            f"The proxy {proxy} refuses connections to {host} ({status}): allow {host} there, or set NO_PROXY for it."
-        )
-    why = f"answered {status}" if refused else "cannot be reached"
-    return Unreachable(f"The proxy {proxy} {why}. Check that it runs, and the environment variable HTTPS_PROXY.")
-
-
-def asks_for_a_password(proxy: str) -> ConfigError:
-    """The error for a 407 of `proxy`, the beginning of a sentence."""
-    return ConfigError(
-        f"{proxy} asks for a user and password (407): put the right ones into the environment variable HTTPS_PROXY, as in "
-        "http://user:password@host:port."  # ignore-https-check
-    )
 
 
 def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:
