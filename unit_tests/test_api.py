@@ -93,6 +93,14 @@ def test_server_errors_are_retried_then_raised(client: IterableClient, requests_
         client.get_text("lists")
 
 
+@pytest.mark.parametrize("status", [408, 425])
+def test_what_asks_for_another_attempt_gets_some(client: IterableClient, requests_mock: Mocker, status: int) -> None:
+    requests_mock.get(BASE + "lists", status_code=status, json={"code": "Later", "msg": "Not now."})
+    with pytest.raises(ServerError, match=f"with {status} .*tried 5 times") as caught:
+        client.get_text("lists")
+    assert caught.value.failure == "transient_error"
+
+
 def test_broken_connections_and_responses_that_are_not_json_are_retried(
     client: IterableClient, requests_mock: Mocker
 ) -> None:
