@@ -9,14 +9,16 @@
     │   ├── Unreachable             no response: connection refused, reset, timed out
     │   ├── TimedOut                a response did not begin in time
     │   ├── BrokenResponse          a response began and did not arrive whole, or is not what it should be
+    │   ├── EndUnknown              a response that nothing proves to be whole
     │   └── WindowFailed            a window could not be read whole; its halves may be
     │       └── JobFailed           its export job failed; another job may not
     └── ApiError                    Iterable answered with an error status
         ├── BadKey                  401
         ├── Forbidden               403
         ├── NotFound                404
+        ├── RateLimited             429, after all waits
         ├── BadRequest              every other status below 500
-        └── ServerError             5xx
+        └── ServerError             5xx, 408 and 425
 
 api/retry.py says which of them are retried, and how often.
 """
@@ -75,6 +77,10 @@ class BrokenResponse(TransientError):
     """A response that did not arrive whole, or is not what was requested; str() says how."""
 
 
+class EndUnknown(TransientError):
+    """A response that nothing proves to be whole. A smaller window has no better proof, so none is halved for it."""
+
+
 class TooLarge(IterableError):
     """A response that is, or probably will be, over its size limit. It has `expected_bytes` or more."""
 
@@ -121,11 +127,17 @@ class NotFound(ApiError):
     """404: the resource does not exist, or no longer does."""
 
 
+class RateLimited(ApiError):
+    """429 again and again, or one that asks for a wait that is too long."""
+
+    failure = "transient_error"
+
+
 class BadRequest(ApiError):
     """400 and every other status below 500."""
 
 
 class ServerError(ApiError):
-    """5xx."""
+    """5xx, and what asks for another attempt in the same way: 408 and 425."""
 
     failure = "transient_error"

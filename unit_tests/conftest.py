@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests_mock
+import requests_mock.response
+from urllib3 import HTTPResponse
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
+
+
+class _WithLength(HTTPResponse):
+    """As it comes from a server that says how long its response is."""
+
+    def __init__(self, body: Any = b"", **options: Any) -> None:
+        super().__init__(body, **options)
+        if isinstance(body, io.BytesIO) and self.length_remaining is None:
+            self.length_remaining = len(body.getbuffer())
+
+
+requests_mock.response.HTTPResponse = _WithLength
 
 
 @pytest.fixture

@@ -26,10 +26,10 @@ from source_iterable.errors import (
     Forbidden,
     IterableError,
     NotFound,
+    RateLimited,
     ServerError,
     Stopped,
     TimedOut,
-    TransientError,
     Unreachable,
 )
 
@@ -91,6 +91,14 @@ def test_server_errors_are_retried_then_raised(client: IterableClient, requests_
     requests_mock.get(BASE + "lists", status_code=500, json={"code": "GenericError", "msg": "Later."})
     with pytest.raises(ServerError, match="Later"):
         client.get_text("lists")
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_what_asks_for_another_attempt_gets_some(client: IterableClient, requests_mock: Mocker, status: int) -> None:
+    requests_mock.get(BASE + "lists", status_code=status, json={"code": "Later", "msg": "Not now."})
+    with pytest.raises(ServerError, match=f"with {status} .*tried 5 times") as caught:
+        client.get_text("lists")
+    assert caught.value.failure == "transient_error"
 
 
 def test_broken_connections_and_responses_that_are_not_json_are_retried(
@@ -184,7 +192,7 @@ def test_a_retry_after_of_days_ends_the_stream_at_once(
 ) -> None:
     header = in_an_hour(90_000) if as_date else "90000"
     requests_mock.get(BASE + "lists", status_code=429, headers={"Retry-After": header})
-    with pytest.raises(TransientError, match="25.0 hours"):
+    with pytest.raises(RateLimited, match="25.0 hours"):
         client.get_text("lists")
     assert requests_mock.call_count == 1
     assert max(client.waited) == 0  # type: ignore[attr-defined]
@@ -230,7 +238,7 @@ def test_a_429_is_waited_out_as_retry_after_says(
 
 def test_endless_429s_raise(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(BASE + "lists", status_code=429, json={"code": "RateLimitExceeded", "msg": "Slow down."})
-    with pytest.raises(BadRequest, match="Slow down"):
+    with pytest.raises(RateLimited, match="Slow down"):
         client.get_text("lists")
     assert max(client.waited) <= 60  # type: ignore[attr-defined]
     assert sum(client.waited) > 300  # type: ignore[attr-defined]

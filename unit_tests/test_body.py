@@ -12,14 +12,17 @@ import requests
 import urllib3
 
 from source_iterable.api.body import pieces, whole
-from source_iterable.errors import BrokenResponse, TooLarge
+from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 
 TEXT = b'{"id": 1}\n' * 1000
 
 
-def response(body: bytes, encoding: str | None = "gzip") -> requests.Response:
+def response(body: bytes, encoding: str | None = "gzip", length: str | None = "") -> requests.Response:
+    """A response whose Content-Length is its own, another one, or missing: None."""
     made = requests.Response()
     headers = {} if encoding is None else {"Content-Encoding": encoding}
+    if length is not None:
+        headers["Content-Length"] = length or str(len(body))
     made.headers.update(headers)
     made.raw = urllib3.HTTPResponse(io.BytesIO(body), headers=headers, preload_content=False)
     return made
@@ -72,6 +75,8 @@ def test_a_body_over_its_bound_is_refused_before_it_fills_the_memory() -> None:
 
 class _Raw:
     """The stream of a response that ends as it should not."""
+
+    chunked = True
 
     def __init__(self, *pieces: bytes, error: Exception) -> None:
         self.pieces = pieces
@@ -127,3 +132,43 @@ def test_a_large_body_arrives_in_its_order(header: str) -> None:
     text = b"".join(b"line %d\n" % number for number in range(300_000))
     assert b"".join(pieces(response(gzip.compress(text), header))) == text
     assert b"".join(pieces(response(text, " Identity "))) == text
+
+
+@pytest.mark.parametrize("length", [None, "abc", "-5", "1e3", ""])
+@pytest.mark.parametrize(
+    "body", [b"", b"12", b'"text"', b"null", b"a@example.com\n", b'{"id": 1}\n{"id": 2}\n', b"[1", b"{} x"]
+)
+def test_a_body_without_a_length_proves_nothing(body: bytes, length: str | None) -> None:
+    if length == "":
+        assert whole(response(body, None), 100) == body, "as it has one"
+        return
+    for read in (lambda made: whole(made, 100), lambda made: list(pieces(made))):
+        with pytest.raises(EndUnknown, match="has no length and was closed"):
+            read(response(body, None, length))
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b' {"a": [1]}\r\n ', b"[1, 2]\n"])
+def test_a_closed_document_proves_itself_but_only_where_one_is_read(body: bytes) -> None:
+    assert whole(response(body, None, None), 100) == body
+    with pytest.raises(EndUnknown):
+        list(pieces(response(body, None, None)))
+
+
+def test_without_a_length_gzip_is_one_member_and_nothing_behind_it() -> None:
+    one = gzip.compress(TEXT)
+    assert whole(response(one, length=None), 10**6) == TEXT
+    assert b"".join(pieces(response(one, length=None))) == TEXT
+    for unknown in (b"", one + gzip.compress(TEXT)):
+        with pytest.raises(EndUnknown):
+            list(pieces(response(unknown, length=None)))
+    for broken in (one[:-1], one[:20], one + one[:15]):
+        with pytest.raises(BrokenResponse, match="broke off"):
+            list(pieces(response(broken, length=None)))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "gzip, chunked", "chunked, chunked", "deflate"])
+def test_a_transfer_coding_that_was_not_requested_is_refused(coding: str) -> None:
+    made = response(TEXT, None)
+    made.headers["Transfer-Encoding"] = coding
+    with pytest.raises(BrokenResponse, match="encoding that was not requested"):
+        whole(made, 10**6)

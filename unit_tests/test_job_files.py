@@ -111,6 +111,16 @@ def test_a_file_that_cannot_be_fetched_while_its_job_runs_is_fetched_later(
     assert (fetched(api, "a"), fetched(api, "b")) == (2, 1)
 
 
+def test_a_file_that_is_listed_under_two_names_is_read_once(api: Api, client: IterableClient) -> None:
+    serve(api, "a", "b", "a?version=2")
+    listed = page("completed", "a", "b")
+    listed["files"].insert(1, {**listed["files"][0], "file": "a again"})
+    listed["files"].append({"file": "another", "url": "https://files.example.com/a?version=2"})
+    for running in ([], [{**listed, "jobState": "running"}]):
+        api.pages = [*running, listed, listed, page("completed")]
+        assert read(client) == [b'{"id": "a"}\n', b'{"id": "b"}\n', b'{"id": "a?version=2"}\n']
+
+
 def test_files_of_a_job_that_fails_leave_no_file_open(
     api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

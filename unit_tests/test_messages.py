@@ -276,6 +276,50 @@ def test_whether_the_key_works_is_asked_again_where_nothing_answered(
             client.get_json("lists")
 
 
+@pytest.mark.parametrize(
+    "answer", [{"status_code": 429, "headers": {"Retry-After": "0.001"}}, {"status_code": 503}, {"text": "<html>"}]
+)
+def test_what_is_no_verdict_on_the_key_is_asked_again(
+    client: IterableClient, server: requests_mock.Mocker, answer: dict[str, Any]
+) -> None:
+    channels = server.get(f"{ROOT}channels", [answer, answer, {"json": {"channels": []}}])
+    assert client.key_works()
+    assert client.key_works()
+    assert channels.call_count == 3
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_without_a_verdict_the_key_is_not_taken_to_work_and_the_next_one_asks_again(
+    client: IterableClient, server: requests_mock.Mocker, status: int
+) -> None:
+    server.get(f"{ROOT}channels", status_code=status)
+    assert not client.key_works()
+    server.get(f"{ROOT}channels", json={"channels": []})
+    assert client.key_works()
+
+
+def test_a_refusal_by_two_endpoints_is_a_verdict(client: IterableClient, server: requests_mock.Mocker) -> None:
+    server.get(f"{ROOT}channels", status_code=401)
+    lists = server.get(LISTS, status_code=403)
+    assert not client.key_works()
+    assert not client.key_works()
+    assert lists.call_count == 1
+
+
+@pytest.mark.parametrize("lists_first", [True, False])
+def test_a_401_at_channels_alone_does_not_blame_the_key(
+    client: IterableClient, server: requests_mock.Mocker, lists_first: bool
+) -> None:
+    channels = server.get(f"{ROOT}channels", status_code=401, json={"code": "Unauthorized", "msg": "Not this one"})
+    lists = server.get(LISTS, json={"lists": []})
+    if lists_first:
+        client.get_json("lists")
+    with pytest.raises(BadKey, match="Give the API key the permission for this endpoint") as caught:
+        client.get_json("channels")
+    assert "region" not in str(caught.value)
+    assert (channels.call_count, lists.call_count) == (1, 1)
+
+
 def test_a_posted_body_arrives(client: IterableClient, server: requests_mock.Mocker) -> None:
     server.post(f"{ROOT}export/start", json={"jobId": 5})
     assert client.post_json("export/start", {"a": 1}) == {"jobId": 5}

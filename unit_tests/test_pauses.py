@@ -13,7 +13,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
 from source_iterable.api.retry import pause_after
 from source_iterable.config import Config
-from source_iterable.errors import BadKey, ServerError, TransientError
+from source_iterable.errors import BadKey, RateLimited, ServerError
 from unit_tests.test_messages import LISTS, ROOT, failure
 
 
@@ -92,26 +92,62 @@ def test_a_429_is_explained_and_shown_while_it_is_waited_out(
     assert "Waiting for Iterable's rate limit (GET lists)" in shown
 
 
-@pytest.mark.parametrize("header", ["-5", "Mon, 01 Jan 2024 00:00:00 GMT"])
-def test_a_retry_after_in_the_past_is_no_wait(
-    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch, header: str
-) -> None:
+def pauses_of(
+    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch, header: str | None
+) -> list[float]:
+    """The pauses between 429s that never end."""
     waited: list[float] = []
     monkeypatch.setattr(client, "wait", waited.append)
-    server.get(LISTS, [{"status_code": 429, "headers": {"Retry-After": header}}, {"json": {}}])
-    client.get_json("lists")
-    assert set(waited) == {0}
+    server.get(LISTS, status_code=429, headers={} if header is None else {"Retry-After": header})
+    error = failure(client)
+    assert type(error) is RateLimited
+    assert error.failure == "transient_error"
+    assert str(error) == (
+        "Iterable answered GET lists with 429 (no message). The sync has waited for 20 minutes; the next one will retry it. "
+        "Does another program use the same project?"
+    )
+    pauses = [seconds for seconds in waited if seconds]
+    assert server.call_count == len(pauses) + 1
+    assert sum(pauses[:-1]) < 1200 <= sum(pauses), "about twenty minutes, whatever Retry-After says"
+    return pauses
 
 
-def test_429s_are_waited_out_25_times(
+@pytest.mark.parametrize("header", [None, "0", "-5", "0.0", "soon", "nan", "Mon, 01 Jan 2024 00:00:00 GMT"])
+def test_without_a_retry_after_to_wait_for_the_pauses_grow(
+    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch, header: str | None
+) -> None:
+    pauses = pauses_of(client, server, monkeypatch, header)
+    for place, pause in enumerate(pauses):
+        most = min(2.0**place, 60.0)
+        assert most / 2 <= pause <= most
+
+
+@pytest.mark.parametrize(("header", "asked"), [("1", 1.0), ("0.25", 0.25), ("7", 7.0), ("90", 90.0)])
+def test_a_retry_after_is_obeyed_and_from_the_third_time_on_not_believed_to_be_enough(
+    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch, header: str, asked: float
+) -> None:
+    pauses = pauses_of(client, server, monkeypatch, header)
+    assert pauses[:2] == [asked, asked]
+    for place, pause in enumerate(pauses[2:], 2):
+        most = min(2.0**place, 60.0)
+        assert max(asked, most / 2) <= pause <= max(asked, most)
+
+
+def test_an_hour_is_waited_once(
+    client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pauses_of(client, server, monkeypatch, "3600") == [3600.0]
+
+
+def test_a_date_is_measured_by_iterables_time(
     client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
     monkeypatch.setattr(client, "wait", waited.append)
-    server.get(LISTS, status_code=429, headers={"Retry-After": "3600"})
-    assert str(failure(client)) == "Iterable answered GET lists with 429 (no message)."
-    assert server.call_count == 26
-    assert waited.count(3600.0) == 25
+    headers = {"Date": "Mon, 01 Jan 2024 00:00:00 GMT", "Retry-After": "Mon, 01 Jan 2024 00:10:00 GMT"}
+    server.get(LISTS, [{"status_code": 429, "headers": headers}, {"json": {}}])
+    client.get_json("lists")
+    assert 590 < max(waited) <= 600, "though this machine's clock is years ahead"
 
 
 @pytest.mark.parametrize(("seconds", "hours"), [("3601", "1.0"), ("31622399", "8784.0")])
@@ -120,7 +156,8 @@ def test_more_than_an_hour_is_not_waited(
 ) -> None:
     server.get(LISTS, status_code=429, headers={"Retry-After": seconds})
     error = failure(client)
-    assert type(error) is TransientError
+    assert type(error) is RateLimited
+    assert error.failure == "transient_error"
     assert f"asks to wait {hours} hours, longer than a sync waits" in str(error)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
+import subprocess
+import sys
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -18,7 +21,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from source_iterable import __version__
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
-from source_iterable.errors import BadRequest, BrokenResponse, Unreachable
+from source_iterable.errors import (
+    ApiError,
+    BadRequest,
+    BrokenResponse,
+    ConfigError,
+    EndUnknown,
+    IterableError,
+    Unreachable,
+)
 
 KEY = "k-0123456789abcdef"
 
@@ -29,8 +40,11 @@ def a_client(base_url: str | None = None) -> IterableClient:
 
 
 @contextmanager
-def answering(raw: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that answers every connection with the same bytes; gives its root, and what it received."""
+def answering(raw: bytes, closes: bool = True) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers every connection with the same bytes; gives its root, and what it received.
+
+    Unless it `closes`, it waits for the client to do so.
+    """
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -45,6 +59,9 @@ def answering(raw: bytes) -> Iterator[tuple[str, list[bytes]]]:
                     try:
                         received.append(connection.recv(65536))
                         connection.sendall(raw)
+                        if not closes:
+                            connection.settimeout(10)
+                            connection.recv(1)
                     except OSError:
                         received.append(b"")
 
@@ -176,9 +193,9 @@ def test_the_api_is_reached_through_a_proxy_which_does_not_see_the_key(monkeypat
             monkeypatch.setenv(name, proxy)
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
-        with pytest.raises(Unreachable):
+        with pytest.raises(ConfigError):
             a_client().get_json("lists")
-        with pytest.raises(Unreachable):
+        with pytest.raises(ConfigError):
             a_client().receive_file("https://files.example.com/a", 100)
     assert received[0].startswith(b"CONNECT api.iterable.com:443 ")
     assert received[-1].startswith(b"CONNECT files.example.com:443 ")
@@ -285,3 +302,147 @@ def test_a_job_is_cancelled_whatever_becomes_of_the_body_of_the_response() -> No
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{") as (root, received):
         a_client(root).cancel("export/7")
     assert received[0].startswith(b"DELETE /export/7 ")
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sets the proxy of the environment."""
+
+    def set_to(root: str) -> None:
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, root.replace("//", "//me:S3cret@"))
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+
+    return set_to
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "told"),
+    [
+        (b"407 Proxy Authentication Required", ConfigError, "asks for a user and password .407.: put the right ones"),
+        (b"403 Forbidden", ConfigError, "refuses connections to (api.iterable|files.example).com .403.: allow"),
+        (b"502 Bad Gateway", Unreachable, "answered 502. Check that it runs"),
+    ],
+)
+def test_a_proxy_that_refuses_is_named(
+    proxied: Callable[[str], None], status: bytes, kind: type[IterableError], told: str
+) -> None:
+    with answering(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n") as (proxy, received):
+        proxied(proxy)
+        client = a_client()
+        place = proxy.removeprefix("http://").rstrip("/")
+        for read in (
+            lambda: client.get_json("lists"),
+            lambda: client.receive_file("https://files.example.com/secret?signature=x", 100),
+        ):
+            with pytest.raises(kind, match=f"The proxy {place} {told}") as caught:
+                read()
+            assert "S3cret" not in str(caught.value)
+            assert "signature" not in str(caught.value)
+    assert len(received) == (2 if kind is ConfigError else 6), "a config error is not tried again"
+
+
+def test_a_proxy_that_is_gone_is_named(proxied: Callable[[str], None]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+    proxied(f"http://{place}/")
+    with pytest.raises(Unreachable, match=f"The proxy {place} cannot be reached. .*tried 5 times"):
+        a_client().get_json("lists")
+
+
+def test_a_407_that_comes_as_a_response_is_a_proxys_too() -> None:
+    raw = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"
+    told = "A proxy in front of Iterable asks for a user and password"
+    with answering(raw) as (root, received), pytest.raises(ConfigError, match=told):
+        a_client(root).get_json("lists")
+    assert len(received) == 1
+
+
+def test_urllib3_tells_no_url_and_no_header(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    raw = GOOD.replace(b"Connection: close", b"Connection: close\r\nno colon bob@example.com")
+    raw = raw.replace(b"Content-Length: 13\r\n", b"").replace(b"Connection", b"Content-Length: 13\r\nConnection")
+    with answering(raw) as (root, _):
+        client = a_client(root)
+        assert client.get_json("lists", {"email": "ada@example.com"}) == {"lists": []}
+        client.receive_file(f"{root}a?X-Amz-Signature=secret", 100).close()
+    assert "Failed to parse headers" in caplog.text
+    for private in ("@example.com", "Signature", "secret", root):
+        assert private not in caplog.text
+
+
+def test_importing_the_connector_changes_no_logger() -> None:
+    code = (
+        "import logging, urllib3\n"
+        "import source_iterable.api.client\n"
+        "loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith('urllib3')]\n"
+        "assert loggers and not any(each.filters or each.level for each in loggers), loggers"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# How a body ends, and whether that proves it: as a document, and as text or lines.
+JSON = b'{"id": 1}'
+ENDS: list[tuple[bytes, bytes, bool, bool]] = [
+    (b"Content-Length: 9\r\n\r\n", JSON, True, True),
+    (b"Content-Length: 9, 9\r\n\r\n", JSON, True, True),
+    (b"Transfer-Encoding: chunked\r\n\r\n", b"9\r\n" + JSON + b"\r\n0\r\n\r\n", True, True),
+    (b"Transfer-Encoding: Chunked\r\nContent-Length: 3\r\n\r\n", b"9\r\n" + JSON + b"\r\n0\r\n\r\n", True, True),
+    (b"\r\n", JSON, True, False),
+    (b"Content-Length: abc\r\n\r\n", JSON, True, False),
+    (b"Content-Length: -5\r\n\r\n", JSON, True, False),
+    (b"\r\n", b"", False, False),
+    (b"\r\n", b"12", False, False),
+    (b"\r\n", JSON + b"\n" + JSON, False, False),
+    (b"Content-Encoding: gzip\r\n\r\n", gzip.compress(JSON), True, True),
+    (b"Content-Encoding: gzip\r\n\r\n", b"", False, False),
+    (b"Content-Encoding: gzip\r\n\r\n", gzip.compress(JSON) + gzip.compress(b" "), True, False),
+]
+
+
+@pytest.mark.parametrize(("head", "body", "document", "lines"), ENDS)
+def test_how_a_response_may_end(head: bytes, body: bytes, document: bool, lines: bool) -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + head + body) as (root, received):
+        client = a_client(root)
+        for read, is_proved in (
+            (lambda: client.get_json("lists"), document),
+            (lambda: client.get_text("lists"), document),
+            (lambda: client.receive_file(f"{root}a", 100).close(), lines),
+        ):
+            received.clear()
+            if is_proved:
+                read()
+            else:
+                with pytest.raises(EndUnknown, match="has no length and was closed"):
+                    read()
+            assert len(received) == (3 if not is_proved and read.__code__.co_names[0] != "receive_file" else 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"9\r\n" + JSON + b"\r\n",
+        b"9\r\n" + JSON + b"\r\n0",  # of 0400, say
+        b"9\r\n" + JSON + b"\r\n00",
+        b"-9\r\n" + JSON + b"\r\n0\r\n\r\n",
+        b"9\r\n" + JSON,
+        b"",
+    ],
+)
+def test_chunks_without_the_last_one_are_broken(body: bytes) -> None:
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    with answering(raw) as (root, _):
+        with pytest.raises(BrokenResponse, match="broke off"):
+            a_client(root).get_json("lists")
+        with pytest.raises(BrokenResponse, match="broke off"):
+            a_client(root).receive_file(f"{root}a", 100)
+
+
+@pytest.mark.parametrize("status", [b"400 No", b"500 No"])
+def test_the_body_of_an_error_only_words_it(status: bytes) -> None:
+    raw = b"HTTP/1.1 " + status + b'\r\n\r\n{"code": "GenericError", "msg": "Because.'
+    for body, told in ((raw, status.decode()), (raw + b'"}', "GenericError: Because.")):
+        with answering(body) as (root, _), pytest.raises(ApiError, match=told.partition(" ")[0]) as caught:
+            a_client(root).post_json("lists", {})
+        assert ("Because" in str(caught.value)) == ("Because" in told)

@@ -14,7 +14,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
 from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.config import Config
-from source_iterable.errors import BadKey, Forbidden, LocalError, Stopped, TransientError
+from source_iterable.errors import BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped, TransientError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import SliceReader, Unread
 
@@ -191,6 +191,29 @@ def test_a_missing_permission_a_bad_key_and_the_end_of_the_sync_are_no_fault_of_
         get(reader)
     context.client.stop()
     with pytest.raises(Stopped):
+        get(reader)
+    reader.finish()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ({"status_code": 429, "headers": {"Retry-After": "7200"}}, RateLimited),
+        ({"status_code": 429}, RateLimited),
+        ({"status_code": 407}, ConfigError),
+    ],
+)
+def test_the_rate_limit_and_a_proxy_are_no_fault_of_a_slice(
+    context: StreamContext,
+    server: requests_mock.Mocker,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: dict[str, Any],
+    kind: type[Exception],
+) -> None:
+    monkeypatch.setattr(context.client, "wait", lambda seconds: None)
+    server.get(URL, **answer)
+    reader = a_reader(context)
+    with pytest.raises(kind):
         get(reader)
     reader.finish()
 

@@ -15,13 +15,14 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit, RateBudget
 from source_iterable.config import Config
-from source_iterable.errors import BadRequest, Forbidden, IterableError, NotFound, WindowFailed
+from source_iterable.errors import BadRequest, EndUnknown, Forbidden, IterableError, NotFound, WindowFailed
 from source_iterable.exports import choice
 from source_iterable.exports.choice import TransportChoice
 from source_iterable.exports.streaming import StreamingTransport
 from source_iterable.exports.windows import Window
 from source_iterable.reading.export_stream import EventStream
 from unit_tests import contexts
+from unit_tests.test_session import answering
 
 LOGGER = logging.getLogger("airbyte")
 WINDOW = Window(1_700_000_000, 1_700_003_600)
@@ -276,6 +277,21 @@ def test_a_broken_window_is_read_in_halves() -> None:
     assert windows == [("01", "05"), ("01", "03"), ("03", "05")]
     assert [state["createdAt"][:10] for state in result.states] == ["2024-01-03", "2024-01-05"]
     assert result.streams == {"email_send"}
+
+
+def test_a_window_whose_end_nothing_proves_is_tried_three_times_and_never_halved() -> None:
+    raw = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"createdAt": "2024-01-02 03:04:05 +00:00"}\n'
+    with (
+        answering(raw) as (root, received),
+        contexts.a_context(api_base_url=root, export_method="streaming", end_date="2024-01-05T00:00:00Z") as context,
+    ):
+        result = contexts.gather(EventStream("email_send", "emailSend").read(context, {}))
+    assert type(result.error) is EndUnknown
+    assert result.error.failure == "transient_error"
+    assert "has no length and was closed" in str(result.error)
+    assert str(result.error).endswith("(tried 3 times).")
+    assert len({request.partition(b" HTTP")[0] for request in received}) == 1, "the same window"
+    assert (len(received), result.records, result.states) == (3, [], [])
 
 
 def test_a_stream_that_one_transport_may_not_read_is_read_by_the_other(caplog: pytest.LogCaptureFixture) -> None:

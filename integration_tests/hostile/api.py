@@ -25,7 +25,7 @@ class Kind:
 
     stream: str
     path: str
-    # json, csv, users (a line each) or lines (JSON lines).
+    # json, csv, users (a line each), lines (JSON lines) or number.
     form: str
     good: frozenset[str]
     key: Callable[[Record], str]
@@ -73,6 +73,7 @@ KINDS = {
         frozenset(f"{number} {user}" for number, users in MEMBERS.items() for user in users),
         lambda record: f"{record['listId']} {record['userIdentifier']}",
     ),
+    "sizes": Kind("list_sizes", "lists/1/size", "number", KEYS, _column("listId")),
     "history": Kind(
         "events",
         "export/userEvents",
@@ -123,6 +124,7 @@ class GoodApi:
             "users/getFields": lambda _: {"fields": {"1": "string", "2": "long"}},
             "lists": lambda _: {"lists": [{"id": each} for each in MEMBERS]},
             "lists/getUsers": lambda request: lines_of(MEMBERS[int(request.value("listId") or 0)]),
+            **{f"lists/{each}/size": lambda _: b"1234567" for each in MEMBERS},
             "export/userEvents": lambda request: json_lines([{"email": request.value("email"), "n": 1}]),
             "export/data.json": lambda request: events(*_window(request)),
             "export/start": self._start,

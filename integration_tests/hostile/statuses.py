@@ -77,14 +77,22 @@ STATUSES = [
         of_json(ERROR, 404),
         {
             "*": status(404),
-            **only("skipped: no longer exists", "children", "markers", "entry", "members", "history", "experiment"),
+            **only(
+                "skipped: no longer exists", "children", "markers", "entry", "members", "sizes", "history", "experiment"
+            ),
             **only(NOT_OFFERED, "experiments"),
             **only(RECORDS, "totals"),
         },
         FINAL_ONCE,
     ),
     *(Row(str(number), of_json(ERROR, number), status(number), FINAL_ONCE) for number in (400, 418)),
-    *(Row(str(number), of_json(ERROR, number), status(number)) for number in (500, 502, 503)),
+    *(Row(str(number), of_json(ERROR, number), status(number)) for number in (408, 425, 500, 502, 503)),
+    Row(
+        "407",
+        of_json(ERROR, 407),
+        {"*": "incomplete: asks for a user and password", "file": "incomplete: answered 407"},
+        FINAL_ONCE,
+    ),
     Row("500 of HTML", body(HTML, 500), status(500)),
     Row("500 of odd JSON", of_json({"code": [1], "msg": {"a": 1}}, 500), status(500)),
     Row("500 of a JSON array", of_json([1], 500), status(500)),
@@ -95,7 +103,7 @@ STATUSES = [
         of_json({"code": "GenericError", "msg": "An error occurred."}, 500),
         {
             "*": status(500),
-            **only("skipped: skipped because Iterable could not return them", "members", "history"),
+            **only("skipped: skipped because Iterable could not return them", "members", "sizes", "history"),
             **only("records: totals of experiment 2 skipped", "totals"),
             **only("records: details of experiment 2 skipped", "experiment"),
         },
@@ -104,6 +112,8 @@ STATUSES = [
         Row(f"429 with Retry-After {value}", retry_after(value), only(status(429), *WAYS))
         for value in (
             "1",
+            "0",
+            "Thu, 01 Jan 2026 00:00:00 GMT",
             "inf",
             "nan",
             "-5",

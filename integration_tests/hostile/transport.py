@@ -11,6 +11,7 @@ from integration_tests.hostile.rows import (
     NOTHING,
     NOTHING_ONCE,
     RECORDS,
+    SAME,
     WAYS,
     Row,
     Verdicts,
@@ -27,6 +28,12 @@ def cut(good: bytes) -> bytes:
 
 NO_RESPONSE = "incomplete: broke or was refused|could not be reached"
 BROKE_OFF = "incomplete: broke off"
+# Nothing proves the end: of a document, its last brace does.
+GZIP = "Content-Encoding: gzip"
+UNKNOWN = "incomplete: has no length and was closed"
+DOCUMENTS: Verdicts = {"json": RECORDS, "*": UNKNOWN}
+# A job that may have been started is not started again.
+UNKNOWN_ONCE: Verdicts = {**only(RECORDS, *WAYS, "sizes", "history"), "start": SAME}
 # Whether identifiers are cut, nothing can tell.
 CUT: Verdicts = {"json": NOT_JSON, "csv": NO_REPORT, "lines": "incomplete: line is cut"}
 CUT_ONCE = only(RECORDS, "json", "csv", "lines")
@@ -52,14 +59,37 @@ def slowly(good: bytes) -> Pieces:
         yield 0.01
 
 
+def without_length(body: bytes, *headers: str) -> bytes:
+    """A response that ends where the connection does."""
+    return head(200, *headers) + body
+
+
+def of_http_1_0(body: bytes) -> bytes:
+    """As an old proxy sends it on."""
+    return without_length(body).replace(b"HTTP/1.1", b"HTTP/1.0")
+
+
 def half(good: bytes) -> bytes:
     """A response whose second half does not come."""
     return head(200, f"Content-Length: {len(good)}") + halves(good)[0]
 
 
 TRANSPORT = [
-    Row("no length", sends(lambda good: head() + good), RECORDS),
-    Row("no length, and cut", sends(lambda good: head() + cut(good)), CUT, CUT_ONCE),
+    *(
+        row
+        for name, make in {
+            "no length": without_length,
+            "HTTP/1.0": of_http_1_0,
+            "length of letters": lambda body: without_length(body, "Content-Length: abc"),
+            "negative length": lambda body: without_length(body, "Content-Length: -5"),
+        }.items()
+        for row in (
+            Row(name, sends(make), DOCUMENTS),
+            Row(f"{name}, and cut", sends(lambda good, make=make: make(cut(good))), UNKNOWN, UNKNOWN_ONCE),
+            Row(f"{name}, and half", sends(lambda good, make=make: make(halves(good)[0])), UNKNOWN, UNKNOWN_ONCE),
+            Row(f"{name}, and nothing", sends(lambda _, make=make: make(b"")), UNKNOWN, UNKNOWN_ONCE),
+        )
+    ),
     Row("two equal lengths", sends(lambda good: head(200, *[f"Content-Length: {len(good)}"] * 2) + good), RECORDS),
     Row(
         "two lengths",
@@ -68,12 +98,17 @@ TRANSPORT = [
     ),
     Row("length too long", sends(lambda good: head(200, f"Content-Length: {len(good) + 9}") + good), BROKE_OFF),
     Row("length too short", sends(lambda good: head(200, f"Content-Length: {len(cut(good))}") + good), CUT, CUT_ONCE),
-    Row("length of letters", sends(lambda good: head(200, "Content-Length: many") + good), RECORDS),
     Row("chunked", sends(chunked), RECORDS),
     Row("chunked without end", sends(lambda good: chunked(good, b"")), BROKE_OFF),
+    Row("chunked, cut within a size", sends(lambda good: chunked(good, b"00")), BROKE_OFF),
+    Row("chunked with a negative size", sends(lambda good: chunked(good, size=b"-1")), BROKE_OFF),
     Row("chunked with a bad size", sends(lambda good: chunked(good, size=b"xyz")), BROKE_OFF),
     Row("chunked with a size too long", sends(lambda good: chunked(good, size=b"ffffff")), BROKE_OFF),
     Row("gzip", sends(lambda good: encoded(gzip.compress(good))), RECORDS),
+    Row("gzip, no length", sends(lambda good: without_length(gzip.compress(good), GZIP)), RECORDS),
+    Row("gzip, no length, cut", sends(lambda good: without_length(gzip.compress(good)[:-5], GZIP)), BROKE_OFF),
+    Row("gzip, no length, no bytes", sends(lambda _: without_length(b"", GZIP)), UNKNOWN, UNKNOWN_ONCE),
+    Row("gzip, no length, two members", sends(lambda good: without_length(two_members(good), GZIP)), DOCUMENTS),
     Row("gzip without trailer", sends(lambda good: encoded(gzip.compress(good)[:-8])), BROKE_OFF),
     Row("gzip cut in the middle", sends(lambda good: encoded(halves(gzip.compress(good))[0])), BROKE_OFF),
     Row(

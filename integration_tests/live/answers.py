@@ -130,3 +130,22 @@ def refusals(project: Project) -> Seen:
 def redirects(project: Project) -> Seen:
     found = _with_status(project, *range(300, 400))
     return judged(not found, {"endpoints": sorted(found)}, {"redirects": sum(found.values())})
+
+
+@probe(
+    "ends",
+    "Each response has a length or comes in chunks, so that one that is cut is noticed",
+    "source_iterable/api/body.py",
+    last=2,
+    always=True,
+)
+def ends(project: Project) -> Seen:
+    found = {name: set(each) for name, each in project.earlier.get("facts", {}).get("ends", {}).items()}
+    for name, each in project.client.ends.items():
+        found.setdefault(name, set()).update(each)
+    if not found:
+        raise NotVisible("no request succeeded")
+    return judged(
+        not any(each.startswith("nothing") for several in found.values() for each in several),
+        {"ends": {name: sorted(each) for name, each in found.items()}},
+    )

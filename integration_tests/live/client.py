@@ -17,15 +17,24 @@ import orjson
 import requests
 
 from integration_tests.live.errors import NoAnswer, NotVisible
-from source_iterable.api.body import pieces
+from source_iterable.api.body import CHUNK, CLOSE, LENGTH, ends_with, pieces
 from source_iterable.api.rate_budget import RateBudgets
 from source_iterable.api.session import api_session, file_session
 from source_iterable.config import Config, is_loopback
-from source_iterable.errors import BrokenResponse
+from source_iterable.errors import BrokenResponse, EndUnknown
 
 OK, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, RATE_LIMITED, SERVER_ERROR = 200, 401, 403, 404, 429, 500
 REFUSALS = (UNAUTHORIZED, FORBIDDEN)
 NO_TIME = "no time was left"
+# How a body ends, and whether it is compressed.
+ENDS = {
+    (LENGTH, False): "length",
+    (LENGTH, True): "length, compressed",
+    (CHUNK, False): "chunks",
+    (CHUNK, True): "chunks, compressed",
+    (CLOSE, False): "nothing",
+    (CLOSE, True): "nothing, compressed",
+}
 # Bytes of a body that are read unless a probe wants fewer.
 MANY_BYTES = 32 << 20
 # Seconds that a request may take, from the first to the last; a shorter one for what is not worth so long.
@@ -41,6 +50,7 @@ class Answer:
     """A response, or as much of it as was wanted.
 
     `is_whole`: its end was seen. `has_broken`: it broke off before. `seconds`: to its first byte, and to its last.
+    `ends`: a word of ENDS.
     """
 
     status: int
@@ -49,6 +59,7 @@ class Answer:
     is_whole: bool = True
     has_broken: bool = False
     seconds: tuple[float, float] = (0.0, 0.0)
+    ends: str = ""
 
     @property
     def content_type(self) -> str:
@@ -102,13 +113,14 @@ class Client:
     """Sends requests with the key of a configuration, and counts them.
 
     `end`: the time of `clock` at which a run ends; no request, and no pause, goes on beyond it. `refused` has the answers
-    with 401, 403 and 429 to the project's key, by endpoint.
+    with 401, 403 and 429 to the project's key, by endpoint; `ends` says how those with 200 end.
     """
 
     config: Config
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     end: float = float("inf")
+    ends: dict[str, set[str]] = field(default_factory=dict)
     statuses: dict[str, Counter[str]] = field(default_factory=dict)
     refused: list[tuple[str, Answer]] = field(default_factory=list)
 
@@ -196,6 +208,8 @@ class Client:
 
     def _count(self, endpoint: str, answer: Answer) -> None:
         self.statuses.setdefault(endpoint, Counter())[str(answer.status)] += 1
+        if answer.status == OK:
+            self.ends.setdefault(endpoint, set()).add(answer.ends)
 
     def _once(
         self, session: requests.Session, method: str, url: str, most: int, patience: float, **rest: Any
@@ -227,6 +241,7 @@ def _read(
     begun = clock()
     with session.request(method, url, stream=True, timeout=PATIENCE, allow_redirects=False, **rest) as response:
         first, received, size, is_whole, has_broken = clock() - begun, [], 0, True, False
+        ends = ENDS[ends_with(response), "Content-Encoding" in response.headers]
         try:
             for piece in pieces(response):
                 received.append(piece)
@@ -236,5 +251,7 @@ def _read(
                     break
         except BrokenResponse:
             is_whole, has_broken = False, True
+        except EndUnknown:
+            pass  # the probe of ends will tell
         seconds = first, clock() - begun
-        return Answer(response.status_code, response.headers, b"".join(received), is_whole, has_broken, seconds)
+        return Answer(response.status_code, response.headers, b"".join(received), is_whole, has_broken, seconds, ends)

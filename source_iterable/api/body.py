@@ -1,4 +1,8 @@
-"""The body of a response: decoded in bounded pieces, and only believed when its end has arrived."""
+"""The body of a response: decoded in bounded pieces, and believed only when its end is proved.
+
+What proves it: its length, its last chunk, the trailer of gzip, or a closed JSON document. That the server has closed the
+connection proves nothing: so does a proxy that gives up in the middle.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from collections.abc import Iterator
 import requests
 import urllib3
 
-from source_iterable.errors import BrokenResponse, TooLarge
+from source_iterable import exact_json
+from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 
 # Larger ones are returned to the system after each read, and cost a page fault for each 4 KB of the next.
 _NETWORK_BYTES = 64 * 2**10
@@ -16,6 +21,11 @@ _NETWORK_BYTES = 64 * 2**10
 _DECODED_BYTES = 1 * 2**20
 _GZIP = 16 + zlib.MAX_WBITS
 _IDENTITY = ("", "identity")
+LENGTH, CHUNK, CLOSE = "its length", "its last chunk", "the end of the connection"
+_NO_END = (
+    "The response has no length and was closed, so nothing proves that it is whole. Check for a proxy between this machine "
+    "and Iterable."
+)
 
 
 def pieces(response: requests.Response) -> Iterator[bytes]:
@@ -25,26 +35,56 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
 
     Raises:
         BrokenResponse: the body broke off, stalled, or is not what its headers say.
+        EndUnknown: after all of it, nothing proves that it is.
     """
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    coding, encoding = (_header(response, name) for name in ("Transfer-Encoding", "Content-Encoding"))
+    if coding not in (*_IDENTITY, "chunked"):
+        raise BrokenResponse("The response has an encoding that was not requested.")
+    has_end = ends_with(response) != CLOSE
     if encoding in _IDENTITY:
         yield from _raw(response)
+        if not has_end:
+            raise EndUnknown(_NO_END)
     elif encoding in ("gzip", "x-gzip"):
-        yield from _gunzipped(_raw(response))
+        yield from _gunzipped(_raw(response), has_end)
     else:
         raise BrokenResponse("The response has an encoding that was not requested.")
 
 
+def ends_with(response: requests.Response) -> str:
+    """What ends a body that has not been read yet: LENGTH, CHUNK or, which proves nothing, CLOSE."""
+    # How it is read, not what its headers say: a length that is no number is none.
+    if response.raw.chunked:
+        return CHUNK
+    return CLOSE if response.raw.length_remaining is None else LENGTH
+
+
 def whole(response: requests.Response, max_bytes: int) -> bytes:
-    """The decoded body of a response. Raises BrokenResponse or TooLarge."""
+    """The decoded body of a response. Raises BrokenResponse, EndUnknown or TooLarge."""
     received: list[bytes] = []
     size = 0
-    for piece in pieces(response):
-        size += len(piece)
-        if size > max_bytes:
-            raise TooLarge(f"The response is over {max_bytes:,} bytes.")
-        received.append(piece)
+    try:
+        for piece in pieces(response):
+            size += len(piece)
+            if size > max_bytes:
+                raise TooLarge(f"The response is over {max_bytes:,} bytes.")
+            received.append(piece)
+    except EndUnknown:
+        if not _is_document(b"".join(received)):
+            raise
     return b"".join(received)
+
+
+def _is_document(body: bytes) -> bool:
+    """Whether a body is a closed JSON object or array. A number or a text may go on."""
+    try:
+        return isinstance(exact_json.loads(body), (dict, list))
+    except ValueError:
+        return False
+
+
+def _header(response: requests.Response, name: str) -> str:
+    return str(response.headers.get(name, "")).strip().lower()
 
 
 def _raw(response: requests.Response) -> Iterator[bytes]:
@@ -56,19 +96,23 @@ def _raw(response: requests.Response) -> Iterator[bytes]:
         raise BrokenResponse("The response broke off.") from None
 
 
-def _gunzipped(raw: Iterator[bytes]) -> Iterator[bytes]:
+def _gunzipped(raw: Iterator[bytes], has_end: bool) -> Iterator[bytes]:
+    """The members of gzip, one behind the other. Where nothing else tells the end, there must be exactly one."""
     decoder = zlib.decompressobj(_GZIP)
-    begun = False
+    members = 0
     try:
         for data in raw:
             while data:
-                if decoder.eof:  # another member follows
+                if decoder.eof:
                     decoder = zlib.decompressobj(_GZIP)
-                begun = True
+                    members += 1
+                members = members or 1
                 if piece := decoder.decompress(data, _DECODED_BYTES):
                     yield piece
                 data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
     except zlib.error:
         raise BrokenResponse("The response is not the gzip that its headers say.") from None
-    if begun and not decoder.eof:
+    if members and not decoder.eof:
         raise BrokenResponse("The response broke off.")
+    if members != 1 and not has_end:
+        raise EndUnknown(_NO_END)

@@ -3,41 +3,45 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from source_iterable import exact_json
 from source_iterable.api.body import whole
-from source_iterable.api.clock import Clock, http_date
+from source_iterable.api.clock import Clock
 from source_iterable.api.parts import Part, receive
-from source_iterable.api.proof import is_error_object
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Timeout
-from source_iterable.api.retry import MAX_RATE_LIMITED, ONCE, RESPONSE, RetryPolicy, pause_after, retry
+from source_iterable.api.retry import (
+    ONCE,
+    RATE_LIMITED,
+    RESPONSE,
+    RetryPolicy,
+    pause_after,
+    pause_after_429,
+    retry,
+    retry_after_in,
+)
 from source_iterable.api.session import PrivateAddress, api_session, file_session
+from source_iterable.api.wording import HINTS, Wording, asks_for_a_password, proxy_trouble
 from source_iterable.config import Config, is_loopback
 from source_iterable.errors import (
-    ApiError,
     BadKey,
     BadRequest,
     BrokenResponse,
     Forbidden,
     IterableError,
     LocalError,
-    NotFound,
-    ServerError,
+    RateLimited,
     Stopped,
     TimedOut,
-    TooLarge,
-    TransientError,
     Unreachable,
 )
 from source_iterable.machine import local_cause
@@ -49,17 +53,10 @@ MAX_REDIRECTS = 5
 # Seconds that limits of requests a second may take; and the least, however much faster than Iterable's the budgets are.
 SHORT_WAIT, SHORTEST_WAIT = 2.0, 0.2
 # Bytes of a JSON or text response: a page of 1,000 catalog items has up to 30 MB, a million hashes of forgotten users
-# 67 MB. Then of the body of an error.
-JSON_BYTES, ERROR_BYTES = 80 * 2**20, 64 * 2**10
-# Characters of an error's message that are shown.
-MESSAGE_LENGTH = 300
-# Seconds that a Retry-After header may ask for; more ends the stream. Over a year it is no serious value.
-MAX_RETRY_AFTER, YEAR = 3600.0, 366 * 24 * 3600.0
-_ERRORS: dict[int, type[ApiError]] = {401: BadKey, 403: Forbidden, 404: NotFound}
-_HINTS = {
-    401: "Check that the API key is a server-side key of this project and that the region matches the project.",
-    403: "Give the API key the permission for this endpoint, or leave the stream out.",
-}
+# 67 MB.
+JSON_BYTES = 80 * 2**20
+# Seconds that a Retry-After header may ask for; more ends the stream.
+MAX_RETRY_AFTER = 3600.0
 
 
 class ShapeError(ValueError):
@@ -91,7 +88,7 @@ class IterableClient:
         # How often Iterable was asked for its time in vain, and how that ended.
         self._unheard: list[IterableError] = []
         loopback = is_loopback(urlsplit(self._base_url).hostname)
-        self._api_key = config.api_key
+        self._wording = Wording(config.api_key, self._origin)
         self._session = api_session(config.api_key, loopback)
         # Export files are on another host, which must not see the key.
         self._file_session = file_session(loopback)
@@ -115,7 +112,7 @@ class IterableClient:
             return self._received(request, read, policy, permit)
         except BadKey as error:
             if policy is not ONCE and self.key_works(request.path):
-                message = str(error).replace(_HINTS[401], _HINTS[403])
+                message = str(error).replace(HINTS[401], HINTS[403])
                 raise BadKey(message, error.status, error.code, error.msg) from None
             raise
 
@@ -161,7 +158,7 @@ class IterableClient:
         def read(response: requests.Response) -> T:
             text = whole(response, JSON_BYTES)
             with suppress(ValueError):
-                self._refuse_error_object(request, exact_json.loads(text))
+                self._wording.refuse_error_object(request, exact_json.loads(text))
             return _shaped(request, text.decode("utf-8-sig", errors="replace"), shape)
 
         return self.fetch(request, read)
@@ -184,12 +181,12 @@ class IterableClient:
             self._session.delete(url, timeout=CANCEL_TIMEOUT, stream=True) as response,
         ):
             if response.status_code >= 300:
-                raise self._error(response, f"DELETE {path}")
+                raise self._wording.error_of(response, f"DELETE {path}")
 
     def receive_file(self, url: str, max_bytes: int) -> Part:
         """GET a presigned URL, once and without the key.
 
-        Raises Unreachable, BrokenResponse, TooLarge, LocalError or Stopped.
+        Raises Unreachable, BrokenResponse, EndUnknown, TooLarge, ConfigError (of a proxy), LocalError or Stopped.
         """
         self.wait(0)
         with self.progress.waiting("a file of an export job"):
@@ -198,7 +195,8 @@ class IterableClient:
             except (PrivateAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
                 raise BrokenResponse("A link to a file leads to no https URL of a public host.") from None
             except (requests.RequestException, ValueError) as error:
-                raise local_cause(error) or Unreachable("The storage host could not be reached.") from None
+                trouble = local_cause(error) or proxy_trouble(self._file_session, url, error)
+                raise trouble or Unreachable("The storage host could not be reached.") from None
             if response.status_code != 200:
                 response.close()
                 raise BrokenResponse(f"The storage host answered {response.status_code}.")
@@ -297,7 +295,8 @@ class IterableClient:
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
         """One attempt: a response of status 200 with its body still unread. Waits out 429s."""
-        for limited in range(1, MAX_RATE_LIMITED + 2):
+        times, waited = 0, 0.0
+        while True:
             if permit is None:
                 with self.progress.waiting(f"the rate limit of {request.shown or request.path}"):
                     permit = self.budgets.of(request.path).acquire(self.wait, self.limit_teller())
@@ -306,13 +305,17 @@ class IterableClient:
             permit = None
             if response.status_code == 200:
                 return response
-            if response.status_code != 429 or limited > MAX_RATE_LIMITED:
+            if response.status_code != 429 or waited >= RATE_LIMITED:
                 break
-            self._wait_out(response, request, limited)
+            times += 1
+            waited += self._wait_out(response, request, times)
+        if response.status_code == 407:
+            response.close()
+            raise asks_for_a_password("A proxy in front of Iterable")
         if response.status_code < 400:
             response.close()
             raise BrokenResponse(f"Iterable answered {request} with {response.status_code}, which holds no data.")
-        raise self._error(response, str(request), request.personal_values)
+        raise self._wording.error_of(response, str(request), request.personal_values)
 
     def _exchange(self, request: Request) -> requests.Response:
         self.wait(0)
@@ -330,7 +333,8 @@ class IterableClient:
             except requests.ReadTimeout:
                 raise TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.") from None
             except (requests.RequestException, ValueError) as error:
-                raise local_cause(error) or self._no_response(request, error) from None
+                trouble = local_cause(error) or proxy_trouble(self._session, url, error)
+                raise trouble or self._wording.no_response(request, error) from None
             if response.status_code < 500:  # a gateway's own error tells its own time
                 self.clock.hear(response.headers)
             if not response.is_redirect:
@@ -339,7 +343,7 @@ class IterableClient:
             url, parameters = _joined(url, response.headers["Location"], str(request)), {}
             # requests would forward our Api-Key header to any host.
             if _origin(url) != self._origin:
-                host = self._shown(str(urlsplit(url).hostname))
+                host = self._wording.shown(str(urlsplit(url).hostname))
                 raise BadRequest(
                     f"{request} was redirected to another host ({host}); the API key is not sent there. "
                     "Check the API base URL.",
@@ -347,44 +351,24 @@ class IterableClient:
                 )
         raise Unreachable(f"{request} was redirected {MAX_REDIRECTS} times.")
 
-    def _no_response(self, request: Request, error: Exception) -> IterableError:
-        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return Unreachable(
-                f"No response to {request}: the certificate of {self._origin} cannot be verified. Check for a proxy that "
-                "intercepts TLS, and set REQUESTS_CA_BUNDLE to its certificate."
-            )
-        if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
-            return BrokenResponse(f"The response to {request} has headers that contradict each other.")
-        why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
-        return Unreachable(f"No response to {request}: the connection to {self._origin} {why}.")
-
-    def _wait_out(self, response: requests.Response, request: Request, times: int) -> None:
-        retry_after = self._retry_after(response)
+    def _wait_out(self, response: requests.Response, request: Request, times: int) -> float:
+        """Wait after so many 429s in a row. Returns the seconds."""
+        retry_after = retry_after_in(response.headers.get("Retry-After", ""), self.clock.at_iterable())
         response.close()
         if retry_after is not None and retry_after > MAX_RETRY_AFTER:
-            raise TransientError(
+            raise RateLimited(
                 f"Iterable answered 429 to {request} and asks to wait {retry_after / 3600:.1f} hours, longer than a sync "
-                "waits. The next sync will retry it."
+                "waits. The next sync will retry it.",
+                429,
             )
-        seconds = pause_after(times) if retry_after is None else retry_after
+        seconds = pause_after_429(times, retry_after)
         self._logger.warning(
             f"Iterable answered 429 to {request}{self.budgets.why_exceeded()} Waiting {seconds:.1f} s."
         )
         self.progress.limited(seconds)
         with self.progress.waiting(f"Iterable's rate limit ({request})"):
             self.wait(seconds)
-
-    def _retry_after(self, response: requests.Response) -> float | None:
-        """The Retry-After header in seconds; it holds seconds or a date (RFC 9110). None without one that makes sense."""
-        text = response.headers.get("Retry-After", "")
-        try:
-            seconds = float(text)
-        except ValueError:
-            date = http_date(text)
-            if date is None:
-                return None
-            seconds = date - self.clock.at_iterable()
-        return max(seconds, 0.0) if seconds < YEAR else None
+        return seconds
 
     def _parsed(self, request: Request, response: requests.Response, shape: Callable[[Any], T]) -> T:
         """The JSON of a response, in the shape that was requested. Raises BrokenResponse."""
@@ -392,31 +376,8 @@ class IterableClient:
             value = exact_json.loads(whole(response, JSON_BYTES))
         except ValueError:
             raise BrokenResponse(f"The response to {request} is not JSON.") from None
-        self._refuse_error_object(request, value)
+        self._wording.refuse_error_object(request, value)
         return _shaped(request, value, shape)
-
-    def _refuse_error_object(self, request: Request, value: Any) -> None:
-        if is_error_object(value) and value["code"] != "Success":
-            said = self._shown(f"{value['code']}: {value['msg']}", request.personal_values)
-            raise BrokenResponse(f"Iterable answered {request} with status 200 and an error ({said}).")
-
-    def _shown(self, text: str, hidden: Iterable[str] = ()) -> str:
-        """A text of a response as it may be shown: short, without the key, and without what is `hidden`."""
-        text = text.replace(self._api_key, "****")
-        for value in hidden:
-            # Iterable may say it in lower case, or as it stood in the URL.
-            for form in (value, quote(value), quote(value, ""), quote_plus(value)):
-                text = re.sub(re.escape(form), "****", text, flags=re.IGNORECASE)
-        return text[:MESSAGE_LENGTH]
-
-    def _error(self, response: requests.Response, what: str, hidden: Iterable[str] = ()) -> ApiError:
-        status = response.status_code
-        code, msg = (self._shown(text, hidden) for text in _code_and_msg(response))
-        response.close()
-        said = f"{code}: {msg}" if code and msg else msg or code or self._shown(response.reason or "no message", hidden)
-        kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
-        message = f"Iterable answered {what} with {status} ({said}). {_HINTS.get(status, '')}"
-        return kind(message.strip(), status, code, msg)
 
 
 def _shaped(request: Request, content: Any, shape: Callable[[Any], T]) -> T:
@@ -438,11 +399,3 @@ def _joined(url: str, location: str, what: str) -> str:
     except ValueError:
         raise BrokenResponse(f"{what} was redirected to an invalid URL.") from None
     return joined
-
-
-def _code_and_msg(response: requests.Response) -> tuple[str, str]:
-    try:
-        body = exact_json.loads(whole(response, ERROR_BYTES))
-        return str(body.get("code") or ""), str(body.get("msg") or "")
-    except (ValueError, AttributeError, BrokenResponse, TooLarge):
-        return "", ""

@@ -120,6 +120,7 @@ def receive(
 
     Raises:
         BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
+        EndUnknown: nothing proves that it is whole.
         TooLarge: the body has more than `max_bytes`, or by `guess` far more.
         LocalError: this machine has no room for it.
     """

@@ -2,7 +2,7 @@
 
 Errors fall into two groups. Some are the response's fault, and a retry may succeed: no connection, a body that breaks off,
 5xx. Others are the request's fault, and only a smaller one helps: a window that times out, breaks off or is too large is
-halved, not retried.
+halved, not retried. A response without a proof of its end is neither: it is retried a few times, then its stream fails.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from source_iterable.api.clock import http_date
 from source_iterable.errors import (
     BrokenResponse,
+    EndUnknown,
     IterableError,
     JobFailed,
     ServerError,
@@ -25,6 +27,8 @@ from source_iterable.errors import (
 T = TypeVar("T")
 # The longest pause between two attempts, in seconds.
 LONGEST_PAUSE = 60.0
+# Seconds of a Retry-After that is no serious value.
+_YEAR = 366 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -34,16 +38,22 @@ class RetryPolicy:
     attempts: int
     after: tuple[type[IterableError], ...] = ()
 
+    def attempts_after(self, error: IterableError) -> int:
+        """How many attempts this error is worth."""
+        return min(self.attempts, MOST_OF_END_UNKNOWN) if isinstance(error, EndUnknown) else self.attempts
 
+
+# A response whose end is unknown probably came through something that takes the end away from every one.
+MOST_OF_END_UNKNOWN = 3
 NO_RESPONSE = (Unreachable, ServerError)
-NO_WHOLE_RESPONSE = (*NO_RESPONSE, TimedOut, BrokenResponse)
+NO_WHOLE_RESPONSE = (*NO_RESPONSE, TimedOut, BrokenResponse, EndUnknown)
 
 # A response read in one go. Once exhausted: the stream fails.
 RESPONSE = RetryPolicy(5, NO_WHOLE_RESPONSE)
 # Requests that may have worked although they failed: a job started twice runs twice.
 ONCE = RetryPolicy(1)
-# A window as one streamed response. Once exhausted, or at once if the body fails: the window is halved.
-STREAMED_WINDOW = RetryPolicy(3, NO_RESPONSE)
+# A window as one streamed response. Once exhausted, or at once if the body breaks off: the window is halved.
+STREAMED_WINDOW = RetryPolicy(3, (*NO_RESPONSE, EndUnknown))
 # A file of a completed export job, with a fresh link for every retry. Once exhausted: the stream fails.
 FILE = RetryPolicy(5, NO_WHOLE_RESPONSE)
 # The list of a completed job's files, where its pages contradict each other. Once exhausted: the job counts as failed.
@@ -54,13 +64,34 @@ SLICE = RetryPolicy(3, NO_WHOLE_RESPONSE)
 WINDOW = RetryPolicy(2, (JobFailed,))
 # A window of one second, which cannot be halved. Once exhausted: the stream fails.
 SHORTEST_WINDOW = RetryPolicy(3, (WindowFailed,))
-# Consecutive 429s waited out in one attempt of any of these: about twenty minutes. Once exhausted: the stream fails.
-MAX_RATE_LIMITED = 25
+# Seconds that 429s in a row are waited out in one attempt of any of these. Once exhausted: the stream fails.
+RATE_LIMITED = 20 * 60.0
+# From this 429 in a row on, a Retry-After that is shorter than the pause before a retry is not enough.
+NOT_ENOUGH = 3
 
 
 def pause_after(attempt: int) -> float:
     """Seconds to wait after this attempt (from 1): random, up to 1, 2, 4 ... LONGEST_PAUSE."""
     return random.uniform(0.5, 1.0) * min(2.0 ** (attempt - 1), LONGEST_PAUSE)
+
+
+def retry_after_in(header: str, now: float) -> float | None:
+    """The seconds of a Retry-After header, or to its date (RFC 9110) from `now`. None where it makes no sense."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        date = http_date(header)
+        if date is None:
+            return None
+        seconds = date - now
+    return seconds if seconds < _YEAR else None
+
+
+def pause_after_429(times: int, retry_after: float | None) -> float:
+    """Seconds to wait after so many 429s in a row: `retry_after` if the last one says so, or else a growing pause."""
+    if retry_after is None or retry_after <= 0:
+        return pause_after(times)
+    return max(retry_after, pause_after(times)) if times >= NOT_ENOUGH else retry_after
 
 
 def retry(policy: RetryPolicy, operation: Callable[[], T], pause: Callable[[int, IterableError], None]) -> T:
@@ -73,7 +104,7 @@ def retry(policy: RetryPolicy, operation: Callable[[], T], pause: Callable[[int,
         try:
             return operation()
         except policy.after as error:
-            if attempt == policy.attempts:
+            if attempt >= policy.attempts_after(error):
                 error.attempts = attempt
                 raise
             pause(attempt, error)

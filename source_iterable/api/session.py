@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import logging
+import re
 import socket
 from http.cookiejar import DefaultCookiePolicy
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import requests
 import urllib3
@@ -15,54 +17,50 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from source_iterable import __version__
+from source_iterable.api.wire import MAX_INTERIM, Chunks, Head, Wire
 
-# Its debug lines hold URLs, which name users.
-logging.getLogger("urllib3").setLevel(logging.INFO)
-# Interim responses in front of one response, and lines of all their heads; more are a fault.
-_MAX_INTERIM, _MAX_HEAD_LINES = 10, 1000
+# A value in a message of the logging module.
+_VALUE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]", re.I)
+
+
+class _WithoutValues(logging.Filter):
+    """Leaves of a message what urllib3 itself says. Its values are URLs, which name people and open files, and headers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _VALUE.sub("…", str(record.msg)), None
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+_WITHOUT_VALUES = _WithoutValues()
 
 
 class PrivateAddress(ValueError):
     """A link leads to an address that is not public."""
 
 
-class _Head:
-    """The lines of a response's head. http.client takes one that breaks off for whole, and skips any number of 100s."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self._lines = 0
-
-    def readline(self, limit: int) -> bytes:
-        line = self.file.readline(limit)
-        # The head breaks off. Without a status line, http.client itself says that the connection was closed.
-        if self._lines and not line:
-            raise http.client.HTTPException
-        self._lines += 1
-        if self._lines > _MAX_HEAD_LINES:
-            raise http.client.HTTPException
-        return line
-
-    def close(self) -> None:
-        self.file.close()
-
-
 class _FinalResponse(http.client.HTTPResponse):
     """Skips interim responses (1xx). http.client itself takes all but 100 for the final one."""
 
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._wire = Wire(cast(Any, self.fp).detach(), sock)
+        self.fp = io.BufferedReader(self._wire)
+
     def begin(self) -> None:
-        head = _Head(self.fp)
+        head = Head(self.fp, self._wire)
         self.fp = cast(Any, head)
         try:
             super().begin()
-            for _ in range(_MAX_INTERIM):
+            for _ in range(MAX_INTERIM):
                 if not 101 < self.status < 200:
-                    return
+                    break
                 self.headers = self.msg = None  # type: ignore[assignment]  # begin() reads on where there are none
                 super().begin()
         finally:
             if self.fp is not None:  # http.client closes it where there is no body
-                self.fp = cast(Any, head.file)
+                self.fp = cast(Any, Chunks(head.file) if self.chunked is True else head.file)
+                self._wire.begin_body()
 
 
 class _Connection(HTTPConnection):
@@ -133,6 +131,9 @@ def file_session(loopback: bool) -> requests.Session:
 
 
 def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] == "urllib3":
+            logging.getLogger(name).addFilter(_WITHOUT_VALUES)
     session = _Session()
     session.trust_env = not loopback
     # requests itself would also speak http.

@@ -120,7 +120,7 @@ class ExportJob:
         return self._client.get_json(f"export/{self.id}/files", parameters, _files_page)
 
     def files(self, shown: Collection[str]) -> list[ExportFile]:
-        """List the files of a completed job, page by page to the empty one.
+        """List the files of a completed job, page by page to the empty one, and each once.
 
         The list is complete before any file is read: only then it is known that the job stayed completed, that the export
         is not truncated, and that all files that were `shown` while the job ran are there.
@@ -150,7 +150,11 @@ class ExportJob:
             after = new[-1].name
         if missing := len(set(shown) - files.keys()):
             raise JobFailed(f"The list of files of {self} lacks {missing} that it had before.")
-        return list(files.values())
+        by_url: dict[str, ExportFile] = {}
+        for file in files.values():
+            # Listed under two names, it is one file.
+            by_url.setdefault(file.url, file)
+        return list(by_url.values())
 
     def fresh(self, file: ExportFile) -> ExportFile:
         """The same file with a fresh link, from the page that lists it; unchanged if that page no longer lists it."""

@@ -13,6 +13,7 @@ from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.retry import FILE
 from source_iterable.errors import (
     BrokenResponse,
+    EndUnknown,
     JobFailed,
     ServerError,
     TooLarge,
@@ -171,7 +172,7 @@ class JobsTransport:
             if listed.file not in held and room > 0:
                 try:
                     held[listed.file] = self._client.receive_file(listed.url, room)
-                except (BrokenResponse, TooLarge, Unreachable):
+                except (BrokenResponse, EndUnknown, TooLarge, Unreachable):
                     return
 
     def _fetch(self, job: ExportJob, file: ExportFile) -> Part:
@@ -186,5 +187,5 @@ class JobsTransport:
         what = f"file {file.name} of {job}"
         try:
             return self._client.with_retries(FILE, what, attempt)
-        except (BrokenResponse, TooLarge, Unreachable) as error:
+        except (BrokenResponse, EndUnknown, TooLarge, Unreachable) as error:
             raise TransientError(f"The {what} could not be fetched whole: {error}") from None

@@ -14,10 +14,12 @@ from source_iterable.api.retry import SLICE
 from source_iterable.errors import (
     ApiError,
     BadKey,
+    ConfigError,
     Forbidden,
     IterableError,
     LocalError,
     NotFound,
+    RateLimited,
     Stopped,
     TransientError,
 )
@@ -74,7 +76,7 @@ class SliceReader:
         return it. Unread after any other failure of this slice alone.
 
         Raises:
-            IterableError: the failure is not the slice's: the key, this machine, or too many slices in a row.
+            IterableError: the failure is not this slice's: the key, a proxy, the rate limit, this machine, or many in a row.
         """
 
         def spool(response: requests.Response) -> Part:
@@ -83,7 +85,7 @@ class SliceReader:
         try:
             request = Request(path, parameters, timeout=self._timeout)
             part = share(lambda: self._context.client.fetch(request, spool, SLICE))
-        except (BadKey, Forbidden, LocalError, Stopped):
+        except (BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped):
             raise
         except NotFound:
             self._context.logger.warning(f"{self._stream_name}: {what} no longer exists; skipped.")

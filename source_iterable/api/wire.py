@@ -1,0 +1,133 @@
+"""Wire: the bytes of one response as they come from its connection, and how slowly they may come."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+# Seconds from the first byte of a head to its last.
+HEAD_SECONDS = 60.0
+# Least rate of a body, after its first byte: each so many bytes, and what remains at its end, come within so many seconds.
+BODY_BYTES, BODY_SECONDS = 64 * 2**10, 600.0
+# Interim responses in front of one response, and lines of all their heads; more are a fault.
+MAX_INTERIM, _MAX_HEAD_LINES = 10, 1000
+
+
+class SlowHead(http.client.HTTPException):
+    """The head of a response has begun and does not end."""
+
+
+class Wire(io.RawIOBase):
+    """What a connection sends for one response: its heads, then its body.
+
+    The connection's own timeout is for silence. A server that sends a byte now and then never meets it.
+    """
+
+    def __init__(
+        self, raw: io.RawIOBase, connection: socket.socket, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._raw = raw
+        self._connection = connection
+        self._clock = clock
+        # Bytes that came, and those of them that were lines of heads: the buffer above this may hold more.
+        self._received = self._taken = 0
+        self._in_body = False
+        # When the current head, or so many bytes of the body, began to come, and how many had come before.
+        self._since: float | None = None
+        self._before = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what is there, or wait for it. Raises TimeoutError for silence or a slow body, SlowHead for a slow head."""
+        count = self._received_into(buffer)
+        if count:
+            self._received += count
+            if self._since is None or (self._in_body and self._received - self._before >= BODY_BYTES):
+                self._since, self._before = self._clock(), self._received
+        return count
+
+    def took_line(self, line: bytes) -> None:
+        """Note a line of a head; an empty one ends the head."""
+        self._taken += len(line)
+        if line in (b"\r\n", b"\n"):
+            self._since = self._clock() if self._received > self._taken else None
+
+    def begin_body(self) -> None:
+        """What comes now is the body; some of it may have come with the head."""
+        self._in_body, self._before = True, self._taken
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+    def _received_into(self, buffer: Any) -> int | None:
+        patience = self._connection.gettimeout()
+        if self._since is None:
+            return self._raw.readinto(buffer)
+        left = self._since + (BODY_SECONDS if self._in_body else HEAD_SECONDS) - self._clock()
+        if patience is not None and patience <= left:
+            return self._raw.readinto(buffer)
+        try:
+            if left <= 0:
+                raise TimeoutError
+            self._connection.settimeout(left)
+            return self._raw.readinto(buffer)
+        except TimeoutError:
+            if self._in_body:
+                raise
+            raise SlowHead from None
+        finally:
+            self._connection.settimeout(patience)
+
+
+class Head:
+    """The lines of a response's heads. http.client takes one that breaks off for whole, and skips any number of 100s."""
+
+    def __init__(self, file: IO[bytes], wire: Wire) -> None:
+        self.file = file
+        self._wire = wire
+        self._lines = 0
+
+    def readline(self, limit: int) -> bytes:
+        line = self.file.readline(limit)
+        # The head breaks off. Without a status line, http.client itself says that the connection was closed.
+        if self._lines and not line:
+            raise http.client.HTTPException
+        self._lines += 1
+        if self._lines > _MAX_HEAD_LINES:
+            raise http.client.HTTPException
+        self._wire.took_line(line)
+        return line
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class Chunks:
+    """A chunked body. urllib3 takes a size that is cut for whole, so that `0400` ends a body as `0`, and a negative one."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._file.readline(limit)
+        if line and not line.endswith(b"\n"):
+            raise http.client.HTTPException
+        return line
+
+    def read(self, size: int) -> bytes:
+        if size < 0:
+            raise http.client.HTTPException
+        return self._file.read(size)
+
+    def flush(self) -> None:
+        """Nothing is written."""
+
+    def close(self) -> None:
+        self._file.close()

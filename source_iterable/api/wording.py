@@ -1,0 +1,138 @@
+"""Wording: what goes wrong with a request, as the exception that says so to the user, without the key or personal values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus, urlsplit
+
+import requests
+
+from source_iterable import exact_json
+from source_iterable.api.body import whole
+from source_iterable.api.proof import is_error_object
+from source_iterable.api.request import Request
+from source_iterable.api.retry import RATE_LIMITED
+from source_iterable.api.wire import HEAD_SECONDS, SlowHead
+from source_iterable.errors import (
+    ApiError,
+    BadKey,
+    BadRequest,
+    BrokenResponse,
+    ConfigError,
+    EndUnknown,
+    Forbidden,
+    IterableError,
+    NotFound,
+    RateLimited,
+    ServerError,
+    TooLarge,
+    Unreachable,
+)
+
+# Bytes of the body of an error, and characters of its message that are shown.
+_ERROR_BYTES, _MESSAGE_LENGTH = 64 * 2**10, 300
+_ERRORS: dict[int, type[ApiError]] = {
+    401: BadKey,
+    403: Forbidden,
+    404: NotFound,
+    408: ServerError,
+    425: ServerError,
+    429: RateLimited,
+}
+HINTS = {
+    401: "Check that the API key is a server-side key of this project and that the region matches the project.",
+    403: "Give the API key the permission for this endpoint, or leave the stream out.",
+    429: f"The sync has waited for {RATE_LIMITED / 60:.0f} minutes; the next one will retry it. Does another program use "
+    "the same project?",
+}
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+
+
+class Wording:
+    """Words the errors of requests with one key to one origin."""
+
+    def __init__(self, api_key: str, origin: str) -> None:
+        self._api_key = api_key
+        self._origin = origin
+
+    def shown(self, text: str, hidden: Iterable[str] = ()) -> str:
+        """A text of a response as it may be shown: short, without the key, and without what is `hidden`."""
+        text = text.replace(self._api_key, "****")
+        for value in hidden:
+            # Iterable may say it in lower case, or as it stood in the URL.
+            for form in (value, quote(value), quote(value, ""), quote_plus(value)):
+                text = re.sub(re.escape(form), "****", text, flags=re.IGNORECASE)
+        return text[:_MESSAGE_LENGTH]
+
+    def error_of(self, response: requests.Response, what: str, hidden: Iterable[str] = ()) -> ApiError:
+        """The error for a response to `what` whose status says that it is one. Closes the response."""
+        status = response.status_code
+        code, msg = (self.shown(text, hidden) for text in _code_and_msg(response))
+        response.close()
+        said = f"{code}: {msg}" if code and msg else msg or code or self.shown(response.reason or "no message", hidden)
+        kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
+        message = f"Iterable answered {what} with {status} ({said}). {HINTS.get(status, '')}"
+        return kind(message.strip(), status, code, msg)
+
+    def refuse_error_object(self, request: Request, value: Any) -> None:
+        """Raise BrokenResponse for the JSON of a response with status 200 that is an error."""
+        if is_error_object(value) and value["code"] != "Success":
+            said = self.shown(f"{value['code']}: {value['msg']}", request.personal_values)
+            raise BrokenResponse(f"Iterable answered {request} with status 200 and an error ({said}).")
+
+    def no_response(self, request: Request, error: Exception) -> IterableError:
+        """The error for a request without a response."""
+        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return Unreachable(
+                f"No response to {request}: the certificate of {self._origin} cannot be verified. Check for a proxy that "
+                "intercepts TLS, and set REQUESTS_CA_BUNDLE to its certificate."
+            )
+        if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
+            return BrokenResponse(f"The response to {request} has headers that contradict each other.")
+        if _caused_by(error, SlowHead):
+            return Unreachable(f"No response to {request}: its head took longer than {HEAD_SECONDS:.0f} seconds.")
+        why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
+        return Unreachable(f"No response to {request}: the connection to {self._origin} {why}.")
+
+
+def proxy_trouble(session: requests.Session, url: str, error: Exception) -> IterableError | None:
+    """What to do about a proxy that lets no request through to the host of `url`, None if none is to blame."""
+    if not isinstance(error, requests.exceptions.ProxyError):
+        return None
+    proxies = session.merge_environment_settings(url, {}, None, None, None)["proxies"]
+    proxy = urlsplit(requests.utils.select_proxy(url, proxies) or "").netloc.rpartition("@")[2]
+    if not proxy:
+        return None
+    refused = _TUNNEL.search(str(error))
+    status = refused[1] if refused else ""
+    if status == "407":
+        return asks_for_a_password(f"The proxy {proxy}")
+    host = urlsplit(url).hostname
+    if status.startswith("4"):
+        return ConfigError(
+            f"The proxy {proxy} refuses connections to {host} ({status}): allow {host} there, or set NO_PROXY for it."
+        )
+    why = f"answered {status}" if refused else "cannot be reached"
+    return Unreachable(f"The proxy {proxy} {why}. Check that it runs, and the environment variable HTTPS_PROXY.")
+
+
+def asks_for_a_password(proxy: str) -> ConfigError:
+    """The error for a 407 of `proxy`, the beginning of a sentence."""
+    return ConfigError(
+        f"{proxy} asks for a user and password (407): put the right ones into the environment variable HTTPS_PROXY, as in "
+        "http://user:password@host:port."  # ignore-https-check
+    )
+
+
+def _caused_by(error: BaseException | None, kind: type[Exception]) -> bool:
+    return isinstance(error, kind) or (error is not None and _caused_by(error.__cause__ or error.__context__, kind))
+
+
+def _code_and_msg(response: requests.Response) -> tuple[str, str]:
+    try:
+        body = exact_json.loads(whole(response, _ERROR_BYTES))
+        return str(body.get("code") or ""), str(body.get("msg") or "")
+    except (ValueError, AttributeError, BrokenResponse, EndUnknown, TooLarge):
+        return "", ""
