@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import psycopg2
 import pytest
 
 from integration_tests.connector import config_for, sync, time_text
-from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.warehouses import (
     ParquetWarehouse,
     Warehouse,
@@ -32,8 +32,6 @@ from source_iterable.config import Config
 from source_iterable.schemas import milliseconds
 from source_iterable.streams.table import STREAMS
 
-# The sandbox's clock stands still, at a time that the connector takes for now.
-NOW = datetime.now(timezone.utc) - timedelta(minutes=1)
 HELD_BACK = 300
 # A killed load each; KILLS=20 in the environment for more.
 KILLS = int(os.environ.get("KILLS", "5"))
