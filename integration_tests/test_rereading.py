@@ -144,7 +144,7 @@ def test_without_the_option_the_state_is_a_time() -> None:
     with Sandbox(SandboxSettings(days=3, events_per_day=300, now=NOW)) as sandbox:
         config = config_for(sandbox, days=3, reread_window=7)
         first = sync(config, ["email_send"])
-        assert set(first.states["email_send"]) == {"createdAt", "reread"}
+        assert set(first.states["email_send"]) == {"createdAt", "ids", "reread"}
         sandbox.advance(60)
         second = sync({**config, "reread_window": 0}, ["email_send"], first.state)
-        assert set(second.states["email_send"]) == {"createdAt"}
+        assert set(second.states["email_send"]) == {"createdAt", "ids"}

@@ -208,7 +208,7 @@ def test_the_form_that_iterables_client_knew_before_is_read_as_well() -> None:
         sandbox.add_fault(Fault(f"{ONE}/totals", "status", times=None, status=404))
         result = sync(config_for(sandbox), BOTH)
     (experiment,) = result.records["experiments"]
-    assert experiment == {**details, "startDate": 1769936400250}
+    assert experiment == {**details, "startDate": 1769936400250, "data": {}}
     assert result.records["experiment_variants"] == [
         {
             "experimentId": 7,
@@ -216,8 +216,9 @@ def test_the_form_that_iterables_client_knew_before_is_read_as_well() -> None:
             "name": "A",
             "percentage": 60,
             "content": {"subject": "Hello", "plainText": "Hi"},
+            "data": {},
         },
-        {"experimentId": 7, "id": 71, "name": "B", "percentage": 40},
+        {"experimentId": 7, "id": 71, "name": "B", "percentage": 40, "data": {}},
     ]
 
 
@@ -280,6 +281,7 @@ def test_what_one_part_leaves_open_another_one_says() -> None:
         "isControl": False,
         "content": {"subject": "Hi", "plainText": "Hello"},
         "metrics": {"Sends": 9},
+        "data": {},
     }
     experiment = next(each for each in result.records["experiments"] if each["id"] == first)
     assert experiment["startDate"] == truth_of_first["startDate"], "the list says it where the details do not"

@@ -15,7 +15,9 @@ from integration_tests.connector import catalog_for, config_for, sync
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.records.timestamps import rfc3339
+from source_iterable.schemas import load_schema
 from source_iterable.streams import lists, user_events
+from source_iterable.streams.table import EXPORTS
 
 Record = dict[str, Any]
 FIRST, MIDDLE, LAST = 1001, 1022, 1050
@@ -54,9 +56,12 @@ def as_sent(record: Record) -> str:
 
 def as_read(sent: Record) -> str:
     """An API event with times and embedded JSON in the form of our records."""
+    stream = next(each.name for each in EXPORTS if each.data_type == sent["_type"])
+    times = [name for name, each in load_schema(stream)["properties"].items() if each.get("format") == "date-time"]
     event = {"itblInternal": {}, **sent}
-    if rfc3339(event.get("createdAt")):
-        event["createdAt"] = rfc3339(event["createdAt"])
+    for name in times:
+        event[name] = rfc3339(event.get(name)) or event.get(name)
+    event = {name: value for name, value in event.items() if name in sent or name == "itblInternal"}
     if str(event.get("transactionalData", "")).startswith("{"):
         event["transactionalData"] = json.loads(event["transactionalData"])
     return json.dumps(event, sort_keys=True)
@@ -103,16 +108,26 @@ def test_every_event_of_every_member_is_read_once_and_whole(project_type: str) -
     assert_valid("events", records, config)
 
 
-def test_an_event_has_the_same_id_as_in_its_export_stream() -> None:
-    streams = {"email_send": "emailSend", "purchase": "purchase", "custom_event": "customEvent"}
-    with a_sandbox(event_weights={"emailSend": 30, "purchase": 30, "customEvent": 30}) as sandbox:
-        result = sync(config_for(sandbox, days=60), ["events", *streams])
-    for name, data_type in streams.items():
-        exported = keys("events", result.records[name])
-        of_users = keys("events", [each for each in result.records["events"] if each["_type"] == data_type])
-        assert len(of_users) > 10
+@pytest.mark.parametrize("salt", ["", "pepper"])
+def test_an_event_has_the_same_id_by_streaming_by_job_and_by_its_user(salt: str) -> None:
+    types = {stream.name: stream.data_type for stream in EXPORTS if stream.name != "users"}
+    with a_sandbox(event_weights=dict.fromkeys(types.values(), 10), events_per_day=2_000) as sandbox:
+        config = config_for(sandbox, days=60, hash_salt=salt)
+        of_users = sync(config, ["events"]).records["events"]
+        exported = [sync({**config, "export_method": method}, types).records for method in ("streaming", "jobs")]
+    layout = [{each["_event_id"]: set(each) for each in of_users}]
+    for name, data_type in types.items():
+        streamed, by_job = (keys("events", records[name]) for records in exported)
+        of_type = keys("events", [each for each in of_users if each["_type"] == data_type])
+        assert streamed == by_job, name
         # Records without any user are in nobody's history.
-        assert set(of_users) <= set(exported)
+        assert set(of_type) <= set(streamed), name
+        assert len(of_type) >= 5, name
+        for record in exported[0][name]:
+            assert set(record) | {"_type"} == layout[0].get(record["_event_id"], set(record) | {"_type"}), name
+    assert len({each["_event_id"] for records in exported[0].values() for each in records}) == sum(
+        len(keys("events", records)) for records in exported[0].values()
+    )
 
 
 @pytest.mark.parametrize("place", [FIRST, MIDDLE, LAST])

@@ -212,7 +212,7 @@ class Config(BaseModel):
             "airbyte_secret": True,
             "order": 12,
             "docs": "a long random text, for example from `openssl rand -hex 32`. Keep it: with another one, the hashes of "
-            "later syncs do not fit the earlier ones.",
+            "later syncs do not fit the earlier ones, and neither do the ids of events, which are keyed by it.",
         },
     )
     rate_limit_factor: float = Field(

@@ -14,7 +14,7 @@ import requests_mock
 from source_iterable.api import parts
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
-from source_iterable.errors import IterableError
+from source_iterable.errors import ConfigError, IterableError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.stream import Checkpoint
@@ -92,6 +92,35 @@ def test_the_next_sync_reads_from_its_state(server: requests_mock.Mocker) -> Non
 def test_the_end_of_a_sync(server: requests_mock.Mocker, options: dict[str, Any], end: str) -> None:
     server.get(DATA, text="")
     assert read(**options)[1] == [{"createdAt": f"2024-03-02T{end}+00:00", "ids": "1"}]
+
+
+def test_a_state_with_ids_of_another_salt_is_refused_before_anything_is_read(server: requests_mock.Mocker) -> None:
+    server.get(DATA, text=LINE)
+    states = {salt: read(hash_salt=salt)[1][-1] for salt in ("", "a", "b")}
+    assert len({state["ids"] for state in states.values()}) == 3
+    server.reset_mock()
+    for state, salt in (("", "a"), ("a", ""), ("a", "b")):
+        for reread_window in (0, 7):
+            with pytest.raises(
+                ConfigError, match="email_click.*another hash_salt.*Restore the salt, or reset the stream"
+            ):
+                read(states[state], hash_salt=salt, reread_window=reread_window)
+    assert server.call_count == 0
+    # The salt that it was, and states of before there were marks, or of another connector.
+    for state, salt in ((states["a"], "a"), (states[""], ""), ({"createdAt": "2024-03-02 11:00:00+00:00"}, "a")):
+        assert read(state, hash_salt=salt) is not None
+
+
+def test_fingerprints_of_other_ids_say_nothing(server: requests_mock.Mocker) -> None:
+    """Another version of ids: what they were made of is not known, so the days are written again, once."""
+    server.get(DATA, text=LINE)
+    _, states = read(reread_window=7)
+    for ids in ({"ids": "0"}, {}):
+        before = {name: value for name, value in states[-1].items() if name != "ids"} | ids
+        records, after = read(before, reread_window=7)
+        assert [record["email"] for record in records] == ["a@example.com"]
+        assert after[-1]["ids"] == "1"
+        assert read(after[-1], reread_window=7)[0] == []
 
 
 def test_a_state_in_the_future_reads_nothing_and_says_so(

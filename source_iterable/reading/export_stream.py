@@ -128,7 +128,7 @@ class EventStream(ExportStream):
             context.logger.info(
                 f"{self.name}: read its last days again, and wrote {count:,} events of times that have changed."
             )
-            yield Checkpoint({**last, REREAD: again.state})
+            yield Checkpoint({**last, **self.marks(config), REREAD: again.state})
 
     def records(self, context: StreamContext) -> RecordParser:
         return self.events(self.name, context.config)
