@@ -14,7 +14,7 @@ from integration_tests.storm.process import Message
 from integration_tests.test_exports import event_ids
 from integration_tests.test_streams_members import as_read, as_sent
 from source_iterable.config import Config
-from source_iterable.reading.export_stream import ExportStream
+from source_iterable.reading.export_stream import EventStream, ExportStream
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.table import STREAMS
 
@@ -65,9 +65,7 @@ class Truth:
             return as_sent(record)
         if self.name == "list_users":
             return _text({key: record.get(key) for key in self._key})
-        if self.name == "list_sizes":  # the connector's calendar is not the sandbox's
-            return _text({name: value for name, value in record.items() if name != "date"})
-        return str(record.get("_event_id")) if self._is_export() else _text(record)
+        return str(record.get("_event_id")) if isinstance(STREAMS[self.name], EventStream) else _text(record)
 
     def key(self, record: Record) -> str:
         """A record's primary key as text; all of it where the stream has none."""
@@ -99,10 +97,8 @@ class Truth:
             return as_read(record)
         if self.name == "users":
             return _profile(record)
-        return event_ids([record])[0] if self._is_export() else self.identity(record)
-
-    def _is_export(self) -> bool:
-        return isinstance(STREAMS[self.name], ExportStream)
+        stream = STREAMS[self.name]
+        return event_ids(stream, [record])[0] if isinstance(stream, EventStream) else self.identity(record)
 
 
 def secrets_of(sandbox: Sandbox, config: Config) -> set[str]:
