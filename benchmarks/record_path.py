@@ -48,7 +48,7 @@ def _measure(kind: Kind, rounds: int) -> list[float]:
 
 def _parser(kind: Kind) -> RecordParser:
     if kind.stream == "users":
-        return UserRecords(kind.stream, load_schema(kind.stream, required=("itblUserId", "profileUpdatedAt")))
+        return UserRecords(kind.stream, load_schema(kind.stream, required=("profileUpdatedAt",)), "itblUserId")
     return EventRecords(
         kind.stream, load_schema(kind.stream, required=("_event_id", "createdAt")), EventIds(kind.data_type)
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.models import NOW, Built, Record
+from integration_tests.models import EVENTS, NOW, Built, Record
 from integration_tests.sandbox import Sandbox
-from integration_tests.test_exports import EVENT_STREAMS, event_ids
+from integration_tests.test_exports import event_ids
 from source_iterable.records.timestamps import rfc3339
 
 SENDS = {"emailSend": "Email", "pushSend": "Push", "inAppSend": "InApp", "smsSend": "SMS"}
@@ -20,10 +20,10 @@ SENDS = {"emailSend": "Email", "pushSend": "Push", "inAppSend": "InApp", "smsSen
 def truth(project: Sandbox) -> dict[str, list[Record]]:
     """Every event once, by type, its time as a datetime in UTC without a zone."""
     found: dict[str, list[Record]] = {}
-    for stream in EVENT_STREAMS:
-        events = project.truth(stream.data_type, NOW - timedelta(days=100), NOW)
-        once = {event_ids(stream, [event])[0]: event for event in events}
-        found[stream.data_type] = [
+    for stream, data_type in EVENTS.items():
+        events = project.truth(data_type, NOW - timedelta(days=100), NOW)
+        once = dict(zip((event_ids(stream, [event])[0] for event in events), events, strict=True))
+        found[data_type] = [
             {**event, "at": _moment(event["createdAt"])} for event in once.values() if _moment(event.get("createdAt"))
         ]
     return found

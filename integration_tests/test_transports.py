@@ -17,12 +17,11 @@ import pytest
 
 from integration_tests.connector import FACTOR, Sync, catalog_for, config_for, start_read, sync, time_text
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
-from integration_tests.test_exports import EMAIL_SEND, event_ids, truth_between
+from integration_tests.test_exports import event_ids, truth_between
 from source_iterable.api import parts
 from source_iterable.api.request import Timeout
 from source_iterable.exports import jobs, streaming, windows
-from source_iterable.reading.export_stream import EventStream
-from source_iterable.streams.table import EXPORTS, STREAMS
+from source_iterable.streams.table import EXPORTS
 
 
 @pytest.fixture
@@ -44,11 +43,10 @@ def sandbox() -> Iterator[Sandbox]:
 def assert_truth(
     sandbox: Sandbox, config: dict[str, Any], result: Sync, name: str = "email_send", alone: bool = True
 ) -> None:
-    stream = STREAMS[name]
-    assert isinstance(stream, EventStream)
-    truth = truth_between(sandbox, stream.data_type, config["start_date"], result.states[name]["createdAt"])
+    data_type = next(stream.data_type for stream in EXPORTS if stream.name == name)
+    truth = truth_between(sandbox, data_type, config["start_date"], result.states[name]["createdAt"])
     assert result.failure is None or not alone
-    assert sorted(each["_event_id"] for each in result.records[name]) == event_ids(stream, truth) != []
+    assert sorted(each["_event_id"] for each in result.records[name]) == event_ids(name, truth) != []
     assert result.statuses[name] == ["STARTED", "RUNNING", "COMPLETE"]
     assert all(
         "api-key" not in request.header_names and request.status != 400
@@ -124,12 +122,12 @@ def test_an_unreadable_second_fails_the_stream_and_keeps_what_came_before(sandbo
     reached = result.states["email_send"]["createdAt"]
     assert reached.replace("T", " ").replace("+00:00", " +00:00") == poisoned
     found = sorted(each["_event_id"] for each in result.records["email_send"])
-    assert found == event_ids(EMAIL_SEND, truth_between(sandbox, "emailSend", config["start_date"], reached)) != []
+    assert found == event_ids("email_send", truth_between(sandbox, "emailSend", config["start_date"], reached)) != []
     sandbox.clear_faults()
     again = sync(config, ["email_send"], result.state)
     both = found + [each["_event_id"] for each in again.records["email_send"]]
     end = again.states["email_send"]["createdAt"]
-    assert sorted(both) == event_ids(EMAIL_SEND, truth_between(sandbox, "emailSend", config["start_date"], end))
+    assert sorted(both) == event_ids("email_send", truth_between(sandbox, "emailSend", config["start_date"], end))
 
 
 def test_an_api_that_is_down_is_given_up_on_soon(sandbox: Sandbox) -> None:

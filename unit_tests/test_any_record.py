@@ -19,7 +19,7 @@ from source_iterable.schemas import load_schema
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import events_of
 
-USERS = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
+USERS = UserRecords("users", load_schema("users", required=["profileUpdatedAt"]), "email")
 EVENTS = {name: events_of(name) for name in ("email_open", "purchase", "custom_event")}
 OURS = {"_event_id", "itblInternal", "data"}
 FIELDS = sorted(

@@ -230,7 +230,7 @@ def test_an_empty_chunk_is_an_empty_batch() -> None:
 
 
 def test_users_keep_dotted_names_at_the_top_level_and_all_else_under_data() -> None:
-    records = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
+    records = UserRecords("users", load_schema("users", required=["profileUpdatedAt"]), "email")
     line = orjson.dumps(
         {
             "email": "a@example.com",
@@ -248,7 +248,7 @@ def test_users_keep_dotted_names_at_the_top_level_and_all_else_under_data() -> N
 
 
 def test_fields_of_users_in_objects_fill_the_columns_that_are_named_like_them() -> None:
-    records = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
+    records = UserRecords("users", load_schema("users", required=["profileUpdatedAt"]), "email")
     nested = {
         "email": "a@example.com",
         "profileUpdatedAt": "2021-04-14 16:52:42 +00:00",
@@ -270,8 +270,19 @@ def test_fields_of_users_in_objects_fill_the_columns_that_are_named_like_them() 
         assert data["data"] == {"address": {"city": "Bonn"}, **own}
 
 
+def test_users_without_their_key_are_counted_whichever_way_they_are_read() -> None:
+    records = UserRecords("users", load_schema("users", required=["profileUpdatedAt"]), "email")
+    with_key, without = {"email": "a@example.com", "userId": "1"}, {"userId": "2"}
+    lines = [with_key, without, {**without, "email": None}, {**without, "email": ""}, {**without, "email": 5}, with_key]
+    for _ in range(3):
+        before = records.without_key
+        assert records.parse(b"".join(orjson.dumps(line) + b"\n" for line in lines)).batch.count == 6
+        assert records.without_key - before == 4
+    assert UserRecords("users", load_schema("users"), "email").parse(orjson.dumps(without)).batch.count == 1
+
+
 def test_an_object_keeps_what_does_not_fit_the_column_of_a_user() -> None:
-    records = UserRecords("users", load_schema("users", required=["email", "profileUpdatedAt"]))
+    records = UserRecords("users", load_schema("users", required=["profileUpdatedAt"]), "email")
     line = {
         "email": "a@example.com",
         "itblInternal": {"emailDomain": 5, "isUnknownUser": True},

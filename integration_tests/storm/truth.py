@@ -14,7 +14,7 @@ from integration_tests.storm.process import Message
 from integration_tests.test_exports import event_ids
 from integration_tests.test_streams_members import as_read, as_sent
 from source_iterable.config import Config
-from source_iterable.reading.export_stream import EventStream, ExportStream
+from source_iterable.reading.export_stream import ExportStream
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.table import STREAMS
 
@@ -65,7 +65,7 @@ class Truth:
             return as_sent(record)
         if self.name == "list_users":
             return _text({key: record.get(key) for key in self._key})
-        return str(record.get("_event_id")) if isinstance(STREAMS[self.name], EventStream) else _text(record)
+        return str(record.get("_event_id")) if self._is_export() else _text(record)
 
     def key(self, record: Record) -> str:
         """A record's primary key as text; all of it where the stream has none."""
@@ -97,8 +97,10 @@ class Truth:
             return as_read(record)
         if self.name == "users":
             return _profile(record)
-        stream = STREAMS[self.name]
-        return event_ids(stream, [record])[0] if isinstance(stream, EventStream) else self.identity(record)
+        return event_ids(self.name, [record])[0] if self._is_export() else self.identity(record)
+
+    def _is_export(self) -> bool:
+        return isinstance(STREAMS[self.name], ExportStream)
 
 
 def secrets_of(sandbox: Sandbox, config: Config) -> set[str]:

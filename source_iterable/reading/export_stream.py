@@ -63,6 +63,15 @@ class ExportStream(Stream):
 
     def _windows(self, context: StreamContext, plan: WindowPlan) -> Windows:
         records = self.records(context)
+        try:
+            yield from self._parsed(context, plan, records)
+        finally:
+            self.tell(context, records)
+
+    def tell(self, context: StreamContext, records: RecordParser) -> None:
+        """Say what there is to say of the records that were read."""
+
+    def _parsed(self, context: StreamContext, plan: WindowPlan, records: RecordParser) -> Windows:
         for window, parts in context.exports.read(self.data_type, plan):
             lines = LineCount(f"{self.name}, {window}", context.logger)
             for part in parts:

@@ -58,6 +58,7 @@ class Shape:
         # What EventRecords brings into one form, by name.
         named = {"createdAt", TEXT, INTERNAL} & forms.keys() if of_events else set()
         slots = {name: name if name in named else f"f{number}" for number, name in enumerate(forms)}
+        self._slots = dict(slots)
         self.nests_internal = of_events and INTERNAL in forms
         internal = sorted(name for name in forms if of_events and (name + ".").startswith(INTERNAL_PREFIX))
         own = sorted(forms.keys() - set(internal))
@@ -128,6 +129,11 @@ class Shape:
         except (ValueError, TypeError, RecursionError):
             return None
         return records
+
+    def count_without(self, records: list[Struct], name: str) -> int:
+        """How many records have nothing in a field."""
+        slot = self._slots.get(name)
+        return len(records) if slot is None else sum(not getattr(record, slot) for record in records)
 
     def open_text(self, text: str) -> Any:
         """What a struct has for the object in a text. Raises ValueError or TypeError if it does not fit."""

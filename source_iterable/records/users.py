@@ -11,19 +11,27 @@ from source_iterable.records.shape import CUT, Shape, encode_lines
 
 
 class UserRecords(ShapedRecords):
-    """Records of the users stream: declared fields at the top level, others under `data`; dotted names stay dotted."""
+    """Records of the users stream: declared fields at the top level, others under `data`; dotted names stay dotted.
 
-    def __init__(self, stream_name: str, schema: Mapping[str, Any]) -> None:
+    `without_key` counts those that have nothing in the column `key`.
+    """
+
+    def __init__(self, stream_name: str, schema: Mapping[str, Any], key: str) -> None:
         self._columns = Columns(schema)
+        self._key = key
+        self.without_key = 0
         super().__init__(stream_name, Shape(self._columns, of_events=False))
 
     def data(self, record: Fields, dumps: Dumps) -> bytes:
         self._columns.take_nested(record)
         columns, data = self._columns.split(record)
         columns["data"] = data
-        return dumps(columns, None, 0)
+        text = dumps(columns, None, 0)
+        self.without_key += not columns.get(self._key)
+        return text
 
     def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
+        self.without_key += shape.count_without(records, self._key)
         for record in records:
             record.__class__ = shape.finished
         if records:

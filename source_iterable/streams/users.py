@@ -15,10 +15,16 @@ from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Reading, State, Stream
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.users import UserRecords
+from source_iterable.schemas import load_schema
 from source_iterable.streams.user_columns import configured_columns, discovered_columns
 
 # Hashes per batch.
 HASHES = 10_000
+# What to do about users without their key.
+_WITHOUT = {
+    "email": "If users are known by their userId alone, set project_type to Hybrid; or sync with Append, which keeps all.",
+    "itblUserId": "Sync with Append, which keeps all.",
+}
 
 
 class Users(ExportStream):
@@ -33,20 +39,32 @@ class Users(ExportStream):
 
     def _schema(self, config: Config) -> dict[str, Any]:
         """With `user_fields_as_columns` it requests the project's fields from Iterable."""
-        schema = super()._schema(config)
+        schema = self._standard()
         if config.user_fields_as_columns:
             schema = discovered_columns(schema, user_fields(IterableClient(config, logging.getLogger("airbyte"))))
         return schema
 
+    def _standard(self) -> dict[str, Any]:
+        # The key may be null: Iterable exports users without it.
+        return load_schema(self.name, required=[self.cursor_field])
+
     def records(self, context: StreamContext) -> RecordParser:
-        schema = super()._schema(context.config)
+        schema = self._standard()
         if context.config.user_fields_as_columns:
             # Not requested again: the destination has the catalog's columns.
             catalog_schema = context.catalog_schemas.get(self.name, {})
             schema = configured_columns(
                 schema, catalog_schema, partial(context.private_fields.hashes, layout=self.layout)
             )
-        return UserRecords(self.name, schema)
+        return UserRecords(self.name, schema, context.config.users_key)
+
+    def tell(self, context: StreamContext, records: RecordParser) -> None:
+        if isinstance(records, UserRecords) and records.without_key:
+            key = context.config.users_key
+            context.logger.warning(
+                f"{self.name}: {records.without_key:,} of these users have no {key}, which is the key in projects of type "
+                f"{context.config.project_type}: destinations that deduplicate keep one of them at most. {_WITHOUT[key]}"
+            )
 
 
 class UserFields(Stream):
