@@ -30,12 +30,12 @@ def truth(sandbox: Sandbox, name: str, config: Config | None = None) -> list[Rec
 
 
 def _with_data(thing: Record, schema: Record) -> Record:
-    """A record: declared columns that a value fits, and all else under `data`."""
-    fits = {
-        name for name in thing.keys() & schema.keys() - {"data"} if Draft7Validator(schema[name]).is_valid(thing[name])
-    }
-    data = {name: value for name, value in thing.items() if name not in fits}
-    return {**{name: thing[name] for name in fits}, "data": data}
+    """A record: declared columns that a value fits, times in one form, and all else under `data`."""
+    times = {name for name, column in schema.items() if column.get("format") == "date-time"}
+    thing = {name: (name in times and rfc3339(value)) or value for name, value in thing.items()}
+    columns = {name: value for name, value in thing.items() if name in schema and name != "data"}
+    fits = {name: value for name, value in columns.items() if Draft7Validator(schema[name]).is_valid(value)}
+    return {**fits, "data": {name: value for name, value in thing.items() if name not in fits}}
 
 
 def _things(sandbox: Sandbox, name: str, config: Config) -> list[Record]:
@@ -124,9 +124,10 @@ def days_of_metrics(sandbox: Sandbox, config: Config) -> list[Record]:
 
 def is_active(campaign: Record, day: date) -> bool:
     """Whether a campaign was made by this day or the next, and goes on or had not ended 30 days before."""
+    times = [campaign[name] for name in ("startAt", "createdAt", "updatedAt") if name in campaign]
     made, ended = (
         datetime.fromtimestamp(each / 1000, timezone.utc).date()
-        for each in (campaign["createdAt"], campaign.get("endedAt", campaign["updatedAt"]))
+        for each in (campaign["createdAt"], campaign.get("endedAt", max(times)))
     )
     goes_on = campaign["campaignState"] in ("Recurring", "Running") or campaign["type"] == "Triggered"
     sent = campaign["campaignState"] not in ("Draft", "Scheduled")

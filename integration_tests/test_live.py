@@ -11,7 +11,7 @@ import pytest
 from integration_tests.live import oddities
 from integration_tests.live.compare import differences, of_sandbox
 from integration_tests.live.probes import PROBES
-from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
+from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
 from integration_tests.sandbox.fixtures import fixture
 from integration_tests.sandbox.settings import PROJECT_TYPES
 from source_iterable.streams.table import EXPORTS
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 KNOWN = ("emailSend", "emailOpen", "emailClick", "emailUnSubscribe", "pushSend", "inAppOpen", "purchase", "user")
 SMALL: dict[str, Any] = {"users": 40, "events_per_day": 300, "days": 9, "data_types": (*KNOWN, "customEvent")}
 # What the sandbox has even without oddities.
-ALWAYS = {oddities.ORDER_OF_USERS, oddities.SAME_UPDATE, oddities.REWRITTEN, oddities.NO_SQL_NAMES}
+ALWAYS = {oddities.ORDER_OF_USERS, oddities.UPDATE_STAYS, oddities.REWRITTEN, oddities.NO_SQL_NAMES}
 
 
 def seen_in(report: dict[str, Any]) -> set[str]:
@@ -198,6 +198,31 @@ def test_one_fault_of_a_server_is_no_difference() -> None:
         report = of_sandbox(SandboxSettings(odd=False, **SMALL), fail_once)
         assert {verdict for name, verdict in verdicts(report).items() if name != "refusals"} == {"holds"}, endpoint
         assert seen_in(report) == ALWAYS
+
+
+def test_what_changes_during_a_run_is_told() -> None:
+    def prepare(sandbox: Sandbox) -> None:
+        def change(entry: RequestLogEntry) -> bool:
+            first = {name: sandbox.truth_list(name)[0] for name in ("campaigns", "templates")}
+            journey = next(each for each in sandbox.truth_list("journeys") if not each["isArchived"])
+            sandbox.change_campaign(first["campaigns"]["id"], sendSize=17, labels=["x"])
+            sandbox.change_template(first["templates"]["templateId"], clientTemplateId="another", updatedAt=17)
+            sandbox.change_journey(journey["id"], enabled="changed")
+            return False
+
+        # Between the first look and the last.
+        sandbox.add_fault(Fault("experiments", "status", when=change))
+
+    probes = of_sandbox(SandboxSettings(odd=False, **SMALL), prepare)["probes"]
+    without, moved = "changed without updatedAt", "changed with updatedAt"
+    assert probes["updates of campaigns"]["facts"] == {
+        "startAt later than updatedAt": "always",
+        "endedAt later than updatedAt": "always",
+        without: ["labels", "sendSize"],
+        moved: [],
+    }
+    assert probes["updates of templates"]["facts"][moved] == ["clientTemplateId"]
+    assert probes["updates of journeys"]["facts"][without] == ["enabled"]
 
 
 def test_a_key_that_may_use_nothing_else_is_no_difference() -> None:

@@ -49,10 +49,25 @@ def test_the_verdict_notices(change: str) -> None:
     changed, expected = CHANGES[change]
     with Sandbox(SandboxSettings(users=5, days=1, now=NOW)) as sandbox:
         verdict = Verdict(sandbox, Config.parse(config_for(sandbox)), ["lists"])
-        verdict.add(Ended(0, [*map(_record, changed(sandbox.truth_list("lists"))), COMPLETE], "", killed=False))
+        records = [_record(each, "lists") for each in changed(sandbox.truth_list("lists"))]
+        verdict.add(Ended(0, [*records, complete("lists")], "", killed=False))
         verdict.finish()
     assert (verdict.lost, verdict.invented, verdict.doubled) == expected
     assert bool(verdict.problems) == (change != "nothing")
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_the_verdict_notices_a_change_that_was_not_read(is_read: bool) -> None:
+    with Sandbox(SandboxSettings(users=5, days=1, now=NOW)) as sandbox:
+        verdict = Verdict(sandbox, Config.parse(config_for(sandbox)), ["campaigns"])
+        before = [_record(each, "campaigns") for each in sandbox.truth_list("campaigns")]
+        verdict.add(Ended(0, [*before, complete("campaigns")], "", killed=False))
+        sandbox.change_campaign(500001, labels=["silently"])
+        verdict.look_again()
+        after = [_record(sandbox.truth_list("campaigns")[0], "campaigns")] if is_read else []
+        verdict.add(Ended(0, [*after, complete("campaigns")], "", killed=False))
+        verdict.finish()
+    assert (verdict.lost, verdict.invented) == ((0, 0) if is_read else (1, 1))
 
 
 @pytest.mark.parametrize("text", ["user_of", "sandbox-key"])
@@ -65,14 +80,10 @@ def test_the_verdict_notices_what_a_log_must_not_name(text: str) -> None:
     assert verdict.problems == ["leak: a message names the key or a user's email"]
 
 
-COMPLETE: Message = {
-    "type": "TRACE",
-    "trace": {
-        "type": "STREAM_STATUS",
-        "stream_status": {"stream_descriptor": {"name": "lists"}, "status": "COMPLETE"},
-    },
-}
+def complete(name: str) -> Message:
+    status = {"stream_descriptor": {"name": name}, "status": "COMPLETE"}
+    return {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "stream_status": status}}
 
 
-def _record(data: dict[str, Any]) -> Message:
-    return {"type": "RECORD", "record": {"stream": "lists", "data": data}}
+def _record(data: dict[str, Any], name: str) -> Message:
+    return {"type": "RECORD", "record": {"stream": name, "data": data}}

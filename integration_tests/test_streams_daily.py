@@ -127,7 +127,8 @@ def test_campaigns_that_ended_long_ago_are_not_asked_for() -> None:
         ]
     of_today = {campaign["id"] for day, campaign in asked if day == TODAY}
     for campaign in campaigns.values():
-        ended = campaign.get("endedAt", campaign["updatedAt"])
+        times = [campaign[name] for name in ("startAt", "createdAt", "updatedAt") if name in campaign]
+        ended = campaign.get("endedAt", max(times))
         age = TODAY - datetime.fromtimestamp(ended / 1000, timezone.utc).date()
         goes_on = campaign["campaignState"] in ("Recurring", "Running") or campaign["type"] == "Triggered"
         may_move = campaign["campaignState"] not in ("Draft", "Scheduled") and (goes_on or age <= 30 * DAY)

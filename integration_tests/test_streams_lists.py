@@ -20,20 +20,19 @@ from source_iterable.streams.templates import Templates
 Record = dict[str, Any]
 # Requests per full refresh of the sandbox below, with the page sizes below; 1 for streams not listed.
 REQUESTS = {
-    "forgotten_users": 2,
     "catalogs": 3,  # 12 of them, 5 a page
-    "campaigns": 5 + 1,  # 85, 20 a page, and a second look at the front
-    "templates": 16 * (2 + 1),  # 4 of each kind, 2 a page
-    "journeys": 5 + 1 + 2 + 1,  # 20 live and 6 archived ones, 4 a page
-    "campaigns_metrics": 6 + 1,
-    "experiments_metrics": 6 + 1,
-    "child_campaigns": 6 + 3 + 1 + 1,  # 23, 2 and 0 children of the three recurring campaigns, 10 a page
-    "template_contents": 48 + 64,
-    "campaigns_metrics_daily": 1 + 6 + 4,  # one for the time; the start date is three days ago
+    "campaigns": 5,  # 85, 20 a page
+    "templates": 16 * 2,  # 4 of each kind, 2 a page
+    "journeys": 5 + 2,  # 20 live and 6 archived ones, 4 a page
+    "campaigns_metrics": 5 + 1,
+    "experiments_metrics": 5 + 1,
+    "child_campaigns": 5 + 3 + 1 + 1,  # 23, 2 and 0 children of the three recurring campaigns, 10 a page
+    "template_contents": 32 + 64,
+    "campaigns_metrics_daily": 1 + 5 + 4,  # one for the time; the start date is three days ago
     "experiments": 1 + 13,
     "experiment_variants": 1 + 3 * 13,
     # 39 have a clientTemplateId, 13 of them two further locales; of 25 the content would tell.
-    "template_locales": 48 + 39 + 13 * 3 + 25,
+    "template_locales": 32 + 39 + 13 * 3 + 25,
     "list_sizes": 1 + 1 + 8,  # one for the time
     "catalog_field_mappings": 3 + 12,
     "catalog_items": 3 + 12 + 2 + 1 + 0,
@@ -72,48 +71,100 @@ def test_the_records_are_exactly_the_projects_with_no_request_too_many(sandbox: 
     assert result.statuses[name][-1] == "COMPLETE"
 
 
-@pytest.mark.parametrize(
-    ("name", "touch", "lists"),
-    [
-        ("campaigns", "touch_campaign", 1),
-        ("templates", "touch_template", 16),
-        ("template_contents", "touch_template", 16),
-        ("journeys", "touch_journey", 2),
-    ],
-)
-def test_a_second_sync_reads_only_what_was_updated(name: str, touch: str, lists: int) -> None:
-    with Sandbox(SandboxSettings(seed=8, users=20, days=10, events_per_day=0)) as sandbox:
-        config = config_for(sandbox)
-        first = sync(config, [name])
-        sandbox.clear_requests()
-        second = sync(config, [name], first.state)
-        assert second.records[name] == []
-        # On small pages of items with one updatedAt, the end of the new ones shows only on the next page.
-        assert len(sandbox.requests) <= 2 * lists
-
-        key = STREAMS[name].primary_key[0]
-        oldest = min(truth(sandbox, name), key=lambda record: record["updatedAt"])
-        getattr(sandbox, touch)(oldest[key])
-        third = sync(config, [name], second.state)
-        (record,) = third.records[name]
-        assert record in truth(sandbox, name)
-        assert record[key] == oldest[key]
-        assert record["updatedAt"] > oldest["updatedAt"]
+# Streams by content: what changes an item, a change of which updatedAt does not tell, and the requests of an idle sync.
+BY_CONTENT = [
+    ("campaigns", "campaign", {"campaignState": "Aborted", "sendSize": 17}, 5),
+    ("templates", "template", {"clientTemplateId": "another"}, 32),
+    ("template_contents", "template", {"name": "another"}, 32),
+    ("template_locales", "template", {"name": "another"}, 32),
+    ("journeys", "journey", {"enabled": "maybe"}, 7),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "requests"), [("campaigns", 1), ("templates", 16), ("template_contents", 16), ("journeys", 2)]
-)
-def test_an_idle_sync_takes_one_request_per_list(
-    sandbox: Sandbox, name: str, requests: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "thing", "silently", "requests"), BY_CONTENT)
+def test_every_change_is_read_once_and_an_idle_sync_reads_nothing(
+    name: str, thing: str, silently: Record, requests: int
 ) -> None:
-    for stream, size in ((Campaigns, 1000), (Templates, 1000), (Journeys, 50)):
-        monkeypatch.setattr(stream, "page_size", size)
-    config = config_for(sandbox)
-    state = sync(config, [name]).state
-    sandbox.clear_requests()
-    assert sync(config, [name], state).records[name] == []
-    assert len(sandbox.requests) == requests
+    with Sandbox(SandboxSettings(seed=8, users=20, days=10, events_per_day=0)) as sandbox:
+        config, key = config_for(sandbox), STREAMS[name].primary_key[0]
+        state = sync(config, [name]).state
+        oldest = min(truth(sandbox, name), key=lambda record: record["updatedAt"])
+        for change in ({"updatedAt": int(sandbox.now().timestamp() * 1000)}, silently):
+            sandbox.clear_requests()
+            idle = sync(config, [name], state)
+            assert idle.records[name] == []
+            assert idle.state_messages[-1]["stream"]["stream_state"] == state[-1]["stream"]["stream_state"]
+            assert len(sandbox.requests) == requests
+            getattr(sandbox, f"change_{thing}")(oldest[key], **change)
+            found = sync(config, [name], state)
+            expected = [record for record in truth(sandbox, name) if record[key] == oldest[key]]
+            assert in_any_order(found.records[name]) == in_any_order(expected)
+            state = found.state
+
+
+@pytest.mark.parametrize("campaigns", [60, 1600])
+def test_campaigns_that_start_and_finish_are_read_though_their_update_stays(
+    campaigns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Campaigns, "page_size", 1000)
+    with Sandbox(SandboxSettings(users=5, events_per_day=0, campaigns=campaigns)) as sandbox:
+        config = config_for(sandbox)
+        first = sync(config, ["campaigns"])
+        table = {record["id"]: record for record in first.records["campaigns"]}
+        state, seen = first.state, set()
+        for _ in range(36):  # three days
+            sandbox.advance(2 * 3600)
+            before = dict(table)
+            result = sync(config, ["campaigns"], state)
+            state = result.state
+            table |= {record["id"]: record for record in result.records["campaigns"]}
+            assert list(table.values()) == sandbox.truth_list("campaigns")
+            for each in result.records["campaigns"]:
+                assert each["updatedAt"] == before[each["id"]]["updatedAt"]
+                seen.add((before[each["id"]]["campaignState"], each["campaignState"]))
+        assert {("Scheduled", "Running"), ("Running", "Finished")} <= seen
+        assert all("endedAt" in each for each in table.values() if each["campaignState"] == "Finished")
+
+
+@pytest.mark.parametrize(
+    ("name", "thing", "size"),
+    [("campaigns", "campaign", 20), ("templates", "template", 2), ("journeys", "journey", 4)],
+)
+def test_what_is_deleted_while_pages_are_read_hides_nothing_else(name: str, thing: str, size: int) -> None:
+    with Sandbox(SandboxSettings(seed=8, users=20, days=10, events_per_day=0)) as sandbox:
+        key = STREAMS[name].primary_key[0]
+        gone = sandbox.truth_list(name)[0][key]
+
+        def delete(entry: RequestLogEntry) -> bool:
+            if entry.query["page"] == ["2"]:
+                getattr(sandbox, f"delete_{thing}")(gone)
+            return False
+
+        sandbox.add_fault(Fault(name, "status", when=delete))
+        result = sync(config_for(sandbox), [name])
+        assert result.failure is None
+        assert_exact(name, result.records[name], truth(sandbox, name), config_for(sandbox))
+        assert gone not in {record[key] for record in result.records[name]}
+
+
+def test_campaigns_that_change_all_the_time_end_in_an_error_that_says_so() -> None:
+    with Sandbox(SandboxSettings(users=5, events_per_day=0)) as sandbox:
+        config = config_for(sandbox)
+        state = sync(config, ["campaigns"]).state
+
+        def delete(entry: RequestLogEntry) -> bool:
+            sandbox.delete_campaign(sandbox.truth_list("campaigns")[0]["id"])
+            return False
+
+        sandbox.add_fault(Fault("campaigns", "status", when=delete))
+        result = sync(config, ["campaigns"], state)
+        error = result.errors["campaigns"].error
+        assert error is not None
+        assert "The list of GET campaigns changed each of the 5 times" in error.message
+        assert error.failure_type is not None
+        assert error.failure_type.value == "transient_error"
+        assert result.records["campaigns"] == []
+        assert result.state == state
 
 
 def test_a_state_of_the_published_connector_with_a_creation_date_reads_all_templates(sandbox: Sandbox) -> None:
@@ -145,14 +196,14 @@ def test_a_parent_is_requested_once_for_itself_and_all_its_children(sandbox: San
     config = config_for(sandbox)
     sandbox.clear_requests()
     first = sync(config, names)
-    parents = {"lists": 1, "campaigns": 6, "templates": 48, "catalogs": 3, "metadata": 1}
+    parents = {"lists": 1, "campaigns": 5, "templates": 32, "catalogs": 3, "metadata": 1}
     assert {endpoint: sandbox.count(endpoint) for endpoint in parents} == parents
     for name in names:
         assert len(first.records[name]) == len(sandbox.truth_list(name))
 
     sandbox.clear_requests()
     second = sync(config, ["templates", "template_contents", "campaigns", "campaigns_metrics"], first.state)
-    assert sandbox.count("campaigns") == 6
+    assert sandbox.count("campaigns") == 5
     assert len(second.records["campaigns_metrics"]) == len(first.records["campaigns_metrics"])
     assert second.records["campaigns"] == second.records["templates"] == second.records["template_contents"] == []
 
@@ -256,18 +307,22 @@ def test_metrics_of_many_campaigns_take_as_few_requests_as_urls_allow() -> None:
         assert len(requested) == len(set(requested))
 
 
-def test_a_campaign_updated_during_paging_is_read_in_its_new_version() -> None:
+def test_a_campaign_updated_during_paging_is_read_by_the_next_sync_at_the_latest() -> None:
     with Sandbox(SandboxSettings(users=5, events_per_day=0)) as sandbox:
-        oldest = min(sandbox.truth_list("campaigns"), key=lambda thing: thing["updatedAt"])["id"]
+        first, *_, last = (thing["id"] for thing in sandbox.truth_list("campaigns"))
 
         def touch(entry: RequestLogEntry) -> bool:
             if entry.query["page"] == ["2"]:
-                sandbox.touch_campaign(oldest)
+                sandbox.touch_campaign(first)
+                sandbox.touch_campaign(last)
             return False
 
-        sandbox.add_fault(Fault("campaigns", "status", when=touch))
+        sandbox.add_fault(Fault("campaigns", "status", times=1, when=touch))
         result = sync(config_for(sandbox), ["campaigns", "campaigns_metrics"])
-        latest = {record["id"]: record for record in result.records["campaigns"]}
+        sandbox.clear_faults()
+        again = sync(config_for(sandbox), ["campaigns"], result.state)
+        assert [record["id"] for record in again.records["campaigns"]] == [first]
+        latest = {record["id"]: record for record in [*result.records["campaigns"], *again.records["campaigns"]]}
         assert sorted(map(json.dumps, latest.values())) == sorted(map(json.dumps, sandbox.truth_list("campaigns")))
         metrics = in_any_order(result.records["campaigns_metrics"])
         assert metrics == in_any_order(truth(sandbox, "campaigns_metrics"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from source_iterable.streams.daily_metrics import columns, may_move
+from source_iterable.streams.daily_metrics import columns, may_move, span_of
 
 DAY = date(2026, 3, 10)
 
@@ -24,6 +24,11 @@ def at(back: int, hour: int = 12) -> int:
         ({"campaignState": "Finished", "endedAt": at(30, 0)}, True),
         ({"campaignState": "Finished", "endedAt": at(31, 23)}, False),
         ({"campaignState": "Finished", "endedAt": at(31), "updatedAt": at(1)}, False),
+        # updatedAt stays at the last edit: this one was sent later.
+        ({"campaignState": "Finished", "createdAt": at(50), "updatedAt": at(40), "startAt": at(1)}, True),
+        ({"campaignState": "Finished", "createdAt": at(50), "updatedAt": at(40), "startAt": at(31)}, False),
+        ({"campaignState": "Finished", "createdAt": at(20), "updatedAt": at(40)}, True),
+        ({"campaignState": "Finished", "createdAt": at(50), "updatedAt": at(20), "startAt": at(40)}, True),
         ({"campaignState": "Archived", "updatedAt": at(30)}, True),
         ({"campaignState": "Archived", "updatedAt": at(31)}, False),
         ({"campaignState": "Aborted"}, True),  # nobody says when it ended
@@ -42,10 +47,12 @@ def at(back: int, hour: int = 12) -> int:
         ({"campaignState": "Running", "createdAt": at(-2), "startAt": at(2)}, True),
         ({"campaignState": "Running", "createdAt": at(2), "startAt": at(-3)}, True),
         ({}, True),
+        ({"createdAt": "0001-01-01 00:00:00", "endedAt": "9999-12-31 00:00:00"}, True),
     ],
 )
 def test_campaigns_whose_numbers_may_have_moved(campaign: dict[str, Any], asked: bool) -> None:
-    assert may_move({"id": 1, **campaign}, DAY) is asked
+    span = span_of({"id": 1, **campaign})
+    assert (span is not None and may_move(span, DAY)) is asked
 
 
 # Reports of real projects, by what others read of them.

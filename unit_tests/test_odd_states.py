@@ -26,7 +26,6 @@ from source_iterable.reading.children import Done
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
 from source_iterable.streams.table import STREAMS
-from unit_tests.test_newest_first import read, things
 
 FIRST, LAST = -62135596800, 253402300799  # the first and the last second of the years 1 to 9999
 
@@ -51,45 +50,6 @@ def test_a_time_zone_without_an_offset_and_a_year_outside_of_the_calendar_are_re
 @pytest.mark.parametrize("offset", ["Z", " UTC", " +0000", "+00:00", " GMT"])
 def test_a_time_in_utc_is_taken(offset: str) -> None:
     assert state_time("users", "a", {"a": f"2026-01-02T03:04:05{offset}"}) == 1767323045
-
-
-def newest_first(**mark: Any) -> dict[str, Any]:
-    return {"updatedAt": 5000, "kinds": {"all": {"updatedAt": 5000, **mark}}}
-
-
-@pytest.mark.parametrize(
-    "mark",
-    [{"updatedAt": True}, {"count": True, "total": "0"}, {"count": 3, "total": 12}, {"seen": [True]}, {"seen": {}}],
-)
-def test_a_mark_of_another_type_is_refused(mark: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="The state of stream campaigns cannot be read: kinds"):
-        read(things(3), newest_first(**mark))
-
-
-def test_keys_of_another_type_are_none_that_were_read() -> None:
-    ids, state = read(things(3), newest_first(seen=["1", 2, "b"]))
-    assert sorted(ids) == [1, 3]
-    assert read(things(3), state)[0] == []
-
-
-def test_a_kind_that_a_state_does_not_hold_is_read_from_its_start() -> None:
-    assert sorted(read(things(3), {"updatedAt": 9000, "kinds": {"old": {"updatedAt": 9_000_000}}})[0]) == [1, 2, 3]
-    assert read(things(3), {"updatedAt": 9000})[0] == [], "that of another connector holds no kinds"
-
-
-@pytest.mark.parametrize("updated_at", [10**15, 10**18, 2**63])
-def test_a_state_is_taken_again_however_odd_the_times_of_the_items(updated_at: int) -> None:
-    ids, state = read(things(2, updated_at), {})
-    assert sorted(ids) == [1, 2]
-    assert read(things(3, updated_at), state)[0] == [3]
-
-
-def test_a_state_in_the_future_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        read(things(2), {})
-        assert not caplog.records
-        read(things(2), newest_first(updatedAt=32503680000000))
-    assert "campaigns: its state is in the future (32503680000000)" in caplog.text
 
 
 def test_true_is_not_the_key_1() -> None:

@@ -21,13 +21,14 @@ def lists_of_users(project: Project) -> Answer:
 
 def newest(project: Project, path: str) -> Items:
     """The first page of campaigns, templates or journeys, newest update first. Raises NotVisible, Unexpected or NoAnswer."""
-    items = project.once(_ask_newest, path)
+    items = project.once(ask_newest, path)
     if not items:
         raise NotVisible("the project has none")
     return items
 
 
-def _ask_newest(project: Project, path: str) -> Items:
+def ask_newest(project: Project, path: str) -> Items:
+    """The same, asked for again at each call, and maybe none. Raises NotVisible, Unexpected or NoAnswer."""
     size = 50 if path == "journeys" else 1000
     return list_in(project.client.get(path, page=1, pageSize=size, sort="-updatedAt"), path)
 

@@ -22,6 +22,7 @@ from integration_tests.live.items import (
 )
 from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
 from integration_tests.live.words import kind, kinds
+from source_iterable.api.paging import total_in
 from source_iterable.streams.table import STREAMS
 
 # Of campaigns, in the reference, and seen (facts of Iterable's API).
@@ -29,7 +30,6 @@ _STATES = (
     *("Draft", "Ready", "Scheduled", "Running", "Finished", "Starting", "Aborted"),
     *("Recurring", "Archived", "Recalling", "Recalled"),
 )
-_NEWEST_FIRST = ("campaigns", "templates", "journeys")
 _TIMES = ("createdAt", "updatedAt", "startAt", "endedAt")
 # Bytes of a list that comes without paging.
 _PLAIN_BYTES = 1 << 20
@@ -150,38 +150,36 @@ def children(project: Project) -> Seen:
     )
 
 
-def _updates(items: Items) -> list[int]:
-    """The times of the last updates, 0 where there is none. Raises Unexpected for one that is no number."""
-    times = [each.get("updatedAt") or 0 for each in items]
-    if not all(isinstance(each, int) for each in times):
-        raise Unexpected({"updatedAt": kinds(times)})
-    return times
-
-
-def _sorted(path: str) -> Callable[[Project], Seen]:
+def _in_order(path: str, key: str, size: int) -> Callable[[Project], Seen]:
     def look(project: Project) -> Seen:
-        pages = list(project.once(ask_templates).values()) if path == "templates" else [newest(project, path)]
-        updates = [_updates(items) for items in pages]
-        times = [each for of_page in updates for each in of_page]
-        if not any(len(set(of_page)) > 1 for of_page in updates):
-            raise NotVisible("no two have different times of their last update")
-        ties = max((count for of_page in updates for at, count in Counter(of_page).items() if at), default=0)
+        kind_of: dict[str, Any] = {}
+        if path == "templates":
+            lists = project.once(ask_templates)
+            template_type, medium = max(lists, key=lambda each: len(lists[each]))
+            kind_of = {"templateType": template_type, "messageMedium": medium}
+        answer = project.client.get(path, page=1, pageSize=size, sort="id", **kind_of)
+        items = some_in(answer, path)
+        keys: list[Any] = [each.get(key) for each in items]
+        total = total_in(answer.json, path)
+        goes_on = bool(answer.object.get("nextPageUrl"))
         return judged(
-            all(of_page == sorted(of_page, reverse=True) for of_page in updates),
-            {},
-            {"items": len(times), "without updatedAt": times.count(0), "at one time": ties},
-            oddities.SAME_UPDATE if ties > 1 else None,
+            all(isinstance(each, int) for each in keys)
+            and keys == sorted(set(keys))
+            and (total or 0) >= len(keys) + goes_on
+            and (goes_on or total == len(keys)),
+            {"keys": kinds(keys), "ascending": keys == sorted(keys), "total": kind(total), "goes on": goes_on},
+            {"items of the first page": len(keys)},
         )
 
     return look
 
 
-for _path in _NEWEST_FIRST:
+for _path, _key, _most in (("campaigns", "id", 1000), ("templates", "templateId", 1000), ("journeys", "id", 50)):
     probe(
-        f"sort of {_path}",
-        f"GET {_path} with sort=-updatedAt: newest update first, those without one last",
-        "source_iterable/reading/newest_first.py",
-    )(_sorted(_path))
+        f"order of {_path}",
+        f"GET {_path} with sort=id: in ascending order of {_key}, and with the number of all items",
+        "source_iterable/reading/whole_list.py",
+    )(_in_order(_path, _key, _most))
 
 
 def _what_there_is(project: Project) -> dict[str, Items]:
@@ -201,7 +199,7 @@ def _what_there_is(project: Project) -> dict[str, Items]:
 @probe(
     "times of lists",
     "Times of campaigns, templates and journeys are milliseconds since the epoch",
-    "source_iterable/reading/newest_first.py",
+    "source_iterable/reading/by_content.py",
 )
 def times(project: Project) -> Seen:
     found: dict[str, Any] = {}
@@ -253,7 +251,7 @@ def states(project: Project) -> Seen:
 )
 def archived(project: Project) -> Seen:
     shown = [each.get("isArchived") for each in newest(project, "journeys")]
-    answer = project.client.get("journeys", page=1, pageSize=50, sort="-updatedAt", state="Archived")
+    answer = project.client.get("journeys", page=1, pageSize=50, sort="id", state="Archived")
     hidden = [each.get("isArchived") for each in list_in(answer, "journeys")]
     if not hidden and True not in shown:
         raise NotVisible("no journey is archived")

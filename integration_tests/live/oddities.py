@@ -20,7 +20,7 @@ REWRITTEN = "export/userEvents has other times of the index than the export"
 
 # Of lists.
 STATES_OF_CAMPAIGNS = "campaigns have states that the reference lacks"
-SAME_UPDATE = "several items were updated in one millisecond"
+UPDATE_STAYS = "campaigns start or end later than their updatedAt"
 ORDER_OF_USERS = "a list's users come in another order each time"
 ADDRESS_AS_USER_ID = "userIds look like addresses"
 LIST_FAILS = "a list's users cannot be read: status 500"

@@ -10,8 +10,8 @@ import orjson
 from .events import USER, Events, as_user_event
 from .fixtures import Record
 from .messages import csv_lines
+from .people import People
 from .times import Clock, parse_record_time, window_ms
-from .world import People
 
 When = datetime | None
 

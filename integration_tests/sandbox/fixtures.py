@@ -6,7 +6,7 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
   in 3 times, a number that no float holds
 - {titles} or the name of any other list of words.json: one of it, filled; {odd}: text that careless readers get wrong
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
-- {created}, {updated}, {created_iso}, {updated_iso}: the times of a thing
+- {created}, {updated}, {started}, {ended}, {created_iso}, {updated_iso}: the times of a thing, each after the one before
 - {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
@@ -50,12 +50,13 @@ class Draw:
     number an event, divided down, is several times cheaper.
     """
 
-    __slots__ = ("bits", "created_ms", "ms", "n", "updated_ms", "user")
+    __slots__ = ("bits", "created_ms", "ended_ms", "ms", "n", "started_ms", "updated_ms", "user")
 
     def __init__(self, bits: int, ms: int = 0, user: object = None, n: int = 0) -> None:
         self.bits = bits
         self.ms, self.user = ms, user  # of an event
-        self.n, self.created_ms, self.updated_ms = n, 0, 0  # of a thing: its place in the list, and its times
+        self.n = n  # of a thing: its place in the list, and its times
+        self.created_ms = self.updated_ms = self.started_ms = self.ended_ms = 0
 
     def below(self, bound: int) -> int:
         """A number from 0 up to, not including, bound."""
@@ -129,6 +130,8 @@ class Fixtures:
             "seq": lambda draw: size + step * draw.n,
             "created": lambda draw: draw.created_ms,
             "updated": lambda draw: draw.updated_ms,
+            "started": lambda draw: draw.started_ms,
+            "ended": lambda draw: draw.ended_ms,
             "created_iso": lambda draw: iso_time(draw.created_ms),
             "updated_iso": lambda draw: iso_time(draw.updated_ms),
             "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),

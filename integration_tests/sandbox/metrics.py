@@ -70,7 +70,8 @@ class Metrics:
         if campaign["campaignState"] in _NEVER_SENT:
             return range(0)
         start = (campaign.get("startAt") or campaign["createdAt"]) // DAY_MS
-        end = (campaign.get("endedAt") or campaign["updatedAt"]) // DAY_MS + _AFTERWARDS
+        times = [campaign[name] for name in ("startAt", "createdAt", "updatedAt") if name in campaign]
+        end = campaign.get("endedAt", max(times)) // DAY_MS + _AFTERWARDS
         if campaign["campaignState"] in _GOING_ON or campaign["type"] == "Triggered":
             end = self._today()
         return range(max(start, first), min(end, last) + 1)

@@ -43,11 +43,18 @@ class Sandbox:
         self.user_events = core.exports.user_events
         # All jobs as export/jobs lists them, and the state of one, which does not count as a poll.
         self.jobs, self.job_state = core.jobs.recent, core.jobs.state
-        # Delete a list, or update a thing now, by its id.
-        self.delete_list = core.world.delete_list
-        self.touch_campaign = partial(core.world.touch, "campaigns", "id")
-        self.touch_template = partial(core.world.touch, "templates", "templateId")
-        self.touch_journey = partial(core.world.touch, "journeys", "id")
+        # By the id of a thing: delete it; update it now; change fields of it, of which updatedAt does not tell.
+        world, keys = core.world, {"campaign": "id", "template": "templateId", "journey": "id"}
+        self.delete_list = partial(world.delete, "lists", "id")
+        self.delete_campaign, self.delete_template, self.delete_journey = (
+            partial(world.delete, f"{name}s", key) for name, key in keys.items()
+        )
+        self.touch_campaign, self.touch_template, self.touch_journey = (
+            partial(world.touch, f"{name}s", key) for name, key in keys.items()
+        )
+        self.change_campaign, self.change_template, self.change_journey = (
+            partial(world.change, f"{name}s", key) for name, key in keys.items()
+        )
 
     def __enter__(self) -> Sandbox:
         return self.start()

@@ -1,14 +1,15 @@
-"""What the project consists of: its users, and the lists, campaigns, templates and all else that the API lists."""
+"""What the project consists of: lists, campaigns, templates and all else that the API lists."""
 
 import threading
-from collections.abc import Collection, Iterator
 from hashlib import sha256
 from typing import Any
 
+from . import campaigns as sent
 from . import experiments
-from .fixtures import Draw, Fixtures, Maker, Record, fixture, oddities, seeded
-from .settings import EMAIL_BASED, HYBRID, USER_ID_BASED, SandboxSettings
-from .times import DAY_MS, HOUR_MS, Clock, format_time
+from .fixtures import Draw, Fixtures, Maker, Record, fixture, seeded
+from .people import People
+from .settings import EMAIL_BASED, USER_ID_BASED, SandboxSettings
+from .times import DAY_MS, HOUR_MS, Clock
 
 Thing = dict[str, Any]
 
@@ -17,88 +18,6 @@ REFERENCE_STATES = (*dict.fromkeys(fixture("campaigns")["campaignState"]["$cycle
 UNKNOWN_STATES = ("Recalled", "Recalling", "Throttled")
 MEDIA = ("Email", "Push", "InApp", "SMS")
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
-
-
-class User:
-    """One user: identifiers that never change, and the rhythm in which the profile is updated."""
-
-    def __init__(self, index: int, settings: SandboxSettings, epoch_ms: int, fixtures: Fixtures) -> None:
-        draw, words, kind = Draw(seeded(settings.seed, "user", index)), fixtures.words, settings.project_type
-        self.index = index
-        # Plus signs, capitals and non-ASCII letters are legal in addresses, and break careless URL building.
-        name, tag, domain = (draw.pick(words[part]) for part in ("mail_names", "mail_tags", "mail_domains"))
-        user_id = draw.pick((f"user-{index}", f"user {index}/ü", f"{index:08d}", f"USER&{index}=?"))
-        if settings.odd and kind == HYBRID and index % 8 == 5:
-            user_id = f"user{index}@login.example"
-        part = draw.below(12)
-        self.identifiers = {"itblUserId": draw.hex(24)}
-        if kind == EMAIL_BASED or part < (8 if kind == HYBRID else 5):
-            self.identifiers["email"] = f"{name}.{index}{tag}@{domain}"
-        if part >= 4 if kind == HYBRID else kind != EMAIL_BASED or part < 5:
-            self.identifiers["userId"] = user_id
-        self.phone = f"+4930{index:07d}"
-        vars(self).update(draw.pick(words["places"]))  # city, region, country, zone and locale
-        self.list_ids: list[int] = []
-        self.created_ms = epoch_ms - draw.below(400 * DAY_MS)
-        # A quarter of the users never changes after signing up; the others every 1 to 20 days.
-        self.period_ms = DAY_MS + draw.below(19 * DAY_MS) if draw.below(4) else 0
-        self.lag_ms = draw.below(int(settings.index_lag * 1000) + 1)
-
-    def line(self, prefer_user_id: bool) -> str:
-        """The user's line in lists/getUsers."""
-        names = ("userId", "email") if prefer_user_id else ("email", "userId")
-        return next(self.identifiers[name] for name in (*names, "itblUserId") if name in self.identifiers)
-
-    def is_member(self, place: int) -> bool:
-        """Whether the list at this place holds the user: the first holds all, the third none, the fourth one."""
-        if place < 4:
-            return (True, self.index % 2 == 0, False, self.index == 0)[place]
-        return (self.index * 2_654_435_761 + place * 40_503) % 97 < 97 // (place - 1)
-
-
-class People:
-    """All users of the project. `list_ids` are the lists that hold them, by place."""
-
-    def __init__(self, settings: SandboxSettings, epoch_ms: int, list_ids: list[int], fixtures: Fixtures) -> None:
-        self._settings, self._shapes = settings, fixtures.shapes
-        self._profile, self._odd = fixtures.maker(fixture("profile")), oddities(fixtures, "user", 0.4)
-        self.users = [User(index, settings, epoch_ms, fixtures) for index in range(settings.users)]
-        self._by_name = {name: user for user in self.users for name in user.identifiers.values()}
-        for user in self.users:
-            user.list_ids = [list_id for place, list_id in enumerate(list_ids) if user.is_member(place)]
-
-    def find(self, identifier: str, kinds: Collection[str]) -> User | None:
-        """The user with this identifier, where it is of one of these kinds: email, userId, itblUserId."""
-        user = self._by_name.get(identifier)
-        return user if user and identifier in map(user.identifiers.get, kinds) else None
-
-    def lines(self, list_id: int, prefer_user_id: bool = True) -> list[str]:
-        """The lines of lists/getUsers."""
-        prefer = prefer_user_id and self._settings.project_type != EMAIL_BASED
-        return [user.line(prefer) for user in self.users if list_id in user.list_ids]
-
-    def profiles(self, start_ms: int, end_ms: int, as_of_ms: int) -> Iterator[Record]:
-        """The profiles last updated in the window, as the `user` export has them at that moment."""
-        for user in self.users:
-            # An update is visible after the user's lag; the sign-up is at once.
-            passed = as_of_ms - user.lag_ms - user.created_ms
-            update = max(passed // user.period_ms, 0) if user.period_ms else 0
-            updated_ms = user.created_ms + update * user.period_ms
-            if user.created_ms <= as_of_ms and start_ms <= updated_ms < end_ms:
-                yield self._make(user, update, updated_ms)
-
-    def _make(self, user: User, update: int, updated_ms: int) -> Record:
-        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), updated_ms, user)
-        profile: Record = {**user.identifiers, "profileUpdatedAt": format_time(updated_ms, draw.pick(self._shapes))}
-        profile["signupDate"] = format_time(user.created_ms, draw.pick(self._shapes))
-        profile |= {**self._profile(draw), "updateCount": update}
-        profile["itblInternal.documentCreatedAt"] = format_time(user.created_ms)
-        profile["itblInternal.documentUpdatedAt"] = format_time(updated_ms)
-        if "email" in profile:
-            profile["itblInternal.emailDomain"] = profile["email"].rpartition("@")[2]
-        if self._settings.odd:
-            self._odd(profile, draw)
-        return profile
 
 
 class World:
@@ -111,6 +30,7 @@ class World:
         # Events and campaigns go on to name lists that are deleted.
         self.fixtures = Fixtures(lambda name: self._lists if name == "lists" else self.things(name), settings.odd)
         self._things: dict[str, list[Thing]] = {}
+        self._scheduled: dict[int, int] = {}  # campaigns that start and finish by themselves, and when
         self._lock = threading.RLock()
         self._makers: dict[str, Maker] = {}
         self._lists = self.things("lists")
@@ -125,6 +45,8 @@ class World:
         fixture, as many as the setting of its name says.
         """
         with self._lock:
+            if name in ("campaigns", "child_campaigns"):
+                self._send_campaigns()
             if name not in self._things:
                 made = getattr(self, f"_make_{name}", None)
                 self._things[name] = made() if made is not None else self._of_fixture(name)
@@ -141,25 +63,47 @@ class World:
         if draw.below(2):
             # Several things share an update's time, as after a bulk edit: a page may end between two of them.
             draw.updated_ms = max(draw.created_ms, draw.updated_ms // (6 * HOUR_MS) * (6 * HOUR_MS))
+        # What is sent is sent after its last edit.
+        draw.started_ms = (draw.updated_ms + self._start_day_ms) // 2
+        draw.ended_ms = (draw.started_ms + self._start_day_ms) // 2
         if template not in self._makers:
             self._makers[template] = self.fixtures.maker(of_medium(*template.split(" ")))
         thing: Thing = self._makers[template](draw)
         return thing
 
-    def delete_list(self, list_id: int) -> None:
-        """Delete a list."""
-        lists = {thing["id"]: thing for thing in self.things("lists")}
-        del lists[list_id]
-        self._things["lists"] = list(lists.values())
-        self._things.pop("list_users", None)
-
     def touch(self, name: str, key: str, thing_id: int) -> None:
         """Update the campaign, template or journey with this id now."""
-        {each[key]: each for each in self.things(name)}[thing_id]["updatedAt"] = self._clock.now_ms()
-        self._things.pop("template_contents", None)
-        self._things.pop("template_locales", None)
+        self.change(name, key, thing_id, updatedAt=self._clock.now_ms())
+
+    def change(self, name: str, key: str, thing_id: int, /, **fields: Any) -> None:
+        """Change fields of the campaign, template or journey with this id. Its updatedAt stays, unless it is one of them."""
+        self._scheduled.pop(thing_id, None)
+        self._replace(name, [{**each, **fields} if each[key] == thing_id else each for each in self.things(name)])
+
+    def delete(self, name: str, key: str, thing_id: int) -> None:
+        """Delete the list, campaign, template or journey with this id."""
+        self._scheduled.pop(thing_id, None)
+        self._replace(name, [each for each in self.things(name) if each[key] != thing_id])
+
+    def _replace(self, name: str, things: list[Thing]) -> None:
+        """Other threads may be sending what there was."""
+        with self._lock:
+            self._things[name] = things
+            for made_of_them in ("list_users", "child_campaigns", "template_contents", "template_locales"):
+                self._things.pop(made_of_them, None)
 
     # campaigns and templates
+
+    def _send_campaigns(self) -> None:
+        now_ms = self._clock.now_ms()
+        due = [each for each, start_ms in self._scheduled.items() if start_ms <= now_ms]
+        if not due:
+            return
+        campaigns = [sent.as_of(each, now_ms) if each["id"] in due else each for each in self._things["campaigns"]]
+        for each in campaigns:
+            if "endedAt" in each:
+                self._scheduled.pop(each["id"], None)
+        self._replace("campaigns", campaigns)
 
     def _template_kinds(self) -> dict[int, tuple[str, str]]:
         """The template type and medium of every template by its id: all sixteen in turn."""
@@ -178,6 +122,7 @@ class World:
                 child |= {name: parent[name] for name in ("messageMedium", "templateId") if name in parent}
                 child |= {"name": f"{parent['name']} #{place}", "recurringCampaignId": parent["id"]}
                 campaigns.append(child)
+        self._scheduled = sent.scheduled(campaigns, self._start_day_ms)
         return campaigns
 
     def _make_child_campaigns(self) -> list[Thing]:

@@ -28,11 +28,12 @@ def main() -> int:
             print(outcome, flush=True)
             struck += outcome.struck
             failed += [outcome.seed] if outcome.problems else []
-            for name in ("syncs", "kills", "records", "lost", "invented", "doubled"):
+            for name in ("syncs", "kills", "changes", "records", "lost", "invented", "doubled"):
                 totals[name] += getattr(outcome, name)
     if options.faults:
         print(*(f"{times:6} {what}" for what, times in sorted(struck.items())), sep="\n")
-    counted = ", ".join(f"{totals[name]:,} {name}" for name in ("kills", "records", "lost", "invented", "doubled"))
+    names = ("kills", "changes", "records", "lost", "invented", "doubled")
+    counted = ", ".join(f"{totals[name]:,} {name}" for name in names)
     print(f"{options.runs} schedules, {totals['syncs']:,} syncs, {struck.total():,} faults, {counted}")
     if failed:
         print(f"failed seeds: {' '.join(map(str, failed))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 import time
 import traceback
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from integration_tests.connector import catalog_for, config_for, state_of, time_text
 from integration_tests.sandbox import Sandbox
+from integration_tests.storm.changes import change
 from integration_tests.storm.process import run_sync
 from integration_tests.storm.schedule import PlannedSync, Schedule, schedule_of
 from integration_tests.storm.verdict import Verdict
@@ -29,6 +31,7 @@ class Outcome:
     streams: int = 0
     syncs: int = 0
     kills: int = 0
+    changes: int = 0
     struck: Counter[str] = field(default_factory=Counter)
     records: int = 0
     lost: int = 0
@@ -41,7 +44,7 @@ class Outcome:
         verdict = "ok" if not self.problems else "; ".join(("FAILED", *self.problems))
         return (
             f"seed {self.seed}: {self.streams} streams, {self.syncs} syncs, {self.struck.total()} faults, "
-            f"{self.kills} kills, {self.records} records, {self.seconds:.1f} s: {verdict}"
+            f"{self.kills} kills, {self.changes} changes, {self.records} records, {self.seconds:.1f} s: {verdict}"
         )
 
 
@@ -63,8 +66,12 @@ def _run(schedule: Schedule, sandbox: Sandbox, folder: Path, outcome: Outcome) -
     catalog = catalog_for(config, schedule.names, schedule.mode)
     verdict = Verdict(sandbox, Config.parse(config), schedule.names)
     outcome.streams = len(schedule.names)
+    dice = random.Random(f"changes {schedule.seed}")
     for planned in chain(schedule.syncs, repeat(PlannedSync(), CALM_SYNCS)):
         sandbox.clear_faults()
+        if outcome.syncs and (changes := change(sandbox, dice)):
+            outcome.changes += changes
+            verdict.look_again()
         for fault in planned.faults:
             sandbox.add_fault(fault)
         states = [each for name, state in verdict.states.items() for each in state_of(name, **state)]

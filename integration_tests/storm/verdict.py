@@ -14,6 +14,11 @@ from source_iterable.streams.table import STREAMS
 State = dict[str, Any]
 # The state of a stream that starts over.
 FROM_THE_START = {"__ab_no_cursor_state_message": True}
+# Streams whose records tell of campaigns, templates and journeys.
+CHANGING = {
+    *("campaigns", "child_campaigns", "campaigns_metrics", "campaigns_metrics_daily"),
+    *("templates", "template_contents", "template_locales", "journeys"),
+}
 # What the CDK tells users of an exception that is not the connector's own.
 NOT_FORESEEN = "Something went wrong in the connector"
 
@@ -22,6 +27,7 @@ class Verdict:
     """Takes syncs in one after the other; tells what was lost, invented and doubled."""
 
     def __init__(self, sandbox: Sandbox, config: Config, names: list[str]) -> None:
+        self._sandbox, self._config = sandbox, config
         self._truths = {name: Truth(sandbox, config, name) for name in names}
         self._secrets = secrets_of(sandbox, config)
         # The union: the latest text of every key. Then what warnings have named as skipped.
@@ -35,6 +41,11 @@ class Verdict:
     def records(self) -> int:
         """How many different records were read."""
         return sum(map(len, self._read.values()))
+
+    def look_again(self) -> None:
+        """Campaigns, templates or journeys have changed: those, and whatever tells of them, must be read as they are now."""
+        for name in self._truths.keys() & CHANGING:
+            self._truths[name] = Truth(self._sandbox, self._config, name)
 
     def add(self, sync: Ended) -> None:
         """Take in the messages of a sync, in order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from source_iterable import exact_json
@@ -14,6 +14,14 @@ from source_iterable.api.request import Parameters
 from source_iterable.errors import IterableError
 
 Items = list[dict[str, Any]]
+
+
+class Page(NamedTuple):
+    """The items of a page, the number of the next one, None at the end, and the number of all items if Iterable tells it."""
+
+    items: Items
+    following: int | None
+    total: int | None = None
 
 
 def items_in(selector: str, key: str | None = None) -> Callable[[Any], Items]:
@@ -62,43 +70,42 @@ def must_have_keys(items: list[Any], selector: str, key: str) -> None:
 
 def read_page(
     client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, page_size: int, number: int
-) -> tuple[Items, int | None]:
-    """The items of page `number` (from 1), and the number of the next page, None at the end.
+) -> Page:
+    """Page `number` (from 1).
 
     Only the page number of `nextPageUrl` is used: the request itself always goes to our own host, with the key.
     """
     shape = items_in(selector, key)
 
-    def page(response: Any) -> tuple[Items, int | None]:
+    def page(response: Any) -> Page:
         following = holder_of(response, selector).get("nextPageUrl")
-        return shape(response), max(number + 1, _page_number(str(following))) if following else None
+        number_of_next = max(number + 1, _page_number(str(following))) if following else None
+        return Page(shape(response), number_of_next, total_in(response, selector))
 
-    items, following = client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
-    if following and not items:
+    found = client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
+    if found.following and not found.items:
         # A list that goes on, or one whose links lead beyond its end? The next page tells.
-        number = following
-        items, following = client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
-    return items, following if items else None
+        number = found.following
+        found = client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
+    return found if found.items else found._replace(following=None)
 
 
-def read_from(
-    client: IterableClient, path: str, selector: str, key: str, limit: int, number: int
-) -> tuple[Items, int | None]:
-    """The items from `number` (from 1) on of a list that takes `limit` and `offset`, and the number behind them.
+def read_from(client: IterableClient, path: str, selector: str, key: str, limit: int, number: int) -> Page:
+    """The page from item `number` (from 1) on of a list that takes `limit` and `offset`; the next one begins behind it.
 
-    That is None at the end: where `totalCount` says so and the page is not full, or else where nothing comes any more, as a
+    There is none where `totalCount` says so and the page is not full, or else where nothing comes any more, as a
     server may return fewer items than it was asked for.
     """
     shape = items_in(selector, key)
 
-    def page(response: Any) -> tuple[Items, int | None]:
-        items, total = shape(response), holder_of(response, selector).get("totalCount")
+    def page(response: Any) -> Page:
+        items, total = shape(response), total_in(response, selector)
         following = number + len(items)
-        if isinstance(total, int) and following > total and len(items) < limit:
-            return items, None
-        if not items and isinstance(total, int):
+        if total is not None and following > total and len(items) < limit:
+            return Page(items, None, total)
+        if not items and total is not None:
             raise ShapeError(f"holds no {selector} from number {number} on, though there are {total}")
-        return items, following if items else None
+        return Page(items, following if items else None, total)
 
     return client.get_json(path, {"limit": limit, "offset": number - 1}, page)
 
@@ -110,9 +117,10 @@ def pages(
     number: int | None = 1
     known = KnownPages(path)
     while number is not None:
-        items, number = read_page(client, path, selector, key, parameters, page_size, number)
-        known.add(items)
-        yield items
+        page = read_page(client, path, selector, key, parameters, page_size, number)
+        known.add(page.items)
+        yield page.items
+        number = page.following
 
 
 class KnownPages:
@@ -125,13 +133,20 @@ class KnownPages:
     def add(self, items: Items) -> None:
         """Note a page. Raises IterableError when the same one comes again and again.
 
-        Twice it may come: items that are updated meanwhile move to the front and shift all others by whole pages.
+        Twice it may come: items that are added meanwhile may shift all others by a whole page.
         """
         if items:
             digest = blake2b(exact_json.dumps(items), digest_size=16).digest()
             self._seen[digest] += 1
             if self._seen[digest] > 2:
                 raise IterableError(f"The responses to GET {self._path} do not end: one page came three times.")
+
+
+def total_in(response: Any, selector: str) -> int | None:
+    """The number of all items, in a response with the list `selector`: totalCount, totalCampaignsCount and the like."""
+    holder = holder_of(response, selector)
+    named = (value for name, value in holder.items() if name.startswith("total") and name.endswith("Count"))
+    return next((value for value in named if type(value) is int), None)
 
 
 def _page_number(url: str) -> int:

@@ -46,7 +46,7 @@ class StreamContext:
     def __post_init__(self) -> None:
         self.private_fields = PrivateFields.of(self.config)
         self.exports = ExportReader(self.client, self.config, self.logger)
-        self.shared = SharedPages(self.client)
+        self.shared = SharedPages(self.client, self.logger)
         self.members = SharedParts(self.client)
         self.new_first = NewFirst(self.client)
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from source_iterable.api.paging import pages
+from source_iterable.reading.by_content import ByContentStream
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.newest_first import NewestFirstStream
 from source_iterable.reading.stream import Fields
 
 
-class Campaigns(NewestFirstStream):
+class Campaigns(ByContentStream):
     """All campaigns, whatever their state."""
 
     name = "campaigns"
     primary_key = ("id",)
     path = "campaigns"
     selector = "campaigns"
-    cost = "1 per 1,000 campaigns; idle: 1"
+    cost = "1 per 1,000 campaigns"
 
 
 CAMPAIGNS = Campaigns()
@@ -40,4 +39,4 @@ class ChildCampaigns(ChildStream):
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"campaigns/recurring/{key}/childCampaigns"
-        yield from pages(context.client, path, "campaigns", "id", {"sort": "id"}, self.page_size)
+        yield from context.shared.unshared(path, "campaigns", "id", {"sort": "id"}, self.page_size)

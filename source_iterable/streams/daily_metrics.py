@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from source_iterable.api.client import ShapeError
 from source_iterable.config import Config, parse_date
@@ -76,9 +76,10 @@ class CampaignsMetricsDaily(Stream):
             return
         read = Days(state, now)
         unread = list(read.unread(*_first_and_last(context.config, now)))
-        campaigns = {item["id"]: item for item in CAMPAIGNS.items(context)} if unread else {}
+        # Not the campaigns themselves: a project may have very many.
+        spans = {item["id"]: span_of(item) for item in CAMPAIGNS.items(context)} if unread else {}
         for number, day in enumerate(unread, 1):
-            asked = [campaign_id for campaign_id, campaign in campaigns.items() if may_move(campaign, day)]
+            asked = [campaign_id for campaign_id, span in spans.items() if span is not None and may_move(span, day)]
             texts = set(map(str, asked))
             for rows in read_reports(context, self.path, asked, _one_row_each, day):
                 # Any other one is asked for itself, or has nothing new.
@@ -109,20 +110,38 @@ def _first_and_last(config: Config, now: date) -> tuple[date, date]:
     return max(parse_date(config.start_date).date(), last - (config.metrics_days - 1) * ONE_DAY), last
 
 
-def may_move(campaign: Mapping[str, Any], day: date) -> bool:
-    """Whether the numbers of a campaign may have moved on a day.
+class Span(NamedTuple):
+    """From when to when a campaign was sent, as far as Iterable tells."""
 
-    Where Iterable does not say when a campaign ended, it did so when it was last updated, at the latest. Nor does it say in
-    which time zone its days begin: a campaign may have its first numbers on the day before it was created in UTC.
+    start: date
+    end: date
+
+
+def span_of(campaign: Mapping[str, Any]) -> Span | None:
+    """The span of a campaign: without an end where it goes on or nobody knows, None if it was never sent.
+
+    Without endedAt, the end is the latest of the other times. updatedAt alone does not tell: it stays at the last edit,
+    however much later the campaign starts (seen).
     """
     state = campaign.get("campaignState")
-    starts = [start for name in ("createdAt", "startAt") if (start := _day_of(campaign.get(name)))]
-    if state in WITHOUT_METRICS or (starts and day + ONE_DAY < min(starts)):
-        return False
+    if state in WITHOUT_METRICS:
+        return None
+    created, started, updated, ended = (
+        _day_of(campaign.get(name)) for name in ("createdAt", "startAt", "updatedAt", "endedAt")
+    )
     if state in _GOING_ON or campaign.get("type") == "Triggered":
-        return True
-    end = _day_of(campaign.get("endedAt")) or _day_of(campaign.get("updatedAt"))
-    return end is None or day - end <= _AFTERWARDS
+        ended = date.max
+    known = [day for day in (created, started, updated) if day is not None]
+    starts = [day for day in (created, started) if day is not None]
+    return Span(min(starts, default=date.min), ended or max(known, default=date.max))
+
+
+def may_move(span: Span, day: date) -> bool:
+    """Whether the numbers of a campaign may have moved on a day.
+
+    Iterable does not say in which time zone its days begin: there may be numbers on the day before the start in UTC.
+    """
+    return day + ONE_DAY >= span.start and day - span.end <= _AFTERWARDS
 
 
 def columns(metrics: Fields) -> Fields:

@@ -12,7 +12,7 @@ from typing import Any
 
 from source_iterable.api.ahead import in_order
 from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import an_object, items_in, read_from
+from source_iterable.api.paging import Page, an_object, items_in, read_from
 from source_iterable.errors import Forbidden, IterableError, NotFound, ServerError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import says_never
@@ -76,25 +76,24 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
         )
 
 
-def _page(context: StreamContext, number: int) -> tuple[list[Fields], int | None]:
+def _page(context: StreamContext, number: int) -> Page:
     """The experiments from `number` (from 1) on, as listed and with their details, and the number behind them."""
     listed = _listed(context)
     page = listed[number - 1 : number - 1 + DETAILS]
     detailed = in_order(partial(_details, context), page, THREADS)
     following = number + DETAILS
-    return [{"listed": item, "details": details} for item, details in detailed], (
-        following if following <= len(listed) else None
-    )
+    items = [{"listed": item, "details": details} for item, details in detailed]
+    return Page(items, following if following <= len(listed) else None)
 
 
 def _listed(context: StreamContext) -> list[Fields]:
     """All experiments as the list has them, each once. It is read at a stretch: new ones shift the pages."""
 
-    def fetch(number: int) -> tuple[list[Fields], int | None]:
+    def fetch(number: int) -> Page:
         return read_from(context.client, PATH, "experiments", "id", PAGE_SIZE, number)
 
     try:
-        pages = list(context.shared.pages_by(PATH, fetch))
+        pages = list(context.shared.pages_by(PATH, fetch, "id"))
     except (Forbidden, NotFound) as error:
         # A wrong base URL or a proxy may answer 404 to everything.
         if not context.client.key_works():

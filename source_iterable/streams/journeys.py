@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from source_iterable.api.request import Parameters
-from source_iterable.reading.newest_first import NewestFirstStream
+from source_iterable.reading.by_content import ByContentStream
 
 
-class Journeys(NewestFirstStream):
+class Journeys(ByContentStream):
     """All journeys; Iterable returns archived ones only when they are requested separately."""
 
     name = "journeys"
@@ -14,7 +14,7 @@ class Journeys(NewestFirstStream):
     path = "journeys"
     selector = "journeys"
     page_size = 50
-    cost = "2, plus 1 per further 50 journeys; idle: 2"
+    cost = "2, plus 1 per further 50 journeys"
 
     def kinds(self) -> dict[str, Parameters]:
         return {"": {}, "Archived": {"state": "Archived"}}

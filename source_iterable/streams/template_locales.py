@@ -29,7 +29,7 @@ class _Further(NamedTuple):
 
 
 class TemplateLocales(Templates):
-    """The content of every template updated since the last sync in each further locale that it has.
+    """The content of every template whose entry in the list is new or has changed, in each further locale that it has.
 
     `GET templates/getByClientTemplateId` tells the locales of a template that has a clientTemplateId; a template without one
     has those that its content names.
@@ -38,7 +38,10 @@ class TemplateLocales(Templates):
     name = "template_locales"
     primary_key = ("templateId", "messageMedium", "locale")
     keeps_its_key = True
-    cost = "1 per template, plus 1 if it has a clientTemplateId, plus 1 per further locale; idle: those of templates"
+    cost = (
+        "those of templates; per template whose entry there is new or has changed 1, plus 1 if it has a clientTemplateId, "
+        "plus 1 per further locale"
+    )
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
         _, medium = kind.split("/")

@@ -12,8 +12,8 @@ from source_iterable.api.client import ShapeError
 from source_iterable.api.paging import an_object
 from source_iterable.api.request import Parameters
 from source_iterable.errors import NotFound
+from source_iterable.reading.by_content import ByContentStream
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.newest_first import NewestFirstStream
 from source_iterable.reading.stream import Fields
 from source_iterable.records.batch import RecordBatch
 from source_iterable.records.timestamps import rfc3339
@@ -24,14 +24,14 @@ MESSAGE_MEDIA = ("Email", "Push", "InApp", "SMS")
 CONTENT_THREADS, CONTENTS = 8, 20
 
 
-class Templates(NewestFirstStream):
+class Templates(ByContentStream):
     """Templates of every type and medium: without both parameters, Iterable returns blast email templates only."""
 
     name = "templates"
     primary_key: tuple[str, ...] = ("templateId",)
     path = "templates"
     selector = "templates"
-    cost = "16 (1 per type and medium), plus 1 per further 1,000 templates; idle: 16"
+    cost = "16 (1 per type and medium), plus 1 per further 1,000 of one"
 
     def kinds(self) -> dict[str, Parameters]:
         return {
@@ -46,11 +46,14 @@ class Templates(NewestFirstStream):
 
 
 class TemplateContents(Templates):
-    """The content of every template updated since the last sync: one request each."""
+    """The content of every template whose entry in the list is new or has changed: one request each.
+
+    An edit of the content that leaves the entry as it is is not seen.
+    """
 
     name = "template_contents"
     primary_key: tuple[str, ...] = ("templateId", "messageMedium")
-    cost = "1 per template; idle: those of templates"
+    cost = "those of templates, plus 1 per template whose entry there is new or has changed"
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
         _, medium = kind.split("/")

@@ -1,0 +1,163 @@
+"""Lists by content: read whole in every sync, and what is not as it was is emitted.
+
+Iterable leaves a campaign's updatedAt at its last edit when it starts or finishes (seen): no time tells of all changes.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from hashlib import blake2b, sha256
+from typing import Any, NamedTuple
+
+import orjson
+
+from source_iterable import exact_json
+from source_iterable.api.request import Parameters
+from source_iterable.errors import BrokenResponse
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
+from source_iterable.records.batch import RecordBatch
+
+UPDATED_AT = "updatedAt"
+# Of the state's content. One of another version is not read: all items are emitted once.
+VERSION = 1
+# Items whose hashes a state holds, each by itself. It has as many buckets for the items of a longer list.
+MOST = 1500
+# Bytes of a hash. A changed item has the hash of another one in 1 of 2**48 / MOST cases.
+_BYTES = 6
+_MODULUS = 2 ** (8 * _BYTES)
+
+
+class ByContentStream(Stream):
+    """A list requested with `sort=id`, kind by kind; an item is emitted if the state does not hold it as it is now.
+
+    The state holds hashes of the items (`Contents`), and for people the newest updatedAt (milliseconds). It is written at
+    the end. With any other state, and with none, all items are emitted.
+    """
+
+    cursor_field = UPDATED_AT
+    path: str
+    selector: str
+    page_size = 1000
+
+    def kinds(self) -> dict[str, Parameters]:
+        """The lists that make up the stream: each a name, which is part of an item's content, and its query parameters."""
+        return {"all": {}}
+
+    def record(self, kind: str, item: Fields) -> Fields:
+        """The record for one item of the response."""
+        return item
+
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
+        """Yield the records for the items of a page that are new or have changed."""
+        yield self.batch(self.record(kind, item) for item in items)
+
+    def items(self, context: StreamContext) -> Iterator[Fields]:
+        """Yield every item, whatever the state, for other streams."""
+        for _, items in self._pages(context):
+            yield from items
+
+    def check_state(self, state: State) -> None:
+        """Any state is taken."""
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        key, salt = self.primary_key[0], context.config.hash_salt
+        # A state must not give away what the options hide: whoever has the records could try values until the hash fits.
+        secret = sha256(salt.encode()).digest() if salt else b""
+        newest, now = 0, Contents()
+        for kind, items in self._pages(context):
+            for item in items:
+                newest = max(newest, self._updated_at(item))
+                now.add(fingerprint(kind, item[key], item, secret))
+        is_new = now.since(Contents.of(state.get("content")))
+        for kind, items in self._pages(context):
+            if changed := [item for item in items if is_new(fingerprint(kind, item[key], item, secret))]:
+                yield from self.batches(context, kind, changed)
+        yield Checkpoint({UPDATED_AT: newest, "content": now.state})
+
+    def _pages(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
+        """The items of each page of each kind, in an order that no update changes."""
+        for kind, parameters in self.kinds().items():
+            query = {**parameters, "sort": "id"}
+            for items in context.shared.pages(self.path, self.selector, self.primary_key[0], query, self.page_size):
+                yield kind, items
+
+    def _updated_at(self, item: Fields) -> int:
+        updated_at = item.get(UPDATED_AT) or 0
+        if type(updated_at) is not int:
+            raise BrokenResponse(
+                f"The response to GET {self.path} holds an item whose {UPDATED_AT} is not a number of milliseconds."
+            )
+        return updated_at
+
+
+class Fingerprint(NamedTuple):
+    """An item's bucket, which depends on its kind and id alone, and the hash of its content."""
+
+    bucket: int
+    hash: int
+
+
+def fingerprint(kind: str, key: Any, item: Fields, secret: bytes = b"") -> Fingerprint:
+    """The fingerprint of an item as Iterable sent it, in any order of its keys. With a `secret`, its hash is keyed."""
+    name = exact_json.dumps([kind, key])
+    content = name + exact_json.dumps(item, None, orjson.OPT_SORT_KEYS)
+    return Fingerprint(
+        int.from_bytes(blake2b(name, digest_size=8).digest(), "big") % MOST,
+        int.from_bytes(blake2b(content, digest_size=_BYTES, key=secret).digest(), "big"),
+    )
+
+
+class Contents:
+    """What a list holds, in 12 KB: the hash of each item, or for more than MOST items the sum of the hashes in each bucket.
+
+    In buckets, one change makes all items of its bucket count as changed; a deletion does, too.
+    """
+
+    def __init__(self) -> None:
+        # None if there are too many.
+        self._hashes: set[int] | None = set()
+        self._sums = [0] * MOST
+
+    def add(self, item: Fingerprint) -> None:
+        """Add an item."""
+        self._sums[item.bucket] = (self._sums[item.bucket] + item.hash) % _MODULUS
+        if self._hashes is not None:
+            self._hashes.add(item.hash)
+            if len(self._hashes) > MOST:
+                self._hashes = None
+
+    def since(self, before: Contents | None) -> Callable[[Fingerprint], bool]:
+        """What tells of an item that was added here whether `before`, in the form in which it is, lacks it."""
+        if before is None:
+            return lambda item: True
+        hashes, sums = before._hashes, before._sums
+        if hashes is not None:
+            return lambda item: item.hash not in hashes
+        return lambda item: self._sums[item.bucket] != sums[item.bucket]
+
+    @property
+    def state(self) -> Fields:
+        """As it stands in a state."""
+        form, numbers = ("buckets", self._sums) if self._hashes is None else ("items", sorted(self._hashes))
+        packed = b"".join(number.to_bytes(_BYTES, "big") for number in numbers)
+        return {"version": VERSION, "form": form, "hashes": base64.b64encode(packed).decode()}
+
+    @classmethod
+    def of(cls, state: Any) -> Contents | None:
+        """Those of a state; None for anything else."""
+        try:
+            version, form = state["version"], state["form"]
+            packed = base64.b64decode(state["hashes"], validate=True)
+        except (KeyError, TypeError, ValueError):
+            return None
+        numbers = [int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES)]
+        made = cls()
+        if type(version) is not int or version != VERSION or len(packed) % _BYTES or form not in ("items", "buckets"):
+            return None
+        if form == "buckets":
+            made._hashes, made._sums = None, numbers
+            return made if len(numbers) == MOST else None
+        made._hashes = set(numbers)
+        return made
