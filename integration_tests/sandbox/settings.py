@@ -16,7 +16,7 @@ NOW = datetime.fromisoformat(os.environ.get("SANDBOX_NOW", "2025-06-18T12:34:56.
 
 @dataclass
 class SandboxSettings:
-    """All that decides the data and the responses. The same settings and clock give the same data."""
+    """All that decides the data and the responses. The same settings give the same data; on another day, that much later."""
 
     seed: int = 1
     users: int = 200

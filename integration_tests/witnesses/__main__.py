@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from integration_tests.published import lately
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.witnesses.client import client
 from integration_tests.witnesses.connectors import airbyte, singer
@@ -17,7 +18,7 @@ from integration_tests.witnesses.verdicts import DIFFERS, Verdict, table
 
 def ordinary(**changes: Any) -> Sandbox:
     """A small project without oddities."""
-    return Sandbox(SandboxSettings(odd=False, users=12, days=3, events_per_day=600, **changes))
+    return Sandbox(SandboxSettings(odd=False, users=12, days=3, events_per_day=600, now=lately(), **changes))
 
 
 def main() -> int:
