@@ -9,6 +9,7 @@ import pytest
 
 from integration_tests.ahead import started_ahead
 from integration_tests.connector import config_for
+from integration_tests.expected import truth
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.storm.process import Ended, Message
 from integration_tests.storm.run import Outcome, run
@@ -49,7 +50,7 @@ def test_the_verdict_notices(change: str) -> None:
     changed, expected = CHANGES[change]
     with Sandbox(SandboxSettings(users=5, days=1, now=NOW)) as sandbox:
         verdict = Verdict(sandbox, Config.parse(config_for(sandbox)), ["lists"])
-        records = [_record(each, "lists") for each in changed(sandbox.truth_list("lists"))]
+        records = [_record(each, "lists") for each in changed(truth(sandbox, "lists"))]
         verdict.add(Ended(0, [*records, complete("lists")], "", killed=False))
         verdict.finish()
     assert (verdict.lost, verdict.invented, verdict.doubled) == expected
@@ -60,11 +61,11 @@ def test_the_verdict_notices(change: str) -> None:
 def test_the_verdict_notices_a_change_that_was_not_read(is_read: bool) -> None:
     with Sandbox(SandboxSettings(users=5, days=1, now=NOW)) as sandbox:
         verdict = Verdict(sandbox, Config.parse(config_for(sandbox)), ["campaigns"])
-        before = [_record(each, "campaigns") for each in sandbox.truth_list("campaigns")]
+        before = [_record(each, "campaigns") for each in truth(sandbox, "campaigns")]
         verdict.add(Ended(0, [*before, complete("campaigns")], "", killed=False))
         sandbox.change_campaign(500001, labels=["silently"])
         verdict.look_again()
-        after = [_record(sandbox.truth_list("campaigns")[0], "campaigns")] if is_read else []
+        after = [_record(truth(sandbox, "campaigns")[0], "campaigns")] if is_read else []
         verdict.add(Ended(0, [*after, complete("campaigns")], "", killed=False))
         verdict.finish()
     assert (verdict.lost, verdict.invented) == ((0, 0) if is_read else (1, 1))

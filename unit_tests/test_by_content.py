@@ -236,7 +236,7 @@ def test_one_state_holds_the_items_of_all_kinds() -> None:
         with a_context() as context, requests_mock.Mocker() as server:
             server.get(f"{ROOT}campaigns", json=lambda request, _: {"campaigns": lists[query_of(request)["color"]]})
             result = gather(TwoKinds().read(context, state))
-        return [(record["id"], record["kind"]) for record in result.records], result.states[-1]
+        return [(record["id"], record["data"]["kind"]) for record in result.records], result.states[-1]
 
     ids, state = of_color({})
     assert ids == [(1, "red"), (2, "red"), (10, "blue"), (11, "blue")]
@@ -303,7 +303,7 @@ def test_a_change_of_a_private_field_is_seen() -> None:
     before = [{**each, "name": "a"} for each in things(3)]
     _, state = read(before, {}, **options)
     result = sync(changed(before, 1, name="b"), state, **options)
-    assert result.records == [{"id": 2, "updatedAt": 5000}]
+    assert result.records == [{"id": 2, "updatedAt": 5000, "data": {}}]
 
 
 @pytest.mark.parametrize("updated_at", [0, None, 10**15, 2**63])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from integration_tests.sandbox import Sandbox
-from integration_tests.storm.schedule import Kill
+from integration_tests.storm.schedule import Kill, PlannedSync
 
 ROOT = Path(__file__).parents[2]
 # Seconds that a sync may take, and that it may take to end after SIGTERM.
@@ -34,9 +34,10 @@ class Ended:
     problems: list[str] = field(default_factory=list)
 
 
-def run_sync(folder: Path, sandbox: Sandbox, kill: Kill | None, **files: Any) -> Ended:
+def run_sync(folder: Path, sandbox: Sandbox, planned: PlannedSync, **files: Any) -> Ended:
     """Run the command `read`; `files` (config, catalog, state) are written as JSON."""
-    arguments = [sys.executable, "-m", "source_iterable", "read"]
+    clock = sandbox.now().timestamp() + planned.clock_ahead - time.time()
+    arguments = [sys.executable, "-m", "integration_tests.storm.off_clock", str(clock), "read"]
     for name, content in files.items():
         path = folder / f"{name}.json"
         path.write_text(json.dumps(content))
@@ -44,7 +45,7 @@ def run_sync(folder: Path, sandbox: Sandbox, kill: Kill | None, **files: Any) ->
     with (folder / "stderr").open("w+b") as errors:
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT) as process:
             try:
-                output, killed, problems = _follow(process, sandbox, kill)
+                output, killed, problems = _follow(process, sandbox, planned.kill)
             finally:
                 process.kill()
         errors.seek(0)

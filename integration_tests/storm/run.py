@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
 
-from integration_tests.connector import catalog_for, config_for, state_of, time_text
+from integration_tests.connector import catalog_for, config_for, state_of
 from integration_tests.sandbox import Sandbox
 from integration_tests.storm.changes import change
 from integration_tests.storm.process import run_sync
@@ -62,20 +62,22 @@ def run(seed: int) -> Outcome:
 
 
 def _run(schedule: Schedule, sandbox: Sandbox, folder: Path, outcome: Outcome) -> None:
-    config = config_for(sandbox, schedule.days, end_date=time_text(sandbox.now()), export_method=schedule.method)
+    config = config_for(sandbox, schedule.days, export_method=schedule.method)
     catalog = catalog_for(config, schedule.names, schedule.mode)
     verdict = Verdict(sandbox, Config.parse(config), schedule.names)
     outcome.streams = len(schedule.names)
     dice = random.Random(f"changes {schedule.seed}")
     for planned in chain(schedule.syncs, repeat(PlannedSync(), CALM_SYNCS)):
         sandbox.clear_faults()
-        if outcome.syncs and (changes := change(sandbox, dice)):
-            outcome.changes += changes
+        if outcome.syncs:
+            # Events arrive, campaigns start and finish.
+            sandbox.advance(dice.choice([0, 60, 3600]))
+            outcome.changes += change(sandbox, dice)
             verdict.look_again()
         for fault in planned.faults:
             sandbox.add_fault(fault)
         states = [each for name, state in verdict.states.items() for each in state_of(name, **state)]
-        ended = run_sync(folder, sandbox, planned.kill, config=config, catalog=catalog, state=states)
+        ended = run_sync(folder, sandbox, planned, config=config, catalog=catalog, state=states)
         outcome.syncs += 1
         outcome.kills += ended.killed
         for fault in planned.faults:

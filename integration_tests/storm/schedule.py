@@ -14,6 +14,8 @@ from source_iterable.streams.table import STREAMS
 
 NOW = datetime(2026, 1, 15, 12, 34, 56, tzinfo=timezone.utc)
 API_KEY = "storm-0123456789abcdef-key"
+# Seconds. One that is behind only reads later.
+CLOCKS_AHEAD = (0.0, 0.0, 45.0, 3 * 3600.0, 400 * 86_400.0)
 PROJECT_TYPES = ("Email-based", "UserID-based", "Hybrid")
 
 
@@ -28,10 +30,11 @@ class Kill:
 
 @dataclass(frozen=True)
 class PlannedSync:
-    """What befalls one sync."""
+    """What befalls one sync: faults, a kill, and by how many seconds its machine's clock is ahead of Iterable's."""
 
     faults: tuple[Fault, ...] = ()
     kill: Kill | None = None
+    clock_ahead: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def _sync(dice: random.Random, endpoints: list[str]) -> PlannedSync:
     kill = _kill(dice) if dice.random() < 0.5 else None
     count = int(len(endpoints) * dice.choice([1, 4, 8, 12])) + 1
     endless = kill is not None and kill.requests is not None
-    return PlannedSync(tuple(draw_faults(dice, endpoints, count, endless)), kill)
+    return PlannedSync(tuple(draw_faults(dice, endpoints, count, endless)), kill, dice.choice(CLOCKS_AHEAD))
 
 
 def _kill(dice: random.Random) -> Kill:

@@ -8,6 +8,7 @@ from collections import Counter
 from hashlib import blake2b
 from typing import Any
 
+from integration_tests.connector import time_text
 from integration_tests.expected import truth
 from integration_tests.sandbox import Sandbox
 from integration_tests.storm.process import Message
@@ -51,7 +52,9 @@ class Truth:
         self._key = STREAMS[name].key(config)
         stream = STREAMS[name]
         if isinstance(stream, ExportStream):
-            self._records = sandbox.truth(stream.data_type, config.start_date, config.end_date or "")
+            self._records = sandbox.truth(
+                stream.data_type, config.start_date, config.end_date or time_text(sandbox.now())
+            )
         else:
             self._records = sandbox.truth_list(name) if name == "events" else truth(sandbox, name, config)
         self.expected = Counter(map(self._sent, self._records))

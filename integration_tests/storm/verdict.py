@@ -14,11 +14,6 @@ from source_iterable.streams.table import STREAMS
 State = dict[str, Any]
 # The state of a stream that starts over.
 FROM_THE_START = {"__ab_no_cursor_state_message": True}
-# Streams whose records tell of campaigns, templates and journeys.
-CHANGING = {
-    *("campaigns", "child_campaigns", "campaigns_metrics", "campaigns_metrics_daily"),
-    *("templates", "template_contents", "template_locales", "journeys"),
-}
 # What the CDK tells users of an exception that is not the connector's own.
 NOT_FORESEEN = "Something went wrong in the connector"
 
@@ -43,9 +38,8 @@ class Verdict:
         return sum(map(len, self._read.values()))
 
     def look_again(self) -> None:
-        """Campaigns, templates or journeys have changed: those, and whatever tells of them, must be read as they are now."""
-        for name in self._truths.keys() & CHANGING:
-            self._truths[name] = Truth(self._sandbox, self._config, name)
+        """Time has gone on, and things have changed: all must be read as it is now."""
+        self._truths = {name: Truth(self._sandbox, self._config, name) for name in self._truths}
 
     def add(self, sync: Ended) -> None:
         """Take in the messages of a sync, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import closing
@@ -23,6 +24,7 @@ from source_iterable.records.lines import RecordParser
 REREAD = "reread"
 # That of the mark of the ids that were written (event_ids.py).
 IDS = "ids"
+_MARK = re.compile(r"\d+(:[0-9a-f]{16})?", re.ASCII)
 
 
 class ExportStream(Stream):
@@ -150,7 +152,14 @@ class EventStream(ExportStream):
 def must_have_ids(stream: str, state: State, mark: str) -> None:
     """Raise ConfigError for a state of ids with another key; one without a mark is taken."""
     given = state.get(IDS)
-    if given is not None and str(given).partition(":")[2] != mark.partition(":")[2]:
+    if given is None:
+        return
+    if not isinstance(given, str) or not _MARK.fullmatch(given):
+        raise ConfigError(
+            f"The state of stream {stream} cannot be read: {IDS} is not what this connector writes. Correct the state, or "
+            "reset the stream."
+        )
+    if given.partition(":")[2] != mark.partition(":")[2]:
         raise ConfigError(
             f"The state of stream {stream} was written with another hash_salt, which _event_id depends on: with this one, "
             "events would be written twice. Restore the salt, or reset the stream."
