@@ -103,8 +103,7 @@ class Client:
     """Sends requests with the key of a configuration, and counts them.
 
     `end`: the time of `clock` at which a run ends; no request, and no pause, goes on beyond it. `now`: the time of day, by
-    which probes choose what to ask for. `refused` has the answers
-    with 401, 403 and 429 to the project's key, by endpoint.
+    which probes choose what to ask for. `refused` has the answers with 401, 403 and 429 to the project's key, by endpoint.
     """
 
     config: Config
