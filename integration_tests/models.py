@@ -113,10 +113,6 @@ def everything(built: Built) -> dict[str, list[str]]:
     return {name: texts([_plain(row) for row in built.rows(f"SELECT * FROM {name}")]) for name in MODELS}
 
 
-# The day of a count is that of the load.
-_TODAY = ("counted_on", "list_day_id")
-
-
 def _plain(row: Record) -> Record:
     # Engines give sums and shares as integers, decimals and floats, each as it likes.
     return {
@@ -124,5 +120,4 @@ def _plain(row: Record) -> Record:
         if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
         else value
         for name, value in row.items()
-        if name not in _TODAY
     }

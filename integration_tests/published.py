@@ -8,8 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+
+from integration_tests.sandbox import NOW
 
 ROOT = Path(__file__).parents[1]
 PACKAGE, VERSION = "airbyte-source-iterable", "1.0.1"
@@ -23,6 +26,11 @@ INSTALL_TIMEOUT, TIMEOUT = 300, 180
 
 class NotAvailable(Exception):
     """The published connector is not available here; str() says why."""
+
+
+def lately() -> datetime:
+    """The last time that it was as late in the day as NOW: published connectors read on to the machine's now."""
+    return NOW + (datetime.now(timezone.utc) - NOW) // timedelta(days=1) * timedelta(days=1)
 
 
 def published_command() -> Path:

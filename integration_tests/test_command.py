@@ -111,12 +111,14 @@ def test_the_help_of_read_has_the_state_file() -> None:
     assert b"\n  --state-file FILE " in done.stdout
 
 
-def test_no_command_opens_with_lines_that_nobody_needs(sandbox: Sandbox, tmp_path: Path) -> None:
-    config = config_for(sandbox)
-    for command, first in (("check", "Check succeeded"), ("discover", None), ("read", "Starting syncing")):
-        catalog = catalog_for(config, ["lists"]) if command == "read" else None
-        messages, _ = run_command(tmp_path, command, config, catalog=catalog)
-        assert messages[0].get("log", {}).get("message") == first
+def test_no_command_opens_with_lines_that_nobody_needs(tmp_path: Path) -> None:
+    # Not even with one about the machine's clock, where that is right.
+    with Sandbox(SandboxSettings(users=2, days=1, now=None)) as sandbox:
+        config = config_for(sandbox)
+        for command, first in (("check", "Check succeeded"), ("discover", None), ("read", "Starting syncing")):
+            catalog = catalog_for(config, ["lists"]) if command == "read" else None
+            messages, _ = run_command(tmp_path, command, config, catalog=catalog)
+            assert messages[0].get("log", {}).get("message") == first
 
 
 def test_check(sandbox: Sandbox, tmp_path: Path) -> None:

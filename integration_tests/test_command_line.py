@@ -114,7 +114,7 @@ def test_a_full_refresh_ignores_the_state(sandbox: Sandbox, tmp_path: Path) -> N
 def test_a_global_state_is_kept_by_stream(sandbox: Sandbox, tmp_path: Path) -> None:
     with_config(tmp_path, sandbox)
     parts = [
-        {"stream_descriptor": {"name": name}, "stream_state": {"createdAt": "2026-01-02T03:04:05+00:00"}}
+        {"stream_descriptor": {"name": name}, "stream_state": {"createdAt": "2020-01-02T03:04:05+00:00"}}
         for name in ("email_open", "email_send")
     ]
     (tmp_path / "state.json").write_text(json.dumps([{"type": "GLOBAL", "global": {"stream_states": parts}}]))

@@ -11,8 +11,8 @@ import dlt
 import pytest
 
 from integration_tests.connector import config_for, sync, time_text
-from integration_tests.sandbox import Sandbox, SandboxSettings
-from integration_tests.test_load import HELD_BACK, NOW
+from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
+from integration_tests.test_load import HELD_BACK
 from source_iterable.load import iterable
 
 NAMES = ["users", "campaigns", "email_open", "custom_event", "experiments_metrics", "list_sizes"]
@@ -27,7 +27,7 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_two_runs_match_the_truth(pipeline: Any) -> None:
-    with Sandbox(SandboxSettings(users=50, days=3, events_per_day=400, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(users=50, days=3, events_per_day=400)) as sandbox:
         config = config_for(sandbox, days=3)
         pipeline.run(iterable({**config, "lookback_window": HELD_BACK}, streams=NAMES))
         before = count(pipeline, "email_open")
@@ -55,7 +55,7 @@ def test_two_runs_match_the_truth(pipeline: Any) -> None:
 def test_options_come_from_dlts_configuration_and_resources_are_chosen_by_name(
     pipeline: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=100, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=100)) as sandbox:
         config = config_for(sandbox, days=2)
         monkeypatch.setenv("SOURCES__ITERABLE__API_KEY", config.pop("api_key"))
         monkeypatch.setenv("SOURCES__ITERABLE__START_DATE", config.pop("start_date"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -110,9 +110,9 @@ def test_an_idle_sync_makes_one_export_request_per_stream(world: Sandbox) -> Non
 
 def test_the_first_sync_of_an_empty_stream_over_many_years_takes_few_requests(world: Sandbox) -> None:
     world.clear_requests()
-    config = {**config_for(world), "start_date": "2012-01-01T00:00:00Z", "end_date": "2025-01-01T00:00:00Z"}
+    config = {**config_for(world), "start_date": "2007-01-01T00:00:00Z", "end_date": "2020-01-01T00:00:00Z"}
     result = sync({**config, "export_method": "streaming"}, ["email_send"])
-    assert result.states["email_send"] == {"createdAt": "2025-01-01T00:00:00+00:00", "ids": "1"}
+    assert result.states["email_send"] == {"createdAt": "2020-01-01T00:00:00+00:00", "ids": "1"}
     assert result.records["email_send"] == []
     assert world.count("export/data.json", status=200) <= 4
 
@@ -190,12 +190,9 @@ def test_late_events_are_read_once_they_are_visible() -> None:
         start = sandbox.now() - timedelta(minutes=30)
         found: list[str] = []
         state = None
-        real_now = datetime.now(timezone.utc)
         for _ in range(4):
-            # The connector uses the machine's clock: how far the sandbox's is ahead is added to the lookback.
-            end = sandbox.now() - timedelta(seconds=120)
-            config = config_for(sandbox, end_date=time_text(end))
-            assert end < real_now
+            # Not lookback_window: the sandbox's time of day stands still while the connector's goes on.
+            config = config_for(sandbox, end_date=time_text(sandbox.now() - timedelta(seconds=120)))
             result = sync({**config, "start_date": time_text(start)}, ["email_send"], state)
             found += [each["_event_id"] for each in result.records["email_send"]]
             state = result.state

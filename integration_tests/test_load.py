@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import psycopg2
 import pytest
 
 from integration_tests.connector import config_for, sync, time_text
-from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.warehouses import (
     ParquetWarehouse,
     Warehouse,
@@ -32,8 +32,6 @@ from source_iterable.config import Config
 from source_iterable.schemas import milliseconds
 from source_iterable.streams.table import STREAMS
 
-# The sandbox's clock stands still, at a time that the connector takes for now.
-NOW = datetime.now(timezone.utc) - timedelta(minutes=1)
 HELD_BACK = 300
 # A killed load each; KILLS=20 in the environment for more.
 KILLS = int(os.environ.get("KILLS", "5"))
@@ -63,7 +61,7 @@ def assert_all_there(warehouse: Warehouse, config: dict[str, Any], names: list[s
 
 
 def test_the_line_for_psql_leads_to_the_tables(tmp_path: Path) -> None:
-    with postgres(tmp_path) as warehouse, Sandbox(SandboxSettings(users=2, days=1, now=NOW)) as sandbox:
+    with postgres(tmp_path) as warehouse, Sandbox(SandboxSettings(users=2, days=1)) as sandbox:
         done = load(tmp_path, config_for(sandbox), "--to", warehouse.to, "--streams", "channels")
         (command,) = [line for line in done.stdout.splitlines() if line.strip().startswith("psql ")]
         _, *options, database = shlex.split(command)
@@ -76,7 +74,7 @@ def test_the_line_for_psql_leads_to_the_tables(tmp_path: Path) -> None:
 
 
 def test_a_load_that_finds_nothing_new_says_so(tmp_path: Path) -> None:
-    with Sandbox(SandboxSettings(users=5, days=1, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(users=5, days=1)) as sandbox:
         arguments = ["--to", str(tmp_path / "iterable.duckdb"), "--streams", "users,email_open"]
         first, second = (load(tmp_path, config_for(sandbox), *arguments).stdout for _ in range(2))
     assert "│" in first
@@ -84,7 +82,7 @@ def test_a_load_that_finds_nothing_new_says_so(tmp_path: Path) -> None:
 
 
 def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path: Path) -> None:
-    settings = SandboxSettings(users=40, days=3, events_per_day=900, now=NOW, odd=True)
+    settings = SandboxSettings(users=40, days=3, events_per_day=900, odd=True)
     with Sandbox(settings) as sandbox:
         config = config_for(sandbox, days=3)
         early = {**config, "lookback_window": HELD_BACK}
@@ -116,7 +114,7 @@ def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path
 
 def test_private_fields_stay_out_of_tables(warehouse: Warehouse, tmp_path: Path) -> None:
     names = ["users", "email_open", "campaigns", "list_users", "catalog_items"]
-    with Sandbox(SandboxSettings(users=40, days=3, events_per_day=5000, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(users=40, days=3, events_per_day=5000)) as sandbox:
         hashed = ["email", "campaignId", "listIds"]
         config = config_for(sandbox, excluded_fields=["ip", "phoneNumber"], hashed_fields=hashed, hash_salt="pepper")
         done = load(tmp_path, config, "--to", warehouse.to, "--streams", ",".join(names))
@@ -133,7 +131,7 @@ def test_private_fields_stay_out_of_tables(warehouse: Warehouse, tmp_path: Path)
 def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: Warehouse, tmp_path: Path) -> None:
     names = ["users", "campaigns", "list_users", "email_send", "email_open", "custom_event"]
     moments = random.Random(7)
-    with Sandbox(SandboxSettings(users=300, days=3, events_per_day=20_000, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(users=300, days=3, events_per_day=20_000)) as sandbox:
         config = config_for(sandbox, days=3)
         arguments = ["--to", warehouse.to, "--streams", ",".join(names), "--commit-rows", "2000"]
         killed = 0
@@ -169,7 +167,7 @@ def test_custom_events_have_a_view_for_each_name(warehouse: Warehouse, tmp_path:
         {"eventName": 'wish "list"', "sku": "A/~b", "price": 2.5, "tags": ["a"], "a/b~\"c'd": "odd"},
         {"eventName": "Checkout", "total": 17, "code": 12345678901234567890, "email": "own@example.com"},
     ]
-    with Sandbox(SandboxSettings(users=5, days=1, events_per_day=0, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(users=5, days=1, events_per_day=0)) as sandbox:
         sandbox.put_records("customEvent", [{"createdAt": time_text(time), **event} for event in events])
         arguments = ["--to", warehouse.to, "--streams", "custom_event", "--custom-event-tables"]
         config = config_for(sandbox, days=1)
@@ -217,7 +215,7 @@ def test_a_destination_that_cannot_be_used_is_told(tmp_path: Path, to: str, told
 
 def test_a_full_disk_is_told_and_the_next_load_goes_on(warehouse: Warehouse, tmp_path: Path) -> None:
     names = ["email_send", "campaigns"]
-    with Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000, now=NOW, padding=2_000)) as sandbox:
+    with Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000, padding=2_000)) as sandbox:
         config = config_for(sandbox, days=3)
         arguments = ["--to", warehouse.to, "--streams", ",".join(names), "--commit-rows", "500"]
         full = subprocess.run(
@@ -239,7 +237,7 @@ def test_a_full_disk_is_told_and_the_next_load_goes_on(warehouse: Warehouse, tmp
 def test_a_server_that_dies_in_the_middle_is_told_and_the_next_load_goes_on(tmp_path: Path) -> None:
     names = ["users", "email_send"]
     with (
-        Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000, now=NOW)) as sandbox,
+        Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000)) as sandbox,
         postgres(tmp_path) as server,
     ):
         config = config_for(sandbox, days=3)
@@ -259,7 +257,7 @@ def test_a_server_that_dies_in_the_middle_is_told_and_the_next_load_goes_on(tmp_
 
 
 def test_a_stream_that_fails_keeps_its_table_and_the_others_are_loaded(warehouse: Warehouse, tmp_path: Path) -> None:
-    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=200, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=200)) as sandbox:
         config = config_for(sandbox, days=2)
         arguments = ["--to", warehouse.to, "--streams", "channels,snippets,email_open"]
         assert load(tmp_path, config, *arguments).returncode == 0
@@ -274,7 +272,7 @@ def test_a_stream_that_fails_keeps_its_table_and_the_others_are_loaded(warehouse
 def test_the_tables_of_postgresql_can_be_read_and_have_views_while_they_are_loaded(tmp_path: Path) -> None:
     names = ["channels", "email_open"]
     with (
-        Sandbox(SandboxSettings(users=20, days=2, events_per_day=500, now=NOW)) as sandbox,
+        Sandbox(SandboxSettings(users=20, days=2, events_per_day=500)) as sandbox,
         postgres(tmp_path) as server,
     ):
         config = config_for(sandbox, days=2)
@@ -291,7 +289,7 @@ def test_the_tables_of_postgresql_can_be_read_and_have_views_while_they_are_load
 
 def test_parts_of_a_backfill_go_into_one_dataset(warehouse: Warehouse, tmp_path: Path) -> None:
     names = ["users", "email_open", "campaigns"]
-    with Sandbox(SandboxSettings(users=40, days=6, events_per_day=600, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(users=40, days=6, events_per_day=600)) as sandbox:
         config = config_for(sandbox, days=6)
         middle = time_text(NOW - timedelta(days=2))
         for part in (
@@ -316,7 +314,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
 def test_a_destination_of_dlt_gets_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["users", "campaigns", "list_users", "email_open", "template_contents"]
     with (
-        Sandbox(SandboxSettings(users=40, days=3, events_per_day=900, now=NOW)) as sandbox,
+        Sandbox(SandboxSettings(users=40, days=3, events_per_day=900)) as sandbox,
         postgres(tmp_path) as server,
     ):
         user, address = server.address

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from integration_tests.connector import FACTOR, config_for, run_command, sync, time_text
-from integration_tests.published import NotAvailable, published_command, run_published
+from integration_tests.published import NotAvailable, lately, published_command, run_published
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.times import format_time, parse_record_time
 from source_iterable.config import Config, specification
@@ -39,8 +39,11 @@ def test_tables_are_complete_after_the_published_connector_and_ours(tmp_path: Pa
         command = published_command()
     except NotAvailable as reason:
         pytest.skip(str(reason))
-    with Sandbox(SandboxSettings(**SIZE)) as generator, Sandbox(SandboxSettings(**SIZE, data_types=())) as sandbox:
-        now = sandbox.now()
+    now = lately()
+    with (
+        Sandbox(SandboxSettings(**SIZE, now=now)) as generator,
+        Sandbox(SandboxSettings(**SIZE, now=now, data_types=())) as sandbox,
+    ):
         start, turn = now - timedelta(days=DAYS - 1), now - timedelta(hours=6)
         for name in EVENTS:
             events = plain(generator.truth(DATA_TYPES[name], start, turn))

@@ -172,7 +172,7 @@ def test_a_state_of_the_published_connector_with_a_creation_date_reads_all_templ
             "type": "STREAM",
             "stream": {
                 "stream_descriptor": {"name": "templates"},
-                "stream_state": {"createdAt": "2026-01-02 03:04:05+00:00"},
+                "stream_state": {"createdAt": "2020-01-02 03:04:05+00:00"},
             },
         }
     ]

@@ -386,8 +386,7 @@ def test_the_spelling_that_works_is_kept(sandbox: Sandbox) -> None:
         )
     )
     sandbox.add_fault(Fault(export, "status", times=None, status=400))
-    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 200 * 86_400))
-    config = config_for(sandbox, export_method="streaming", start_date=start)
+    config = config_for(sandbox, days=200, export_method="streaming")
     result = sync(config, ["email_unsubscribe"])
     assert result.failure is None
     assert len(result.records["email_unsubscribe"]) > 1

@@ -10,7 +10,6 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, config: Config, console: Console) -> int:
     client = Client(config, _sleep)
-    project = Project(client, Words(config.api_key), datetime.now(timezone.utc))
+    project = Project(client, Words(config.api_key), client.now())
     made = report.begun(project)
     if options.report.exists() and not options.again:
         made = report.read(options.report)

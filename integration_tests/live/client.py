@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from datetime import datetime, timezone
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -112,14 +113,16 @@ class Answer:
 class Client:
     """Sends requests with the key of a configuration, and counts them.
 
-    `end`: the time of `clock` at which a run ends; no request, and no pause, goes on beyond it. `refused` has the answers
-    with 401, 403 and 429 to the project's key, by endpoint; `ends` says how those with 200 end.
+    `end`: the time of `clock` at which a run ends; no request, and no pause, goes on beyond it. `now`: the time of day, by
+    which probes choose what to ask for. `refused` has the answers with 401, 403 and 429 to the project's key, by endpoint;
+    `ends` says how those with 200 end.
     """
 
     config: Config
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     end: float = float("inf")
+    now: Callable[[], datetime] = partial(datetime.now, timezone.utc)
     ends: dict[str, set[str]] = field(default_factory=dict)
     statuses: dict[str, Counter[str]] = field(default_factory=dict)
     refused: list[tuple[str, Answer]] = field(default_factory=list)

@@ -37,7 +37,7 @@ def of_sandbox(
             }
         )
         client = client_of(sandbox, config, minutes, latency)
-        project = Project(client, Words(config.api_key), sandbox.now(), jobs=True)
+        project = Project(client, Words(config.api_key), client.now(), jobs=True)
         made = report.begun(project)
         for _ in report.fill(project, made):
             pass
@@ -53,7 +53,7 @@ def client_of(sandbox: Sandbox, config: Config, minutes: float, latency: float =
             sandbox.advance(min(latency, max(self.left, 0.0)))
             return super()._once(*arguments, **named)
 
-    return (Slow if latency else Client)(config, sandbox.advance, clock, clock() + 60 * minutes)
+    return (Slow if latency else Client)(config, sandbox.advance, clock, clock() + 60 * minutes, sandbox.now)
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:

@@ -3,6 +3,6 @@
 from .faults import Fault
 from .messages import RequestLogEntry
 from .sandbox import Sandbox
-from .settings import SandboxSettings
+from .settings import NOW, SandboxSettings
 
-__all__ = ["Fault", "RequestLogEntry", "Sandbox", "SandboxSettings"]
+__all__ = ["NOW", "Fault", "RequestLogEntry", "Sandbox", "SandboxSettings"]

@@ -25,7 +25,7 @@ def parse(arguments: list[str] | None = None) -> SandboxSettings:
         if type(default) in (int, float, str):
             option, choices = f"--{name.replace('_', '-')}", CHOICES.get(name)
             parser.add_argument(option, type=type(default), default=default, choices=choices, help="of SandboxSettings")
-    return SandboxSettings(**vars(parser.parse_args(arguments)), clock_runs=True)
+    return SandboxSettings(**vars(parser.parse_args(arguments)), now=None)
 
 
 def serve(sandboxes: Mapping[str, SandboxSettings]) -> None:

@@ -1,7 +1,6 @@
 """What handlers, control API and tests share: the project, its data, its limits, its faults and its log."""
 
 import threading
-from datetime import datetime, timezone
 
 from .events import Events
 from .exports import Exports
@@ -20,8 +19,7 @@ class Core:
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
-        # It stands still by default: an event could arrive between what a test reads and the truth that it asks for.
-        self.clock = Clock(settings.now or (None if settings.clock_runs else datetime.now(timezone.utc)))
+        self.clock = Clock(settings.now)
         self.world = World(settings, self.clock)
         self.metrics = Metrics(self.world, self.clock)
         self.events = Events(settings, self.world)

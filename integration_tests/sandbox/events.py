@@ -105,7 +105,8 @@ class Events:
     def _make_moments(self, data_type: str, hour: int) -> list[Moment]:
         """The events of one hour, in no order of time."""
         settings, (hourly, earlier, messages, _), moments = self._settings, self._kind(data_type), []
-        chance = random.Random(seeded(settings.seed, "events", data_type, hour, size=16))
+        # Hours count from the first one: on another day the same happens, that much later.
+        chance = random.Random(seeded(settings.seed, "events", data_type, hour - self._epoch_hour, size=16))
         for _ in range(int(hourly + chance.random())):
             rest, offset = divmod(chance.getrandbits(64), HOUR_MS)
             user, draw = rest % settings.users, Draw(chance.getrandbits(704))

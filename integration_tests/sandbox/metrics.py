@@ -90,7 +90,8 @@ class Metrics:
     def _day(self, campaign: Thing, day: int) -> Thing:
         key = campaign["id"], day
         if key not in self._known:
-            whole = self._world.fill(f"metrics {campaign['messageMedium']}", 0, "metrics", *key)
+            place = campaign["id"], day - self._world.epoch_ms // DAY_MS
+            whole = self._world.fill(f"metrics {campaign['messageMedium']}", 0, "metrics", *place)
             self._known[key] = {name: value for name, value in whole.items() if value is not ABSENT}
         age = self._today() - day
         if age >= 2:

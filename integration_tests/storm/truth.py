@@ -68,8 +68,6 @@ class Truth:
             return as_sent(record)
         if self.name == "list_users":
             return _text({key: record.get(key) for key in self._key})
-        if self.name == "list_sizes":  # the connector's calendar is not the sandbox's
-            return _text({name: value for name, value in record.items() if name != "date"})
         return str(record.get("_event_id")) if self._is_export() else _text(record)
 
     def key(self, record: Record) -> str:

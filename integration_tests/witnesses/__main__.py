@@ -5,10 +5,10 @@ Exits with 1 if one of them differs in anything that is not a known defect.
 
 import sys
 import tempfile
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from integration_tests.published import lately
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.witnesses.client import client
 from integration_tests.witnesses.connectors import airbyte, singer
@@ -17,9 +17,8 @@ from integration_tests.witnesses.verdicts import DIFFERS, Verdict, table
 
 
 def ordinary(**changes: Any) -> Sandbox:
-    """A small project without oddities, whose clock stands still: Airbyte's connector ignores the last five minutes."""
-    now = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(hours=1)
-    return Sandbox(SandboxSettings(odd=False, users=12, days=3, events_per_day=600, now=now, **changes))
+    """A small project without oddities."""
+    return Sandbox(SandboxSettings(odd=False, users=12, days=3, events_per_day=600, now=lately(), **changes))
 
 
 def main() -> int:

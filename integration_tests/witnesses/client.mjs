@@ -64,7 +64,7 @@ const exported = [
   ["anonSession", outputFormat],
 ];
 for (const [dataTypeName, outputFormat] of exported) {
-  const period = { startDateTime: "2026-01-01T00:00:00.000Z", endDateTime };
+  const period = { startDateTime: "2020-01-01T00:00:00.000Z", endDateTime };
   const { jobId } = (await call("startExportJob", { dataTypeName, outputFormat, ...period })) ?? {};
   for (let job; jobId && !["completed", "failed"].includes(job?.jobState); ) {
     await new Promise((resolve) => setTimeout(resolve, 100));
