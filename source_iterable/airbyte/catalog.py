@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> NoReturn:
 
 
 def _configured(stream: AirbyteStream, full_refresh: bool) -> ConfiguredAirbyteStream:
-    if full_refresh or not stream.source_defined_cursor:
+    if full_refresh or SyncMode.incremental not in stream.supported_sync_modes:
         return ConfiguredAirbyteStream(stream, SyncMode.full_refresh, DestinationSyncMode.overwrite)
     return ConfiguredAirbyteStream(
         stream,
