@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from source_iterable.api.client import IterableClient, ShapeError
 from source_iterable.api.paging import holder_of, must_have_keys
@@ -14,12 +17,19 @@ from source_iterable.errors import BadRequest, NotFound
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Reading, State, Stream
+from source_iterable.records.batch import RecordBatch
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.users import UserRecords
+from source_iterable.schemas import load_schema
 from source_iterable.streams.user_columns import configured_columns, discovered_columns
 
 # Hashes per batch.
 HASHES = 10_000
+# What to do about users without their key.
+_WITHOUT = {
+    "email": "If users are known by their userId alone, set project_type to Hybrid; or sync with Append, which keeps all.",
+    "itblUserId": "Sync with Append, which keeps all.",
+}
 
 
 class Users(ExportStream):
@@ -32,20 +42,56 @@ class Users(ExportStream):
     def key(self, config: Config) -> list[str]:
         return [config.users_key]
 
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        key = context.config.users_key
+        without_key, without = _counter_without(key), 0
+        try:
+            for item in super()._read(context, state):
+                if isinstance(item, RecordBatch):
+                    without += without_key(item.lines)
+                yield item
+        finally:
+            if without:
+                context.logger.warning(
+                    f"{self.name}: {without:,} of these users have no {key}, which is the key in projects of type "
+                    f"{context.config.project_type}: destinations that deduplicate keep one of them at most. "
+                    f"{_WITHOUT[key]}"
+                )
+
+    def _columns(self) -> dict[str, Any]:
+        # Not the key: Iterable exports users without it.
+        return load_schema(self.name, required=[self.cursor_field])
+
     def _schema(self, config: Config) -> dict[str, Any]:
         """With `user_fields_as_columns` it requests the project's fields from Iterable."""
-        schema = super()._schema(config)
+        schema = self._columns()
         if config.user_fields_as_columns:
             schema = discovered_columns(schema, user_fields(IterableClient(config, logging.getLogger("airbyte"))))
         return schema
 
     def records(self, context: StreamContext) -> RecordParser:
-        schema = super()._schema(context.config)
+        schema = self._columns()
         if context.config.user_fields_as_columns:
             # Not requested again: the destination has the catalog's columns.
             catalog_schema = context.catalog_schemas.get(self.name, {})
             schema = configured_columns(schema, catalog_schema, partial(context.private_fields.hashes, has_rest=True))
         return UserRecords(self.name, schema)
+
+
+def _counter_without(key: str) -> Callable[[bytes], int]:
+    """Counts the RECORD messages on lines that lack a column, or have nothing in it."""
+    data = msgspec.defstruct("Data", [("key", Any, None)], rename={"key": key})
+    record = msgspec.defstruct("Record", [("data", data)])
+    message: Any = msgspec.defstruct("Message", [("record", record)])
+    decode = msgspec.json.Decoder(message).decode_lines
+
+    def count(lines: bytes) -> int:
+        try:
+            return sum(not message.record.data.key for message in decode(lines))
+        except RecursionError:
+            return 0  # one is nested a thousand deep
+
+    return count
 
 
 class UserFields(Stream):
