@@ -25,8 +25,9 @@ Every column of every stream, made from the schemas by `make docs`. [Streams](st
 - **unit**: *epoch milliseconds* are milliseconds since 1970-01-01 00:00 UTC, as Iterable sends them: divide by 1,000 for
   seconds. Times of events and users are texts in RFC 3339, always with the offset +00:00.
 - **may be missing**: *never* for the key and the cursor, but for the key of `users`. All others may be missing or null in
-  any record: Iterable sends what there is, and its reference promises little. Fields that are in no schema are not lost: events
-  have them under `data` (see [Event records](streams.md#event-records)), lists such as `campaigns` beside their columns.
+  any record: Iterable sends what there is, and its reference promises little. Fields that are in no schema are not lost:
+  events have them under `data` (see [Event records](streams.md#event-records)), lists such as `campaigns` beside their
+  columns.
 - **joins**: the column of another stream that has the same values; for an array, each of its items.
 """
 
