@@ -184,6 +184,28 @@ def stopped_at(server: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch, *call
         server.start()
 
 
+def test_a_connection_that_is_lost_before_anything_is_loaded_is_opened_again(
+    server: PostgresWarehouse, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconnecting, "time", SimpleNamespace(sleep=lambda seconds: None))
+    real = Postgres.run
+    lost = []
+
+    def run(self: Postgres, sql: str) -> Any:
+        if ("CREATE TABLE" in sql, "SELECT stream, state" in sql)[len(lost) : len(lost) + 1] == (True,):
+            lost.append(sql)
+            ((pid,),) = real(self, "SELECT pg_backend_pid()")
+            server.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
+        return real(self, sql)
+
+    monkeypatch.setattr(Postgres, "run", run)
+    with closing(open_destination(server.to, "iterable", "", tmp_path)) as destination:
+        assert destination.states() == {}
+        assert len(lost) == 2
+        destination.commit({"users": {"last": 1}})
+        assert destination.states() == {"users": {"last": 1}}
+
+
 def test_a_server_that_restarts_costs_a_pause(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnecting, "time", SimpleNamespace(sleep=lambda seconds: load.server.start()))
     with stopped_at(load.server, monkeypatch, 2, 7):

@@ -28,14 +28,19 @@ class Reconnecting:
     """
 
     def __init__(self, url: str, dataset: str, part: str, folder: Path) -> None:
-        self._postgres = Postgres(url, dataset, part, folder)
-        self._logger = logging.getLogger("source_iterable")
+        try:
+            self._postgres = Postgres(url, dataset, part, folder)
+        except ConnectionLost as lost:
+            _pause(lost)
+            self._postgres = Postgres(url, dataset, part, folder)
         self._since_commit: list[_Work] = []
         self._files: list[RowFile] = []
         self._reopened = False
 
     def states(self) -> Mapping[str, State]:
-        return self._postgres.states()
+        states: dict[str, State] = {}
+        self._do(lambda postgres: states.update(postgres.states()))
+        return states
 
     def columns(self, table: Table) -> Columns:
         return self._postgres.columns(table)
@@ -79,8 +84,7 @@ class Reconnecting:
 
     def _do_again(self, lost: ConnectionLost) -> None:
         self._reopened = True
-        self._logger.warning(f"{lost} It is opened again in {PAUSE:.0f} seconds.")
-        time.sleep(PAUSE)
+        _pause(lost)
         try:
             self._postgres, committed = self._postgres.reopened()
         except DestinationError as error:
@@ -94,3 +98,8 @@ class Reconnecting:
         self._since_commit.clear()
         while self._files:
             self._files.pop().path.unlink()
+
+
+def _pause(lost: ConnectionLost) -> None:
+    logging.getLogger("source_iterable").warning(f"{lost} It is opened again in {PAUSE:.0f} seconds.")
+    time.sleep(PAUSE)
