@@ -18,7 +18,7 @@ import pytest
 
 import source_iterable
 from integration_tests.connector import catalog_for, config_for
-from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 from source_iterable.streams.table import STREAMS
 
 README = Path(__file__).parents[1] / "README.md"
@@ -30,12 +30,11 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-def run(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Type a line into a shell, in this folder."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        line, shell=True, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-    )
+    environment = {**os.environ, "PATH": path, **environment}
+    return subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def with_config(folder: Path, sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
@@ -109,6 +108,42 @@ def test_a_full_refresh_ignores_the_state(sandbox: Sandbox, tmp_path: Path) -> N
         done = run(tmp_path, "source-iterable read --config config.json --catalog catalog.json --state-file state.json")
         counts.append(len(records(done.stdout)["email_open"]))
     assert counts[1] >= counts[0] > 0
+
+
+RESUMABLE = ["catalog_items", "events", "list_users", "metadata_entries"]
+
+
+@pytest.mark.parametrize("jobs", [("", ""), ("7", ""), ("7", "8")])
+def test_a_full_refresh_that_is_complete_begins_anew(sandbox: Sandbox, tmp_path: Path, jobs: tuple[str, str]) -> None:
+    """States are handed back for ever by state files, PyAirbyte and older platforms; only an attempt is not a sync."""
+    first, second = attempts(sandbox, tmp_path, jobs)
+    assert {name: len(found) for name, found in first.items()} == {name: len(found) for name, found in second.items()}
+    assert set(first) == set(RESUMABLE)
+
+
+def test_what_an_attempt_has_completed_the_next_one_does_not_emit_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    for endpoint in ("catalogs/{catalogName}/items", "metadata/{table}/{key}"):
+        sandbox.add_fault(Fault(endpoint, "status", status=403))
+    first, second, third = attempts(sandbox, tmp_path, ("7", "7", "7"), [1, 0, 0])
+    assert set(first) >= {"list_users", "events"}
+    assert set(second) <= {"catalog_items", "metadata_entries"}
+    assert second
+    assert not third
+    whole = attempts(sandbox, tmp_path, ("8",))[0]
+    for name in RESUMABLE:
+        assert len(first[name]) + len(second[name]) == len(whole[name])
+
+
+def attempts(
+    sandbox: Sandbox, folder: Path, jobs: tuple[str, ...], codes: list[int] | None = None
+) -> list[dict[str, list[Any]]]:
+    """The records of one read after another with one state file, each in the job of this id."""
+    config = with_config(folder, sandbox)
+    (folder / "catalog.json").write_text(json.dumps(catalog_for(config, RESUMABLE)))
+    line = "source-iterable read --config config.json --catalog catalog.json --state-file state.json"
+    done = [run(folder, line, WORKER_JOB_ID=job) for job in jobs]
+    assert [each.returncode for each in done] == (codes or [0] * len(jobs))
+    return [records(each.stdout) for each in done]
 
 
 def test_a_global_state_is_kept_by_stream(sandbox: Sandbox, tmp_path: Path) -> None:

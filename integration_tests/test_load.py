@@ -112,6 +112,33 @@ def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path
         assert settings.api_key not in first.stdout + first.stderr + second.stdout + second.stderr
 
 
+def test_a_full_refresh_is_read_whole_by_each_load_whatever_the_platform_calls_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only Airbyte hands states from attempt to attempt."""
+    monkeypatch.setenv("WORKER_JOB_ID", "7")
+    names = ["catalog_items", "events", "list_users", "metadata_entries"]
+    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=200, now=NOW)) as sandbox:
+        config = config_for(sandbox, days=2)
+        arguments = [
+            "--to",
+            str(tmp_path / "x.duckdb"),
+            "--streams",
+            "catalog_items,stream:events,list_users,metadata_entries",
+        ]
+        reports = [load(tmp_path, config, *arguments).stdout for _ in range(2)]
+        with duckdb.connect(str(tmp_path / "x.duckdb")) as database:
+            database.execute("USE x.iterable")
+            states = database.sql("SELECT state FROM _source_iterable_states").fetchall()
+            counts = {name: database.sql(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in names}
+    assert set(states) <= {("{}",)}
+    for name, count in counts.items():
+        assert count > 0
+        for report in reports:
+            (line,) = [line for line in report.splitlines() if line.strip().startswith(f"{name} ")]
+            assert f" {count:,} " in line
+
+
 def test_private_fields_stay_out_of_tables(warehouse: Warehouse, tmp_path: Path) -> None:
     names = ["users", "email_open", "campaigns", "list_users", "catalog_items"]
     with Sandbox(SandboxSettings(users=40, days=3, events_per_day=5000)) as sandbox:
@@ -228,13 +255,23 @@ def test_a_full_disk_is_told_and_the_next_load_goes_on(warehouse: Warehouse, tmp
         )
         assert full.returncode == 1
         assert "cannot" in full.stderr
+        assert "Free space there" in full.stderr
         assert "Traceback" not in full.stderr
         last = load(tmp_path, config, *arguments)
         assert last.returncode == 0, last.stderr
         assert_all_there(warehouse, config, names)
 
 
-def test_a_server_that_dies_in_the_middle_is_told_and_the_next_load_goes_on(tmp_path: Path) -> None:
+AT_ONCE = """
+import sys
+from source_iterable.load import reconnecting
+from source_iterable.run import run
+reconnecting.PAUSE = 0.0
+run(sys.argv[1:])
+"""
+
+
+def test_a_connection_that_is_lost_in_the_middle_is_opened_again(tmp_path: Path) -> None:
     names = ["users", "email_send"]
     with (
         Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000)) as sandbox,
@@ -244,15 +281,16 @@ def test_a_server_that_dies_in_the_middle_is_told_and_the_next_load_goes_on(tmp_
         arguments = ["--to", server.to, "--streams", ",".join(names), "--commit-rows", "300"]
         first = load(tmp_path, config, "--to", server.to, "--streams", "channels")
         assert first.returncode == 0, first.stderr
-        process = subprocess.Popen(load_command(tmp_path, config, *arguments), stderr=subprocess.PIPE, text=True)
+        command = load_command(tmp_path, config, *arguments)
+        command[1:3] = ["-c", AT_ONCE]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         while process.poll() is None and not server.disconnect_others():
             pass
         _, told = process.communicate()
-        assert process.returncode == 1
-        assert "PostgreSQL cannot be used" in told
+        assert process.returncode == 0
+        (line,) = [line for line in told.splitlines() if "PostgreSQL" in line]
+        assert line.endswith("It is opened again in 0 seconds.")
         assert "Traceback" not in told
-        last = load(tmp_path, config, *arguments)
-        assert last.returncode == 0, last.stderr
         assert_all_there(server, config, names)
 
 

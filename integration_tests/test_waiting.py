@@ -1,10 +1,14 @@
-"""A stream that waits for a limit of Iterable says so in the protocol."""
+"""A sync that waits says so in the protocol: for which limit, and that it is alive."""
 
 from __future__ import annotations
 
+import json
 import logging
+import subprocess
+import sys
 import time
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,3 +74,53 @@ def test_a_429_is_told_for_the_stream_that_got_it() -> None:
         found = statuses(config_for(sandbox), ["channels", "lists"])
     assert [limited(status) for status in found["channels"]].count(True) == 1
     assert not any(limited(status) for status in found["lists"])
+
+
+# The heart beats whenever the queue is empty, as if each wait were long.
+ALWAYS_WAITING = """
+from source_iterable.airbyte import heartbeat
+heartbeat.BEAT_SECONDS = 0.0
+from source_iterable.run import run
+run()
+"""
+
+
+def test_states_while_waiting_are_in_order_and_counted(tmp_path: Path) -> None:
+    names = ["email_send", "list_users", "lists"]
+    with Sandbox(SandboxSettings(seed=3, users=60, days=4, events_per_day=900, lists=6)) as sandbox:
+        config = config_for(sandbox, days=4)
+        arguments = ["read"]
+        for option, content in {"config": config, "catalog": catalog_for(config, names)}.items():
+            (tmp_path / option).write_text(json.dumps(content))
+            arguments += [f"--{option}", str(tmp_path / option)]
+        command = [sys.executable, "-c", f"import sys; sys.argv[1:] = {arguments!r}; {ALWAYS_WAITING}"]
+        done = subprocess.run(command, capture_output=True, timeout=120, check=True)
+    running: set[str] = set()
+    uncounted: Counter[str] = Counter()
+    last: dict[str, dict[str, Any]] = {}
+    states, records = Counter[str](), Counter[str]()
+    for message in map(json.loads, done.stdout.split(b"\n")[:-1]):
+        if message["type"] == "RECORD":
+            name, data = message["record"]["stream"], message["record"]["data"]
+            records[name] += 1
+            uncounted[name] += 1
+            if name == "email_send" and "createdAt" in last.get(name, {}):
+                assert data["createdAt"] >= last[name]["createdAt"], "the state did not cover it"
+            if name == "list_users" and "after" in last.get(name, {}):
+                assert data["listId"] > last[name]["after"], "the state did not cover it"
+        elif message["type"] == "STATE":
+            name = message["state"]["stream"]["stream_descriptor"]["name"]
+            assert name in running
+            assert message["state"]["sourceStats"]["recordCount"] == uncounted.pop(name, 0)
+            last[name] = message["state"]["stream"]["stream_state"]
+            states[name] += 1
+        elif message["type"] == "TRACE" and message["trace"]["type"] == "STREAM_STATUS":
+            status = message["trace"]["stream_status"]
+            name = status["stream_descriptor"]["name"]
+            (running.discard if status["status"] == "COMPLETE" else running.add)(name)
+    assert not running
+    assert not +uncounted
+    assert min(records[name] for name in names) > 0
+    assert states.total() > 100
+    assert last["list_users"] == last["lists"] == {"__ab_no_cursor_state_message": True}
+    assert set(last["email_send"]) == {"createdAt"}

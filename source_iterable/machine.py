@@ -28,17 +28,20 @@ def temporary_files() -> Iterator[None]:
         raise trouble(error) from error
 
 
-def trouble(error: BaseException) -> LocalError:
-    """The LocalError that says what this machine lacks, where, and what to do."""
+def trouble(error: BaseException, place: str = "", instead: str = "set TMPDIR to another folder") -> LocalError:
+    """The LocalError that says what this machine lacks, where, and what to do.
+
+    `place` is the temporary folder if not given; `instead` is what helps besides free space.
+    """
     if isinstance(error, MemoryError):
         return LocalError("This machine ran out of memory. Give it more, or sync fewer streams at a time.")
     number = error.errno if isinstance(error, OSError) else None
     why = (error.strerror if isinstance(error, OSError) else None) or str(error)
     try:
-        place = f"the temporary folder {tempfile.gettempdir()}"
+        place = place or f"the temporary folder {tempfile.gettempdir()}"
     except OSError:
         place = "a temporary folder"
-    advice = _ADVICE.get(number or 0, "Free space there, or set TMPDIR to another folder.")
+    advice = _ADVICE.get(number or 0, f"Free space there, or {instead}.")
     return LocalError(f"This machine cannot use {place}: {why}. {advice}")
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from source_iterable import __version__
+from source_iterable.ending import print_and_end
 
 _HELP = f"""\
 source-iterable {__version__} reads everything that Iterable's API offers: as messages of the Airbyte protocol, or into a
@@ -42,18 +43,18 @@ def run(arguments: list[str] | None = None) -> None:
     if os.getpid() == 1:
         # Process 1 ignores signals without a handler, and importing the CDK takes a second.
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    # What load is for goes elsewhere.
+    if not _has_stdout() and arguments[:1] != ["load"]:
+        sys.exit("The output cannot be written: stdout is closed.")
     if arguments == ["spec"]:
         # Importing the CDK takes a second, the spec itself a fifth of that.
         from source_iterable.config import specification
 
-        print(json.dumps({"type": "SPEC", "spec": specification()}))
-        return
+        print_and_end(json.dumps({"type": "SPEC", "spec": specification()}))
     if arguments == ["--version"]:
-        print(f"source-iterable {__version__}")
-        return
+        print_and_end(f"source-iterable {__version__}")
     if arguments in ([], ["-h"], ["--help"]):
-        print(_HELP, end="")
-        return
+        print_and_end(_HELP.rstrip())
     # Also as `python -m source_iterable`: the name in usage messages.
     sys.argv[0] = "source-iterable"
     if arguments[:1] == ["load"]:
@@ -67,6 +68,19 @@ def run(arguments: list[str] | None = None) -> None:
 
         print_catalog(arguments[1:])
     launch(arguments)
+
+
+def _has_stdout() -> bool:
+    """Whether stdout is open. If one of stdin, stdout and stderr is not, it is opened: a file would take its place."""
+    has_stdout = sys.stdout is not None
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)
+            file = open(number, mode, encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, file)
+            setattr(sys, f"__{name}__", file)
+    return has_stdout
 
 
 @contextmanager

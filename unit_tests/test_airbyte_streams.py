@@ -7,17 +7,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer
+from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer, SyncMode
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.message import InMemoryMessageRepository
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_iterable.airbyte.streams import as_concurrent_stream
+from source_iterable.airbyte.streams import as_airbyte_stream, as_concurrent_stream
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, NotFound
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.streams.table import STREAMS
 
 NO_CURSOR = {"__ab_no_cursor_state_message": True}
 
@@ -29,10 +30,11 @@ class Fake(Stream):
     primary_key = ("id",)
     cost = "0"
 
-    def __init__(self, items: Iterable[Any], cursor_field: str | None = None) -> None:
+    def __init__(self, items: Iterable[Any], cursor_field: str | None = None, resumable: bool = False) -> None:
         self.items = items
         self.cursor_field = cursor_field
-        self.state: State = {}
+        self.resumable = resumable
+        self.state: State | None = None
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         self.state = state
@@ -114,6 +116,85 @@ def test_a_failed_stream_keeps_its_last_checkpoint(context: StreamContext) -> No
 
 def test_empty_batches_are_not_emitted(context: StreamContext) -> None:
     assert read(Fake([0, 1, 0]), context)[0] == [1, NO_CURSOR]
+
+
+COMPLETE = {"__ab_full_refresh_sync_complete": True, "__ab_job_id": "7"}
+
+
+@pytest.fixture
+def job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_JOB_ID", "7")
+
+
+@pytest.mark.parametrize("items", [[2, {"after": 1}, 3, {}], [2, {}], [2], []])
+def test_a_resumable_stream_ends_with_the_job_that_has_read_it(
+    context: StreamContext, job: None, items: list[Any]
+) -> None:
+    out, _ = read(Fake(items, resumable=True), context)
+    assert out == [*items[:-1], COMPLETE] if items[-1:] == [{}] else [*items, COMPLETE]
+
+
+def test_without_a_job_a_resumable_stream_ends_as_others_do(
+    context: StreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WORKER_JOB_ID", raising=False)
+    assert read(Fake([2, {"after": 1}, {}], resumable=True), context)[0] == [2, {"after": 1}, NO_CURSOR]
+    monkeypatch.setenv("WORKER_JOB_ID", "")
+    assert read(Fake([2, {}], resumable=True), context)[0] == [2, NO_CURSOR]
+
+
+@pytest.mark.parametrize("name", ["full refresh", "incremental"])
+def test_other_streams_never_say_that_they_are_complete(context: StreamContext, job: None, name: str) -> None:
+    cursor = "createdAt" if name == "incremental" else None
+    out, _ = read(Fake([2], cursor), context, COMPLETE)
+    assert out == [2, NO_CURSOR], "they are read whole"
+
+
+def test_another_attempt_of_the_job_reads_a_complete_stream_no_more(
+    context: StreamContext, job: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    stream = Fake([2, {}], resumable=True)
+    assert read(stream, context, COMPLETE)[0] == [COMPLETE]
+    assert stream.state is None, "not asked"
+    assert "lists: an earlier attempt of this job has read it to its end" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"__ab_full_refresh_sync_complete": True},
+        {**COMPLETE, "__ab_job_id": "6"},
+        {**COMPLETE, "__ab_job_id": 7},
+        {**COMPLETE, "after": 1},
+        {"__ab_job_id": "7"},
+    ],
+)
+def test_a_state_of_another_job_does_not_end_a_stream(context: StreamContext, job: None, state: dict[str, Any]) -> None:
+    stream = Fake([2, {}], resumable=True)
+    assert read(stream, context, state)[0] == [2, COMPLETE]
+    assert stream.state == ({"after": 1} if "after" in state else {}), "without the markers"
+
+
+def test_a_job_without_an_id_reads_everything(context: StreamContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKER_JOB_ID", raising=False)
+    assert read(Fake([2, {}], resumable=True), context, COMPLETE)[0] == [2, NO_CURSOR]
+    assert read(Fake([2, {}], resumable=True), context, {})[0] == [2, NO_CURSOR], "an empty state is none"
+
+
+def test_a_failed_resumable_stream_is_not_complete(context: StreamContext, job: None) -> None:
+    gone = NotFound("It is gone.", 404)
+    assert read(Fake([1, {"after": 1}, gone], resumable=True), context)[0] == [1, {"after": 1}]
+    assert read(Fake([1, gone], resumable=True), context)[0] == [1, NO_CURSOR]
+    assert read(Fake([1, {"after": 1}, {}, gone], resumable=True), context)[0] == [1, {"after": 1}, NO_CURSOR]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: str, context: StreamContext) -> None:
+    """As the protocol demands; without a cursor field it still has full refresh alone."""
+    shown = as_airbyte_stream(STREAMS[name], context.config)
+    assert bool(shown.source_defined_cursor) == shown.is_resumable
+    assert bool(shown.default_cursor_field) == (SyncMode.incremental in shown.supported_sync_modes)
 
 
 def test_an_invalid_state_is_rejected_before_anything_is_read(context: StreamContext) -> None:

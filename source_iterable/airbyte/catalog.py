@@ -19,6 +19,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_iterable.airbyte.source import SourceIterable, parsed_config
 from source_iterable.airbyte.streams import as_airbyte_stream
+from source_iterable.ending import print_and_end
 from source_iterable.errors import IterableError
 from source_iterable.streams.groups import GROUPS, chosen
 from source_iterable.streams.table import STREAMS
@@ -49,12 +50,11 @@ def run(arguments: list[str]) -> NoReturn:
     except IterableError as error:
         sys.exit(str(error))
     catalog = ConfiguredAirbyteCatalog(streams=[_configured(stream, options.full_refresh) for stream in streams])
-    print(orjson.dumps(ConfiguredAirbyteCatalogSerializer.dump(catalog), option=orjson.OPT_INDENT_2).decode())
-    sys.exit(0)
+    print_and_end(orjson.dumps(ConfiguredAirbyteCatalogSerializer.dump(catalog), option=orjson.OPT_INDENT_2).decode())
 
 
 def _configured(stream: AirbyteStream, full_refresh: bool) -> ConfiguredAirbyteStream:
-    if full_refresh or not stream.source_defined_cursor:
+    if full_refresh or SyncMode.incremental not in stream.supported_sync_modes:
         return ConfiguredAirbyteStream(stream, SyncMode.full_refresh, DestinationSyncMode.overwrite)
     return ConfiguredAirbyteStream(
         stream,

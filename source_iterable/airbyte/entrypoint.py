@@ -20,9 +20,11 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 
+from source_iterable.airbyte.errors import traced
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.airbyte.state_file import HELP, StateFile, taken_from
 from source_iterable.ending import StopSignals, end
+from source_iterable.machine import trouble
 from source_iterable.records.batch import RecordBatch
 
 
@@ -109,6 +111,9 @@ def launch(arguments: list[str]) -> NoReturn:
         os._exit(128 + signal.SIGPIPE)
     except BaseException as error:
         code = error.code if isinstance(error, SystemExit) else 1
+        if isinstance(error, (OSError, MemoryError)):
+            # The CDK's temporary files; or stdout, which then does not take this message either.
+            error = traced(trouble(error))
         try:
             if not isinstance(error, SystemExit):
                 sys.excepthook(type(error), error, error.__traceback__)

@@ -6,13 +6,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from typing import Any
 
 from airbyte_cdk.models import AirbyteMessage, Level
 from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.message.repository import LogMessage
 
+from source_iterable.airbyte.heartbeat import Heartbeat
 from source_iterable.records.batch import RecordBatch
 
 # Capacity of the queue, in bytes of batches.
@@ -20,10 +21,24 @@ QUEUE_BYTES = 8 * 2**20
 
 
 class BatchQueue(Queue[Any]):
-    """A queue of CDK items and batches, full at QUEUE_BYTES of batches, however many other items it holds."""
+    """A queue of CDK items and batches, full at QUEUE_BYTES of batches, however many other items it holds.
+
+    Who waits for an item gets a state of `heartbeat` when that is due. The queue is empty then: what was in it is
+    written, and the state overtakes nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__(maxsize=QUEUE_BYTES)
+        self.heartbeat = Heartbeat()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        while block and timeout is None:
+            try:
+                return super().get(timeout=self.heartbeat.seconds_left)
+            except Empty:
+                if (state := self.heartbeat.beat()) is not None:
+                    return state
+        return super().get(block, timeout)
 
     def _init(self, maxsize: int) -> None:
         super()._init(maxsize)

@@ -113,7 +113,9 @@ class SourceIterable(Source):
         for configured in _in_reading_order(catalog.streams):
             try:
                 stream = _stream_of(configured)
-                streams.append(as_concurrent_stream(stream, context, states, messages))
+                made = as_concurrent_stream(stream, context, states, messages)
+                queue.heartbeat.begins(stream.name, made.cursor.state)
+                streams.append(made)
                 chosen.append(stream)
             except ConfigError as error:
                 failures.append(error)
@@ -123,7 +125,9 @@ class SourceIterable(Source):
         try:
             with context.progress.heartbeat(), progress_display(context.progress):
                 if streams:
-                    yield from BatchingConcurrentSource(queue, messages, logger).read(streams)
+                    for message in BatchingConcurrentSource(queue, messages, logger).read(streams):
+                        queue.heartbeat.observe(message)
+                        yield message
         finally:
             # If the caller stops consuming midway, no thread stays blocked on a full queue.
             context.client.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,10 @@ class StateFile:
                 os.fsync(file.fileno())
             os.replace(new, self._path)
         except OSError as error:
-            raise traced(trouble(error)) from error
+            with suppress(OSError):
+                new.unlink()
+            place = f"the folder of the state file, {self._path.parent}"
+            raise traced(trouble(error, place, "name a state file in another folder")) from error
 
     def _add(self, state: AirbyteStateMessage) -> None:
         if state.stream:

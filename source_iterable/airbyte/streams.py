@@ -32,6 +32,7 @@ from airbyte_cdk.sources.types import Record
 from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as stream_status
 
 from source_iterable.airbyte.errors import traced
+from source_iterable.airbyte.job import complete_state, is_complete
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, IterableError, LocalError
 from source_iterable.machine import trouble
@@ -46,14 +47,16 @@ FAIR_SHARE = 0.1
 def as_airbyte_stream(stream: Stream, config: Config) -> AirbyteStream:
     """The stream as `discover` shows it."""
     incremental = stream.cursor_field is not None
+    resumable = incremental or stream.resumable
     return AirbyteStream(
         name=stream.name,
         json_schema=stream.schema(config),
         supported_sync_modes=[SyncMode.full_refresh, *([SyncMode.incremental] if incremental else [])],
-        source_defined_cursor=True if incremental else None,
+        # Required of all that are resumable, also where the cursor is only the progress of a full refresh.
+        source_defined_cursor=True if resumable else None,
         default_cursor_field=[stream.cursor_field] if stream.cursor_field else None,
         source_defined_primary_key=[[column] for column in stream.key(config)] or None,
-        is_resumable=incremental or stream.resumable,
+        is_resumable=resumable,
     )
 
 
@@ -68,11 +71,13 @@ def as_concurrent_stream(
             f"The state of stream {stream.name} cannot be read: it is nested too deep. Correct the state, or reset the "
             "stream."
         ) from None
+    complete = stream.resumable and is_complete(given)
     state = {key: value for key, value in given.items() if key[:5] != "__ab_"}
     stream.check_state(state)
-    writer = StateWriter(stream, state, states, messages)
+    writer = StateWriter(stream, given if complete else state, states, messages)
+    whole = _WholeStream(stream, context, state, writer, complete)
     return DefaultStream(
-        partition_generator=_OnePartition(stream, context, state, writer),
+        partition_generator=_OnePartition(whole),
         name=stream.name,
         # The catalog's: the CDK does nothing with it, which is not worth a request to Iterable.
         json_schema=dict(context.catalog_schemas.get(stream.name, {})),
@@ -96,11 +101,14 @@ class StateWriter(Cursor):
         self._written = False
 
     def write(self, state: State) -> None:
-        """Emit a state after the records queued so far. An empty one means that there is no cursor."""
-        self._written = True
+        """Emit a state after the records queued so far. An empty one means that there is no cursor.
+
+        That of a resumable stream is kept until the stream is complete: it is its end.
+        """
         self._state = state
-        self._states.update_state_for_stream(self._stream.name, None, self.state)
-        self._messages.emit_message(self._states.create_state_message(self._stream.name, None))
+        self._written = bool(state) or not self._stream.resumable
+        if self._written:
+            self._emit_state()
 
     def emit(self, message: AirbyteMessage) -> None:
         """Emit another message, in order among the records."""
@@ -114,30 +122,40 @@ class StateWriter(Cursor):
         """No-op: checkpoints advance the state, not records."""
 
     def close_partition(self, partition: Partition) -> None:
-        """The stream is complete. Without a cursor, the next sync starts over."""
+        """The stream is complete. Without a cursor, the next sync starts over; another attempt of this one does not."""
         if not self._written and self._stream.cursor_field is None:
-            self._state = {}
+            self._state = complete_state() if self._stream.resumable else {}
 
     def ensure_at_least_one_state_emitted(self) -> None:
         if not self._written:
-            self.write(self._state)
+            self._emit_state()
+
+    def _emit_state(self) -> None:
+        self._states.update_state_for_stream(self._stream.name, None, self.state)
+        self._messages.emit_message(self._states.create_state_message(self._stream.name, None))
 
     def should_be_synced(self, record: Record) -> bool:
         return True
 
 
 class _OnePartition(PartitionGenerator):
-    def __init__(self, stream: Stream, context: StreamContext, state: State, writer: StateWriter) -> None:
-        self._partition = _WholeStream(stream, context, state, writer)
+    def __init__(self, partition: _WholeStream) -> None:
+        self._partition = partition
 
     def generate(self) -> Iterable[Partition]:
         yield self._partition
 
 
 class _WholeStream(Partition):
-    """Everything a stream yields. Batches pose as the CDK's Record; BatchingConcurrentSource handles them."""
+    """Everything a stream yields. Batches pose as the CDK's Record; BatchingConcurrentSource handles them.
 
-    def __init__(self, stream: Stream, context: StreamContext, state: State, writer: StateWriter) -> None:
+    Nothing, if an earlier attempt of this job has completed it.
+    """
+
+    def __init__(
+        self, stream: Stream, context: StreamContext, state: State, writer: StateWriter, complete: bool
+    ) -> None:
+        self._complete = complete
         self._stream = stream
         self._context = context
         self._state = state
@@ -146,6 +164,9 @@ class _WholeStream(Partition):
     def read(self) -> Iterable[Record]:
         name, progress = self._stream.name, self._context.progress
         try:
+            if self._complete:
+                self._context.logger.info(f"{name}: an earlier attempt of this job has read it to its end; skipped.")
+                return
             with progress.telling(name, self._tell_limit):
                 for item in self._stream.read(self._context, self._state):
                     if isinstance(item, Checkpoint):

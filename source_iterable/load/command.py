@@ -6,14 +6,17 @@ import argparse
 import logging
 import sys
 from collections.abc import Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from traceback import format_exception
 from typing import NoReturn
 
 from source_iterable.api.client import IterableClient
 from source_iterable.display import progress_display
 from source_iterable.ending import StopSignals, end
 from source_iterable.errors import ConfigError, IterableError
+from source_iterable.load.address import hidden
 from source_iterable.load.destination import Destination, HasViews
 from source_iterable.load.loader import COMMIT_ROWS, Loaded, Loader
 from source_iterable.load.open import open_destination
@@ -40,18 +43,14 @@ def run(arguments: list[str]) -> NoReturn:
         stop.ignore()
         if stop.number is not None:
             # Whatever has come of its SystemExit: DuckDB raises an error of its own.
-            print(
-                "The load was stopped. What it has committed is kept: run it again to load the rest.", file=sys.stderr
-            )
+            _tell("The load was stopped. What it has committed is kept: run it again to load the rest.")
             code = 128 + stop.number
         else:
             code = 1
-            if isinstance(error, (IterableError, OSError, MemoryError)):
-                print(error if isinstance(error, IterableError) else trouble(error), file=sys.stderr)
-            else:
-                sys.excepthook(type(error), error, error.__traceback__)
-    sys.stdout.flush()
-    sys.stderr.flush()
+            if isinstance(error, (OSError, MemoryError)):
+                error = trouble(error)
+            told = str(error) if isinstance(error, IterableError) else "".join(format_exception(error)).rstrip()
+            _tell(hidden(options.to, told))
     end(code)
 
 
@@ -76,18 +75,32 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
                 progress_display(context.progress, alone=True),
             ):
                 loader.run([STREAMS[name] for name in names])
-                if options.custom_event_tables and isinstance(destination, HasViews):
-                    destination.make_custom_event_views()
-            return _report(loader.results, destination)
+                without_views = _make_views(destination) if options.custom_event_tables else None
+            code = _report(loader.results, destination)
+            if without_views is not None:
+                _tell(f"The rows are loaded, but the views of custom events are not made: {without_views}")
+            return 1 if without_views is not None else code
     finally:
         context.close()
+
+
+def _make_views(destination: Destination) -> IterableError | None:
+    """The error if there is none."""
+    try:
+        if isinstance(destination, HasViews):
+            destination.make_custom_event_views()
+        return None
+    except IterableError as error:
+        return error
 
 
 def _report(results: Mapping[str, Loaded], destination: Destination) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    # Written in one go, when all is loaded. Lines and letters that stdout does not know are replaced.
+    report = TextIOWrapper(BytesIO(), encoding=sys.stdout.encoding, errors="replace")
+    console = Console(file=report, force_terminal=sys.stdout.isatty(), highlight=False, soft_wrap=True)
     filled = {name: loaded for name, loaded in results.items() if loaded.rows}
     empty = [name for name, loaded in results.items() if not loaded.rows and loaded.error is None]
     failed = {name: loaded.error for name, loaded in results.items() if loaded.error is not None}
@@ -105,9 +118,21 @@ def _report(results: Mapping[str, Loaded], destination: Destination) -> int:
         streams = "1 stream" if len(empty) == 1 else f"{len(empty)} streams"
         console.print(f"{streams} had nothing new.")
     console.print(f"\nTo look at the tables:\n\n    {destination.how_to_open()}\n", markup=False)
-    for name, error in failed.items():
-        print(f"{name} is incomplete: {error}", file=sys.stderr)
+    report.flush()
+    try:
+        sys.stdout.buffer.write(report.buffer.getvalue())
+        sys.stdout.flush()
+    except OSError as error:
+        _tell(f"The rows are loaded, but the report cannot be written to stdout: {error.strerror}.")
+    for name, failure in failed.items():
+        _tell(f"{name} is incomplete: {failure}")
     return 1 if failed else 0
+
+
+def _tell(text: str) -> None:
+    """Write to stderr, if that is possible: what a load has done does not depend on it."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -139,7 +164,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         help="a view for each name of custom events, with a column for each field (a DuckDB file, PostgreSQL)",
     )
     parser.add_argument("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
-    return parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    if others:
+        # Not their values: of a connection string with blanks they are pieces.
+        names = ", ".join(other.partition("=")[0] for other in others if other.startswith("--"))
+        parser.error(f"unrecognized arguments: {names or 'a value with blanks needs quotation marks'}")
+    return options
 
 
 def _positive(text: str) -> int:
@@ -153,4 +183,4 @@ class _Stderr(logging.Handler):
     """Writes to sys.stderr as it is at the time: above the progress, while that is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        _tell(self.format(record))

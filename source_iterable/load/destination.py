@@ -15,6 +15,10 @@ class DestinationError(IterableError):
     """The warehouse cannot be used; str() says why, and what to do."""
 
 
+class ConnectionLost(DestinationError):
+    """The connection to the warehouse was lost; of what was not committed nothing is there."""
+
+
 class Destination(Protocol):
     """A warehouse, used by one thread at a time. Rows and states become visible together, at `commit`."""
 

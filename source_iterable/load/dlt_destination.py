@@ -10,6 +10,7 @@ import dlt
 from dlt.common.exceptions import DltException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from source_iterable.load.address import without_accounts
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.dlt_tables import arrow_batches, hints
 from source_iterable.load.rows import RowFile
@@ -97,7 +98,7 @@ class DltDestination:
         cause: BaseException = error
         while isinstance(cause, PipelineStepFailed) and cause.exception is not None:
             cause = cause.exception
-        return str(cause).strip().split("\n")[0]
+        return without_accounts(str(cause).strip().split("\n")[0])
 
 
 @dlt.source(name=_SOURCE, max_table_nesting=0)

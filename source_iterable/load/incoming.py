@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,11 @@ from source_iterable.load.tables import Table
 # Bytes of a load's memory that are DuckDB's; beyond them it uses files. DuckDB 1.4 fails with 160 MB when a commit makes all
 # tables.
 _MEMORY = "256MB"
+# How DuckDB tells an error of the system, perhaps within JSON. That alone: others may quote a value.
+_SYSTEM = "|".join(re.escape(os.strerror(each)) for each in errno.errorcode)
+_OF_A_FILE = re.compile(rf'Could not [a-z ]+ \\?"(?P<path>[^"\\]+)\\?": (?P<why>{_SYSTEM})', re.IGNORECASE)
+# A disk, a quota, or a limit for files.
+_FULL = {os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 
 
 def open_database(spill: Path) -> duckdb.DuckDBPyConnection:
@@ -75,11 +83,19 @@ def errors_of(place: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        # Others may quote a value.
-        speaks = isinstance(error, (duckdb.IOException, duckdb.CatalogException, duckdb.OutOfMemoryException))
-        why = str(error).split("\n")[0] if speaks else type(error).__name__
-        if "Could not set lock" in why:
+        said = str(error).split("\n")[0]
+        if "Could not set lock" in said:
             raise DestinationError(f"{place} is open in another program: close it there first.") from None
-        raise DestinationError(f"DuckDB cannot write {place}: {why}") from None
+        # Whatever was being done then: a commit that finds the disk full is a TransactionException.
+        if found := _OF_A_FILE.search(said):
+            raise DestinationError(_unwritable(found["path"], found["why"])) from None
+        speaks = isinstance(error, (duckdb.IOException, duckdb.CatalogException, duckdb.OutOfMemoryException))
+        raise DestinationError(f"DuckDB cannot write {place}: {said if speaks else type(error).__name__}") from None
     except OSError as error:
-        raise DestinationError(f"{error.filename or place} cannot be written: {error.strerror}.") from None
+        path = error.filename or place
+        raise DestinationError(_unwritable(path, error.strerror or str(error))) from None
+
+
+def _unwritable(path: str | Path, why: str) -> str:
+    advice = " Free space there, and run the load again: what was committed is kept." if why in _FULL else ""
+    return f"{path} cannot be written: {why}.{advice}"

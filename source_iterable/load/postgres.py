@@ -1,4 +1,4 @@
-"""Postgres: a PostgreSQL database as the destination. Rows come by COPY."""
+"""Postgres: a PostgreSQL database as the destination, over one connection. Rows come by COPY."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from source_iterable.load.destination import DestinationError
+from source_iterable.load.address import hidden
+from source_iterable.load.destination import ConnectionLost, DestinationError
 from source_iterable.load.incoming import errors_of, event_times, open_database, run, take_in
 from source_iterable.load.rows import RowFile, literal, quoted, without_nul
 from source_iterable.load.sql_destination import SqlDestination
@@ -21,12 +21,19 @@ from source_iterable.load.tables import Kind, Table
 
 # Stands for NULL: without quotes, which every value has.
 _NULL = r"\N"
+# Without these, a server that is gone without a word is waited for two hours. Seconds; the last in milliseconds.
+_PATIENCE = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6, "tcp_user_timeout": 120_000}
+# How long a connection that is lost may still hold what it has.
+_END_OF_LOST_MILLISECONDS = 10_000
+# Of the server: it is shut down, it has crashed, it is starting.
+_GONE = ("57P01", "57P02", "57P03")
 
 
 class Postgres(SqlDestination):
     """A Destination: the database of a URL `postgresql://user@host/database`. Raises DestinationError.
 
-    What the URL does not say, libpq knows: a password file, environment variables. `folder` is for temporary files.
+    What the URL does not say, libpq knows: a password file, environment variables. `folder` is for temporary files. After
+    ConnectionLost, `reopened` is to be used instead. Files of rows are the caller's to delete.
     """
 
     types: dict[Kind, str] = {
@@ -40,21 +47,55 @@ class Postgres(SqlDestination):
         "json": "jsonb",
     }
 
-    def __init__(self, url: str, dataset: str, part: str, folder: Path) -> None:
+    def __init__(self, url: str, dataset: str, part: str, folder: Path, instead_of: Postgres | None = None) -> None:
         super().__init__(dataset, part)
+        self._url = url
         self._folder = folder
         self._parser = open_database(folder)
+        # The transaction whose COMMIT is on its way.
+        self._committing: int | None = None
+        self._connection: Any = None
         with self.errors():
-            self._connection = psycopg2.connect(_checked(url))
+            given = _checked(url)
+            self._connection = psycopg2.connect(url, **{name: _PATIENCE[name] for name in _PATIENCE.keys() - given})
             # Transactions begin and end with SQL.
             self._connection.autocommit = True
             # Of the files for COPY, whatever the database or the environment says.
             self._connection.set_client_encoding("UTF8")
+            if instead_of is not None:
+                self._end(instead_of)
             # Held as long as the connection: two that merge the same rows would not see each other's.
             ((alone,),) = self.run(f"SELECT pg_try_advisory_lock(hashtext({literal(f'source-iterable {dataset}')}))")
             if not alone:
                 raise DestinationError(f"Another load is writing to the schema {dataset}.")
+            (self._session,) = self.run(
+                "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+            )
+        self._there = self._connection.get_dsn_parameters()
         self.prepare()
+
+    def reopened(self) -> tuple[Postgres, bool]:
+        """The same over a new connection; and whether all was committed whose COMMIT had no answer.
+
+        If it was not, nothing is there of what came after the last commit. Raises DestinationError.
+        """
+        self.close()
+        new = Postgres(self._url, self._dataset, self._part, self._folder, instead_of=self)
+        if self._committing is None:
+            return new, False
+        with new.errors():
+            ((status,),) = new.run(f"SELECT txid_status({self._committing})")
+        if status not in ("committed", "aborted"):
+            raise DestinationError("PostgreSQL does not know whether it has committed what came last.")
+        return new, bool(status == "committed")
+
+    def _end(self, lost: Postgres) -> None:
+        """End the session of a connection that is lost, which the server may not know."""
+        pid, start = lost._session
+        self.run(
+            f"SELECT pg_terminate_backend(pid, {_END_OF_LOST_MILLISECONDS}) FROM pg_stat_activity "
+            f"WHERE pid = {pid} AND backend_start = {literal(start)}::timestamptz"
+        )
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
@@ -119,43 +160,66 @@ class Postgres(SqlDestination):
         if table.key:
             self.run(f"CREATE INDEX ON {target} ({', '.join(map(quoted, table.key))})")
 
+    def end_transaction(self) -> None:
+        ((self._committing,),) = self.run("SELECT txid_current()")
+        super().end_transaction()
+        self._committing = None
+
+    def dispose(self, file: RowFile) -> None:
+        """No-op: if the connection is lost, it is needed again."""
+
     @contextmanager
     def errors(self) -> Iterator[None]:
         try:
             yield
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            raise DestinationError(f"PostgreSQL cannot be used: {str(error).strip().splitlines()[0]}") from None
         except psycopg2.Error as error:
-            # Messages about data quote it.
-            about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
-            why = type(error).__name__ if about_data else (error.diag.message_primary or type(error).__name__)
-            raise DestinationError(f"PostgreSQL refuses what is loaded: {why}.") from None
+            raise self._told(error) from None
         except OSError as error:
             raise DestinationError(f"{error.filename or self._folder} cannot be used: {error.strerror}.") from None
+
+    def _told(self, error: psycopg2.Error) -> DestinationError:
+        said = error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
+        said = hidden(self._url, said).rstrip(".")
+        if self._connection is None:
+            return DestinationError(
+                f"PostgreSQL cannot be used: {said}. Check that the server runs, and what --to says."
+            )
+        # What has no code is libpq's own.
+        code = error.pgcode or "08000"
+        if self._connection.closed or code[:2] == "08" or code in _GONE:
+            return ConnectionLost(f"The connection to PostgreSQL was lost: {said}.")
+        if isinstance(error, psycopg2.errors.DiskFull):
+            return DestinationError(f"The disk of the PostgreSQL server is full: {said}. Free space there.")
+        if isinstance(error, psycopg2.OperationalError):
+            return DestinationError(f"PostgreSQL cannot be used: {said}.")
+        # Messages about data quote it.
+        about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
+        return DestinationError(f"PostgreSQL refuses what is loaded: {type(error).__name__ if about_data else said}.")
 
     def close(self) -> None:
         self._connection.close()
         self._parser.close()
 
     def how_to_open(self) -> str:
-        there = self._connection.get_dsn_parameters()
         options = {"host": "-h", "port": "-p", "user": "-U"}
-        given = [word for name, option in options.items() if there.get(name) for word in (option, there[name])]
-        command = shlex.join(["psql", *given, there.get("dbname", "")])
+        given = [
+            word for name, option in options.items() if self._there.get(name) for word in (option, self._there[name])
+        ]
+        command = shlex.join(["psql", *given, self._there.get("dbname", "")])
         return f"{command}\n    SET search_path TO {quoted(self._dataset)};"
 
 
-def _checked(url: str) -> str:
-    """The URL. Raises DestinationError if it is none: libpq would say so with pieces of a password in it."""
+def _checked(url: str) -> dict[str, Any]:
+    """What is in the URL. Raises DestinationError if it is none: libpq would say so with pieces of a password in it."""
     try:
-        psycopg2.extensions.parse_dsn(url)
-        parts = urlsplit(url)
-        valid = "@" not in f"{parts.hostname}{parts.path}" and parts.netloc.count("@") <= 1 and parts.port != 0
-    except (psycopg2.ProgrammingError, ValueError):
+        given: dict[str, Any] = psycopg2.extensions.parse_dsn(url)
+        # Of a password with an @ or a / in it they are pieces.
+        valid = not any("@" in str(given.get(name)) for name in ("host", "port", "dbname"))
+    except psycopg2.ProgrammingError:
         valid = False
     if not valid:
         raise DestinationError(
             "The URL of PostgreSQL is not valid: postgresql://user:password@host:port/database, with all but letters and "
             "digits in the password written as in %40."
         )
-    return url
+    return given

@@ -143,7 +143,11 @@ class SqlDestination(ABC):
             names = ", ".join(quoted(column.name) for column in file.columns)
             self.run(f"INSERT INTO {target} ({names}) SELECT {names} FROM incoming")
             self.run("DROP TABLE incoming")
-            file.path.unlink()
+            self.dispose(file)
+
+    def dispose(self, file: RowFile) -> None:
+        """Delete a file whose rows were added."""
+        file.path.unlink()
 
     def finish(self, table: Table) -> None:
         # At the commit: until that, others could not read a table with new columns.
@@ -160,8 +164,12 @@ class SqlDestination(ABC):
                 )
                 values = ", ".join(literal(text) for text in (stream, self._part, json.dumps(state)))
                 self.run(f"INSERT INTO {self._named(_STATES)} VALUES ({values}, now())")
-            self.run("COMMIT")
-            self._open = False
+            self.end_transaction()
+
+    def end_transaction(self) -> None:
+        """Commit."""
+        self.run("COMMIT")
+        self._open = False
 
     @abstractmethod
     def prepare_for_merging(self, target: str, table: Table) -> None:
