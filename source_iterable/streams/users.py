@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -46,10 +47,11 @@ class Users(ExportStream):
         key = context.config.users_key
         without_key, without = _counter_without(key), 0
         try:
-            for item in super()._read(context, state):
-                if isinstance(item, RecordBatch):
-                    without += without_key(item.lines)
-                yield item
+            with closing(super()._read(context, state)) as reading:
+                for item in reading:
+                    if isinstance(item, RecordBatch):
+                        without += without_key(item.lines)
+                    yield item
         finally:
             if without:
                 context.logger.warning(
