@@ -322,7 +322,6 @@ def test_output_that_goes_nowhere_is_told_without_a_traceback(
         (">&-", ""),
         ("<&- >&- 2>&-", ""),
         ("2>&-", ""),
-        ("2>/dev/full", ""),
         (">/dev/full", "The rows are loaded, but the report cannot be written to stdout: No space left on device."),
         ("| true", "The rows are loaded, but the report cannot be written to stdout: Broken pipe."),
     ],
@@ -333,6 +332,17 @@ def test_a_load_is_complete_when_its_rows_are_committed(redirected: str, told: s
     assert (done.returncode, done.stderr.strip()) == (0, told)
     with duckdb.connect(str(places / "x.duckdb"), read_only=True) as database:
         assert database.sql("SELECT count(*) > 0 FROM x.iterable.webhooks").fetchall() == [(True,)]
+
+
+def test_a_load_does_not_depend_on_what_it_says(places: Path) -> None:
+    config = json.loads((places / "config.json").read_text()) | {"excluded_fields": ["nobodyHasIt"]}
+    (places / "warned.json").write_text(json.dumps(config))
+    line = "load --config warned.json --streams webhooks --to warned.duckdb"
+    assert "nobodyHasIt" in in_shell(places, line).stderr
+    for redirected in ("2>/dev/full", "2>&-"):
+        done = in_shell(places, f"{line} {redirected}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "To look at the tables" in done.stdout
 
 
 def test_a_stdout_that_lacks_letters_gets_the_report_without_them(places: Path) -> None:

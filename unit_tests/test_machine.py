@@ -50,6 +50,14 @@ def test_trouble_with_temporary_files_says_where_why_and_what_to_do(folder: str,
     assert str(trouble(error)) == folder + told
 
 
+def test_trouble_elsewhere_is_told_of_that_place() -> None:
+    told = str(trouble(an_os_error(errno.ENOSPC), "the folder of a file, /data", "name another"))
+    assert (
+        told
+        == "This machine cannot use the folder of a file, /data: No space left on device. Free space there, or name another."
+    )
+
+
 def test_memory_and_a_missing_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LocalError) as caught, temporary_files():
         raise MemoryError
