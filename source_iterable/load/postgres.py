@@ -68,7 +68,7 @@ class Postgres(SqlDestination):
             ((alone,),) = self.run(f"SELECT pg_try_advisory_lock(hashtext({literal(f'source-iterable {dataset}')}))")
             if not alone:
                 raise DestinationError(f"Another load is writing to the schema {dataset}.")
-            (self._session,) = self.run(
+            (self.session,) = self.run(
                 "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
             )
         self._there = self._connection.get_dsn_parameters()
@@ -91,7 +91,7 @@ class Postgres(SqlDestination):
 
     def _end(self, lost: Postgres) -> None:
         """End the session of a connection that is lost, which the server may not know."""
-        pid, start = lost._session
+        pid, start = lost.session
         self.run(
             f"SELECT pg_terminate_backend(pid, {_END_OF_LOST_MILLISECONDS}) FROM pg_stat_activity "
             f"WHERE pid = {pid} AND backend_start = {literal(start)}::timestamptz"
