@@ -98,7 +98,7 @@ def load(server: PostgresWarehouse, dataset: str, tmp_path: Path, monkeypatch: p
 
 def disconnect(load: Load) -> None:
     """End the session, as an administrator does, and wait until it is gone."""
-    pid, _ = load.postgres._session
+    pid, _ = load.postgres.session
     load.server.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
 
 
