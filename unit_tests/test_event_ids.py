@@ -18,9 +18,12 @@ from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
 from source_iterable import exact_json
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
+from source_iterable.records.lines import RecordParser
 from source_iterable.schemas import LATE, load_schema
 from source_iterable.streams.table import EXPORTS
-from unit_tests.contexts import events_of
+from source_iterable.streams.table import STREAMS as STREAMS_BY_NAME
+from source_iterable.streams.user_events import TypedEvents, UserEvents
+from unit_tests.contexts import a_config, events_of
 
 DATA = Path(__file__).with_name("data")
 STREAMS, *GIVEN = [json.loads(row) for row in DATA.joinpath("event_ids.jsonl").open(encoding="utf-8")]
@@ -31,7 +34,7 @@ COLUMNS = json.loads(DATA.joinpath("event_columns.json").read_text())
 SALT = "pepper"
 
 
-def ids(records: EventRecords, chunk: bytes) -> list[str]:
+def ids(records: RecordParser, chunk: bytes) -> list[str]:
     parsed = records.parse(chunk)
     assert parsed.bad == []
     return re.findall(r'"data":\{"_event_id":"([0-9a-f]{32})"', parsed.batch.lines.decode())
@@ -43,6 +46,48 @@ def test_an_event_keeps_its_id_whatever_was_read_before_it(stream: str) -> None:
     assert [ids(records, line) for line in LINES] == [[event_id] for event_id in IDS[stream]]
     assert ids(records, b"".join(LINES)) == IDS[stream]
     assert ids(records, b"".join(reversed(LINES))) == IDS[stream][::-1]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_an_event_of_a_user_has_the_id_that_it_has_in_its_export(stream: str) -> None:
+    """userEvents names the type, nests itblInternal, and may send transactionalData as an object."""
+    events = STREAMS_BY_NAME["events"]
+    assert isinstance(events, UserEvents)
+    of_users = TypedEvents("events", events.types, a_config())
+    for event_id, line in zip(IDS[stream], LINES, strict=True):
+        event = {
+            name: value
+            for name, value in exact_json.loads(line).items()
+            if name != "itblInternal" and not name.startswith("itblInternal.")
+        }
+        text = event.get("transactionalData")
+        try:
+            opened = exact_json.loads(text.encode()) if isinstance(text, str) else None
+        except ValueError:
+            opened = None
+        sent = [{**event, "_type": TYPES[stream], "itblInternal": {"documentUpdatedAt": "later", "x": 1}}]
+        sent += [{**sent[0], "transactionalData": opened}] if isinstance(opened, dict) else []
+        for each in sent:
+            assert ids(of_users, exact_json.dumps(each) + b"\n") == [event_id]
+
+
+def test_a_type_that_the_table_lacks_has_ids_of_its_own() -> None:
+    events = STREAMS_BY_NAME["events"]
+    assert isinstance(events, UserEvents)
+    of_users = TypedEvents("events", events.types, a_config())
+    event = {"createdAt": "2024-05-01 10:20:30 +00:00", "email": "a@example.com", "ip": "203.0.113.1"}
+    types: list[Any] = ["emailOpen", "newThing", "otherThing", "", None, 5, {"a": 1}]
+    found = [ids(of_users, json.dumps({**event, "_type": each}).encode())[0] for each in types]
+    assert found[3] == found[4] == found[5] == found[6] == ids(of_users, json.dumps(event).encode())[0]
+    assert len(set(found[:4])) == 4
+    for each in ("emailUnSubscribe", "emailUnsubscribe"):
+        (message,) = of_users.parse(json.dumps({**event, "_type": each}).encode()).batch.messages()
+        assert message["data"]["_event_id"] == ids(events_of("email_unsubscribe"), json.dumps(event).encode())[0]
+        assert message["data"]["data"] == {"ip": "203.0.113.1"}
+    (message,) = of_users.parse(json.dumps({**event, "_type": "newThing"}).encode()).batch.messages()
+    assert (message["data"]["_type"], message["data"]["data"]) == ("newThing", {"ip": "203.0.113.1"})
+    (message,) = of_users.parse(json.dumps({**event, "_type": 5}).encode()).batch.messages()
+    assert message["data"]["data"] == {"_type": 5, "ip": "203.0.113.1"}
 
 
 def test_events_of_different_types_have_different_ids() -> None:
@@ -61,11 +106,11 @@ def test_the_order_of_fields_does_not_change_an_id() -> None:
 def test_an_id_is_made_of_the_text_of_columns_and_data(stream: str, salt: str) -> None:
     name = TYPES[stream].encode()
     for line in LINES:
-        if b'"_type"' in line:  # no part of it
-            continue
         written = events_of(stream, hash_salt=salt).parse(line).batch.lines
         match = re.search(rb'"data":\{"_event_id":"(\w{32})"(.*),"itblInternal":\{', written)
         assert match
+        if b'"_type"' in match[2] or b'"itblInternal' in match[2]:  # no part of it
+            continue
         if salt:
             key = sha256(salt.encode()).digest()
             expected = blake2b(match[2], digest_size=16, key=key, person=xxh3_64_digest(name)).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -49,17 +50,14 @@ class EventRecords(ShapedRecords):
         normalize(record, dumps)
         columns, data = self._columns.split(record)
         # No event column has such a name, so they are all in `data`.
-        if names := [name for name in data if name.startswith(INTERNAL)]:
+        has_more = any(name.startswith(INTERNAL) for name in data)
+        if has_more:
             internal.update(take_internal(data))
-            for name in names:
-                if name not in data:
-                    del record[name]
         shown = _text(columns, data, dumps)
         identity = shown
-        if TYPE in record or self._columns.frozen is not None:
-            # Only userEvents returns a type, and the ids know it anyway.
-            record.pop(TYPE, None)
-            identity = _text(*(self._columns.frozen or self._columns).split(record), dumps)
+        if has_more or TYPE in record or self._columns.frozen is not None:
+            counted = {name: value for name, value in record.items() if _counts(name)}
+            identity = _text(*(self._columns.frozen or self._columns).split(counted), dumps)
         (event_id,) = self._ids.of([identity])
         return b'{"_event_id":"%b"%b,"itblInternal":%b}' % (event_id, shown, dumps(internal, None, _SORTED))
 
@@ -136,6 +134,11 @@ def _identities(pieces: tuple[list[bytes], list[bytes], list[bytes]]) -> list[by
     return [of_columns + rest[1:DATA_TAIL] + b"}" for of_columns, rest in zip(columns, data)]  # noqa: B905
 
 
+def _counts(name: str) -> bool:
+    """Whether a field is part of an event's identity. Only userEvents returns a type, and the ids know it anyway."""
+    return name not in (TYPE, INTERNAL) and not name.startswith(INTERNAL_PREFIX)
+
+
 def _set_class(records: list[Any], class_: type[Any]) -> None:
     for record in records:
         record.__class__ = class_
@@ -166,11 +169,16 @@ def normalize(record: Fields, dumps: Dumps = orjson.dumps) -> None:
     """Bring `createdAt` into one form and parse `transactionalData`, in place: their form depends on the transport."""
     transactional = record.get("transactionalData")
     if type(transactional) is str and (text := transactional.lstrip(BLANKS))[:1] == "{":
-        try:
-            careful = dumps is not orjson.dumps
-            record["transactionalData"] = exact_json.careful_loads(text.encode()) if careful else orjson.loads(text)
-        except ValueError:  # it only looked like an object
-            pass
+        with suppress(ValueError):  # of what only looks like an object
+            record["transactionalData"] = _object_in(text, dumps)
     created = rfc3339(record.get("createdAt"))
     if created is not None:
         record["createdAt"] = created
+
+
+def _object_in(text: str, dumps: Dumps) -> Any:
+    if dumps is orjson.dumps:
+        with suppress(ValueError):
+            return orjson.loads(text)
+    # orjson refuses more than JSON does (exact_json.py).
+    return exact_json.careful_loads(text.encode())

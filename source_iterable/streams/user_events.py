@@ -110,7 +110,7 @@ class UserEvents(Stream):
     cost = "1 per list (5 a minute), then 1 per user (10 a second)"
 
     def __init__(self, types: Mapping[str, EventStream]) -> None:
-        self._types = types
+        self.types = types
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         mark = mark_of_ids(context.config.hash_salt)
@@ -140,7 +140,7 @@ class UserEvents(Stream):
     def _read_users(self, context: StreamContext, users: DistinctUsers, progress: _Progress) -> Reading:
         """Read the users that are marked or come after `progress`, and move it. Raises IterableError if some are unread."""
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records)
-        records = TypedEvents(self.name, self._types, context.config)
+        records = TypedEvents(self.name, self.types, context.config)
         start = progress.after
         total = users.count(start)
         batches: list[RecordBatch] = []
