@@ -58,6 +58,17 @@ def test_a_cut_body_has_no_end(sandbox: Sandbox, at_bytes: int | None) -> None:
     assert export(sandbox).status_code == 200
 
 
+@pytest.mark.parametrize(("at_bytes", "received"), [(0, 0), (100, 100), (10**9, None)])
+def test_a_body_without_an_end_looks_like_a_whole_one(sandbox: Sandbox, at_bytes: int, received: int | None) -> None:
+    whole = export(sandbox).content
+    sandbox.add_fault(Fault(EXPORT, "no_end", at_bytes=at_bytes))
+    answer = export(sandbox)
+    assert len(answer.content) == (len(whole) if received is None else received)
+    assert not {"Content-Length", "Transfer-Encoding"} & set(answer.headers)
+    sandbox.add_fault(Fault("lists", "no_end"))
+    assert 0 < len(ask(sandbox, "lists").content) < len(ask(sandbox, "lists").content)
+
+
 def test_a_cleanly_cut_body_ends_within_a_line(sandbox: Sandbox) -> None:
     whole = export(sandbox).content
     for at_bytes in (None, 100_001):

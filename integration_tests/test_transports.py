@@ -59,6 +59,7 @@ STREAMING_FAULTS = {
     "cut": [Fault("export/data.json", "cut")],
     "cut repeatedly": [Fault("export/data.json", "cut", times=4)],
     "ends in the middle of a line": [Fault("export/data.json", "clean_cut")],
+    "nothing, without an end": [Fault("export/data.json", "no_end", times=2, at_bytes=0)],
     "slow": [Fault("export/data.json", "slow", delay=0.01)],
     "dropped without a response": [Fault("export/data.json", "drop", times=2)],
     "server error": [Fault("export/data.json", "status", status=500)],
@@ -137,6 +138,31 @@ def test_an_api_that_is_down_is_given_up_on_soon(sandbox: Sandbox) -> None:
     assert sandbox.count("export/data.json") < 3 * 3 * (60 + 3)
 
 
+@pytest.mark.parametrize("name", ["email_send", "users", "list_users", "list_sizes", "campaigns_metrics"])
+def test_where_no_response_has_an_end_nothing_is_believed_and_the_reason_is_told(sandbox: Sandbox, name: str) -> None:
+    paths = {
+        "list_users": "lists/getUsers",
+        "list_sizes": "lists/{listId}/size",
+        "campaigns_metrics": "campaigns/metrics",
+    }
+    path = paths.get(name, "export/data.json")
+    fault = sandbox.add_fault(Fault(path, "no_end", times=None, at_bytes=10**9))
+    config = config_for(sandbox, export_method="streaming")
+    result = sync(config, [name])
+    error = result.errors[name].error
+    assert error is not None
+    assert "has no length and was closed" in error.message
+    assert error.failure_type is not None
+    assert error.failure_type.value == "transient_error"
+    assert result.statuses[name][-1] == "INCOMPLETE"
+    assert result.records[name] == []
+    assert fault.struck == (3 if path not in ("lists/getUsers", "lists/{listId}/size") else 3 * sandbox.settings.lists)
+    sandbox.clear_faults()
+    again = sync(config, [name], result.state)
+    assert again.failure is None
+    assert again.records[name]
+
+
 JOB_FAULTS = {
     "failed": [Fault("export/start", "job_failed", after_files=2)],
     "failed repeatedly": [Fault("export/start", "job_failed", times=5, after_files=1)],
@@ -150,6 +176,7 @@ JOB_FAULTS = {
     "file list unavailable": [Fault("export/{jobId}/files", "status", status=503, times=6)],
     "file cut": [Fault("files", "cut", times=2)],
     "file ends in the middle of a line": [Fault("files", "clean_cut", times=2)],
+    "file of nothing, without an end": [Fault("files", "no_end", times=2, at_bytes=0)],
     "link expired": [Fault("files", "expired", times=2)],
     "storage host unavailable": [Fault("files", "status", status=503, times=3), Fault("files", "drop")],
     "file moved": [],

@@ -427,6 +427,7 @@ def test_how_a_response_may_end(head: bytes, body: bytes, document: bool, lines:
         b"9\r\n" + JSON + b"\r\n00",
         b"-9\r\n" + JSON + b"\r\n0\r\n\r\n",
         b"9\r\n" + JSON,
+        b"9\r\n" + JSON + b"\r\n0\r\n" + b"X: y\r\n" * 1001,
         b"",
     ],
 )

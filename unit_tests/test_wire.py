@@ -32,6 +32,7 @@ class Slow(io.RawIOBase):
         return self.timeout
 
     def settimeout(self, seconds: float | None) -> None:
+        assert seconds is None or seconds > 0, "as a socket takes it"
         self.timeout = seconds
 
     def readable(self) -> bool:

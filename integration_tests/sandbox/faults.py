@@ -15,6 +15,7 @@ GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": '
 ANSWER_KINDS = (
     "status",  # this status and body instead of the response
     "cut",  # the connection closes in the middle: a chunked body without its end, a short body with Content-Length
+    "no_end",  # the same, but with neither length nor chunks, so that the connection closes as it would behind a whole body
     "clean_cut",  # the body ends properly, in the middle of a line
     "slow",  # pieces of the body with a pause of `delay` seconds before each
     "hang",  # headers never come; the connection closes after `delay` seconds
@@ -97,13 +98,14 @@ def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Respo
     if kind == "garbage":
         line = (fault.body or GARBAGE).removesuffix(b"\n") + b"\n"
         return Response(body=chain((line,), pieces), media_type=response.media_type)
-    if kind in ("cut", "clean_cut"):
+    if kind in ("cut", "no_end", "clean_cut"):
         first = next(pieces, b"")
         end = _middle_of_line(first) if fault.at_bytes is None else fault.at_bytes
         pieces = chain((first,), pieces)
         if kind == "clean_cut":
             return Response(response.status, up_to(pieces, end), response.media_type)
-        return replace(response, body=body if isinstance(body, bytes) else pieces, cut_after=end)
+        body = body if isinstance(body, bytes) else pieces
+        return replace(response, body=body, cut_after=end, pace=("no_end" if kind == "no_end" else "", 0))
     return replace(response, pace=(kind, fault.delay)) if kind in ("hang", "drop", "slow", "stall") else response
 
 

@@ -92,7 +92,7 @@ class Response:
     )  # each replaces the server's own; a name may come twice
     interim: bytes = b""  # sent before the status line, as it is
     cut_after: int | None = None  # bytes of the body after which the connection breaks
-    pace: tuple[str, float | None] = ("", 0)  # "hang", "drop", "slow" or "stall", and the seconds
+    pace: tuple[str, float | None] = ("", 0)  # "hang", "drop", "slow", "stall" or "no_end", and the seconds
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -57,7 +57,8 @@ class Connection(BaseHTTPRequestHandler):
             return
         headers = {"content-type": ("Content-Type", response.media_type)}
         length = ("Content-Length", str(len(body))) if isinstance(body, bytes) else ("Transfer-Encoding", "chunked")
-        headers["content-length"] = length
+        if kind != "no_end":
+            headers["content-length"] = length
         for name, _ in response.headers:
             headers.pop(name.lower(), None)
         chunked = ("Transfer-Encoding", "chunked") in headers.values()

@@ -110,20 +110,26 @@ class Head:
 
 
 class Chunks:
-    """A chunked body. urllib3 takes a size that is cut for whole, so that `0400` ends a body as `0`, and a negative one."""
+    """A chunked body. urllib3 takes a size that is cut for whole, so that `0400` ends a body as `0`, and a negative one.
+
+    Nor does it mind how many lines come behind the last chunk.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self._lines = 0
 
     def readline(self, limit: int = -1) -> bytes:
         line = self._file.readline(limit)
-        if line and not line.endswith(b"\n"):
+        self._lines += 1
+        if (line and not line.endswith(b"\n")) or self._lines > _MAX_HEAD_LINES:
             raise http.client.HTTPException
         return line
 
     def read(self, size: int) -> bytes:
         if size < 0:
             raise http.client.HTTPException
+        self._lines = 0
         return self._file.read(size)
 
     def flush(self) -> None:
