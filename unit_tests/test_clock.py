@@ -133,6 +133,15 @@ def test_a_refusal_tells_the_time(client: IterableClient, server: requests_mock.
     assert NOON <= client.now() < NOON + HOUR
 
 
+def test_channels_that_are_out_of_order_do_not_stop_what_is_not(
+    client: IterableClient, server: requests_mock.Mocker
+) -> None:
+    server.get(f"{ROOT}channels", status_code=500)
+    server.get(f"{ROOT}lists", json={"lists": []}, headers=headers(NOON))
+    assert NOON <= client.now() < NOON + HOUR
+    assert client.key_works()
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [({"exc": requests.ConnectionError}, Unreachable), ({"status_code": 502, "headers": headers(NOON)}, ServerError)],
@@ -140,6 +149,7 @@ def test_a_refusal_tells_the_time(client: IterableClient, server: requests_mock.
 def test_nothing_is_planned_before_iterable_has_answered(
     client: IterableClient, server: requests_mock.Mocker, answer: dict[str, Any], error: type[Exception]
 ) -> None:
+    server.get(f"{ROOT}lists", **answer)
     server.get(f"{ROOT}channels", [answer] * 5 + [{"json": {"channels": []}, "headers": headers(NOON)}])
     with pytest.raises(error, match="tried 5 times"):
         client.now()

@@ -40,6 +40,7 @@ from source_iterable.errors import (
     IterableError,
     LocalError,
     RateLimited,
+    ServerError,
     Stopped,
     TimedOut,
     Unreachable,
@@ -283,14 +284,19 @@ class IterableClient:
     def _try_key(self, refused: str = "") -> None:
         """Note the verdict of two endpoints that every project has: success of one, or refusal by both.
 
-        Raises IterableError without a verdict.
+        One that is out of order is no verdict, and must not stop all others. Raises IterableError without a verdict.
         """
+        failure: ServerError | None = None
         for path in [path for path in ("channels", "lists") if path != refused]:
             try:
                 self._received(request := Request(path), partial(self._parsed, request, shape=_as_it_is))
                 return
             except (BadKey, Forbidden):
                 pass
+            except ServerError as error:
+                failure = error
+        if failure is not None:
+            raise failure
         self._key_works = False
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
