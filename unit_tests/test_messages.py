@@ -292,7 +292,8 @@ def test_what_is_no_verdict_on_the_key_is_asked_again(
 def test_without_a_verdict_the_key_is_not_taken_to_work_and_the_next_one_asks_again(
     client: IterableClient, server: requests_mock.Mocker, status: int
 ) -> None:
-    server.get(f"{ROOT}channels", status_code=status)
+    for url in (f"{ROOT}channels", LISTS):
+        server.get(url, status_code=status)
     assert not client.key_works()
     server.get(f"{ROOT}channels", json={"channels": []})
     assert client.key_works()
