@@ -123,4 +123,4 @@ def test_states_while_waiting_are_in_order_and_counted(tmp_path: Path) -> None:
     assert min(records[name] for name in names) > 0
     assert states.total() > 100
     assert last["list_users"] == last["lists"] == {"__ab_no_cursor_state_message": True}
-    assert set(last["email_send"]) == {"createdAt"}
+    assert set(last["email_send"]) == {"createdAt", "ids"}

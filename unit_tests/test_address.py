@@ -90,6 +90,8 @@ def test_no_message_shows_what_is_behind_a_scheme(to: str, tmp_path: Path, monke
     [
         (f"mysql://u:{SECRET}@h/db", "--to mysql:… is no destination"),
         ("nothing", "--to nothing is no destination"),
+        ("", "--to … is no destination"),
+        (" \n", "--to … is no destination"),
         ("./lake", "--to ./lake is no destination: give a file name that ends in .duckdb, a folder that ends in /"),
         (f"{SECRET}@h/db", "--to … is no destination"),
         (f"postgresql://u:{SECRET}@{HOST}/db", "PostgreSQL cannot be used: connection to server at"),

@@ -15,6 +15,7 @@ from source_iterable.errors import (
     BadKey,
     BadRequest,
     BrokenResponse,
+    Forbidden,
     IterableError,
     ServerError,
     Stopped,
@@ -80,7 +81,7 @@ def test_a_key_that_works_elsewhere_lacks_a_permission(client: IterableClient, s
     server.get(LISTS, status_code=401, json={"code": "BadApiKey", "msg": "No."})
     channels = server.get(f"{ROOT}channels", json={"channels": []})
     for _ in range(3):
-        with pytest.raises(BadKey) as caught:
+        with pytest.raises(Forbidden) as caught:
             client.get_json("lists")
         assert "Give the API key the permission for this endpoint" in str(caught.value)
         assert "server-side key" not in str(caught.value)
@@ -271,8 +272,8 @@ def test_whether_the_key_works_is_asked_again_where_nothing_answered(
 ) -> None:
     server.get(f"{ROOT}channels", [{"exc": requests.ConnectionError}] * 5 + [{"json": {}}])
     server.get(LISTS, status_code=401)
-    for told in ("server-side key of this project", "the permission for this endpoint"):
-        with pytest.raises(BadKey, match=told):
+    for kind, told in ((BadKey, "server-side key of this project"), (Forbidden, "the permission for this endpoint")):
+        with pytest.raises(kind, match=told):
             client.get_json("lists")
 
 
@@ -315,7 +316,7 @@ def test_a_401_at_channels_alone_does_not_blame_the_key(
     lists = server.get(LISTS, json={"lists": []})
     if lists_first:
         client.get_json("lists")
-    with pytest.raises(BadKey, match="Give the API key the permission for this endpoint") as caught:
+    with pytest.raises(Forbidden, match="Give the API key the permission for this endpoint") as caught:
         client.get_json("channels")
     assert "region" not in str(caught.value)
     assert (channels.call_count, lists.call_count) == (1, 1)

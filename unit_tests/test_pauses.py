@@ -13,7 +13,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
 from source_iterable.api.retry import pause_after
 from source_iterable.config import Config
-from source_iterable.errors import BadKey, RateLimited, ServerError
+from source_iterable.errors import Forbidden, RateLimited, ServerError
 from unit_tests.test_messages import LISTS, ROOT, failure
 
 
@@ -40,7 +40,7 @@ def test_the_request_for_the_key_waits_for_its_turn_too(
                 budget.arrived(permit)
 
     monkeypatch.setattr(client, "wait", wait)
-    with pytest.raises(BadKey, match="the permission for this endpoint"):
+    with pytest.raises(Forbidden, match="the permission for this endpoint"):
         client.get_json("journeys")
     assert before and set(before) == {0}
 
@@ -103,8 +103,8 @@ def pauses_of(
     assert type(error) is RateLimited
     assert error.failure == "transient_error"
     assert str(error) == (
-        "Iterable answered GET lists with 429 (no message). The sync has waited for 20 minutes; the next one will retry it. "
-        "Does another program use the same project?"
+        "Iterable answered GET lists with 429 (no message). The sync has waited for over 20 minutes; the next one will "
+        "retry it. Does another program use the same project?"
     )
     pauses = [seconds for seconds in waited if seconds]
     assert server.call_count == len(pauses) + 1
@@ -150,15 +150,15 @@ def test_a_date_is_measured_by_iterables_time(
     assert 590 < max(waited) <= 600, "though this machine's clock is years ahead"
 
 
-@pytest.mark.parametrize(("seconds", "hours"), [("3601", "1.0"), ("31622399", "8784.0")])
+@pytest.mark.parametrize(("seconds", "told"), [("3601", "3,601"), ("31622399", "31,622,399")])
 def test_more_than_an_hour_is_not_waited(
-    client: IterableClient, server: requests_mock.Mocker, seconds: str, hours: str
+    client: IterableClient, server: requests_mock.Mocker, seconds: str, told: str
 ) -> None:
     server.get(LISTS, status_code=429, headers={"Retry-After": seconds})
     error = failure(client)
     assert type(error) is RateLimited
     assert error.failure == "transient_error"
-    assert f"asks to wait {hours} hours, longer than a sync waits" in str(error)
+    assert f"asks to wait {told} seconds; a sync waits 3,600 at most" in str(error)
 
 
 @pytest.mark.parametrize(("attempt", "least", "most"), [(1, 0.5, 1), (2, 1, 2), (4, 4, 8), (7, 30, 60), (99, 30, 60)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import re
 import socket
 import subprocess
 import sys
@@ -57,7 +58,12 @@ def answering(raw: bytes, closes: bool = True) -> Iterator[tuple[str, list[bytes
                 with connection:
                     connection.settimeout(0.5)
                     try:
-                        received.append(connection.recv(65536))
+                        request = connection.recv(65536)
+                        length = re.search(rb"content-length: (\d+)", request, re.I)
+                        # Whoever closes with something unread resets the connection.
+                        while length and len(request.partition(b"\r\n\r\n")[2]) < int(length[1]):
+                            request += connection.recv(65536)
+                        received.append(request)
                         connection.sendall(raw)
                         if not closes:
                             connection.settimeout(10)
@@ -322,7 +328,7 @@ def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     [
         (b"407 Proxy Authentication Required", ConfigError, "asks for a user and password .407.: put the right ones"),
         (b"403 Forbidden", ConfigError, "refuses connections to (api.iterable|files.example).com .403.: allow"),
-        (b"502 Bad Gateway", Unreachable, "answered 502. Check that it runs"),
+        (b"502 Bad Gateway", Unreachable, "answered 502: check that it can reach"),
     ],
 )
 def test_a_proxy_that_refuses_is_named(
@@ -343,12 +349,50 @@ def test_a_proxy_that_refuses_is_named(
     assert len(received) == (2 if kind is ConfigError else 6), "a config error is not tried again"
 
 
-def test_a_proxy_that_is_gone_is_named(proxied: Callable[[str], None]) -> None:
+@pytest.mark.parametrize(
+    "given", ["http://{}/", "{}", "http://user:S3cretPw@{}", "http://user:1/S3cret@{}", "u:S3?cret@{}"]
+)
+def test_a_proxy_that_is_gone_is_named(proxied: Callable[[str], None], given: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = f"127.0.0.1:{server.getsockname()[1]}"
-    proxied(f"http://{place}/")
+    proxied(given.format(place))
+    if "1/S3" in given or "3?" in given:  # requests itself cuts such a URL
+        with pytest.raises((Unreachable, ConfigError)) as caught:
+            a_client().get_json("lists")
+        assert "S3" not in str(caught.value)
+        return
     with pytest.raises(Unreachable, match=f"The proxy {place} cannot be reached. .*tried 5 times"):
         a_client().get_json("lists")
+
+
+def test_a_proxy_that_is_no_url_is_a_config_error(proxied: Callable[[str], None]) -> None:
+    proxied("localhost:9")
+    with pytest.raises(ConfigError, match="HTTPS_PROXY is not the URL of a proxy"):
+        a_client().get_json("lists")
+
+
+@pytest.mark.parametrize("status", [b"408 Request Timeout", b"429 Too Many Requests"])
+def test_a_proxy_that_is_busy_is_asked_again(proxied: Callable[[str], None], status: bytes) -> None:
+    with answering(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n") as (proxy, _):
+        proxied(proxy)
+        with pytest.raises(Unreachable, match="tried 5 times"):
+            a_client().get_json("lists")
+
+
+def test_a_cr_alone_ends_no_line_of_a_head() -> None:
+    with (
+        answering(b"HTTP/1.1 200 OK\r\nX: y\rContent-Length: 2\r\n\r\n{}[]") as (root, _),
+        pytest.raises(IterableError),
+    ):
+        a_client(root).get_json("lists")
+
+
+def test_all_loggers_of_urllib3_have_the_filter() -> None:
+    a_client()
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "urllib3"]
+    assert {"urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"} <= set(names)
+    for name in names:
+        assert any(type(each).__name__ == "_WithoutValues" for each in logging.getLogger(name).filters), name
 
 
 def test_a_407_that_comes_as_a_response_is_a_proxys_too() -> None:
@@ -427,12 +471,15 @@ def test_how_a_response_may_end(head: bytes, body: bytes, document: bool, lines:
         b"9\r\n" + JSON + b"\r\n00",
         b"-9\r\n" + JSON + b"\r\n0\r\n\r\n",
         b"9\r\n" + JSON,
+        b"9\r\n" + JSON + b"XX0\r\n\r\n",
+        b"9\r\n" + JSON + b"}\r\n0\r\n\r\n",
         b"9\r\n" + JSON + b"\r\n0\r\n" + b"X: y\r\n" * 1001,
         b"",
     ],
 )
-def test_chunks_without_the_last_one_are_broken(body: bytes) -> None:
-    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+@pytest.mark.parametrize("coding", [b" chunked", b" chunked ", b"\r\n Chunked"])
+def test_chunks_without_the_last_one_are_broken(body: bytes, coding: bytes) -> None:
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding:" + coding + b"\r\n\r\n" + body
     with answering(raw) as (root, _):
         with pytest.raises(BrokenResponse, match="broke off"):
             a_client(root).get_json("lists")

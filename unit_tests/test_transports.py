@@ -294,14 +294,30 @@ def test_a_window_whose_end_nothing_proves_is_tried_three_times_and_never_halved
     assert (len(received), result.records, result.states) == (3, [], [])
 
 
-def test_a_stream_that_one_transport_may_not_read_is_read_by_the_other(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_stream_that_one_transport_may_not_read_is_read_by_the_other(
+    caplog: pytest.LogCaptureFixture, status: int
+) -> None:
     root = contexts.ROOT
     with requests_mock.Mocker() as server:
-        server.get(DATA, status_code=403)
+        server.get(f"{root}channels", json={"channels": []})
+        server.get(DATA, status_code=status)
         server.post(f"{root}export/start", json={"jobId": 7})
         listed = {"jobState": "completed", "files": [{"file": "a", "url": "https://files.example.com/a"}]}
         server.get(f"{root}export/7/files", [{"json": listed}, {"json": listed}, {"json": {**listed, "files": []}}])
         server.get("https://files.example.com/a", text='{"createdAt": "2024-01-02 03:04:05 +00:00"}\n')
         result = contexts.read(EventStream("email_send", "emailSend"), end_date="2024-01-05T00:00:00Z")
     assert (len(result.records), len(result.states), result.error) == (1, 1, None)
-    assert [message.endswith("Trying another transport for emailSend.") for message in caplog.messages] == [True]
+    (told,) = caplog.messages
+    assert told.endswith(
+        "Give the API key the permission for this endpoint, or leave the stream out. Trying another transport for emailSend."
+    )
+
+
+def test_a_key_that_may_not_start_jobs_lacks_a_permission_and_is_not_wrong() -> None:
+    with requests_mock.Mocker() as server:
+        server.get(f"{contexts.ROOT}channels", json={"channels": []})
+        server.post(f"{contexts.ROOT}export/start", status_code=401)
+        result = contexts.read(EventStream("email_send", "emailSend"), export_method="jobs")
+    assert "the permission for this endpoint" in str(result.error)
+    assert "region" not in str(result.error)

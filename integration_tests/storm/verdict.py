@@ -24,6 +24,8 @@ class Verdict:
     def __init__(self, sandbox: Sandbox, config: Config, names: list[str]) -> None:
         self._sandbox, self._config = sandbox, config
         self._truths = {name: Truth(sandbox, config, name) for name in names}
+        # A history that was read before a kill is not read again: its later events are the next sync's.
+        self._begun = {name: self._truths[name] for name in names if name == "events"}
         self._secrets = secrets_of(sandbox, config)
         # The union: the latest text of every key. Then what warnings have named as skipped.
         self._read: dict[str, dict[str, str]] = {name: {} for name in names}
@@ -74,11 +76,14 @@ class Verdict:
         """Compare the union with the truth."""
         for name, truth in self._truths.items():
             found = set(self._read[name].values())
-            lost = truth.expected.keys() - found - self._skipped[name]
+            lost = self._needed(truth) - found - self._skipped[name]
             invented = found - truth.expected.keys()
             self.lost, self.invented = self.lost + len(lost), self.invented + len(invented)
             if lost or invented:
                 self.problems.append(f"{name}: {len(lost)} lost, {len(invented)} invented of {len(truth.expected)}")
+
+    def _needed(self, truth: Truth) -> set[str]:
+        return set(self._begun.get(truth.name, truth).expected)
 
     def _add_told(self, sync: Ended) -> None:
         for text in [*map(told_by, sync.messages), sync.errors]:
@@ -101,12 +106,12 @@ class Verdict:
     def _check_complete(self, truth: Truth, records: list[Record], skipped: set[str], before: State | None) -> None:
         """A stream that is complete lacks nothing; one that started from the start has all of it by itself."""
         read = set(self._read[truth.name].values())
-        missing = len(truth.expected.keys() - read - self._skipped[truth.name])
+        missing = len(self._needed(truth) - read - self._skipped[truth.name])
         if missing:
             self.problems.append(f"{truth.name}: COMPLETE, though {missing} of {len(truth.expected)} are missing")
         elif before in (None, {}, FROM_THE_START) or not _resumes(truth.name):
             alone = set(map(truth.identity, records))
-            if missing := len(truth.expected.keys() - alone - skipped):
+            if missing := len(self._needed(truth) - alone - skipped):
                 self.problems.append(
                     f"{truth.name}: COMPLETE from the start, though {missing} are missing in this sync"
                 )

@@ -51,6 +51,8 @@ from source_iterable.progress import Progress
 T = TypeVar("T")
 CANCEL_TIMEOUT = Timeout(5.0, 10.0)
 MAX_REDIRECTS = 5
+# Statuses of responses whose time counts. Others may be those of a proxy or gateway, which has a clock of its own.
+_OF_ITERABLE = (200, 400, 401, 403, 404, 429)
 # Seconds that limits of requests a second may take; and the least, however much faster than Iterable's the budgets are.
 SHORT_WAIT, SHORTEST_WAIT = 2.0, 0.2
 # Bytes of a JSON or text response: a page of 1,000 catalog items has up to 30 MB, a million hashes of forgotten users
@@ -112,9 +114,9 @@ class IterableClient:
         try:
             return self._received(request, read, policy, permit)
         except BadKey as error:
-            if policy is not ONCE and self.key_works(request.path):
+            if self.key_works(request.path):
                 message = str(error).replace(HINTS[401], HINTS[403])
-                raise BadKey(message, error.status, error.code, error.msg) from None
+                raise Forbidden(message, error.status, error.code, error.msg) from None
             raise
 
     def _received(
@@ -170,9 +172,9 @@ class IterableClient:
         return self.fetch(request, lambda response: self._parsed(request, response, _as_it_is), ONCE, permit)
 
     def probe(self, path: str, timeout: Timeout) -> None:
-        """GET `path` once, and see that it returns JSON. Raises IterableError."""
+        """GET `path` once, and see that it returns JSON. Raises IterableError; BadKey for any 401."""
         request = Request(path, timeout=timeout)
-        self.fetch(request, lambda response: self._parsed(request, response, _as_it_is), ONCE)
+        self._received(request, lambda response: self._parsed(request, response, _as_it_is), ONCE)
 
     def cancel(self, path: str) -> None:
         """DELETE `path` once, even while the sync is being terminated."""
@@ -297,7 +299,8 @@ class IterableClient:
                 failure = error
         if failure is not None:
             raise failure
-        self._key_works = False
+        # Another thread may have had a success meanwhile.
+        self._key_works = self._key_works or False
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
         """One attempt: a response of status 200 with its body still unread. Waits out 429s."""
@@ -341,7 +344,7 @@ class IterableClient:
             except (requests.RequestException, ValueError) as error:
                 trouble = local_cause(error) or proxy_trouble(self._session, url, error)
                 raise trouble or self._wording.no_response(request, error) from None
-            if response.status_code < 500:  # a gateway's own error tells its own time
+            if response.status_code in _OF_ITERABLE:
                 self.clock.hear(response.headers)
             if not response.is_redirect:
                 return response
@@ -363,8 +366,8 @@ class IterableClient:
         response.close()
         if retry_after is not None and retry_after > MAX_RETRY_AFTER:
             raise RateLimited(
-                f"Iterable answered 429 to {request} and asks to wait {retry_after / 3600:.1f} hours, longer than a sync "
-                "waits. The next sync will retry it.",
+                f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds; a sync waits "
+                f"{MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.",
                 429,
             )
         seconds = pause_after_429(times, retry_after)

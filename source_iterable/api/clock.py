@@ -86,4 +86,4 @@ def http_date(text: str) -> float | None:
 def _age(headers: Mapping[str, str]) -> int:
     """Seconds that a response has spent in caches."""
     text = headers.get("Age", "").strip()
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
+    return int(text) if text.isdecimal() and len(text) < 6 else 0  # about a day; more is no serious value

@@ -59,8 +59,13 @@ class _FinalResponse(http.client.HTTPResponse):
                 super().begin()
         finally:
             if self.fp is not None:  # http.client closes it where there is no body
-                self.fp = cast(Any, Chunks(head.file) if self.chunked is True else head.file)
+                self.fp = cast(Any, Chunks(head.file) if self._is_chunked() else head.file)
                 self._wire.begin_body()
+
+    def _is_chunked(self) -> bool:
+        # As urllib3 reads it. http.client itself wants the word alone, without a blank behind it.
+        coding = "" if self.headers is None else self.headers.get("Transfer-Encoding", "")
+        return "chunked" in [each.strip() for each in coding.lower().split(",")]
 
 
 class _Connection(HTTPConnection):

@@ -7,6 +7,7 @@ import io
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 # Seconds from the first byte of a head to its last.
@@ -100,7 +101,8 @@ class Head:
         if self._lines and not line:
             raise http.client.HTTPException
         self._lines += 1
-        if self._lines > _MAX_HEAD_LINES:
+        # A lone CR ends a line for http.client's parser, which would find headers in the middle of a value.
+        if self._lines > _MAX_HEAD_LINES or b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):
             raise http.client.HTTPException
         self._wire.took_line(line)
         return line
@@ -112,25 +114,33 @@ class Head:
 class Chunks:
     """A chunked body. urllib3 takes a size that is cut for whole, so that `0400` ends a body as `0`, and a negative one.
 
-    Nor does it mind how many lines come behind the last chunk.
+    Nor does it mind what stands where a chunk ends, or how many lines come behind the last one.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._lines = 0
+        # Bytes of the current chunk that were not read yet.
+        self._left = 0
 
     def readline(self, limit: int = -1) -> bytes:
         line = self._file.readline(limit)
         self._lines += 1
         if (line and not line.endswith(b"\n")) or self._lines > _MAX_HEAD_LINES:
             raise http.client.HTTPException
+        with suppress(ValueError):  # a trailer, or a size that urllib3 refuses
+            self._left = int(line.partition(b";")[0], 16)
         return line
 
     def read(self, size: int) -> bytes:
         if size < 0:
             raise http.client.HTTPException
         self._lines = 0
-        return self._file.read(size)
+        data = self._file.read(size)
+        if self._left == 0 and data not in (b"\r\n", b""):
+            raise http.client.HTTPException
+        self._left = max(self._left - len(data), 0)
+        return data
 
     def flush(self) -> None:
         """Nothing is written."""

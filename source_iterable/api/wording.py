@@ -44,8 +44,8 @@ _ERRORS: dict[int, type[ApiError]] = {
 HINTS = {
     401: "Check that the API key is a server-side key of this project and that the region matches the project.",
     403: "Give the API key the permission for this endpoint, or leave the stream out.",
-    429: f"The sync has waited for {RATE_LIMITED / 60:.0f} minutes; the next one will retry it. Does another program use "
-    "the same project?",
+    429: f"The sync has waited for over {RATE_LIMITED / 60:.0f} minutes; the next one will retry it. Does another program "
+    "use the same project?",
 }
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
@@ -99,10 +99,17 @@ class Wording:
 
 def proxy_trouble(session: requests.Session, url: str, error: Exception) -> IterableError | None:
     """What to do about a proxy that lets no request through to the host of `url`, None if none is to blame."""
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return ConfigError(
+            "The environment variable HTTPS_PROXY is not the URL of a proxy: set it as in http://host:port."
+        )
     if not isinstance(error, requests.exceptions.ProxyError):
         return None
     proxies = session.merge_environment_settings(url, {}, None, None, None)["proxies"]
-    proxy = urlsplit(requests.utils.select_proxy(url, proxies) or "").netloc.rpartition("@")[2]
+    # With or without a scheme, as requests takes it. Pieces of a password that is not written as in %2F may stand anywhere
+    # in front of the last @.
+    given = (requests.utils.select_proxy(url, proxies) or "").rpartition("://")[2].rpartition("@")[2]
+    proxy = urlsplit(f"//{given}").netloc
     if not proxy:
         return None
     refused = _TUNNEL.search(str(error))
@@ -110,12 +117,15 @@ def proxy_trouble(session: requests.Session, url: str, error: Exception) -> Iter
     if status == "407":
         return asks_for_a_password(f"The proxy {proxy}")
     host = urlsplit(url).hostname
-    if status.startswith("4"):
+    if status.startswith("4") and status not in ("408", "429"):
         return ConfigError(
             f"The proxy {proxy} refuses connections to {host} ({status}): allow {host} there, or set NO_PROXY for it."
         )
-    why = f"answered {status}" if refused else "cannot be reached"
-    return Unreachable(f"The proxy {proxy} {why}. Check that it runs, and the environment variable HTTPS_PROXY.")
+    if refused:
+        return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
+    return Unreachable(
+        f"The proxy {proxy} cannot be reached. Check that it runs, and the environment variable HTTPS_PROXY."
+    )
 
 
 def asks_for_a_password(proxy: str) -> ConfigError:

@@ -49,8 +49,10 @@ def run(arguments: list[str]) -> NoReturn:
             code = 1
             if isinstance(error, (OSError, MemoryError)):
                 error = trouble(error)
-            told = str(error) if isinstance(error, IterableError) else "".join(format_exception(error)).rstrip()
-            _tell(hidden(options.to, told))
+            if isinstance(error, IterableError):
+                _tell(str(error))
+            else:
+                _tell(hidden(options.to, "".join(format_exception(error)).rstrip()))
     end(code)
 
 

@@ -21,7 +21,7 @@ from source_iterable.load.tables import Table
 _MEMORY = "256MB"
 # How DuckDB tells an error of the system, perhaps within JSON. That alone: others may quote a value.
 _SYSTEM = "|".join(re.escape(os.strerror(each)) for each in errno.errorcode)
-_OF_A_FILE = re.compile(rf'Could not [a-z ]+ \\?"(?P<path>[^"\\]+)\\?": (?P<why>{_SYSTEM})', re.IGNORECASE)
+_OF_A_FILE = re.compile(rf'(?:Could not|Cannot) [a-z ]+ \\?"(?P<path>[^"\\]+)\\?": (?P<why>{_SYSTEM})', re.IGNORECASE)
 # A disk, a quota, or a limit for files.
 _FULL = {os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 

@@ -41,7 +41,7 @@ def open_destination(to: str, dataset: str, part: str, folder: Path) -> Destinat
             from source_iterable.load.duckdb_file import DuckDBFile
 
             return DuckDBFile(Path(rest), dataset, part)
-        if rest.endswith(("/", os.sep)) or Path(rest).is_dir():
+        if rest.endswith(("/", os.sep)) or (rest and Path(rest).is_dir()):
             from source_iterable.load.parquet_folder import ParquetFolder
 
             return ParquetFolder(Path(rest), dataset, part, folder)

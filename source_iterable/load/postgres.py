@@ -64,10 +64,14 @@ class Postgres(SqlDestination):
             self._connection.set_client_encoding("UTF8")
             if instead_of is not None:
                 self._end(instead_of)
-            # Held as long as the connection: two that merge the same rows would not see each other's.
-            ((alone,),) = self.run(f"SELECT pg_try_advisory_lock(hashtext({literal(f'source-iterable {dataset}')}))")
-            if not alone:
-                raise DestinationError(f"Another load is writing to the schema {dataset}.")
+            # Held as long as the connection: two that merge the same rows would not see each other's. A session that was
+            # ended holds it for a moment longer.
+            self.run(f"SET lock_timeout = {_END_OF_LOST_MILLISECONDS if instead_of else 1}")
+            try:
+                self.run(f"SELECT pg_advisory_lock(hashtext({literal(f'source-iterable {dataset}')}))")
+            except psycopg2.errors.LockNotAvailable:
+                raise DestinationError(f"Another load is writing to the schema {dataset}.") from None
+            self.run("RESET lock_timeout")
             (self.session,) = self.run(
                 "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
             )
@@ -93,7 +97,7 @@ class Postgres(SqlDestination):
         """End the session of a connection that is lost, which the server may not know."""
         pid, start = lost.session
         self.run(
-            f"SELECT pg_terminate_backend(pid, {_END_OF_LOST_MILLISECONDS}) FROM pg_stat_activity "
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             f"WHERE pid = {pid} AND backend_start = {literal(start)}::timestamptz"
         )
 
