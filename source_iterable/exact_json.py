@@ -21,6 +21,8 @@ _BEFORE_A_NUMBER = b":,[-\t\r\n "
 _ESCAPES = (b"\\n", b"\\r", b"\\t")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# What may stand around JSON in a text.
+BLANKS = " \t\r\n\ufeff\xa0"
 # Digits that survive the way through a float.
 _FLOAT_DIGITS = 17
 

@@ -192,7 +192,7 @@ def test_a_retry_after_of_days_ends_the_stream_at_once(
 ) -> None:
     header = in_an_hour(90_000) if as_date else "90000"
     requests_mock.get(BASE + "lists", status_code=429, headers={"Retry-After": header})
-    with pytest.raises(RateLimited, match="90,000 seconds"):
+    with pytest.raises(RateLimited, match="(90,000|89,999) seconds"):
         client.get_text("lists")
     assert requests_mock.call_count == 1
     assert max(client.waited) == 0  # type: ignore[attr-defined]

@@ -260,7 +260,7 @@ def test_fields_of_users_in_objects_fill_the_columns_that_are_named_like_them() 
         f"{outer}.{inner}": value for outer in ("itblInternal", "itblDS") for inner, value in nested[outer].items()
     }  # type: ignore[attr-defined]
     flat = {**{name: value for name, value in nested.items() if not name.startswith("itbl")}, **dotted}
-    for line in (nested, flat, nested):
+    for line in (nested, flat, nested, nested, flat, flat):
         data = json.loads(records.parse(orjson.dumps(line)).batch.lines)["record"]["data"]
         assert data["itblInternal.emailDomain"] == "example.com"
         assert data["itblInternal.documentUpdatedAt"] == "2021-04-14T16:52:42+00:00"
@@ -285,12 +285,12 @@ def test_an_object_keeps_what_does_not_fit_the_column_of_a_user() -> None:
     records = UserRecords("users", load_schema("users", required=["profileUpdatedAt"]), "email")
     line = {
         "email": "a@example.com",
-        "itblInternal": {"emailDomain": 5, "isUnknownUser": True},
+        "itblInternal": {"emailDomain": 5, "isUnknownUser": True, "documentCreatedAt": "nope"},
         "itblInternal.isUnknownUser": False,
     }
     data = json.loads(records.parse(orjson.dumps(line)).batch.lines)["record"]["data"]
     assert data["itblInternal.isUnknownUser"] is False
-    assert data["data"] == {"itblInternal": {"emailDomain": 5, "isUnknownUser": True}}
+    assert data["data"] == {"itblInternal": line["itblInternal"]}
 
 
 @pytest.mark.parametrize("before", ["", " ", "\n", "\r\n", "\t", "-", "\n-"])

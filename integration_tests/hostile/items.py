@@ -95,16 +95,10 @@ ITEMS = [
         Row(
             f"updatedAt {json.dumps(value)}",
             items_of(lambda kind, value=value: [*listed(kind, 1), {"id": 2, "updatedAt": value}]),
-            only(verdict, "pages"),
+            only(RECORDS, "pages"),
             None,
         )
-        for value, verdict in (
-            (None, RECORDS),
-            ("soon", "incomplete: updatedAt"),
-            ([1], "incomplete: updatedAt"),
-            (2**70, "incomplete: updatedAt"),
-            (True, "incomplete: updatedAt"),
-        )
+        for value in (None, "soon", [1], 2**70, True)
     ),
     Row(
         "the entry of another key",

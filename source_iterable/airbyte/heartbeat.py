@@ -1,4 +1,4 @@
-"""A STATE from time to time while nothing else comes: the platform ends a source that is silent for too long."""
+"""Repeats the last STATE while a sync is silent: the platform ends a source that is silent for too long."""
 
 from __future__ import annotations
 

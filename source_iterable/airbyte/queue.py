@@ -23,8 +23,8 @@ QUEUE_BYTES = 8 * 2**20
 class BatchQueue(Queue[Any]):
     """A queue of CDK items and batches, full at QUEUE_BYTES of batches, however many other items it holds.
 
-    Who waits for an item gets a state of `heartbeat` when that is due. The queue is empty then: what was in it is
-    written, and the state overtakes nothing.
+    `get` returns a state of `heartbeat` when one is due and the queue is empty: all that was in it is written by then, so
+    the state overtakes nothing.
     """
 
     def __init__(self) -> None:

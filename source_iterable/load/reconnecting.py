@@ -23,8 +23,8 @@ _Work = Callable[[Postgres], None]
 class Reconnecting:
     """A Destination, see Postgres. A connection that is lost is opened again, once between two commits.
 
-    What was done since the last commit is then done again: it was rolled back. Whether it was, where the connection was lost
-    while it was being committed, the server knows. Files of rows are kept until their rows are committed.
+    What was done since the last commit was rolled back, and is done again. If the connection was lost during COMMIT, the
+    server tells whether that was applied. Files of rows are kept until their rows are committed.
     """
 
     def __init__(self, url: str, dataset: str, part: str, folder: Path) -> None:

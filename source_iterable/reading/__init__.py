@@ -1,1 +1,1 @@
-"""How each kind of stream is read: plain lists, lists by last update, children of another stream, export windows."""
+"""How each kind of stream is read: plain lists, lists by content, children of another stream, export windows."""

@@ -1,4 +1,4 @@
-"""Lists by content: read whole in every sync, and what is not as it was is emitted.
+"""Lists by content: read whole in every sync; only items that are new or have changed are emitted.
 
 Iterable leaves a campaign's updatedAt at its last edit when it starts or finishes (seen): no time tells of all changes.
 """
@@ -14,7 +14,6 @@ import orjson
 
 from source_iterable import exact_json
 from source_iterable.api.request import Parameters
-from source_iterable.errors import BrokenResponse
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
 from source_iterable.records.batch import RecordBatch
@@ -68,7 +67,8 @@ class ByContentStream(Stream):
         newest, now = 0, Contents()
         for kind, items in self._pages(context):
             for item in items:
-                newest = max(newest, self._updated_at(item))
+                updated_at = item.get(UPDATED_AT)
+                newest = max(newest, updated_at) if type(updated_at) is int else newest
                 now.add(fingerprint(kind, item[key], item, secret))
         is_new = now.since(Contents.of(state.get("content")))
         for kind, items in self._pages(context):
@@ -82,14 +82,6 @@ class ByContentStream(Stream):
             query = {**parameters, "sort": "id"}
             for items in context.shared.pages(self.path, self.selector, self.primary_key[0], query, self.page_size):
                 yield kind, items
-
-    def _updated_at(self, item: Fields) -> int:
-        updated_at = item.get(UPDATED_AT) or 0
-        if type(updated_at) is not int:
-            raise BrokenResponse(
-                f"The response to GET {self.path} holds an item whose {UPDATED_AT} is not a number of milliseconds."
-            )
-        return updated_at
 
 
 class Fingerprint(NamedTuple):

@@ -40,7 +40,7 @@ class SharedPages:
         )
 
     def pages_by(self, path: str, fetch: Fetch, key: str | None = None) -> Iterator[Items]:
-        """Yield the items of each page that `fetch` returns. There is one list of this path, whoever asks first.
+        """Yield the items of each page that `fetch` returns. The first caller's `fetch` serves all readers of this path.
 
         With a `key` they are proved to be all; without, each page is yielded as soon as it is requested.
         """

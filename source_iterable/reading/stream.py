@@ -37,8 +37,8 @@ class Stream(ABC):
     """A stream of the table.
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
-    was. `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x of its
-    key, too. `reads_exports`, `reads_members`: it reads the export API, the users of all lists. `keeps_its_key`: it is about
+    was. `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x, too.
+    `reads_exports`, `reads_members`: it reads the export API, the users of all lists. `keeps_its_key`: it is about
     things, and excluded_fields leave its key. `cost` tells people how many requests a sync makes.
     """
 
@@ -88,8 +88,7 @@ class Stream(ABC):
     def layout(self) -> Layout:
         """What is where in the stream's records."""
         return Layout(
-            has_data=DATA in load_schema(self.name)["properties"],
-            keys=() if self.of_people else self.primary_key,
+            of_people=self.of_people,
             kept={name: name == self.cursor_field for name in self.primary_key} if self.keeps_its_key else {},
         )
 

@@ -55,6 +55,7 @@ class Columns:
                 fitting -= {list, dict}
             self._fitting.update((name, each) for each in fitting)
         self._dotted = [name for name in self.types if "." in name]
+        self._outer = {name.partition(".")[0] for name in self._dotted}
         self.late = {name for name in self.types if LATE in schema["properties"][name]}
         self.frozen = Columns({"properties": _before(schema["properties"])}) if self.late else None
 
@@ -66,7 +67,7 @@ class Columns:
 
     def may_be_learned(self, name: str, value: Any) -> bool:
         """Whether a field with this value has the same place in all records that have it, in an id and in the output."""
-        if name in self.late and self.frozen is not None and name in self.frozen.types:
+        if name in self._outer or (name in self.late and self.frozen is not None and name in self.frozen.types):
             return False
         return name not in self.types or self.fits(name, value)
 
@@ -78,7 +79,10 @@ class Columns:
         for name in self._dotted:
             outer, _, inner = name.partition(".")
             holder = record.get(outer)
-            if type(holder) is dict and inner in holder and name not in record and self.fits(name, holder[inner]):
+            if type(holder) is not dict or inner not in holder or name in record:
+                continue
+            value = holder[inner]
+            if self.fits(name, value) and (value is None or name not in self.times or rfc3339(value) is not None):
                 record[name] = holder.pop(inner)
                 if not holder:
                     del record[outer]

@@ -17,8 +17,8 @@ class EventIds:
     """Ids of events of one data type, which is named as in Iterable's reference.
 
     XXH3-128, ten times as fast as the standard library's hashes, and as well distributed; anyone can compute it from an
-    event. With a `salt` nobody can who does not know that: BLAKE2b-128, keyed. So an id does not give away a hashed field
-    to whoever tries all addresses.
+    event. With a `salt` it is BLAKE2b-128, keyed, which only someone who knows the salt can compute: the id of an event does
+    not give away its hashed fields to whoever tries all addresses.
     """
 
     def __init__(self, data_type: str, salt: str = "") -> None:

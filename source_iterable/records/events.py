@@ -29,8 +29,6 @@ from source_iterable.records.timestamps import rfc3339
 # The fields that nearly every record has; others are searched for only if these do not account for it.
 _USUAL_INTERNAL = tuple((INTERNAL_PREFIX + name, name) for name in ("documentCreatedAt", "documentUpdatedAt"))
 _SORTED = orjson.OPT_SORT_KEYS
-# What may stand before the brace of an object in a text.
-BLANKS = " \t\r\n\ufeff\xa0"
 
 
 class EventRecords(ShapedRecords):
@@ -49,7 +47,7 @@ class EventRecords(ShapedRecords):
                     internal[name] = record.pop(dotted)
         normalize(record, dumps)
         columns, data = self._columns.split(record)
-        # No event column has such a name, so they are all in `data`.
+        # No schema declares such a name, so `split` has put them into `data`.
         has_more = any(name.startswith(INTERNAL) for name in data)
         if has_more:
             internal.update(take_internal(data))
@@ -168,7 +166,7 @@ def take_internal(record: Fields) -> Fields:
 def normalize(record: Fields, dumps: Dumps = orjson.dumps) -> None:
     """Bring `createdAt` into one form and parse `transactionalData`, in place: their form depends on the transport."""
     transactional = record.get("transactionalData")
-    if type(transactional) is str and (text := transactional.lstrip(BLANKS))[:1] == "{":
+    if type(transactional) is str and (text := transactional.lstrip(exact_json.BLANKS))[:1] == "{":
         with suppress(ValueError):  # of what only looks like an object
             record["transactionalData"] = _object_in(text, dumps)
     created = rfc3339(record.get("createdAt"))

@@ -120,7 +120,7 @@ class ShapedRecords(LineRecords):
         # Five times as fast as count().
         lines = len(chunk) - len(chunk.replace(b"\n", b"")) + (not chunk.endswith(b"\n"))
         records = self.structs(self._shape, chunk, searched=False)
-        # Blank lines and lines of two objects are not the struct parser's business.
+        # Blank lines and lines of two objects are parsed line by line.
         if records is None or len(records) != lines:
             return self._structs_by_line(chunk)
         out: list[bytes] = []

@@ -15,14 +15,11 @@ from source_iterable import exact_json
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
 from source_iterable.records.batch import LineFormat, RecordBatch
-from source_iterable.records.columns import Fields
+from source_iterable.records.columns import DATA, Fields
 
-# The column of events and users that holds whatever has no column of its own.
-_DATA = "data"
 _EMITTED_AT = b',"emitted_at":'
 # How a text begins that is the JSON of an object, a list or such a text.
-_BLANKS = " \t\r\n\ufeff\xa0"
-_JSON_STARTS = frozenset('{["' + _BLANKS)
+_JSON_STARTS = frozenset('{["' + exact_json.BLANKS)
 _SIMPLE = frozenset((int, float, bool, type(None)))
 # Names that are kept; data may have any number.
 _MOST_PLAIN = 10_000
@@ -33,18 +30,18 @@ _OF_THE_VALUE = ("format", "properties", "items", "additionalProperties")
 class Layout(NamedTuple):
     """What is where in the records of a stream.
 
-    `has_data`: a field is in `data` if it has no column, so `data.x` means the column x, too, unless that is one of `keys`.
-    `kept` are columns that are never left out, and whether they are not hashed either.
+    `of_people`: a field is in `data` if it has no column, so `data.x` means the column x, too. Not in streams of things:
+    `data.name` is a person's name, not a campaign's. `kept` are columns that are never left out, and whether they are not
+    hashed either.
     """
 
-    has_data: bool = False
-    keys: tuple[str, ...] = ()
+    of_people: bool = False
     kept: Mapping[str, bool] = MappingProxyType({})
 
     @property
     def root(self) -> tuple[str, ...]:
         """The objects that the columns may be named as if they were in."""
-        return (_DATA,) if self.has_data else ()
+        return (DATA,) if self.of_people else ()
 
 
 class _Rule(NamedTuple):
@@ -112,8 +109,6 @@ class PrivateFields:
                 end = line.rindex(_EMITTED_AT)
                 record = exact_json.loads(line[start:end])
                 shown = self._fields(record, layout.root)
-                if layout.keys:
-                    shown |= self._fields({name: record[name] for name in layout.keys if name in record}, ())
                 out += line[:start], exact_json.dumps(_with_kept(layout, record, shown)), line[end:], b"\n"
         except (RecursionError, ValueError):
             raise IterableError(
@@ -125,8 +120,7 @@ class PrivateFields:
         """The schema of such records: without the excluded columns, with texts for the hashed ones."""
         columns = schema["properties"]
         shown = self._schema(schema, layout.root)
-        keys = self._schema({"properties": {name: columns[name] for name in layout.keys}}, ())
-        return {**shown, "properties": _with_kept(layout, columns, shown["properties"] | keys["properties"])}
+        return {**shown, "properties": _with_kept(layout, columns, shown["properties"])}
 
     def _schema(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         if "properties" in schema:
@@ -175,7 +169,7 @@ class PrivateFields:
         if not is_mentioned and "\\u" not in text:
             return text
         try:
-            value = exact_json.loads(text.strip(_BLANKS).encode())
+            value = exact_json.loads(text.strip(exact_json.BLANKS).encode())
             shown = self._value(value, name, path)
         except (ValueError, RecursionError):
             return None if is_mentioned else text
@@ -203,7 +197,7 @@ class PrivateFields:
 def _with_kept(layout: Layout, fields: Mapping[str, Any], shown: Fields) -> Fields:
     """What is shown of the fields, with those that are kept, in their order."""
     kept = layout.kept
-    if not kept and not layout.keys:
+    if not kept:
         return shown
     return {
         name: value if name in kept and (kept[name] or name not in shown) else shown[name]

@@ -10,7 +10,8 @@ from typing import Any
 
 # The first and last columns of a record; all others are in alphabetical order.
 _FIRST, _LAST = ("_event_id",), ("data", "itblInternal")
-# Marks a column that was added (`true`) or widened (what it was before) after ids of events had been given out.
+# Marks a column that was added (`true`) or widened (what it was before) after ids of events had been given out. `discover`
+# shows it: parsers know the schema in that form.
 LATE = "x-late"
 # Keywords that `discover` omits: which column a column references, as "stream.column", for the documentation; and the unit
 # of a time that is a number.

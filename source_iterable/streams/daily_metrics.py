@@ -155,7 +155,7 @@ def columns(metrics: Fields) -> Fields:
     for column, names in _COLUMNS.items():
         of_media = next((values[name] for name in names if name in values), None)
         if of_media is not None:
-            # That of no medium is of all of them.
+            # A metric without a medium in its name covers all media.
             value = of_media[""] if "" in of_media else sum(of_media.values())
             if column == "revenue":
                 found[column] = value

@@ -88,11 +88,12 @@ def content_of(context: StreamContext, medium: str, item: Fields, locale: str | 
 
     content = context.client.get_json(f"templates/{medium.lower()}/get", wanted, shape)
     created = content.get("createdAt") or item.get("createdAt")
+    # The list's updatedAt is the cursor; not all media have one in their content.
+    of_list = {"updatedAt": item["updatedAt"]} if "updatedAt" in item else {}
     return {
         **content,
         "templateId": template_id,
         "messageMedium": medium,
         "createdAt": rfc3339(created) or created,
-        # The list's, which is the cursor; not all media have one in their content.
-        "updatedAt": item.get("updatedAt"),
+        **of_list,
     }

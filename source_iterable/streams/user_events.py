@@ -14,7 +14,7 @@ from source_iterable.errors import BrokenResponse, IterableError
 from source_iterable.reading.children import Key, keys_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.distinct_users import DistinctUsers
-from source_iterable.reading.export_stream import IDS, EventStream
+from source_iterable.reading.export_stream import IDS, EventStream, must_have_ids
 from source_iterable.reading.slices import SliceReader, Unread
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.batch import RecordBatch, joined
@@ -83,7 +83,7 @@ class TypedEvents(LineRecords):
         parser = self._parsers.get(data_type)
         if parser is None:
             parser = self._made(data_type)
-            if len(self._parsers) < _MOST_PARSERS:
+            if data_type in self._types or len(self._parsers) < _MOST_PARSERS:
                 self._parsers[data_type] = parser
         return parser
 
@@ -114,7 +114,8 @@ class UserEvents(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         mark = mark_of_ids(context.config.hash_salt)
-        # With another salt the digests are others, and the ids.
+        must_have_ids(self.name, state, mark)
+        # What was read by ids of another version, or without a mark, is read again.
         before = _Progress.of(state if state.get(IDS) == mark else {})
         progress = _Progress(before.after, ids=mark)
         failure: IterableError | None = None
