@@ -101,7 +101,7 @@ def proxy_trouble(session: requests.Session, url: str, error: Exception) -> Iter
     """What to do about a proxy that lets no request through to the host of `url`, None if none is to blame."""
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return ConfigError(
-            "The environment variable HTTPS_PROXY is not the URL of a proxy: set it as in http://host:port."
+            "The environment variable HTTPS_PROXY is not the URL of a proxy: set it to one, with scheme, host and port."
         )
     if not isinstance(error, requests.exceptions.ProxyError):
         return None
