@@ -327,7 +327,9 @@ def test_a_campaign_updated_during_paging_is_read_by_the_next_sync_at_the_latest
         assert metrics == in_any_order(truth(sandbox, "campaigns_metrics"))
 
 
-def test_a_catalog_that_grows_during_paging_yields_no_item_twice(sandbox: Sandbox) -> None:
+def test_a_catalog_that_changes_during_paging_yields_no_item_twice_and_says_what_is_missing(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
     items = [thing for thing in sandbox.truth_list("catalog_items") if thing["catalogName"] == "Catalog-00"]
     grown = {"catalogItemsWithProperties": items[9:19], "totalItemsCount": 26}
     sandbox.add_fault(
@@ -344,3 +346,7 @@ def test_a_catalog_that_grows_during_paging_yields_no_item_twice(sandbox: Sandbo
     sandbox.clear_faults()
     read = [record["itemId"] for record in result.records["catalog_items"] if record["catalogName"] == "Catalog-00"]
     assert read == [item["itemId"] for item in items[:19]]
+    told = [message for message in caplog.messages if "items of catalog" in message]
+    assert told == [
+        "catalog_items: 19 of 26 items of catalog Catalog-00 were read: it changed meanwhile. The next sync reads it again."
+    ]

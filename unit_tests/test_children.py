@@ -30,7 +30,8 @@ class Leaves(ChildStream):
         self.resumable = resumable
 
     def read_slice(self, context: StreamContext, key: Key) -> Any:
-        yield from pages(context.client, f"branches/{key}", "leaves", "id", {}, 2)
+        for page in pages(context.client, f"branches/{key}", "leaves", "id", {}, 2):
+            yield page.items
 
 
 def serve(server: requests_mock.Mocker, **branches: Any) -> None:

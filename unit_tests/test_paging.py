@@ -18,7 +18,7 @@ def read(server: requests_mock.Mocker, responses: list[Any]) -> list[list[int]]:
     server.get(f"{ROOT}things", [{"json": each} for each in responses])
     with a_context() as context:
         found = pages(context.client, "things", "things", "id", {"sort": "id"}, 3)
-        return [[item["id"] for item in items] for items in found]
+        return [[item["id"] for item in page.items] for page in found]
 
 
 def page(*ids: int, following: Any = None) -> dict[str, Any]:

@@ -112,14 +112,14 @@ def read_from(client: IterableClient, path: str, selector: str, key: str, limit:
 
 def pages(
     client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, page_size: int
-) -> Iterator[Items]:
-    """The items of each page. Raises IterableError for pages that repeat."""
+) -> Iterator[Page]:
+    """Yield each page. Raises IterableError for pages that repeat."""
     number: int | None = 1
     known = KnownPages(path)
     while number is not None:
         page = read_page(client, path, selector, key, parameters, page_size, number)
         known.add(page.items)
-        yield page.items
+        yield page
         number = page.following
 
 

@@ -31,10 +31,19 @@ class CatalogItems(ChildStream):
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{quote(str(key), safe='')}/items"
         before: set[str] = set()
-        for items in pages(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size):
+        read, total = 0, None
+        for page in pages(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size):
             # An item added meanwhile shifts others from the end of one page to the start of the next.
-            yield [{"catalogName": key, **item} for item in items if item["itemId"] not in before]
-            before = {item["itemId"] for item in items}
+            items = [{"catalogName": key, **item} for item in page.items if item["itemId"] not in before]
+            yield items
+            before = {item["itemId"] for item in page.items}
+            read, total = read + len(items), page.total
+        if total is not None and read < total:
+            # A deleted one shifts them the other way. A catalog may be too large to be kept and read again.
+            context.logger.warning(
+                f"{self.name}: {read:,} of {total:,} items of catalog {key} were read: it changed meanwhile. The next sync "
+                "reads it again."
+            )
 
 
 class CatalogFieldMappings(ChildStream):
