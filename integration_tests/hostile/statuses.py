@@ -65,12 +65,15 @@ STATUSES = [
     ),
     Row("302 without a location", body(b"", 302), status(302)),
     Row("300", body(b"", 300), status(300)),
-    Row("401", of_json(ERROR, 401), status(401), FINAL_ONCE),
-    Row(
-        "403",
-        of_json(ERROR, 403),
-        {"*": status(403), **only(NOT_OFFERED, "experiments"), **only(RECORDS, "totals")},
-        FINAL_ONCE,
+    *(
+        # 401 at one endpoint alone is a lack of permission, too.
+        Row(
+            str(number),
+            of_json(ERROR, number),
+            {"*": status(number), **only(NOT_OFFERED, "experiments"), **only(RECORDS, "totals")},
+            FINAL_ONCE,
+        )
+        for number in (401, 403)
     ),
     Row(
         "404",
@@ -126,7 +129,7 @@ STATUSES = [
     Row(
         "429 with Retry-After 90000",
         retry_after("90000"),
-        {"*": "incomplete: wait 25.0 hours", "file": status(429)},
+        {"*": "incomplete: wait 90,000 seconds", "file": status(429)},
         FINAL_ONCE,
     ),
     *(
