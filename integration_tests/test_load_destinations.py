@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from integration_tests.warehouses import DuckDBWarehouse, PostgresWarehouse, Row, Warehouse
+from integration_tests.warehouses import DuckDBWarehouse, Row, Warehouse
 from source_iterable.config import Config
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.incoming import errors_of
@@ -110,11 +110,11 @@ def test_two_loads_at_once_into_one_dataset_are_refused(opened: Callable[..., De
     opened("b").close()
 
 
+# PostgreSQL's disk is the server's: test_load_connection.py.
+@pytest.mark.parametrize("warehouse", ["duckdb", "parquet"], indirect=True)
 def test_a_full_disk_is_named_with_what_to_do(
     warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path
 ) -> None:
-    if isinstance(warehouse, PostgresWarehouse):
-        pytest.skip("the disk is the server's: test_load_connection.py")
     noise = [{"email": f"{n}@example.com", "data": {"n": sha256(b"%d" % n).hexdigest()}} for n in range(20_000)]
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with closing(opened()) as destination:
