@@ -159,6 +159,14 @@ def test_the_columns_that_ids_depend_on_are_as_they_were() -> None:
 
 
 TIME = {"type": ["null", "string"], "format": "date-time", LATE: True}
+
+
+def test_the_type_is_the_first_column() -> None:
+    for stream in TYPES:
+        names = load_schema(stream)["properties"].keys() - {"_event_id", "_type"}
+        assert min(names) > "_type", "EventRecords writes it in front of all others"
+
+
 LATER: list[tuple[dict[str, Any], Any, Any]] = [
     ({"type": ["null", "integer"], LATE: True}, 3, 3),
     ({"type": ["null", "string"], LATE: True}, "text", "text"),

@@ -51,13 +51,15 @@ class EventRecords(ShapedRecords):
         has_more = any(name.startswith(INTERNAL) for name in data)
         if has_more:
             internal.update(take_internal(data))
-        shown = _text(columns, data, dumps)
-        identity = shown
-        if has_more or TYPE in record or self._columns.frozen is not None:
+        # Only userEvents returns a type, and the ids know it anyway. Its name sorts before those of all other columns.
+        data_type = b',"%b":%b' % (TYPE.encode(), dumps(columns.pop(TYPE), None, 0)) if TYPE in columns else b""
+        shown = identity = _text(columns, data, dumps)
+        if has_more or TYPE in data or self._columns.frozen is not None:
             counted = {name: value for name, value in record.items() if _counts(name)}
             identity = _text(*(self._columns.frozen or self._columns).split(counted), dumps)
         (event_id,) = self._ids.of([identity])
-        return b'{"_event_id":"%b"%b,"itblInternal":%b}' % (event_id, shown, dumps(internal, None, _SORTED))
+        internal_text = dumps(internal, None, _SORTED)
+        return b'{"_event_id":"%b"%b%b,"itblInternal":%b}' % (event_id, data_type, shown, internal_text)
 
     def structs(self, shape: Shape, lines: bytes, searched: bool) -> list[Any] | None:
         records = super().structs(shape, lines, searched)
@@ -133,7 +135,7 @@ def _identities(pieces: tuple[list[bytes], list[bytes], list[bytes]]) -> list[by
 
 
 def _counts(name: str) -> bool:
-    """Whether a field is part of an event's identity. Only userEvents returns a type, and the ids know it anyway."""
+    """Whether a field is part of an event's identity."""
     return name not in (TYPE, INTERNAL) and not name.startswith(INTERNAL_PREFIX)
 
 
