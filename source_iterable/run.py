@@ -43,7 +43,7 @@ def run(arguments: list[str] | None = None) -> None:
     if os.getpid() == 1:
         # Process 1 ignores signals without a handler, and importing the CDK takes a second.
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
-    # What load is for goes elsewhere.
+    # A load writes to its warehouse, so it runs without stdout.
     if not _has_stdout() and arguments[:1] != ["load"]:
         sys.exit("The output cannot be written: stdout is closed.")
     if arguments == ["spec"]:

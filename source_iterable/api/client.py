@@ -189,7 +189,7 @@ class IterableClient:
     def receive_file(self, url: str, max_bytes: int) -> Part:
         """GET a presigned URL, once and without the key.
 
-        Raises Unreachable, BrokenResponse, EndUnknown, TooLarge, ConfigError (of a proxy), LocalError or Stopped.
+        Raises Unreachable, BrokenResponse, EndUnknown, TooLarge, ConfigError if a proxy refuses, LocalError or Stopped.
         """
         self.wait(0)
         with self.progress.waiting("a file of an export job"):
@@ -299,8 +299,8 @@ class IterableClient:
                 failure = error
         if failure is not None:
             raise failure
-        # Another thread may have had a success meanwhile.
-        self._key_works = self._key_works or False
+        if self._key_works is None:  # else another thread has had a success meanwhile
+            self._key_works = False
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
         """One attempt: a response of status 200 with its body still unread. Waits out 429s."""

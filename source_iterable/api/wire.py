@@ -12,7 +12,7 @@ from typing import IO, Any
 
 # Seconds from the first byte of a head to its last.
 HEAD_SECONDS = 60.0
-# Least rate of a body, after its first byte: each so many bytes, and what remains at its end, come within so many seconds.
+# Minimum rate of a body after its first byte: every so many bytes, and the rest, within so many seconds.
 BODY_BYTES, BODY_SECONDS = 64 * 2**10, 600.0
 # Interim responses in front of one response, and lines of all their heads; more are a fault.
 MAX_INTERIM, _MAX_HEAD_LINES = 10, 1000

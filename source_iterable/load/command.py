@@ -168,7 +168,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
     options, others = parser.parse_known_args(arguments)
     if others:
-        # Not their values: of a connection string with blanks they are pieces.
+        # Without their values, which may be pieces of a connection string.
         names = ", ".join(other.partition("=")[0] for other in others if other.startswith("--"))
         parser.error(f"unrecognized arguments: {names or 'a value with blanks needs quotation marks'}")
     return options

@@ -217,7 +217,7 @@ def _checked(url: str) -> dict[str, Any]:
     """What is in the URL. Raises DestinationError if it is none: libpq would say so with pieces of a password in it."""
     try:
         given: dict[str, Any] = psycopg2.extensions.parse_dsn(url)
-        # Of a password with an @ or a / in it they are pieces.
+        # An @ there is part of a password that was not percent-encoded.
         valid = not any("@" in str(given.get(name)) for name in ("host", "port", "dbname"))
     except psycopg2.ProgrammingError:
         valid = False
