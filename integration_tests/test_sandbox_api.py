@@ -14,7 +14,7 @@ import requests
 
 from integration_tests.connector import config_for, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from integration_tests.sandbox.events import DATA_TYPES
+from integration_tests.sandbox.events import data_types
 
 NOW = datetime(2026, 3, 10, 14, 30, 15, tzinfo=timezone.utc)
 KEY = {"Api-Key": "sandbox-key"}
@@ -324,7 +324,7 @@ def test_user_fields_as_map_or_array(sandbox: Sandbox) -> None:
     assert as_array == [{"name": name, "type": kind} for name, kind in fields.items()]
 
 
-@pytest.mark.parametrize("data_type", DATA_TYPES)
+@pytest.mark.parametrize("data_type", data_types())
 def test_export_sends_the_truth(sandbox: Sandbox, data_type: str) -> None:
     start = NOW - timedelta(days=5)
     query = {"startDateTime": start.strftime(FORMAT), "endDateTime": NOW.strftime("%Y-%m-%d %H:%M:%S")}

@@ -1,17 +1,17 @@
-"""Fixtures: JSON with placeholders, and the chance that fills them, which is the same every time.
+"""Fixtures: JSON with placeholders, filled at random, in the same way every time.
 
 A text may hold placeholders. One that is nothing else becomes the value itself, a number or whatever it is.
 
-- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: by chance: digits, a number below 100, an eighth of one, true once
+- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: at random: digits, a number below 100, an eighth of one, true once
   in 3 times, a number that no float holds
-- {titles} or the name of any other list of words.json: one of it, filled; {odd}: text that careless readers get wrong
+- {titles} or another list of words.json: one of its words, filled; {odd}: text that careless readers get wrong
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
 - {created}, {updated}, {started}, {ended}, {created_iso}, {updated_iso}: the times of a thing, each after the one before
 - {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
-{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place; {"one": 3, "other": 1} instead of a list says
+{"$pick": [...]} is one of these at random, {"$cycle": [...]} by place; {"one": 3, "other": 1} instead of a list says
 how often each comes. {"$text": ...} is JSON inside a text.
 """
 
@@ -34,20 +34,22 @@ _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)(?: ([^{}]*))?\}")
 
 @cache
 def fixture(name: str) -> Any:
-    """The content of a fixture."""
-    return orjson.loads((Path(__file__).parent / "fixtures" / f"{name}.json").read_bytes())
+    """The content of a fixture; "metrics Email" is what all media of metrics.json have, and Email's own."""
+    file, _, medium = name.partition(" ")
+    content = orjson.loads((Path(__file__).parent / "fixtures" / f"{file}.json").read_bytes())
+    return {**content["all"], **content[medium]} if medium else content
 
 
 def seeded(seed: int, *name: object, size: int = 64) -> int:
-    """A number of so many bytes that belongs to this seed and name: any two names are independent."""
+    """The number of so many bytes that belongs to this seed and name."""
     return int.from_bytes(blake2b(repr((seed, *name)).encode(), digest_size=size).digest(), "big")
 
 
 class Draw:
     """A large random number, spent piece by piece, and what else decides the values of a fixture.
 
-    Seeding a generator costs microseconds, and every event needs its own chance to be the same in any window. One large
-    number an event, divided down, is several times cheaper.
+    Every event needs its own randomness, to be the same in any window. Dividing one large number is several times faster
+    than seeding a generator for each.
     """
 
     __slots__ = ("bits", "created_ms", "ended_ms", "ms", "n", "started_ms", "updated_ms", "user")
@@ -76,7 +78,7 @@ Maker = Callable[[Draw], Any]
 
 
 class Fixtures:
-    """Makes functions of fixtures; `find` gives the things of the project, `odd` whether odd values are wanted."""
+    """Turns fixtures into functions that fill them. `find` gives the things of the project by their stream."""
 
     def __init__(self, find: Callable[[str], list[Record]], odd: bool) -> None:
         self._find = find
@@ -151,7 +153,7 @@ def _of(things: list[Record], place: int, *names: str) -> Any:
 
 
 def oddities(fixtures: Fixtures, kind: str, share: float) -> Callable[[Record, Draw], None]:
-    """A function that gives about this share of the records of one kind an odd shape from odd.json."""
+    """A function that changes about this share of the records of one kind by a patch from odd.json."""
     groups = [[fixtures.maker(patch) for patch in group] for group in fixture("odd")[kind].values()]
     parts = int(len(groups) / share)
 

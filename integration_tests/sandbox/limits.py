@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 
 class Limit(NamedTuple):
-    """So many requests in so many seconds, and the endpoints that share them; a first segment stands for all below."""
+    """So many requests in so many seconds. The endpoints share it; a first segment includes all below."""
 
     requests: int
     period: float
     endpoints: tuple[str, ...]
 
 
-# The first row that names an endpoint is its own; the last one is for all others. The reference names a limit at each
-# endpoint; what it does not name stays at or under ten a second.
+# The first row that names an endpoint applies. The reference states these limits; what it does not name stays at or under
+# ten a second, which is the last row.
 LIMITS = (
     Limit(4, 60.0, ("export/data.json", "export/data.csv")),
     Limit(1, 1.0, ("export/start", "export/{jobId}/files", "export/{jobId}")),
@@ -31,14 +31,14 @@ def limit_of(endpoint: str) -> Limit:
 
 
 class LeakyBucket:
-    """Holds `capacity` requests and leaks them evenly over `period` seconds; what overflows is refused."""
+    """Holds `capacity` requests and leaks them evenly over `period` seconds; a request that would overflow it is refused."""
 
     def __init__(self, capacity: int, period: float) -> None:
         self._capacity, self._leak = capacity, capacity / period
         self._level = self._at = 0.0
 
     def wait(self, at: float) -> float:
-        """Pour one request in at this time. 0.0: it fits; else the seconds until one would, and nothing is poured."""
+        """Pour one request in at this time: 0.0 if it fits. Otherwise nothing is poured; the seconds until it would fit."""
         self._level, self._at = max(0.0, self._level - (at - self._at) * self._leak), at
         over = self._level + 1.0 - self._capacity
         # A clock's rounding must not refuse a request that comes exactly in time.
@@ -49,16 +49,12 @@ class LeakyBucket:
 
 
 class Limits:
-    """All budgets of the project: one for each row of the table, or with `shared` false one for each endpoint."""
+    """All budgets of the project, `factor` times as fast as Iterable's; 0 or None turns them off."""
 
-    def __init__(self, factor: float | None, shared: bool) -> None:
-        self._factor, self._shared = factor, shared
-        self._buckets: dict[object, LeakyBucket] = {}
+    def __init__(self, factor: float | None) -> None:
+        self._buckets = {limit: LeakyBucket(limit.requests, limit.period / factor) for limit in LIMITS if factor}
 
     def wait(self, endpoint: str, at: float) -> float:
-        """0.0 where a request may pass at this time; otherwise the seconds until it may."""
-        if not self._factor:
-            return 0.0
-        limit = limit_of(endpoint)
-        bucket = LeakyBucket(limit.requests, limit.period / self._factor)
-        return self._buckets.setdefault(limit if self._shared else endpoint, bucket).wait(at)
+        """0.0 if a request may pass at this time; otherwise the seconds until it may."""
+        bucket = self._buckets.get(limit_of(endpoint))
+        return 0.0 if bucket is None else bucket.wait(at)
