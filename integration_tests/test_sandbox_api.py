@@ -299,7 +299,7 @@ def test_broken_and_deleted_lists() -> None:
             assert (answer.status_code, answer.json()["code"]) == (500, "GenericError")
             with pytest.raises(requests.RequestException):
                 ask(sandbox, "lists/getUsers", listId=cut)
-        sandbox.delete_list(gone)
+        sandbox.delete("lists", gone)
         assert ask(sandbox, "lists/getUsers", listId=gone).status_code == 404
         assert gone not in {thing["id"] for thing in ask(sandbox, "lists").json()["lists"]}
         sandbox.break_list(broken, None)
@@ -353,13 +353,9 @@ def test_export_ranges_and_filters(sandbox: Sandbox) -> None:
 def test_things_can_be_touched() -> None:
     with Sandbox(SandboxSettings(now=NOW, days=3)) as sandbox:
         sandbox.advance(3600)
-        for stream, key, touch in (
-            ("campaigns", "id", sandbox.touch_campaign),
-            ("templates", "templateId", sandbox.touch_template),
-            ("journeys", "id", sandbox.touch_journey),
-        ):
+        for stream, key in (("campaigns", "id"), ("templates", "templateId"), ("journeys", "id")):
             touched = sandbox.truth_list(stream)[0][key]
-            touch(touched)
+            sandbox.touch(stream, touched)
             first = ask(sandbox, stream, sort="-updatedAt", pageSize=1).json()[stream][0]
             assert (first[key], first["updatedAt"]) == (touched, int(sandbox.now().timestamp() * 1000))
 

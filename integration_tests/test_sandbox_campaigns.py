@@ -53,7 +53,7 @@ def test_a_scheduled_campaign_starts_and_finishes_on_time() -> None:
 def test_what_a_test_changes_stays_as_the_test_has_it() -> None:
     with Sandbox(SETTINGS) as sandbox:
         one = next(each for each in sandbox.truth_list("campaigns") if each["campaignState"] == "Scheduled")
-        sandbox.change_campaign(one["id"], campaignState="Aborted")
+        sandbox.change("campaigns", one["id"], campaignState="Aborted")
         sandbox.advance(timedelta(days=30).total_seconds())
         changed = {each["id"]: each for each in sandbox.truth_list("campaigns")}[one["id"]]
         assert changed == {**one, "campaignState": "Aborted"}
@@ -73,5 +73,5 @@ def test_a_deleted_thing_is_gone() -> None:
     with Sandbox(SETTINGS) as sandbox:
         for name, key in (("campaigns", "id"), ("templates", "templateId"), ("journeys", "id")):
             before = sandbox.truth_list(name)
-            getattr(sandbox, f"delete_{name[:-1]}")(before[3][key])
+            sandbox.delete(name, before[3][key])
             assert sandbox.truth_list(name) == before[:3] + before[4:]

@@ -299,7 +299,7 @@ def test_put_records_are_served_in_the_window_of_their_time(full: Sandbox) -> No
     shapes: list[Any] = ["2026-03-01 10:00:00 +00:00", "2026-03-01T10:00:00.999105.000Z", 1772359200700]
     sandbox.put_records("emailSend", [{"createdAt": shape, "n": n} for n, shape in enumerate(shapes)])
     sandbox.put_records("emailSend", [b'{"createdAt": "2026-03-01 10:00:01 +0000", "n": 3}'])
-    sandbox.put_line("emailSend", datetime(2026, 3, 1, 10, tzinfo=timezone.utc), b"not json")
+    sandbox.put_records("emailSend", [b"not json"], at=datetime(2026, 3, 1, 10, tzinfo=timezone.utc))
     sandbox.put_records("user", [{"profileUpdatedAt": "2026-03-01 10:00:00 +00:00", "email": "put@example.com"}])
     first = datetime(2026, 3, 1, 10, tzinfo=timezone.utc)
     second = first + timedelta(seconds=1)

@@ -10,7 +10,7 @@ from .exports import Exports
 from .faults import Fault, Faults
 from .jobs import Jobs
 from .limits import Limits
-from .messages import Refusal, RequestLog, Response
+from .messages import Refusal, RequestLogEntry, Response
 from .metrics import Metrics
 from .settings import SandboxSettings
 from .times import Clock, parse_date
@@ -30,7 +30,7 @@ class Core:
         self.jobs = Jobs(settings, self.exports, self.clock)
         self.limits = Limits(settings.rate_limit_factor)
         self.faults = Faults()
-        self.log = RequestLog()
+        self.log: list[RequestLogEntry] = []
         self.lock = threading.RLock()  # one request at a time passes limits and faults
         ids = [thing["id"] for thing in self.world.things("lists")]
         self.broken_lists: dict[int, str | None] = {ids[place]: kind for place, kind in settings.broken_lists.items()}

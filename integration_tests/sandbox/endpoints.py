@@ -10,9 +10,8 @@ from .messages import CSV, Refusal, Response, csv_lines, json_response, records_
 from .metrics import metric_names
 from .rows import Row, by_marker, numbered, single
 from .settings import EMAIL_BASED, USER_ID_BASED
-from .things import Thing
 from .times import iso_time
-from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES
+from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
 
 
 def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing]:

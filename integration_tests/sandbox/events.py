@@ -23,11 +23,9 @@ USER = "user"
 # A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
 HOURS, HOURS_BEFORE = 6, 48
 # The names of types: a family of messages, and what happens to one of them.
-_ENDS = "Delivery|Received|Seen|Open|Click|Close|Delete|Recall|Impression|Bounce|Uninstall|UsageInfo|Complaint"
-_MESSAGE = re.compile(rf"(\w+?)(SendSkip|Send|{_ENDS}|UnSubscribe)")
+_MESSAGE = re.compile(fixture("events")["message"])
 # The type that comes before one, where it is not the family's send.
 _BEFORE = {later: earlier for earlier, types in fixture("events")["before"].items() for later in types}
-_MEDIA = {"email": "Email", "push": "Push", "webPush": "Push", "inApp": "InApp", "embedded": "InApp"}
 
 
 def data_types() -> list[str]:
@@ -44,7 +42,7 @@ def before(data_type: str) -> str | None:
 def medium_of(data_type: str) -> str | None:
     """The medium of the campaigns behind events of this type; None if there are none."""
     earlier, match = before(data_type), _MESSAGE.fullmatch(data_type)
-    return medium_of(earlier) if earlier else _MEDIA.get(match[1], "SMS") if match else None
+    return medium_of(earlier) if earlier else fixture("events")["media"].get(match[1], "SMS") if match else None
 
 
 class Kind(NamedTuple):

@@ -1,9 +1,7 @@
 """The endpoints of exports: streaming, and jobs with their files, which are on a host of their own."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path
 
 from .core import Core, Handler, Params
 from .events import data_types
@@ -97,12 +95,6 @@ def _cancel(core: Core, params: Params) -> Response:
     return json_response({"code": "Success", "msg": f"Export job {params.path['jobId']} cancelled", "params": None})
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            yield piece
-
-
 def _file_of_job(core: Core, params: Params) -> Response:
     """A file of a job under a link that has not expired."""
     path, issued = params.path["path"], params.one("X-Amz-Date") or ""
@@ -111,11 +103,11 @@ def _file_of_job(core: Core, params: Params) -> Response:
     expired = core.clock.elapsed() > float(issued) + float(params.one("X-Amz-Expires") or 0)
     if expired or (params.fault is not None and params.fault.kind == "expired"):
         raise Refusal("Request has expired", 403)
-    file = core.jobs.file(path.removeprefix("iterable-exports/"))
+    content = core.jobs.file(path.removeprefix("iterable-exports/"))
     # Small files go out whole, so that a fault can cut them in the middle; the length is known for all.
-    size = file.stat().st_size
-    body = file.read_bytes() if size <= _PIECE else _pieces(file)
-    return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(size)})
+    pieces = (content[start : start + _PIECE] for start in range(0, len(content), _PIECE))
+    body = content if len(content) <= _PIECE else pieces
+    return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(len(content))})
 
 
 # By method and path; those of the storage host have no API key.

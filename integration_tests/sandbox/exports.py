@@ -63,16 +63,13 @@ class Exports:
         field = "profileUpdatedAt" if data_type == USER else "createdAt"
         puts, visible_ms = [], 0 if visible_at is None else window_ms(visible_at)
         for each in records:
-            line, record = (orjson.dumps(each), each) if isinstance(each, dict) else (each, _record(each))
+            line = each if isinstance(each, bytes) else orjson.dumps(each)
+            record = _record(line)
             ms = parse_record_time((record or {}).get(field)) if at is None else window_ms(at)
             if ms is None:
                 raise ValueError(f"a record needs a {field} that is a time: {each!r}")
             puts.append(_Put(data_type, ms, visible_ms, line, record))
         self._puts += puts
-
-    def put_line(self, data_type: str, instant: datetime, line: bytes, visible_at: datetime | None = None) -> None:
-        """Add one line of any bytes at an instant."""
-        self.put(data_type, [line], visible_at, instant)
 
     def _found(self, selection: Selection) -> Iterator[tuple[Record | None, bytes]]:
         """Records, and those of tests with their lines."""

@@ -6,8 +6,8 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
   in 3 times, a number that no float holds
 - {titles} or another list of words.json: one of its words, filled; {odd}: text that careless readers get wrong
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
-- {created}, {updated}, {started}, {ended}, {created_iso}, {updated_iso}: the times of a thing, each after the one before
-- {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
+- {ms created}, {iso created}: a time of the thing, as a number or text: created, updated, started, ended
+- {time -5000}: a time so many milliseconds after the event's; {user city}: an attribute of the event's user
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
@@ -16,7 +16,8 @@ how often each comes. {"$text": ...} is JSON inside a text.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -45,6 +46,7 @@ def seeded(seed: int, *name: object, size: int = 64) -> int:
     return int.from_bytes(blake2b(repr((seed, *name)).encode(), digest_size=size).digest(), "big")
 
 
+@dataclass(slots=True)
 class Draw:
     """A large random number, spent piece by piece, and what else decides the values of a fixture.
 
@@ -52,13 +54,11 @@ class Draw:
     than seeding a generator for each.
     """
 
-    __slots__ = ("bits", "created_ms", "ended_ms", "ms", "n", "started_ms", "updated_ms", "user")
-
-    def __init__(self, bits: int, ms: int = 0, user: object = None, n: int = 0) -> None:
-        self.bits = bits
-        self.ms, self.user = ms, user  # of an event
-        self.n = n  # of a thing: its place in the list, and its times
-        self.created_ms = self.updated_ms = self.started_ms = self.ended_ms = 0
+    bits: int
+    ms: int = 0  # of an event, and its user
+    user: object = None
+    n: int = 0  # of a thing: its place in the list, and its times
+    times: dict[str, int] = field(default_factory=dict)
 
     def below(self, bound: int) -> int:
         """A number from 0 up to, not including, bound."""
@@ -91,7 +91,7 @@ class Fixtures:
             return self._text(value)
         if isinstance(value, list):
             makers = [self.maker(each) for each in value]
-            return lambda draw: [made for make in makers if (made := make(draw)) is not ABSENT]
+            return lambda draw: _present(make(draw) for make in makers)
         if not isinstance(value, dict):
             return lambda draw: value
         kind, inner = next(iter(value.items()), ("", []))
@@ -130,21 +130,19 @@ class Fixtures:
             "big": lambda draw: 2**53 + 1 + draw.below(2**61),
             "n": lambda draw: draw.n,
             "seq": lambda draw: size + step * draw.n,
-            "created": lambda draw: draw.created_ms,
-            "updated": lambda draw: draw.updated_ms,
-            "started": lambda draw: draw.started_ms,
-            "ended": lambda draw: draw.ended_ms,
-            "created_iso": lambda draw: iso_time(draw.created_ms),
-            "updated_iso": lambda draw: iso_time(draw.updated_ms),
+            "ms": lambda draw: draw.times[argument],
+            "iso": lambda draw: iso_time(draw.times[argument]),
             "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),
             "user": lambda draw: getattr(draw.user, argument),
             "id": lambda draw: _of(find(argument), draw.n, "id", "templateId"),
             "name": lambda draw: _of(find(argument), draw.n, "name"),
-            "ids": lambda draw: [
-                its for _ in range(draw.below(3)) if (its := _of(find(argument), draw.below(2**32), "id")) is not ABSENT
-            ],
+            "ids": lambda draw: _present(_of(find(argument), draw.below(2**32), "id") for _ in range(draw.below(3))),
         }
         return makers[name]
+
+
+def _present(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value is not ABSENT]
 
 
 def _of(things: list[Record], place: int, *names: str) -> Any:

@@ -4,8 +4,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from .exports import Exports, Selection
@@ -37,7 +35,7 @@ class Job:
     cancelled: bool = False
     written: bool = False
     polls: int = 0
-    files: list[Path] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     def _share(self, at: float) -> float:
         """How much of its time it has run, up to 1."""
@@ -54,11 +52,11 @@ class Job:
             return "running"
         return {"job_failed": "failed", "job_cancelled": "cancelled"}.get(self.fate, "completed")
 
-    def visible_files(self, at: float) -> list[Path]:
-        """The files that have appeared: one after the other while it runs."""
+    def visible_files(self, at: float) -> list[str]:
+        """The names of files that have appeared: one after the other while it runs."""
         bad = self.fate in ("job_failed", "job_cancelled", "job_endless", "job_truncated")
         count = self.fate_files if bad else int(self._share(at) * len(self.files))
-        return [] if self.began is None or self.cancelled else self.files[:count]
+        return [] if self.began is None or self.cancelled else list(self.files)[:count]
 
 
 class Jobs:
@@ -69,8 +67,6 @@ class Jobs:
         self._jobs: dict[int, Job] = {}
         self._lock = threading.RLock()
         self._closed = False
-        self._folder: TemporaryDirectory[str] | None = None
-        self._writers: list[threading.Thread] = []
 
     def start(
         self, data_type: str, selection: Selection | None, fate: Fault | None = None, seconds: float | None = None
@@ -98,25 +94,17 @@ class Jobs:
                 job.began = at
                 writers.append(threading.Thread(target=self._write, args=(job,), daemon=True))
                 writers[-1].start()
-            self._writers += writers
         for writer in writers:
             # Small jobs are written by the time the response goes out, so that tests meet no race.
             writer.join(timeout=30)
 
     def _write(self, job: Job) -> None:
-        """Write the job's records into files."""
         if job.selection is not None:
-            with self._lock:
-                self._folder = self._folder or TemporaryDirectory(prefix="sandbox-jobs-", ignore_cleanup_errors=True)
-            folder = Path(self._folder.name, str(job.id))
-            folder.mkdir()
             lines = self._exports.lines(job.selection._replace(as_of_ms=self._clock.now_ms()))
             lines = takewhile(lambda _: not self._closed and not job.cancelled, lines)
             for content in _in_files(lines, self._settings.file_bytes, job.selection.as_csv):
                 ending = "csv" if job.selection.as_csv else "json"
-                path = folder / f"file-{_FIRST_FILE + len(job.files)}.{ending}"
-                path.write_bytes(content)
-                job.files.append(path)
+                job.files[f"file-{_FIRST_FILE + len(job.files)}.{ending}"] = content
         job.written = True
 
     def _get(self, job_id: int) -> Job:
@@ -124,11 +112,12 @@ class Jobs:
             raise Refusal(f"Export job {job_id} not found", 404)
         return self._jobs[job_id]
 
-    def file(self, path: str) -> Path:
+    def file(self, path: str) -> bytes:
         """The file of a job at this path: the job's id and the file's name."""
-        for file in [file for job in self._jobs.values() for file in job.files]:
-            if path == f"{file.parent.name}/{file.name}":
-                return file
+        for job in list(self._jobs.values()):
+            job_id, _, name = path.partition("/")
+            if job_id == str(job.id) and name in job.files:
+                return job.files[name]
         raise Refusal("The specified key does not exist.", 404)
 
     def poll(self, job_id: int, start_after: str) -> tuple[str, bool, list[str]]:
@@ -137,7 +126,7 @@ class Jobs:
         with self._lock:
             job, at = self._get(job_id), self._clock.elapsed()
             job.polls += 1
-            names = [file.name for file in job.visible_files(at) if file.name > start_after]
+            names = [name for name in job.visible_files(at) if name > start_after]
             truncated = job.fate == "job_truncated" and job.state(at) == "completed"
             return self._shown(job, at), truncated, names[:_FILES_PAGE]
 
@@ -171,7 +160,7 @@ class Jobs:
                 "id": job.id,
                 "dataTypeName": job.data_type,
                 "jobState": self._shown(job, at),
-                "bytesExported": sum(file.stat().st_size for file in job.visible_files(at)),
+                "bytesExported": sum(len(job.files[name]) for name in job.visible_files(at)),
                 "scheduledStartTime": iso_time(job.requested_ms),
                 **({} if job.ended_ms is None else {"endTime": iso_time(job.ended_ms)}),
             }
@@ -179,12 +168,8 @@ class Jobs:
         ]
 
     def close(self) -> None:
-        """Stop writing and remove all files."""
+        """Stop writing."""
         self._closed = True
-        for writer in self._writers:
-            writer.join(timeout=10)
-        if self._folder is not None:
-            self._folder.cleanup()
 
 
 def _in_files(lines: Iterable[bytes], size: int, as_csv: bool) -> Iterator[bytes]:

@@ -1,11 +1,10 @@
-"""Requests and responses: what arrives, what handlers return, refusals, and the log."""
+"""Requests and responses: what arrives and is logged, what handlers return, refusals."""
 
 import csv
 import io
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any, NamedTuple
 
@@ -51,26 +50,6 @@ class RequestLogEntry:
     status: int = 0  # until there is a response
     time: float = field(default_factory=time.monotonic)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The entry as JSON can hold it."""
-        return {**asdict(self), "header_names": sorted(self.header_names)}
-
-
-class RequestLog(list[RequestLogEntry]):
-    """All requests in order of arrival."""
-
-    def count_of(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:
-        """The number of requests with this endpoint, method and status."""
-        each = [(entry.endpoint, entry.method, entry.status) for entry in self]
-        return sum(endpoint in (None, e) and method in (None, m) and status in (None, s) for e, m, s in each)
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Requests by endpoint and status."""
-        counted: dict[str, Counter[str]] = {}
-        for entry in list(self):
-            counted.setdefault(entry.endpoint or entry.path, Counter())[str(entry.status)] += 1
-        return {endpoint: dict(statuses) for endpoint, statuses in counted.items()}
-
 
 class Refusal(Exception):
     """A request that Iterable refuses; by default with 400, for a missing or wrong parameter."""
@@ -100,12 +79,10 @@ class Response:
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response."""
     return Response(status, orjson.dumps(value), headers=headers or {})
 
 
 def text_response(text: str, media_type: str = TEXT) -> Response:
-    """A response of plain text."""
     return Response(body=text.encode(), media_type=media_type)
 
 

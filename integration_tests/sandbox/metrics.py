@@ -4,11 +4,11 @@ A day's numbers grow for two more days, as opens and clicks follow a message and
 """
 
 from datetime import date, timedelta
+from functools import cache
 
 from .fixtures import fixture
-from .things import Thing
 from .times import DAY_MS, Clock
-from .world import World
+from .world import Thing, World
 
 _EPOCH = date(1970, 1, 1)
 # Metrics that are not sums of the days: the report shows the last day's.
@@ -33,7 +33,7 @@ class Metrics:
 
     def __init__(self, world: World, clock: Clock) -> None:
         self._world, self._clock = world, clock
-        self._known: dict[tuple[int, int], Thing] = {}
+        self._day = cache(self._make_day)
 
     def rows(self, start_ms: int | None = None, end_ms: int | None = None, ids: set[int] | None = None) -> list[Thing]:
         """The report of [start, end) for these campaigns, or all: texts; a cell may be missing."""
@@ -74,16 +74,15 @@ class Metrics:
         names = [] if days else metric_names(campaign["messageMedium"])
         total: Thing = {name: 0 for name in names if not _is_rate(name)}
         for day in days:
-            for name, value in self._day(campaign, day).items():
-                total[name] = value if _is_rate(name) else total.get(name, 0) + value
+            age = self._today() - day
+            for name, value in self._day(campaign["messageMedium"], campaign["id"], day).items():
+                if _is_rate(name):
+                    total[name] = value
+                else:
+                    so_far = value if age >= 2 else type(value)(value * (age + 2) // 4)
+                    total[name] = total.get(name, 0) + so_far
         return {name: str(value) for name, value in total.items()}
 
-    def _day(self, campaign: Thing, day: int) -> Thing:
-        key = campaign["id"], day
-        if key not in self._known:
-            place = campaign["id"], day - self._world.epoch_ms // DAY_MS
-            self._known[key] = self._world.fill(f"metrics {campaign['messageMedium']}", 0, "metrics", *place)
-        whole, age = self._known[key], self._today() - day
-        if age >= 2:
-            return whole
-        return {n: value if _is_rate(n) else type(value)(value * (age + 2) // 4) for n, value in whole.items()}
+    def _make_day(self, medium: str, campaign: int, day: int) -> Thing:
+        """What the campaign did on a day, once that is complete."""
+        return self._world.fill(f"metrics {medium}", 0, "metrics", campaign, day - self._world.epoch_ms // DAY_MS)

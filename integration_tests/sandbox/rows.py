@@ -8,15 +8,10 @@ from urllib.parse import urlencode
 
 from .core import Core, Handler, Params
 from .messages import Refusal, Response, json_response
-from .things import Thing
+from .world import Thing
 
 # Makes the response of things, under their selector.
 Shape = Callable[[Core, Params, str, list[Any]], Response]
-
-
-def whole(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """A list in one piece."""
-    return json_response({selector: things})
 
 
 def single(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
@@ -64,7 +59,7 @@ class Row:
     path: str
     selector: str = ""
     stream: str = ""
-    shape: Shape = whole
+    shape: Shape = lambda core, params, selector, things: json_response({selector: things})  # in one piece
     wanted: Callable[[Core, Params, list[Any]], list[Any]] | None = None  # the items that the query selects
     sorts: dict[str, str] = field(default_factory=dict)  # the names that `sort` takes, and their keys
     parents: str = ""  # the things that the first parameter of the path names, in any case

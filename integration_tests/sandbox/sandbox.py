@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -40,25 +41,14 @@ class Sandbox:
         self.base_url = self.files_url = ""  # the roots of API and storage host, with a slash at the end
         # Its time in UTC; advance(seconds): events arrive, budgets recover, jobs go on, links expire.
         self.now, self.advance = core.clock.now, core.clock.advance
-        self.count = core.log.count_of
         self.clear_requests: Callable[[], None] = core.log.clear
         self.clear_faults: Callable[[], None] = core.faults.clear
-        self.put_records, self.put_line = core.exports.put, core.exports.put_line
-        self.user_events = core.exports.user_events
+        self.put_records, self.user_events = core.exports.put, core.exports.user_events
         # All jobs as export/jobs lists them, and the state of one, which does not count as a poll.
         self.jobs, self.job_state = core.jobs.recent, core.jobs.state
-        # By the id of a thing: delete it; update it now; change fields of it, but not its updatedAt.
-        world, keys = core.world, {"campaign": "id", "template": "templateId", "journey": "id"}
-        self.delete_list = partial(world.delete, "lists", "id")
-        self.delete_campaign, self.delete_template, self.delete_journey = (
-            partial(world.delete, f"{name}s", key) for name, key in keys.items()
-        )
-        self.touch_campaign, self.touch_template, self.touch_journey = (
-            partial(world.touch, f"{name}s", key) for name, key in keys.items()
-        )
-        self.change_campaign, self.change_template, self.change_journey = (
-            partial(world.change, f"{name}s", key) for name, key in keys.items()
-        )
+        # By stream and id: delete a thing; update it now; change fields of it, but not its updatedAt.
+        self.delete, self.touch, self.change = core.world.delete, core.world.touch, core.world.change
+        self.list_users = core.world.people.lines  # as lists/getUsers sends them
 
     def __enter__(self) -> Sandbox:
         return self.start()
@@ -92,6 +82,11 @@ class Sandbox:
         """Every request so far, in order of arrival."""
         return list(self.core.log)
 
+    def count(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:
+        """The number of requests so far with this endpoint, method and status."""
+        each = [(entry.endpoint, entry.method, entry.status) for entry in self.core.log]
+        return sum(endpoint in (None, e) and method in (None, m) and status in (None, s) for e, m, s in each)
+
     # what is true, past limits, faults and pages
 
     def truth(self, data_type: str, start: Edge, end: Edge, as_of: datetime | None = None) -> list[Record]:
@@ -115,8 +110,8 @@ class Sandbox:
         days up to now. campaigns_metrics_daily: those of each day on which a campaign was active, with campaignId and date.
         experiments: the response and the author. experiment_variants: all fields of all endpoints, with experimentId.
         template_contents: the response and messageMedium. template_locales: the same in all locales but the default ones.
-        list_users: {listId, userIdentifier}. list_sizes: {listId, size}. events: what export/userEvents sends for the members
-        of all lists. user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with
+        list_users: {listId, userIdentifier}. list_sizes: {listId, size}. events: what export/userEvents sends for members
+        of lists. user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with
         values. forgotten_users: {hash, identifierType}.
         """
         core = self.core
@@ -138,10 +133,6 @@ class Sandbox:
     def metrics(self, start: Edge, end: Edge | None = None) -> list[Record]:
         """The rows of campaigns/metrics for [start, end), or up to now: the cells by column, as text, without empty ones."""
         return self.core.metrics.rows(window_ms(start), None if end is None else window_ms(end))
-
-    def list_users(self, list_id: int, prefer_user_id: bool | None = None) -> list[str]:
-        """The lines of a list; userIds preferred, unless the project is email-based or not with False."""
-        return self.core.world.people.lines(list_id, prefer_user_id is not False)
 
     # what a test changes
 
@@ -166,6 +157,13 @@ def _truth(sandbox: Sandbox, query: dict[str, Any]) -> list[Any]:
     return sandbox.truth(query["dataTypeName"], query["start"], query["end"], as_of)
 
 
+def _counts(sandbox: Sandbox, query: dict[str, Any]) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {}
+    for entry in sandbox.requests:
+        counts.setdefault(entry.endpoint or entry.path, Counter())[str(entry.status)] += 1
+    return counts
+
+
 def _now(sandbox: Sandbox, query: dict[str, Any]) -> dict[str, str]:
     sandbox.advance(float(query.get("seconds", 0)))
     return {"now": sandbox.now().isoformat()}
@@ -173,9 +171,11 @@ def _now(sandbox: Sandbox, query: dict[str, Any]) -> dict[str, str]:
 
 # For programs in other processes: /sandbox/{name}, without checks or log.
 _COMMANDS: dict[str, Callable[[Sandbox, dict[str, Any]], Any]] = {
-    "GET requests": lambda sandbox, query: [entry.as_dict() for entry in sandbox.requests],
+    "GET requests": lambda sandbox, query: [
+        {**asdict(entry), "header_names": sorted(entry.header_names)} for entry in sandbox.requests
+    ],
     "DELETE requests": lambda sandbox, query: sandbox.clear_requests(),
-    "GET counts": lambda sandbox, query: sandbox.core.log.counts(),
+    "GET counts": _counts,
     "GET truth": _truth,  # as JSON lines
     "POST faults": lambda sandbox, query: vars(sandbox.add_fault(Fault(**{"endpoint": None, **query, "when": None}))),
     "DELETE faults": lambda sandbox, query: sandbox.clear_faults(),

@@ -78,32 +78,31 @@ class Server(ThreadingTCPServer):
     `patience`: seconds that sending a piece of a response may take; Iterable gives up on slow readers (seen).
     """
 
-    allow_reuse_address = True
+    allow_reuse_address = daemon_threads = True
     request_queue_size = 256
 
     def __init__(self, respond: Callable[[Request], Response], port: int, host: str, patience: float | None) -> None:
         self.respond, self.patience = respond, patience
         self._closing = False
-        self._open: dict[threading.Thread, Any] = {}
+        self._connections: set[Any] = set()
         super().__init__((host, port), Connection)
-        self._address = (host, self.socket.getsockname()[1])
-        self.url = f"http://{host}:{self._address[1]}/"
+        self.url = f"http://{host}:{self.socket.getsockname()[1]}/"
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
     def _accept(self) -> None:
+        """Unlike serve_forever, without waking up again and again to see whether it should stop."""
         while not self._closing:
-            self.handle_request()
+            with contextlib.suppress(OSError):
+                self.process_request(*self.get_request())
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection in a thread."""
-        thread = threading.Thread(target=self._serve, args=(request, client_address), daemon=True)
-        self._open[thread] = request
-        thread.start()
+        self._connections.add(request)
+        super().process_request(request, client_address)
 
-    def _serve(self, request: Any, client_address: Any) -> None:
-        self.process_request_thread(request, client_address)
-        del self._open[threading.current_thread()]
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print what a handler raised; a client that goes away is no error."""
@@ -114,12 +113,9 @@ class Server(ThreadingTCPServer):
         """Stop serving, and cut connections that are still open."""
         self._closing = True
         with contextlib.suppress(OSError):
-            socket.create_connection(self._address, timeout=1).close()  # wakes the acceptor
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the acceptor
         self._acceptor.join(timeout=1)
         self.server_close()
-        threads = dict(self._open)
-        for connection in threads.values():
+        for connection in tuple(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
-            thread.join(timeout=1)

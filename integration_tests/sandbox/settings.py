@@ -78,7 +78,3 @@ class SandboxSettings:
     def __post_init__(self) -> None:
         if self.project_type not in PROJECT_TYPES:
             raise ValueError(f"project_type must be one of {PROJECT_TYPES}, not {self.project_type!r}")
-        if self.now is not None and self.now.tzinfo is None:
-            raise ValueError("now needs a time zone")
-        if self.users < 1 or self.days < 0 or self.events_per_day < 0:
-            raise ValueError("users must be at least 1; days and events_per_day at least 0")

@@ -7,8 +7,9 @@ from functools import cache
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-# Forms in which exports write a time (seen); the first is by far the commonest.
-OFFSET_COLON, OFFSET_PLAIN, DOUBLED_FRACTION, EPOCH_MILLIS = range(4)
+# Forms in which exports write a time (seen), the last one as epoch milliseconds; the first is by far the commonest.
+OFFSET_COLON, OFFSET_PLAIN = "{day} {clock} +00:00", "{day} {clock} +0000"
+DOUBLED_FRACTION, EPOCH_MILLIS = "{day}T{clock}.{fraction:03d}105.000Z", ""
 SHAPE_OF_16 = (OFFSET_COLON,) * 11 + (OFFSET_PLAIN,) * 2 + (DOUBLED_FRACTION,) * 2 + (EPOCH_MILLIS,)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _OFFSET = r"(?: ?(Z|[+-]\d\d:?\d\d))?"
@@ -19,7 +20,7 @@ _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d)(\.\d{1,6})?(?:\.\d
 
 
 class Clock:
-    """The time of day, which may stand still, and a stopwatch, which never does. advance() moves both."""
+    """The time of day, which may stand still, and a stopwatch, which never does. advance() moves both forward."""
 
     def __init__(self, now: datetime | None) -> None:
         self._fixed, self._ahead = now, 0.0
@@ -38,7 +39,6 @@ class Clock:
         return time.monotonic() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Move both forward."""
         self._ahead += seconds
 
 
@@ -67,12 +67,12 @@ def parse_date(text: str) -> int | None:
 
 
 def parse_request_date(text: str, iso: bool = False) -> int | None:
-    """The same of a date as exports take it: `yyyy-MM-dd HH:mm:ss [ZZ]`, or with `iso` ISO 8601."""
+    """The same for a date as exports take it: `yyyy-MM-dd HH:mm:ss [ZZ]`, or with `iso` ISO 8601."""
     return parse_date(text) if _REQUEST_DATE.fullmatch(text) or (iso and _ISO_DATE.fullmatch(text)) else None
 
 
 def parse_record_time(value: object) -> int | None:
-    """The same of a time in any form of records, which may be a number."""
+    """The same for a time in any form of records, which may be a number."""
     if isinstance(value, str):
         return parse_date(value)
     return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
@@ -83,15 +83,11 @@ def _day(number: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(number * DAY_MS // 1000))
 
 
-def format_time(ms: int, shape: int = OFFSET_COLON) -> str | int:
+def format_time(ms: int, shape: str = OFFSET_COLON) -> str | int:
     """A time in one of the forms of exports."""
-    if shape == EPOCH_MILLIS:
-        return ms
     minute, second = divmod(ms // 1000, 60)
     clock = f"{minute // 60 % 24:02d}:{minute % 60:02d}:{second:02d}"
-    if shape == DOUBLED_FRACTION:
-        return f"{_day(ms // DAY_MS)}T{clock}.{ms % 1000:03d}105.000Z"
-    return f"{_day(ms // DAY_MS)} {clock} {'+0000' if shape == OFFSET_PLAIN else '+00:00'}"
+    return shape.format(day=_day(ms // DAY_MS), clock=clock, fraction=ms % 1000) if shape else ms
 
 
 def iso_time(ms: int) -> str:

@@ -1,28 +1,45 @@
-"""What the project consists of: lists, campaigns, templates and all else that the API lists."""
+"""What the project consists of: lists, campaigns, templates and all else that the API lists.
 
+Things are made from fixtures, the same each time; tests change, update and delete them.
+"""
+
+import threading
+from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
+from typing import Any
 
-from . import experiments
-from .fixtures import Record, fixture
+from .fixtures import Draw, Fixtures, Record, fixture, seeded
 from .people import People
 from .settings import EMAIL_BASED, USER_ID_BASED, SandboxSettings
-from .things import Thing, Things
 from .times import DAY_MS, HOUR_MS, Clock
 
+Thing = dict[str, Any]
 # The states of the reference, then two that were seen though it names neither, then an invented one.
 REFERENCE_STATES = (*dict.fromkeys(fixture("campaigns")["campaignState"]["$cycle"]), "Recurring")
 UNKNOWN_STATES = ("Recalled", "Recalling", "Throttled")
 MEDIA = ("Email", "Push", "InApp", "SMS")
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
+# Made of other things, so made anew when one of those changes.
+_DERIVED = ("list_users", "child_campaigns", "template_contents", "template_locales")
 # How long a scheduled campaign is being sent.
 _SENDING_MS = 2 * HOUR_MS
 
 
-class World(Things):
-    """The project's things and its users."""
+class World:
+    """The project's things by stream, each the dictionary that the API sends, and its users."""
 
     def __init__(self, settings: SandboxSettings, clock: Clock) -> None:
-        super().__init__(settings, clock)
+        self._settings, self._clock = settings, clock
+        self.start_day_ms = clock.now_ms() // DAY_MS * DAY_MS
+        self.epoch_ms = self.start_day_ms - settings.days * DAY_MS
+        self._things: dict[str, list[Thing]] = {}
+        self._scheduled: dict[int, int] = {}  # campaigns that start and finish by themselves, and when they start
+        self._lock = threading.RLock()
+        # Events and campaigns go on to name lists that are deleted.
+        self.fixtures = Fixtures(lambda name: self._lists if name == "lists" else self.things(name), settings.odd)
+        self._maker = cache(lambda name: self.fixtures.maker(fixture(name)))
+        self._lists = self.things("lists")
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
         # Not cached properties, which have a lock of their own before Python 3.12: with that of `things`, two threads could
         # each hold one and wait for the other.
@@ -34,15 +51,72 @@ class World(Things):
         self.experiment_ids = {campaign: campaign - 440_000 for campaign in emails[::3][: settings.experiments]}
 
     def things(self, name: str) -> list[Thing]:
-        """The same; campaigns that are scheduled have started and finished by now."""
+        """The things of a stream, in the order of their ids: from the method `_make_` and its name, or else from its
+        fixture, as many as the setting of its name says.
+        """
         with self._lock:
             now_ms = self._clock.now_ms()
             if name in ("campaigns", "child_campaigns") and any(now_ms >= at for at in self._scheduled.values()):
-                campaigns, scheduled = self._things["campaigns"], self._scheduled
-                sent = [_sent(each, now_ms) if each["id"] in scheduled else each for each in campaigns]
-                self._replace("campaigns", sent)
-                self._scheduled = {each: at for each, at in scheduled.items() if now_ms < at + _SENDING_MS}
-            return super().things(name)
+                self._store("campaigns", [self._sent(each, now_ms) for each in self._things["campaigns"]])
+                self._scheduled = {each: at for each, at in self._scheduled.items() if now_ms < at + _SENDING_MS}
+            if name not in self._things:
+                made = getattr(self, f"_make_{name}", None)
+                self._things[name] = self._of_fixture(name) if made is None else made()
+            return self._things[name]
+
+    def _of_fixture(self, name: str) -> list[Thing]:
+        return [self.fill(name, place, name, place) for place in range(getattr(self._settings, name, 10))]
+
+    def fill(self, template: str, place: int, *name: object) -> Thing:
+        """A thing of this fixture at this place of its list; its name decides its values and times."""
+        draw = Draw(seeded(self._settings.seed, *name), n=place)
+        created_ms = self.epoch_ms + draw.below(max(self._settings.days, 1) * DAY_MS)
+        updated_ms = created_ms + draw.below(max(self.start_day_ms - created_ms, 1))
+        if draw.below(2):
+            # Several things share an update's time, as after a bulk edit: a page may end between two of them.
+            updated_ms = max(created_ms, updated_ms // (6 * HOUR_MS) * (6 * HOUR_MS))
+        # What is sent is sent after its last edit.
+        started_ms = (updated_ms + self.start_day_ms) // 2
+        ended_ms = (started_ms + self.start_day_ms) // 2
+        draw.times = {"created": created_ms, "updated": updated_ms, "started": started_ms, "ended": ended_ms}
+        thing: Thing = self._maker(template)(draw)
+        return thing
+
+    def touch(self, name: str, thing_id: int) -> None:
+        """Update the thing of a stream with this id now."""
+        self.change(name, thing_id, updatedAt=self._clock.now_ms())
+
+    def change(self, name: str, thing_id: int, /, **fields: Any) -> None:
+        """Change fields of the thing of a stream with this id. Its updatedAt stays, unless it is one of them."""
+        self._replace(name, thing_id, lambda thing: [{**thing, **fields}])
+
+    def delete(self, name: str, thing_id: int) -> None:
+        """Delete the thing of a stream with this id."""
+        self._replace(name, thing_id, lambda thing: [])
+
+    def _replace(self, name: str, thing_id: int, by: Callable[[Thing], list[Thing]]) -> None:
+        key = "templateId" if name == "templates" else "id"
+        self._scheduled.pop(thing_id, None)
+        self._store(
+            name, [new for each in self.things(name) for new in (by(each) if each[key] == thing_id else [each])]
+        )
+
+    def _store(self, name: str, things: list[Thing]) -> None:
+        """In a new list, as other threads may be sending the old one."""
+        with self._lock:
+            self._things[name] = things
+            for derived in _DERIVED:
+                self._things.pop(derived, None)
+
+    def _sent(self, campaign: Thing, now_ms: int) -> Thing:
+        """A campaign as it is now if it was scheduled: updatedAt stays at its last edit (seen)."""
+        start_ms = self._scheduled.get(campaign["id"])
+        if start_ms is None or now_ms < start_ms:
+            return campaign
+        if now_ms < start_ms + _SENDING_MS:
+            return {**campaign, "campaignState": "Running"}
+        ended = {"endedAt": start_ms + _SENDING_MS, "sendSize": campaign["id"] % 1000}
+        return {**campaign, "campaignState": "Finished", **ended}
 
     # campaigns and templates
 
@@ -69,13 +143,39 @@ class World(Things):
         return [thing for thing in self.things("campaigns") if "recurringCampaignId" in thing]
 
     def _make_experiments_metrics(self) -> list[Thing]:
-        return experiments.report(self, self.experiment_ids)
+        """A row of text for each of the three variants of each."""
+        rows = []
+        for campaign, experiment in self.experiment_ids.items():
+            for place in range(3):
+                cells = self.fill("experiments", place, "experiment", experiment, place)
+                row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
+                rows.append({name: str(value) for name, value in row.items()})
+        return rows
 
     def _make_experiment_variants(self) -> list[Thing]:
-        return experiments.variants(self, self.experiment_ids)
+        """All fields of all endpoints; variants of drafts have neither content nor metrics."""
+        states, variants = fixture("experiment_details")["status"]["$cycle"], []
+        for place, experiment in enumerate(self.experiment_ids.values()):
+            for number in range(3):
+                variant = self.fill("experiment_variants", number, "variant", experiment, number)
+                variant |= {"experimentId": experiment, "id": experiment * 10 + number}
+                status = states[place % len(states)]
+                variant["isWinner"] = status == "winner_found" and number == 1
+                if status == "draft":
+                    del variant["content"], variant["metrics"]
+                variants.append(variant)
+        return variants
 
     def _make_experiments(self) -> list[Thing]:
-        return experiments.details(self, self.experiment_ids)
+        """The response of experiments/{id}, and the author, whom only the list names."""
+        left_out, variants, found = ("experimentId", "content", "metrics"), self.things("experiment_variants"), []
+        for place, (campaign, experiment) in enumerate(self.experiment_ids.items()):
+            thing = self.fill("experiment_details", place, "details", experiment)
+            thing["id"], thing["meta"]["campaignId"] = experiment, campaign
+            its = [each for each in variants if each["experimentId"] == experiment]
+            thing["variants"] = [{n: value for n, value in each.items() if n not in left_out} for each in its]
+            found.append(thing)
+        return found
 
     def _localized(self) -> list[Thing]:
         """The templates that have locales."""
@@ -171,16 +271,6 @@ class World(Things):
         """As a connector requests them: userIds unless the project is email-based."""
         ids = [thing["id"] for thing in self.things("lists")]
         return [{"listId": each, "userIdentifier": line} for each in ids for line in self.people.lines(each)]
-
-
-def _sent(campaign: Thing, now_ms: int) -> Thing:
-    """A scheduled campaign as it is now: updatedAt stays at its last edit (seen)."""
-    if now_ms < campaign["startAt"]:
-        return campaign
-    end_ms = campaign["startAt"] + _SENDING_MS
-    if now_ms < end_ms:
-        return {**campaign, "campaignState": "Running"}
-    return {**campaign, "campaignState": "Finished", "endedAt": end_ms, "sendSize": campaign["id"] % 1000}
 
 
 def _shares(parents: list[Thing], count: int) -> list[tuple[str, int]]:
