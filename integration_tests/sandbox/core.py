@@ -7,7 +7,7 @@ from typing import Any
 
 from .events import Events
 from .exports import Exports
-from .faults import Fault, Faults
+from .faults import Fault
 from .jobs import Jobs
 from .limits import Limits
 from .messages import Refusal, RequestLogEntry, Response
@@ -29,7 +29,7 @@ class Core:
         self.exports = Exports(self.world.people, self.events, self.clock)
         self.jobs = Jobs(settings, self.exports, self.clock)
         self.limits = Limits(settings.rate_limit_factor)
-        self.faults = Faults()
+        self.faults: list[Fault] = []
         self.log: list[RequestLogEntry] = []
         self.lock = threading.RLock()  # one request at a time passes limits and faults
         ids = [thing["id"] for thing in self.world.things("lists")]
@@ -53,7 +53,6 @@ class Params:
         return self.query.get(name, [None])[-1]
 
     def required(self, name: str) -> str:
-        """A parameter of the query that must be there."""
         value = self.one(name)
         if not value:
             raise Refusal(f"Missing required parameter: {name}")
@@ -66,7 +65,6 @@ class Params:
         return _numbers(name, [self.path.get(name) or self.required(name)])[0]
 
     def numbers(self, name: str) -> list[int]:
-        """All whole numbers of this name in the query."""
         return _numbers(name, self.query.get(name, []))
 
     def flag(self, name: str) -> bool:

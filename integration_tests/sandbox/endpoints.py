@@ -119,7 +119,6 @@ def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thin
 
 
 def _by_client_id(core: Core, params: Params) -> Response:
-    """The templates of one clientTemplateId, with their locales."""
     wanted = params.required("clientTemplateId")
     found = [thing for thing in core.world.things("templates") if thing.get("clientTemplateId") == wanted]
     locales_of = core.world.locales_of

@@ -26,12 +26,8 @@ def _selection(core: Core, params: Params) -> Selection:
     if data_type in core.settings.forbidden_data_types:
         raise Refusal(f"This API key is not permitted to export {data_type}", 403)
     today = now_ms // DAY_MS * DAY_MS
-    ranges = {
-        "Today": (today, today + DAY_MS),
-        "Yesterday": (today - DAY_MS, today),
-        "BeforeToday": (0, today),
-        "All": (0, _FAR_AHEAD_MS),
-    }
+    ranges = {"Today": (today, today + DAY_MS), "Yesterday": (today - DAY_MS, today)}
+    ranges |= {"BeforeToday": (0, today), "All": (0, _FAR_AHEAD_MS)}
     start, end = ranges.get(params.choice("range", ranges) or "", (None, None))
     start, end = _edge(params, "startDateTime", start), _edge(params, "endDateTime", end)
     if start > end:
@@ -53,7 +49,6 @@ def _edge(params: Params, name: str, default: int | None) -> int:
 
 
 def _data(core: Core, params: Params) -> Response:
-    """Lines as they are made."""
     selection = _selection(core, params)
     return records_response(core.exports.lines(selection), CSV if selection.as_csv else JSON_LINES)
 
@@ -86,7 +81,6 @@ def _files(core: Core, params: Params) -> Response:
 
 
 def _signature(core: Core, path: str, issued: str) -> str:
-    """So that no client makes a link up."""
     return blake2b(f"{core.settings.seed}|{path}|{issued}".encode(), digest_size=16).hexdigest()
 
 
@@ -96,7 +90,6 @@ def _cancel(core: Core, params: Params) -> Response:
 
 
 def _file_of_job(core: Core, params: Params) -> Response:
-    """A file of a job under a link that has not expired."""
     path, issued = params.path["path"], params.one("X-Amz-Date") or ""
     if params.one("X-Amz-Signature") != _signature(core, path, issued):
         raise Refusal("The request signature does not match", 403)

@@ -13,6 +13,8 @@ from .messages import csv_lines
 from .people import People
 from .times import Clock, parse_record_time, window_ms
 
+When = datetime | None
+
 
 class _Put(NamedTuple):
     """A line that a test adds; record is None if the line is not a JSON object."""
@@ -52,13 +54,7 @@ class Exports:
         self._people, self._events, self._clock = people, events, clock
         self._puts: list[_Put] = []
 
-    def put(
-        self,
-        data_type: str,
-        records: Iterable[Record | bytes],
-        visible_at: datetime | None = None,
-        at: datetime | None = None,
-    ) -> None:
+    def put(self, data_type: str, records: Iterable[Record | bytes], visible_at: When = None, at: When = None) -> None:
         """Add records, or their lines, in the window of `at`, or else of their createdAt or profileUpdatedAt."""
         field = "profileUpdatedAt" if data_type == USER else "createdAt"
         puts, visible_ms = [], 0 if visible_at is None else window_ms(visible_at)
@@ -72,7 +68,6 @@ class Exports:
         self._puts += puts
 
     def _found(self, selection: Selection) -> Iterator[tuple[Record | None, bytes]]:
-        """Records, and those of tests with their lines."""
         data_type, start_ms, end_ms, as_of_ms, *_ = selection
         make = self._people.profiles if data_type == USER else partial(self._events.records, data_type)
         yield from ((record, b"") for record in make(start_ms, end_ms, as_of_ms))

@@ -65,8 +65,6 @@ class Fault:
 
 
 class Faults(list[Fault]):
-    """The faults that wait for their request."""
-
     def strike(self, entry: RequestLogEntry) -> Fault | None:
         """The first fault that matches this request, if any."""
         for fault in list(self):

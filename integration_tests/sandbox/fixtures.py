@@ -66,11 +66,9 @@ class Draw:
         return value
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One of the choices."""
         return choices[self.below(len(choices))]
 
     def hex(self, digits: int) -> str:
-        """So many hexadecimal digits."""
         return f"{self.below(1 << 4 * digits):0{digits}x}"
 
 

@@ -9,7 +9,7 @@ import orjson
 from . import endpoints
 from .core import Core, Handler, Params
 from .export_endpoints import HANDLERS, STORAGE_HANDLERS
-from .faults import WITHOUT_HANDLER, changed_by
+from .faults import WITHOUT_HANDLER, changed_by, strike
 from .messages import Refusal, Request, RequestLogEntry, Response, error_body, json_response
 
 # The length of the host counts too (seen).
@@ -37,7 +37,6 @@ class Host:
         self._routes = list(zip(map(re.compile, patterns), self._methods, strict=True))
 
     def respond(self, request: Request) -> Response:
-        """The response to a request, which goes into the log."""
         core, fault, response = self._core, None, Response()
         found = ((match, path) for pattern, path in self._routes if (match := pattern.fullmatch(request.path)))
         match, template = next(found, (None, ""))
@@ -49,7 +48,7 @@ class Host:
                 self._check(request, entry)
                 if match is None or handler is None:
                     raise Refusal(status=404 if match is None else 405)
-                fault = core.faults.strike(entry)
+                fault = strike(core.faults, entry)
             if fault is None or fault.kind not in WITHOUT_HANDLER:
                 named = {name: unquote(value) for name, value in match.groupdict().items()}
                 url_path = request.path.removeprefix(self._root)
@@ -74,7 +73,6 @@ class Host:
         return RequestLogEntry(self._name, request.method, unquote(request.path), endpoint, query, body, names)
 
     def _check(self, request: Request, entry: RequestLogEntry) -> None:
-        """Raise Refusal if a request may not pass."""
         settings, core = self._core.settings, self._core
         key = request.headers.get("api-key", request.headers.get("api_key"))  # clients send either
         if self._name == "files":

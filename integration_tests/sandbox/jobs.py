@@ -168,7 +168,7 @@ class Jobs:
         ]
 
     def close(self) -> None:
-        """Stop writing."""
+        """Write no more."""
         self._closed = True
 
 

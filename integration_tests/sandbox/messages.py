@@ -27,8 +27,6 @@ _ERRORS = {
 
 
 class Request(NamedTuple):
-    """A request as it arrives."""
-
     method: str
     path: str
     query: str

@@ -29,8 +29,6 @@ def _is_rate(name: str) -> bool:
 
 
 class Metrics:
-    """The metrics of the project's campaigns."""
-
     def __init__(self, world: World, clock: Clock) -> None:
         self._world, self._clock = world, clock
         self._day = cache(self._make_day)

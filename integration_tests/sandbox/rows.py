@@ -71,7 +71,6 @@ class Row:
         self.stream = self.stream or re.sub("([A-Z])", r"_\1", self.path.rpartition("/")[2]).lower()
 
     def truth(self, core: Core) -> list[Thing]:
-        """All items."""
         made = {"jobs": core.jobs.recent, "campaigns_metrics": core.metrics.rows}
         if self.items is not None:
             items = self.items
@@ -82,7 +81,6 @@ class Row:
         return [dict(item) for item in items]
 
     def respond(self, core: Core, params: Params) -> Response:
-        """The common handler."""
         if self.handler is not None:
             return self.handler(core, params)
         things: list[Any] = self.truth(core)

@@ -57,7 +57,6 @@ class Sandbox:
         self.close()
 
     def start(self) -> Sandbox:
-        """Listen and serve."""
         core, settings = self.core, self.settings
         api, storage = Host(core, "api"), Host(core, "files")
 
@@ -71,7 +70,6 @@ class Sandbox:
         return self
 
     def close(self) -> None:
-        """Stop serving and remove the files of jobs."""
         for server in self._servers:
             server.close()
         self._servers = []
@@ -79,7 +77,6 @@ class Sandbox:
 
     @property
     def requests(self) -> list[RequestLogEntry]:
-        """Every request so far, in order of arrival."""
         return list(self.core.log)
 
     def count(self, endpoint: str | None = None, method: str | None = None, status: int | None = None) -> int:

@@ -24,7 +24,6 @@ class Connection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # with it on, every response waits 40 ms
 
     def answer(self) -> None:
-        """Read one request and send its response."""
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         response = self.server.respond(Request(self.command, path, query, self.headers, body))

@@ -78,3 +78,5 @@ class SandboxSettings:
     def __post_init__(self) -> None:
         if self.project_type not in PROJECT_TYPES:
             raise ValueError(f"project_type must be one of {PROJECT_TYPES}, not {self.project_type!r}")
+        if self.now is not None and self.now.tzinfo is None:
+            raise ValueError("now needs a time zone")

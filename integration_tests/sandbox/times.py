@@ -31,7 +31,6 @@ class Clock:
         return base.astimezone(timezone.utc) + timedelta(seconds=self._ahead)
 
     def now_ms(self) -> int:
-        """The time of day in epoch milliseconds."""
         return to_ms(self.now())
 
     def elapsed(self) -> float:

@@ -83,7 +83,6 @@ class World:
         return thing
 
     def touch(self, name: str, thing_id: int) -> None:
-        """Update the thing of a stream with this id now."""
         self.change(name, thing_id, updatedAt=self._clock.now_ms())
 
     def change(self, name: str, thing_id: int, /, **fields: Any) -> None:
@@ -91,7 +90,6 @@ class World:
         self._replace(name, thing_id, lambda thing: [{**thing, **fields}])
 
     def delete(self, name: str, thing_id: int) -> None:
-        """Delete the thing of a stream with this id."""
         self._replace(name, thing_id, lambda thing: [])
 
     def _replace(self, name: str, thing_id: int, by: Callable[[Thing], list[Thing]]) -> None:
@@ -178,7 +176,6 @@ class World:
         return found
 
     def _localized(self) -> list[Thing]:
-        """The templates that have locales."""
         return self.things("templates")[:: self._settings.localized] if self._settings.locales else []
 
     def locales_of(self, template_id: int) -> list[str]:
