@@ -115,7 +115,7 @@ class Progress:
         with self._lock:
             return {name: replace(stream) for name, stream in self._streams.items()}
 
-    def of(self, name: str) -> StreamProgress:
+    def stream(self, name: str) -> StreamProgress:
         """One stream's progress at this moment."""
         with self._lock:
             return replace(self._streams.get(name, StreamProgress()))
