@@ -175,7 +175,8 @@ class Config(BaseModel):
     @classmethod
     def _empty_means_unset(cls, value: Any, info: ValidationInfo) -> Any:
         # Airbyte's form sends an emptied optional text field as "".
-        return cls.model_fields[str(info.field_name)].default if value in (None, "") else value
+        default = cls.model_fields[str(info.field_name)].default
+        return default if value is None or (value == "" and default is None) else value
 
     @field_validator("lookback_window", "reread_window", "metrics_days", "rate_limit_factor", mode="before")
     @classmethod
