@@ -64,18 +64,17 @@ class Fault:
             self.body = self.body.encode()
 
 
-class Faults(list[Fault]):
-    def strike(self, entry: RequestLogEntry) -> Fault | None:
-        """The first fault that matches this request, if any."""
-        for fault in list(self):
-            if fault.endpoint not in (None, entry.endpoint) or (fault.when is not None and not fault.when(entry)):
-                continue
-            if fault.after > 0:
-                fault.after -= 1
-            elif fault.times is None or fault.struck < fault.times:
-                fault.struck += 1
-                return fault
-        return None
+def strike(faults: list[Fault], entry: RequestLogEntry) -> Fault | None:
+    """The first fault that strikes this request, if any."""
+    for fault in list(faults):
+        if fault.endpoint not in (None, entry.endpoint) or (fault.when is not None and not fault.when(entry)):
+            continue
+        if fault.after > 0:
+            fault.after -= 1
+        elif fault.times is None or fault.struck < fault.times:
+            fault.struck += 1
+            return fault
+    return None
 
 
 def changed_by(fault: Fault, response: Response, elsewhere: str) -> Response:
