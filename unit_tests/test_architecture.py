@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from integration_tests import sandbox
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -57,16 +59,24 @@ def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
     return found
 
 
+def arrows_up(graph: dict[str, set[str]], order: list[str]) -> list[tuple[str, str]]:
+    """The imports, as (module, imported), that break this order, which names all modules, ground first."""
+    assert sorted(order) == sorted(graph)
+    place = {module: number for number, module in enumerate(order)}
+    return [(module, other) for module in order for other in sorted(graph[module]) if place[other] >= place[module]]
+
+
 def test_a_circle_is_found() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}
     assert circles(graph) == [["b", "c"]]
+    assert arrows_up(graph, ["d", "c", "b", "a", "e"]) == [("c", "b")]
 
 
 def test_all_imports_count() -> None:
     graph = import_graph("integration_tests.sandbox")
-    sandbox = "integration_tests.sandbox."
-    assert {sandbox + "endpoints", sandbox + "core"} <= graph[sandbox + "hosts"]
-    assert sandbox + "sandbox" in graph["integration_tests.sandbox"]
+    package = "integration_tests.sandbox"
+    assert {f"{package}.endpoints", f"{package}.core"} <= graph[f"{package}.hosts"]
+    assert f"{package}.sandbox" in graph[package]
 
 
 @pytest.mark.parametrize(
@@ -78,3 +88,10 @@ def test_all_imports_count() -> None:
 )
 def test_no_modules_import_each_other(package: str) -> None:
     assert circles(import_graph(package)) == []
+
+
+def test_the_modules_of_the_sandbox_stand_in_the_order_that_is_drawn() -> None:
+    graph = import_graph("integration_tests.sandbox")
+    rows = [line.strip().split("  ")[0] for line in (sandbox.__doc__ or "").splitlines() if line.startswith("    ")]
+    order = [f"integration_tests.sandbox.{name}" for row in rows for name in row.split(", ")]
+    assert arrows_up(graph, [*order, "integration_tests.sandbox"]) == []

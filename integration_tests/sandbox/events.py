@@ -63,11 +63,6 @@ class Moment(NamedTuple):
     user: int
     message: tuple[Record, str] | None
 
-    @property
-    def bounced(self) -> bool:
-        """Whether the message bounced, as an eighth of all do: then it is never opened."""
-        return self.message is not None and self.message[1] < "2"
-
 
 class Events:
     """The events of the project. Every (type, hour) has a random generator of its own, every event in it one large
@@ -83,7 +78,7 @@ class Events:
         self._odd = oddities(self._fixtures, "event", 0.25)
         self._odd_custom = oddities(self._fixtures, "customEvent", 0.8)
         self._kind = lru_cache(None)(self._make_kind)
-        # The events that follow on them need them again.
+        # Events that follow on these need them again.
         self._moments = lru_cache(256)(self._make_moments)
         self._by_user = lru_cache(1)(self._make_index)
         self._lock = threading.Lock()
@@ -126,7 +121,8 @@ class Events:
             moments = self._moments(data_type, each)
             for step in range(min(len(moments), 16)):
                 moment = moments[(place + step) % len(moments)]
-                if moment.bounced == bounced:
+                # An eighth of all messages bounce; these are never opened.
+                if (moment.message is not None and moment.message[1] < "2") == bounced:
                     return moment
         return None
 

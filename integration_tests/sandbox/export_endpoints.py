@@ -103,7 +103,7 @@ def _file_of_job(core: Core, params: Params) -> Response:
     return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(len(content))})
 
 
-# By method and path; those of the storage host have no API key.
+# By method and path; on the storage host without an API key.
 HANDLERS: dict[str, Handler] = {
     "GET export/data.json": _data,
     "GET export/data.csv": _data,
