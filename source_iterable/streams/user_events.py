@@ -21,8 +21,7 @@ from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
-from source_iterable.records.line_count import LineCount
-from source_iterable.records.lines import Dumps, LineRecords, RecordParser
+from source_iterable.records.lines import Dumps, LineCount, RecordParser
 from source_iterable.records.private_fields import Redact
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import TYPE
@@ -67,7 +66,7 @@ class _Progress:
         return {"after": self.after.hex(), **missing, **lists, IDS: self.ids}
 
 
-class TypedEvents(LineRecords):
+class TypedEvents(RecordParser):
     """Records of events of any type, each as the stream of its type has it: with the same id and columns."""
 
     def __init__(
