@@ -264,9 +264,9 @@ def test_a_full_disk_is_told_and_the_next_load_goes_on(warehouse: Warehouse, tmp
 
 AT_ONCE = """
 import sys
-from source_iterable.load import reconnecting
+from source_iterable.load import postgres
 from source_iterable.run import run
-reconnecting.PAUSE = 0.0
+postgres.PAUSE = 0.0
 run(sys.argv[1:])
 """
 

@@ -30,6 +30,7 @@ from integration_tests.warehouses import postgres
 from source_iterable.config import Config
 from source_iterable.load import iterable
 from source_iterable.load.tables import table_of
+from source_iterable.records.schemas import milliseconds
 from source_iterable.streams.table import STREAMS
 
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#reserved_keywords and
@@ -108,7 +109,7 @@ def test_tables_of_airbytes_destinations_give_the_same(loaded: Path, built: Buil
         for number, (name, stream) in enumerate(STREAMS.items()):
             shown = []
             for column in table_of(stream, config).columns:
-                value = f'epoch_ms("{column.name}")' if column.kind == "milliseconds" else f'"{column.name}"'
+                value = f'epoch_ms("{column.name}")' if column.field in milliseconds(name) else f'"{column.name}"'
                 shown.append(f'{value} AS "{column.field if number % 2 else column.field.lower()}"')
             columns = ", ".join([*shown, "now() AS _airbyte_extracted_at"])
             database.execute(f'CREATE TABLE raw."{name}" AS SELECT {columns} FROM source.iterable."{name}"')
