@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests_mock
 
-from source_iterable.api.client import ShapeError
 from source_iterable.api.paging import an_object, list_shape, pages
+from source_iterable.api.request import ShapeError
 from source_iterable.errors import BrokenResponse, IterableError
 from unit_tests.contexts import ROOT, a_context, asked
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from source_iterable.api.ahead import as_done, in_order, read_ahead
-from source_iterable.api.client import IterableClient, ShapeError
+from source_iterable.api.client import IterableClient
+from source_iterable.api.request import ShapeError
 from source_iterable.config import REGION_BASE_URLS, Config
 from source_iterable.errors import BadRequest, IterableError
 from source_iterable.reading import whole_list

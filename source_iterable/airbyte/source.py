@@ -34,7 +34,7 @@ from source_iterable.airbyte.streams import as_airbyte_stream, as_concurrent_str
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, InvalidConfig, specification
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.process.display import progress_display
+from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Stream
 from source_iterable.records.batch import RecordBatch
@@ -123,7 +123,7 @@ class SourceIterable(Source):
                 yield stream_status(configured.stream, AirbyteStreamStatus.INCOMPLETE)
         context.expect(chosen)
         try:
-            with context.progress.heartbeat(), progress_display(context.progress):
+            with heartbeat(context.progress, logger), progress_display(context.progress):
                 if streams:
                     for message in BatchingConcurrentSource(queue, messages, logger).read(streams):
                         queue.heartbeat.observe(message)

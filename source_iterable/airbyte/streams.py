@@ -36,7 +36,7 @@ from source_iterable.airbyte.job import complete_state, is_complete
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, IterableError, LocalError
 from source_iterable.process.machine import trouble
-from source_iterable.process.progress import Progress
+from source_iterable.process.progress import STREAM, Progress
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, State, Stream
 
@@ -167,15 +167,15 @@ class _WholeStream(Partition):
             if self._complete:
                 self._context.logger.info(f"{name}: an earlier attempt of this job has read it to its end; skipped.")
                 return
-            with progress.telling(name, self._tell_limit):
-                for item in self._stream.read(self._context, self._state):
-                    if isinstance(item, Checkpoint):
-                        # All earlier batches are in the queue by now: the CDK enqueues each before requesting the next.
-                        self._writer.write(item.state)
-                        self._estimate(progress)
-                    elif item.count:
-                        progress.advance(name, item.count, len(item.lines))
-                        yield cast(Record, item)
+            STREAM.set(name)
+            for item in self._stream.read(self._context, self._state):
+                if isinstance(item, Checkpoint):
+                    # All earlier batches are in the queue by now: the CDK enqueues each before requesting the next.
+                    self._writer.write(item.state)
+                    self._estimate(progress)
+                elif item.count:
+                    progress.advance(name, item.count, len(item.lines))
+                    yield cast(Record, item)
         except IterableError as error:
             if isinstance(error, LocalError):
                 self._context.client.stop(f"The sync was ended: {error}")

@@ -10,6 +10,7 @@ import re
 import socket
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -17,8 +18,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from source_iterable.api.wire import MAX_INTERIM, Chunks, Head, Wire
+from source_iterable.errors import BrokenResponse
 from source_iterable.version import __version__
 
+MAX_REDIRECTS = 5
 # A value in a message of the logging module.
 _VALUE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]", re.I)
 
@@ -133,6 +136,17 @@ def api_session(api_key: str, loopback: bool) -> requests.Session:
 def file_session(loopback: bool) -> requests.Session:
     """A session for the files of export jobs: https to public addresses; http and private ones with a `loopback` API."""
     return _session(_Adapter(_SecurePool if loopback else _PublicPool), loopback)
+
+
+def redirect_of(response: requests.Response, url: str, what: str) -> str:
+    """The URL that the response to `url` redirects to; closes it. Raises BrokenResponse; `what` begins its message."""
+    response.close()
+    try:
+        target = urljoin(url, response.headers["Location"])
+        _ = urlsplit(target).port  # raises for a port that is no number
+    except ValueError:
+        raise BrokenResponse(f"{what} was redirected to an invalid URL.") from None
+    return target
 
 
 def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:
