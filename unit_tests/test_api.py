@@ -14,10 +14,10 @@ import requests
 from requests_mock import Mocker
 
 from source_iterable.airbyte.errors import traced
-from source_iterable.api.client import IterableClient, _as_it_is
+from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
 from source_iterable.api.request import Request
-from source_iterable.api.retry import FILE, ONCE, RESPONSE, SLICE, STREAMED_WINDOW, RetryPolicy
+from source_iterable.api.retry import ONCE, RESPONSE, SLICE, STREAMED_WINDOW, RetryPolicy
 from source_iterable.config import Config
 from source_iterable.errors import (
     BadKey,
@@ -32,6 +32,7 @@ from source_iterable.errors import (
     TimedOut,
     Unreachable,
 )
+from source_iterable.exports.files import FileHost
 
 KEY = "k-0123456789abcdef"
 BASE = "https://api.iterable.com/api/"
@@ -47,8 +48,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> IterableClient:
 
 
 def read_json(client: IterableClient, policy: RetryPolicy = RESPONSE, permit: Permit | None = None) -> Any:
-    request = Request("lists")
-    return client.fetch(request, lambda response: client._parsed(request, response, _as_it_is), policy, permit)
+    return client.json(Request("lists", retry=policy), permit=permit)
 
 
 def test_the_key_goes_to_the_region(client: IterableClient, requests_mock: Mocker) -> None:
@@ -115,7 +115,6 @@ def test_broken_connections_and_responses_that_are_not_json_are_retried(
 RETRIES: list[tuple[RetryPolicy, int, set[type[IterableError]]]] = [
     (RESPONSE, 5, {Unreachable, ServerError, TimedOut, BrokenResponse}),
     (SLICE, 3, {Unreachable, ServerError, TimedOut, BrokenResponse}),
-    (FILE, 5, {Unreachable, ServerError, TimedOut, BrokenResponse}),
     # A window that times out or breaks off is halved instead.
     (STREAMED_WINDOW, 3, {Unreachable, ServerError}),
     (ONCE, 1, set()),
@@ -156,8 +155,8 @@ def test_every_attempt_acquires_its_own_permit(client: IterableClient, requests_
     taken: list[Permit] = []
     acquire = budget.acquire
 
-    def counted(wait: Callable[[float], None], tell: Callable[[float], None]) -> Permit:
-        taken.append(acquire(wait, tell))
+    def counted(wait: Callable[[float], None]) -> Permit:
+        taken.append(acquire(wait))
         return taken[-1]
 
     budget.acquire = counted  # type: ignore[method-assign]
@@ -171,7 +170,7 @@ def test_a_job_is_never_started_twice(client: IterableClient, requests_mock: Moc
     for failure in FAILURES.values():
         requests_mock.post(BASE + "export/start", **failure)
         with pytest.raises(IterableError):
-            client.post_json("export/start", {})
+            client.json(Request("export/start", method="POST", body={}, retry=ONCE))
     assert requests_mock.call_count == len(FAILURES)
 
 
@@ -266,7 +265,7 @@ def test_files_are_fetched_without_the_key_and_their_redirects_followed(
 ) -> None:
     requests_mock.get("https://files.example.com/a", status_code=302, headers={"Location": "https://cdn.example.com/b"})
     requests_mock.get("https://cdn.example.com/b", text="{}\n")
-    part = client.receive_file("https://files.example.com/a", 10)
+    part = FileHost(client).receive("https://files.example.com/a", 10)
     assert b"".join(part.chunks()) == b"{}\n"
     assert all("Api-Key" not in request.headers for request in requests_mock.request_history)
 

@@ -65,7 +65,7 @@ def test_large_windows_that_wait_for_a_job_do_not_hold_up_small_ones(client: Ite
             pass
         permit.__exit__(None, None, None)
     threading.Thread(target=lambda: _wait_until_stopped(export), daemon=True).start()
-    while not export._lines[("jobs",)]._lock.locked():
+    while not export._turns[("jobs",)]._lock.locked():
         pass
     taken: list[str] = []
     thread = threading.Thread(target=lambda: taken.append(export.acquire("emailOpen", SMALL)[0].name))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from source_iterable.exports.density import expected_bytes
 
+from source_iterable.exports.streaming import expected_bytes
 from source_iterable.exports.windows import Window
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)

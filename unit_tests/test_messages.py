@@ -22,6 +22,7 @@ from source_iterable.errors import (
     TimedOut,
     Unreachable,
 )
+from source_iterable.exports.files import FileHost
 
 ROOT = "https://api.iterable.com/api/"
 LISTS = f"{ROOT}lists"
@@ -196,13 +197,13 @@ def test_a_redirect_brings_its_own_parameters_and_names_the_other_host(
 def test_a_file_has_status_200(client: IterableClient, server: requests_mock.Mocker, status: int) -> None:
     server.get("https://files.example.com/a", status_code=status, text="{}\n")
     with pytest.raises(BrokenResponse, match=f"The storage host answered {status}"):
-        client.receive_file("https://files.example.com/a", 100)
+        FileHost(client).receive("https://files.example.com/a", 100)
 
 
 def test_a_storage_host_without_a_response_is_unreachable(client: IterableClient, server: requests_mock.Mocker) -> None:
     server.get("https://files.example.com/a", exc=requests.ConnectionError)
     with pytest.raises(Unreachable, match=r"^The storage host could not be reached\.$"):
-        client.receive_file("https://files.example.com/a", 100)
+        FileHost(client).receive("https://files.example.com/a", 100)
 
 
 FILES = "https://files.example.com/"
@@ -212,9 +213,9 @@ def test_a_link_to_a_file_may_lead_elsewhere_four_times(client: IterableClient, 
     for hop in range(5):
         server.get(f"{FILES}{hop}", status_code=302, headers={"Location": f"/{hop + 1}"})
     server.get(f"{FILES}5", text="{}\n")
-    assert client.receive_file(f"{FILES}1", 100).size == 3
+    assert FileHost(client).receive(f"{FILES}1", 100).size == 3
     with pytest.raises(BrokenResponse, match=r"^A link to a file was redirected 5 times\.$"):
-        client.receive_file(f"{FILES}0", 100)
+        FileHost(client).receive(f"{FILES}0", 100)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_a_link_to_a_file_that_leads_nowhere_is_a_broken_response(
     server.get(f"{FILES}a", status_code=302, headers={"Location": location})
     server.get("ftp://files.example.com/a", exc=requests.exceptions.InvalidSchema)
     with pytest.raises(BrokenResponse) as caught:
-        client.receive_file(f"{FILES}a", 100)
+        FileHost(client).receive(f"{FILES}a", 100)
     assert str(caught.value) == told
 
 
@@ -264,7 +265,7 @@ def test_the_first_reason_to_stop_is_told(client: IterableClient) -> None:
     with pytest.raises(Stopped, match="The disk is full"):
         client.wait(0)
     with pytest.raises(Stopped, match="The disk is full"):
-        client.receive_file("https://files.example.com/a", 100)
+        FileHost(client).receive("https://files.example.com/a", 100)
 
 
 def test_whether_the_key_works_is_asked_again_where_nothing_answered(
@@ -324,6 +325,6 @@ def test_a_401_at_channels_alone_does_not_blame_the_key(
 
 def test_a_posted_body_arrives(client: IterableClient, server: requests_mock.Mocker) -> None:
     server.post(f"{ROOT}export/start", json={"jobId": 5})
-    assert client.post_json("export/start", {"a": 1}) == {"jobId": 5}
+    assert client.json(Request("export/start", method="POST", body={"a": 1})) == {"jobId": 5}
     assert json.loads(server.request_history[-1].text) == {"a": 1}
     assert str(Request("export/start", method="POST")) == "POST export/start"

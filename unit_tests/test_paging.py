@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests_mock
 
-from source_iterable.api.paging import an_object, list_shape, pages
-from source_iterable.api.request import ShapeError
+from source_iterable.api.paging import Pages, numbered
+from source_iterable.api.request import ShapeError, an_object, list_shape
 from source_iterable.errors import BrokenResponse, IterableError
 from unit_tests.contexts import ROOT, a_context, asked
 
@@ -17,7 +17,7 @@ def read(server: requests_mock.Mocker, responses: list[Any]) -> list[list[int]]:
     """The ids of each page; the last response comes again and again."""
     server.get(f"{ROOT}things", [{"json": each} for each in responses])
     with a_context() as context:
-        found = pages(context.client, "things", "things", "id", {"sort": "id"}, 3)
+        found = Pages("things", numbered(context.client, "things", "things", "id", {"sort": "id"}, 3))
         return [[item["id"] for item in page.items] for page in found]
 
 

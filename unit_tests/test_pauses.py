@@ -14,12 +14,13 @@ from source_iterable.api.rate_budget import Permit
 from source_iterable.api.retry import pause_after
 from source_iterable.config import Config
 from source_iterable.errors import Forbidden, RateLimited, ServerError
+from source_iterable.exports.files import FileHost
 from unit_tests.test_messages import LISTS, ROOT, failure
 
 
 def waits(client: IterableClient) -> list[str]:
     """What the log says is waited for, without for how long."""
-    return [line.rpartition(" (")[0] for line in client.progress.waiting_lines()]
+    return list(client.progress.waits())
 
 
 def test_the_request_for_the_key_waits_for_its_turn_too(
@@ -37,7 +38,7 @@ def test_the_request_for_the_key_waits_for_its_turn_too(
         if seconds:
             before.append(channels.call_count)
             for permit in held:
-                budget.arrived(permit)
+                permit.arrived()
 
     monkeypatch.setattr(client, "wait", wait)
     with pytest.raises(Forbidden, match="the permission for this endpoint"):
@@ -55,7 +56,7 @@ def test_cancelling_waits_for_its_turn(
 
     def sleep(seconds: float) -> None:
         before.append(server.call_count)
-        client.budgets.for_path("export/7").arrived(held)
+        held.arrived()
 
     monkeypatch.setattr(time, "sleep", sleep)
     client.stop()
@@ -89,7 +90,7 @@ def test_a_429_is_explained_and_shown_while_it_is_waited_out(
     server.get(LISTS, [{"status_code": 429, "headers": {"Retry-After": "3600"}}, {"json": {"a": 1}}])
     assert client.get_json("lists") == {"a": 1}
     assert caplog.messages == [f"Iterable answered 429 to GET lists{why} Waiting 3600.0 s."]
-    assert "Waiting for Iterable's rate limit (GET lists)" in shown
+    assert "Iterable's rate limit (GET lists)" in shown
 
 
 def pauses_of(
@@ -202,13 +203,13 @@ def test_what_the_client_waits_for_is_shown(client: IterableClient, server: requ
     server.get(LISTS, json=answer)
     client.get_json("lists", shape=shape)
     assert seen == [
-        ["Waiting for a response to GET lists"],
-        ["Waiting for a response to GET lists"],
-        ["Waiting for the rest of the response to GET lists"],
+        ["a response to GET lists"],
+        ["a response to GET lists"],
+        ["the rest of the response to GET lists"],
     ]
     seen.clear()
     server.get("https://files.example.com/a", text=lambda *_: seen.append(waits(client)) or "{}\n")
-    client.receive_file("https://files.example.com/a", 100).close()
-    assert seen == [["Waiting for a file of an export job"]]
+    FileHost(client).receive("https://files.example.com/a", 100).close()
+    assert seen == [["a file of an export job"]]
     assert tuple(server.request_history[-1].timeout) == (30.0, 300.0)  # type: ignore[arg-type]
-    assert client.progress.waiting_lines() == []
+    assert client.progress.waits() == {}

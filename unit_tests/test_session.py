@@ -20,6 +20,8 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from source_iterable.api.client import IterableClient
+from source_iterable.api.request import Request
+from source_iterable.api.retry import ONCE
 from source_iterable.config import Config
 from source_iterable.errors import (
     ApiError,
@@ -30,6 +32,7 @@ from source_iterable.errors import (
     IterableError,
     Unreachable,
 )
+from source_iterable.exports.files import FileHost
 from source_iterable.version import __version__
 
 KEY = "k-0123456789abcdef"
@@ -113,7 +116,7 @@ def test_the_key_never_goes_to_a_proxy_for_a_loopback_api(monkeypatch: pytest.Mo
         monkeypatch.delenv("NO_PROXY", raising=False)
         client = a_client(root)
         client.get_json("lists")
-        client.receive_file(f"{root}a", 100).close()
+        FileHost(client).receive(f"{root}a", 100).close()
     assert by_proxy == []
     assert KEY.encode() in direct[0]
 
@@ -123,7 +126,7 @@ def test_the_key_never_goes_to_a_proxy_for_a_loopback_api(monkeypatch: pytest.Mo
 )
 def test_links_to_files_are_https(url: str) -> None:
     with pytest.raises((BrokenResponse, Unreachable)):
-        a_client().receive_file(url, 100)
+        FileHost(a_client()).receive(url, 100)
 
 
 def test_a_link_to_a_private_address_gets_no_request_whatever_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,9 +139,9 @@ def test_a_link_to_a_private_address_gets_no_request_whatever_its_name(monkeypat
 
         monkeypatch.setattr(HTTPConnection, "_new_conn", connected)
         with pytest.raises(BrokenResponse, match="public host"):
-            a_client().receive_file("https://files.example.com/a", 100)
+            FileHost(a_client()).receive("https://files.example.com/a", 100)
         with pytest.raises(BrokenResponse, match="public host"):
-            a_client().receive_file(f"https://localhost:{port}/a", 100)
+            FileHost(a_client()).receive(f"https://localhost:{port}/a", 100)
     assert not any(received)
 
 
@@ -158,7 +161,7 @@ def test_a_file_is_not_redirected_to_another_scheme() -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         root = f"http://127.0.0.1:{server.server_address[1]}/"
         with pytest.raises(BrokenResponse, match="https"):
-            a_client(root).receive_file(f"{root}a", 100)
+            FileHost(a_client(root)).receive(f"{root}a", 100)
         server.shutdown()
 
 
@@ -186,7 +189,7 @@ def test_a_request_says_who_sends_it_and_what_it_can_decode() -> None:
     with answering(GOOD) as (root, received):
         client = a_client(root)
         client.get_json("lists")
-        client.receive_file(f"{root}a", 100)
+        FileHost(client).receive(f"{root}a", 100)
     for request in received:
         assert f"User-Agent: source-iterable/{__version__}\r\n".encode() in request
         assert b"Accept-Encoding: gzip\r\n" in request
@@ -202,7 +205,7 @@ def test_the_api_is_reached_through_a_proxy_which_does_not_see_the_key(monkeypat
         with pytest.raises(ConfigError):
             a_client().get_json("lists")
         with pytest.raises(ConfigError):
-            a_client().receive_file("https://files.example.com/a", 100)
+            FileHost(a_client()).receive("https://files.example.com/a", 100)
     assert received[0].startswith(b"CONNECT api.iterable.com:443 ")
     assert received[-1].startswith(b"CONNECT files.example.com:443 ")
     assert not any(KEY.encode() in request for request in received)
@@ -249,7 +252,7 @@ def test_a_link_to_a_file_leads_to_a_public_address_or_to_the_proxy(
     monkeypatch.setattr(HTTPSConnection, "connect", connect)
     told = "public host" if not public and proxy is None else "could not be reached"
     with pytest.raises((BrokenResponse, Unreachable), match=told):
-        a_client().receive_file("https://files.example.com/a", 100)
+        FileHost(a_client()).receive("https://files.example.com/a", 100)
     for each in connected:
         each.close()
 
@@ -259,7 +262,7 @@ def test_a_link_to_a_file_leads_to_a_public_address_or_to_the_proxy(
 )
 def test_a_head_that_breaks_off_is_no_empty_response(head: bytes) -> None:
     with answering(head) as (root, _), pytest.raises(Unreachable):
-        a_client(root).receive_file(f"{root}a", 100)
+        FileHost(a_client(root)).receive(f"{root}a", 100)
     with answering(head) as (root, _), pytest.raises(Unreachable, match="tried 5 times"):
         a_client(root).get_text("lists")
 
@@ -271,7 +274,7 @@ def test_a_head_has_a_thousand_lines_at_most(times: int, ends: bool) -> None:
             assert a_client(root).get_json("lists") == {"lists": []}
         else:
             with pytest.raises(Unreachable):
-                a_client(root).receive_file(f"{root}a", 100)
+                FileHost(a_client(root)).receive(f"{root}a", 100)
 
 
 def test_a_cookie_is_not_sent_back() -> None:
@@ -281,14 +284,14 @@ def test_a_cookie_is_not_sent_back() -> None:
         client.get_json("lists")
         client.get_json("lists")
         for _ in range(2):
-            client.receive_file(f"{root}a", 100).close()
+            FileHost(client).receive(f"{root}a", 100).close()
     assert len(received) == 4
     assert not any(b"cookie" in request.lower() for request in received)
 
 
 def test_a_loopback_api_may_link_to_private_addresses() -> None:
     with answering(GOOD) as (root, received), pytest.raises(Unreachable):  # it does not speak TLS
-        a_client(root).receive_file(f"{root}a".replace("http:", "https:"), 100)
+        FileHost(a_client(root)).receive(f"{root}a".replace("http:", "https:"), 100)
     assert any(received)
 
 
@@ -298,7 +301,7 @@ def test_a_line_of_a_head_that_does_not_end_fills_no_memory() -> None:
         client = a_client(root)
         tracemalloc.start()
         with pytest.raises((Unreachable, BrokenResponse)):
-            client.receive_file(f"{root}a", 100)
+            FileHost(client).receive(f"{root}a", 100)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 5 * 2**20
@@ -340,7 +343,7 @@ def test_a_proxy_that_refuses_is_named(
         place = proxy.removeprefix("http://").rstrip("/")
         for read in (
             lambda: client.get_json("lists"),
-            lambda: client.receive_file("https://files.example.com/secret?signature=x", 100),
+            lambda: FileHost(client).receive("https://files.example.com/secret?signature=x", 100),
         ):
             with pytest.raises(kind, match=f"The proxy {place} {told}") as caught:
                 read()
@@ -410,7 +413,7 @@ def test_urllib3_tells_no_url_and_no_header(caplog: pytest.LogCaptureFixture) ->
     with answering(raw) as (root, _):
         client = a_client(root)
         assert client.get_json("lists", {"email": "ada@example.com"}) == {"lists": []}
-        client.receive_file(f"{root}a?X-Amz-Signature=secret", 100).close()
+        FileHost(client).receive(f"{root}a?X-Amz-Signature=secret", 100).close()
     assert "Failed to parse headers" in caplog.text
     for private in ("@example.com", "Signature", "secret", root):
         assert private not in caplog.text
@@ -452,7 +455,7 @@ def test_how_a_response_may_end(head: bytes, body: bytes, document: bool, lines:
         for read, is_proved in (
             (lambda: client.get_json("lists"), document),
             (lambda: client.get_text("lists"), document),
-            (lambda: client.receive_file(f"{root}a", 100).close(), lines),
+            (lambda: FileHost(client).receive(f"{root}a", 100).close(), lines),
         ):
             received.clear()
             if is_proved:
@@ -460,7 +463,7 @@ def test_how_a_response_may_end(head: bytes, body: bytes, document: bool, lines:
             else:
                 with pytest.raises(EndUnknown, match="has no length and was closed"):
                     read()
-            assert len(received) == (3 if not is_proved and read.__code__.co_names[0] != "receive_file" else 1)
+            assert len(received) == (3 if not is_proved and "FileHost" not in read.__code__.co_names else 1)
 
 
 @pytest.mark.parametrize(
@@ -484,7 +487,7 @@ def test_chunks_without_the_last_one_are_broken(body: bytes, coding: bytes) -> N
         with pytest.raises(BrokenResponse, match="broke off"):
             a_client(root).get_json("lists")
         with pytest.raises(BrokenResponse, match="broke off"):
-            a_client(root).receive_file(f"{root}a", 100)
+            FileHost(a_client(root)).receive(f"{root}a", 100)
 
 
 @pytest.mark.parametrize("status", [b"400 No", b"500 No"])
@@ -492,5 +495,5 @@ def test_the_body_of_an_error_only_words_it(status: bytes) -> None:
     raw = b"HTTP/1.1 " + status + b'\r\n\r\n{"code": "GenericError", "msg": "Because.'
     for body, told in ((raw, status.decode()), (raw + b'"}', "GenericError: Because.")):
         with answering(body) as (root, _), pytest.raises(ApiError, match=told.partition(" ")[0]) as caught:
-            a_client(root).post_json("lists", {})
+            a_client(root).json(Request("lists", method="POST", body={}, retry=ONCE))
         assert ("Because" in str(caught.value)) == ("Because" in told)

@@ -12,7 +12,7 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as some
 
-from source_iterable.api.ahead import as_done, in_order, read_ahead
+from source_iterable.api.ahead import as_done, in_order
 from source_iterable.api.client import IterableClient
 from source_iterable.api.request import ShapeError
 from source_iterable.config import REGION_BASE_URLS, Config
@@ -144,38 +144,6 @@ def test_no_more_is_worked_on_at_once_than_there_are_threads() -> None:
     release.set()
     thread.join(10)
     assert consumed == [(item, item) for item in range(8)]
-
-
-def test_what_is_read_ahead_is_produced_by_one_thread() -> None:
-    threads: set[int] = set()
-
-    def produce() -> Iterator[int]:
-        for number in range(20):
-            threads.add(threading.get_ident())
-            threading.Event().wait(0.001)  # the others would have their turn
-            yield number
-
-    assert list(read_ahead(produce(), 5)) == list(range(20))
-    assert len(threads) == 1
-
-
-def test_what_is_read_ahead_is_what_there_is() -> None:
-    assert list(read_ahead(iter([1, None, 0, "", 2]), 2)) == [1, None, 0, "", 2]
-    assert list(read_ahead(iter([]), 3)) == []
-    pulled: list[int] = []
-    ahead = read_ahead(counted(pulled), 3)
-    assert [next(ahead), next(ahead)] == [0, 1]
-    assert len(pulled) <= 5
-    assert [next(ahead) for _ in range(998)] == list(range(2, 1000))
-
-    def failing() -> Iterator[int]:
-        yield 1
-        raise IterableError("no")
-
-    ahead = read_ahead(failing(), 2)
-    assert next(ahead) == 1
-    with pytest.raises(IterableError, match="no"):
-        next(ahead)
 
 
 # shared pages

@@ -38,17 +38,15 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
         EndUnknown: after all of it, nothing proves that it is.
     """
     coding, encoding = (_header(response, name) for name in ("Transfer-Encoding", "Content-Encoding"))
-    if coding not in (*_IDENTITY, "chunked"):
+    if coding not in (*_IDENTITY, "chunked") or encoding not in (*_IDENTITY, "gzip", "x-gzip"):
         raise BrokenResponse("The response has an encoding that was not requested.")
     has_end = ends_with(response) != CLOSE
-    if encoding in _IDENTITY:
-        yield from _raw(response)
-        if not has_end:
-            raise EndUnknown(_NO_END)
-    elif encoding in ("gzip", "x-gzip"):
+    if encoding not in _IDENTITY:
         yield from _gunzipped(_raw(response), has_end)
-    else:
-        raise BrokenResponse("The response has an encoding that was not requested.")
+        return
+    yield from _raw(response)
+    if not has_end:
+        raise EndUnknown(_NO_END)
 
 
 def ends_with(response: requests.Response) -> str:
@@ -98,15 +96,12 @@ def _raw(response: requests.Response) -> Iterator[bytes]:
 
 def _gunzipped(raw: Iterator[bytes], has_end: bool) -> Iterator[bytes]:
     """The members of gzip, one behind the other. Where nothing else tells the end, there must be exactly one."""
-    decoder = zlib.decompressobj(_GZIP)
-    members = 0
+    decoder, members = zlib.decompressobj(_GZIP), 0
     try:
         for data in raw:
             while data:
-                if decoder.eof:
-                    decoder = zlib.decompressobj(_GZIP)
-                    members += 1
-                members = members or 1
+                if decoder.eof or not members:
+                    decoder, members = zlib.decompressobj(_GZIP), members + 1
                 if piece := decoder.decompress(data, _DECODED_BYTES):
                     yield piece
                 data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail

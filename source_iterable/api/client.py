@@ -17,7 +17,7 @@ from source_iterable.api.body import whole
 from source_iterable.api.clock import Clock
 from source_iterable.api.key import Key
 from source_iterable.api.rate_budget import Permit, RateBudgets
-from source_iterable.api.request import Parameters, Request, ShapeError, Timeout
+from source_iterable.api.request import TIMEOUT, Parameters, Request, ShapeError, Timeout
 from source_iterable.api.retry import (
     ONCE,
     RATE_LIMITED,
@@ -70,18 +70,12 @@ class IterableClient:
         self.progress.short_wait = max(SHORT_WAIT * self.pace, SHORTEST_WAIT)
         self._stop = threading.Event()
         self._why_stopped = ""
-        self._key = Key(lambda path: self._json(Request(path)), self.clock)
+        self._key = Key(partial(self.probe, retry=RESPONSE), self.clock)
         self._wording = Wording(config.api_key, self._origin)
         self._session = api_session(config.api_key, self.is_local)
 
-    def fetch(
-        self,
-        request: Request,
-        read: Callable[[requests.Response], T],
-        policy: RetryPolicy = RESPONSE,
-        permit: Permit | None = None,
-    ) -> T:
-        """Send `request` and return `read(response)`, retried according to `policy`.
+    def fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:
+        """Send `request` and return `read(response)`, retried as the request says.
 
         Args:
             permit: already acquired from the endpoint's rate budget, for the first attempt.
@@ -90,42 +84,32 @@ class IterableClient:
             IterableError: what the last attempt raised. Forbidden for a 401, too, if the key works elsewhere.
         """
         try:
-            return self._fetch(request, read, policy, permit)
+            return self._fetch(request, read, permit)
         except BadKey as error:
             if self.key_works(request.path):
                 raise lacks_permission(error) from None
             raise
 
-    def get_json(
-        self,
-        path: str,
-        parameters: Parameters | None = None,
-        shape: Callable[[Any], T] = _as_it_is,
-        shown: str | None = None,
-    ) -> T:
-        """GET `path` and return what `shape` makes of its JSON; ShapeError of `shape` counts as a broken response.
+    def json(self, request: Request, shape: Callable[[Any], T] = _as_it_is, permit: Permit | None = None) -> T:
+        """Send `request` and return what `shape` makes of the response's JSON; its ShapeError is a broken response."""
+        return self.fetch(request, partial(self._parsed, request, shape), permit)
 
-        `shown` is the path in messages, if it is private.
-        """
-        request = Request(path, parameters or {}, shown=shown)
-        return self.fetch(request, partial(self._parsed, request, shape))
+    def get_json(self, path: str, parameters: Parameters | None = None, shape: Callable[[Any], T] = _as_it_is) -> T:
+        """GET `path` and return what `shape` makes of its JSON; its ShapeError is a broken response."""
+        return self.json(Request(path, parameters or {}), shape)
 
     def get_text(self, path: str, parameters: Parameters | None = None, shape: Callable[[str], T] = _as_it_is) -> T:
-        """GET `path` and return what `shape` makes of its UTF-8 text; ShapeError of `shape` counts as a broken response.
+        """GET `path` and return what `shape` makes of its UTF-8 text; its ShapeError is a broken response.
 
         Invalid bytes become U+FFFD.
         """
         request = Request(path, parameters or {})
         return self.fetch(request, partial(self._parsed, request, shape, as_text=True))
 
-    def post_json(self, path: str, body: dict[str, Any], permit: Permit | None = None) -> Any:
-        """POST a JSON body and parse the JSON of the response. Not retried."""
-        request = Request(path, method="POST", body=body)
-        return self.fetch(request, partial(self._parsed, request, _as_it_is), ONCE, permit)
-
-    def probe(self, path: str, timeout: Timeout) -> None:
-        """GET `path` once, and see that it returns JSON. Raises IterableError; BadKey for any 401."""
-        self._json(Request(path, timeout=timeout), ONCE)
+    def probe(self, path: str, timeout: Timeout = TIMEOUT, retry: RetryPolicy = ONCE) -> None:
+        """GET `path`, and see that it returns JSON. Raises IterableError; BadKey for any 401."""
+        request = Request(path, timeout=timeout, retry=retry)
+        self._fetch(request, partial(self._parsed, request, _as_it_is))
 
     def cancel(self, path: str) -> None:
         """DELETE `path` once, even while the sync is being terminated. Raises IterableError or RequestException."""
@@ -171,45 +155,34 @@ class IterableClient:
         """Whether Iterable accepts the key elsewhere than at the path `refused`; False if it does not tell."""
         return self._key.works(refused)
 
-    def _json(self, request: Request, policy: RetryPolicy = RESPONSE) -> Any:
-        return self._fetch(request, partial(self._parsed, request, _as_it_is), policy)
-
-    def _fetch(
-        self,
-        request: Request,
-        read: Callable[[requests.Response], T],
-        policy: RetryPolicy,
-        permit: Permit | None = None,
-    ) -> T:
-        permits = [] if permit is None else [permit]
-
+    def _fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:
         def attempt() -> T:
-            response = self._send(request, permits.pop() if permits else None)
-            with response, self.progress.waiting(f"the rest of the response to {request}"):
+            with (
+                self._send(request, permit) as response,
+                self.progress.waiting(f"the rest of the response to {request}"),
+            ):
                 result = read(response)
             self._key.is_accepted = True
             return result
 
-        return self.with_retries(policy, str(request), attempt)
+        return self.with_retries(request.retry, str(request), attempt)
 
     def _send(self, request: Request, permit: Permit | None) -> requests.Response:
         """One attempt: a response of status 200 with its body still unread. Waits out 429s."""
         times, waited = 0, 0.0
         while True:
-            with permit or self._permit(request), self.progress.waiting(f"a response to {request}"):
+            if permit is None or permit.arrival is not None:
+                budget = self.budgets.for_path(request.path)
+                with self.progress.waiting(f"the rate limit of {request.shown or request.path}", budget.turn.ends):
+                    permit = budget.acquire(self.wait)
+            with permit, self.progress.waiting(f"a response to {request}"):
                 response = self._exchange(request)
-            permit = None
             if response.status_code == 200:
                 return response
             if response.status_code != 429 or waited >= RATE_LIMITED:
                 raise self._wording.error_of(response, request)
             times += 1
             waited += self._wait_out(response, request, times)
-
-    def _permit(self, request: Request) -> Permit:
-        budget = self.budgets.for_path(request.path)
-        with self.progress.waiting(f"the rate limit of {request.shown or request.path}", budget.turn.ends):
-            return budget.acquire(self.wait)
 
     def _exchange(self, request: Request) -> requests.Response:
         """The response to a request, after redirects within the API."""
@@ -231,11 +204,8 @@ class IterableClient:
             # requests would forward our Api-Key header to any host.
             if _origin(url) != self._origin:
                 host = self._wording.redacted(str(urlsplit(url).hostname))
-                raise BadRequest(
-                    f"{request} was redirected to another host ({host}); the API key is not sent there. "
-                    "Check the API base URL.",
-                    response.status_code,
-                )
+                told = f"{request} was redirected to another host ({host}); the API key is not sent there."
+                raise BadRequest(f"{told} Check the API base URL.", response.status_code)
         raise Unreachable(f"{request} was redirected {MAX_REDIRECTS} times.")
 
     def _wait_out(self, response: requests.Response, request: Request, times: int) -> float:
@@ -243,11 +213,8 @@ class IterableClient:
         response.close()
         retry_after = retry_after_in(response.headers.get("Retry-After", ""), self.clock.at_iterable())
         if retry_after is not None and retry_after > MAX_RETRY_AFTER:
-            raise RateLimited(
-                f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds; a sync waits "
-                f"{MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.",
-                429,
-            )
+            told = f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds"
+            raise RateLimited(f"{told}; a sync waits {MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.", 429)
         seconds = pause_after_429(times, retry_after)
         why = self.budgets.why_exceeded()
         self._logger.warning(f"Iterable answered 429 to {request}{why} Waiting {seconds:.1f} s.")

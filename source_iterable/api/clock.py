@@ -28,7 +28,7 @@ class Clock:
         self._machine = machine
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._told = False
+        self._has_warned = False
         # Iterable's time less the monotonic clock.
         self._offset: float | None = None
         # Whether a response has come, with or without a date.
@@ -47,13 +47,14 @@ class Clock:
             offset = date + _age(headers) - self._monotonic()
             self._offset = offset if self._offset is None else max(offset, self._offset)
             off = self._machine() - self.at_iterable()
-            tell, self._told = abs(off) > MOST_OFF and not self._told, self._told or abs(off) > MOST_OFF
-        if tell:
-            here, there = iso_time(self._machine()), iso_time(self.at_iterable())
-            self._logger.warning(
-                f"The clock of this machine is {abs(off):,.0f} seconds {'ahead of' if off > 0 else 'behind'} Iterable's "
-                f"({here} here, {there} there): set it right. Until then the earlier of the two counts as now."
-            )
+            if abs(off) <= MOST_OFF or self._has_warned:
+                return
+            self._has_warned = True
+        here, there = iso_time(self._machine()), iso_time(self.at_iterable())
+        self._logger.warning(
+            f"The clock of this machine is {abs(off):,.0f} seconds {'ahead of' if off > 0 else 'behind'} Iterable's "
+            f"({here} here, {there} there): set it right. Until then the earlier of the two counts as now."
+        )
 
     def at_iterable(self) -> float:
         """Iterable's time in seconds since the epoch; this machine's if no response has told it."""

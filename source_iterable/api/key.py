@@ -15,11 +15,11 @@ _PATHS = ("channels", "lists")
 class Key:
     """The verdict on a key. Thread-safe.
 
-    `get` requests a path; it raises BadKey for any 401, and other IterableErrors.
+    `probe` requests a path; it raises BadKey for any 401, and other IterableErrors.
     """
 
-    def __init__(self, get: Callable[[str], object], clock: Clock) -> None:
-        self._get = get
+    def __init__(self, probe: Callable[[str], object], clock: Clock) -> None:
+        self._probe = probe
         self._clock = clock
         self._lock = threading.Lock()
         # Whether Iterable accepts it; None if that is not known yet. Any success says so.
@@ -66,7 +66,7 @@ class Key:
         for path in _PATHS:
             try:
                 if path != refused:
-                    self._get(path)
+                    self._probe(path)
                     return
             except (BadKey, Forbidden):
                 pass

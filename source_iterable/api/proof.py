@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from source_iterable.api import exact_json
 from source_iterable.errors import BrokenResponse
 
@@ -24,6 +22,7 @@ _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 MAX_IDENTIFIER = 4096
 # Bytes of a line; a longer one is no record: Iterable takes requests of up to 4 MB (reference).
 MAX_LINE = 16 * 2**20
+_NOT_JSON = object()
 
 
 def is_error_object(value: Any) -> bool:
@@ -44,22 +43,19 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
         for line in chunk.split(b"\n"):
             if not line.strip():
                 continue
-            if _is_record(line):
+            value = _parsed(line)
+            if type(value) is dict and not is_error_object(value):
                 return
             first = first or line
     if first:
         raise BrokenResponse(f"The response holds no records but {_description(first)}.")
 
 
-def must_be_whole(line: bytes) -> None:
-    """Raise BrokenResponse for a last line of records that is cut, as before a response that ends properly."""
+def must_end_with_a_record(line: bytes) -> None:
+    """Raise BrokenResponse for a last line of records that is cut, or that says why there are no more."""
     if line.strip() and not line.endswith(b"\n") and len(line) < MAX_LINE and not exact_json.is_complete(line):
         raise BrokenResponse("The last line is cut.")
-
-
-def must_be_no_error(line: bytes) -> None:
-    """Raise BrokenResponse for a last line of records that says why there are no more."""
-    if _is_error(line):
+    if is_error_object(_parsed(line)):
         raise BrokenResponse(f"The response ends with {_description(line)}.")
 
 
@@ -89,19 +85,12 @@ def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
         raise BrokenResponse("The response holds no users: none of its lines is an email address.")
 
 
-def _is_error(line: bytes) -> bool:
+def _parsed(line: bytes) -> Any:
+    """The JSON of a line; _NOT_JSON if it is none."""
     try:
-        return is_error_object(exact_json.loads(line))
+        return exact_json.loads(line)
     except ValueError:
-        return False
-
-
-def _is_record(line: bytes) -> bool:
-    try:
-        value = exact_json.loads(line)
-    except ValueError:
-        return False
-    return type(value) is dict and not is_error_object(value)
+        return _NOT_JSON
 
 
 def _description(text: bytes) -> str:
@@ -110,9 +99,8 @@ def _description(text: bytes) -> str:
         return "HTML or XML"
     if _BINARY.search(text[:1024]):
         return "binary data"
-    try:
-        value = orjson.loads(text)
-    except ValueError:
+    value = _parsed(text)
+    if value is _NOT_JSON:
         return "text that is not JSON"
     if is_error_object(value):
         code = str(value["code"])

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from source_iterable.api.retry import RESPONSE, RetryPolicy
+
 # Query parameters; a list repeats its key.
 Parameters = Mapping[str, "str | int | list[str] | list[int]"]
 Items = list[dict[str, Any]]
@@ -25,7 +27,7 @@ TIMEOUT = Timeout(30.0, 300.0)
 class Request:
     """`method`, `path` (below the API root) and payload. str() names it in messages.
 
-    `shown` stands for the path in messages, if it holds what they must not.
+    `shown` stands for the path in messages, if it holds what they must not; `retry` says when it is sent again.
     """
 
     path: str
@@ -33,6 +35,7 @@ class Request:
     method: str = "GET"
     body: Mapping[str, Any] | None = None
     timeout: Timeout = TIMEOUT
+    retry: RetryPolicy = RESPONSE
     shown: str | None = None
 
     @property

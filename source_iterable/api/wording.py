@@ -16,7 +16,6 @@ from source_iterable.api.request import Request
 from source_iterable.api.retry import RATE_LIMITED
 from source_iterable.api.wire import HEAD_SECONDS, SlowHead
 from source_iterable.errors import (
-    ApiError,
     BadKey,
     BadRequest,
     BrokenResponse,
@@ -35,14 +34,7 @@ from source_iterable.process.machine import causes, local_cause
 
 # Bytes of the body of an error, and characters of its message that are shown.
 _ERROR_BYTES, _MESSAGE_LENGTH = 64 * 2**10, 300
-_ERRORS: dict[int, type[ApiError]] = {
-    401: BadKey,
-    403: Forbidden,
-    404: NotFound,
-    408: ServerError,
-    425: ServerError,
-    429: RateLimited,
-}
+_ERRORS = {401: BadKey, 403: Forbidden, 404: NotFound, 408: ServerError, 425: ServerError, 429: RateLimited}
 _HINTS = {
     401: "Check that the API key is a server-side key of this project and that the region matches the project.",
     403: "Give the API key the permission for this endpoint, or leave the stream out.",

@@ -139,12 +139,7 @@ class TransportChoice:
     def _usable(self, data_type: str) -> list[Transport]:
         """The transports for a data type, without those that refused it or seem to refuse everything."""
         left = self._not_refused(data_type)
-        return [each for each in left if each in self._worked or len(self._refused_only_by(each)) < 2] or left
+        return [each for each in left if each in self._worked or len(self._refused[each]) < 2] or left
 
     def _not_refused(self, data_type: str) -> list[Transport]:
         return [transport for transport, refused in self._refused.items() if data_type not in refused]
-
-    def _refused_only_by(self, transport: Transport) -> set[str]:
-        """The data types that only this transport refused: the transport is to blame, not the data type."""
-        others = (refused for other, refused in self._refused.items() if other is not transport)
-        return self._refused[transport].difference(*others)

@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
-from source_iterable.api.request import ShapeError
-from source_iterable.api.retry import LISTING
+from source_iterable.api.request import Request, ShapeError
+from source_iterable.api.retry import LISTING, ONCE
 from source_iterable.errors import (
     BrokenResponse,
     IterableError,
@@ -73,6 +73,13 @@ class FilesPage(BaseModel):
         return tuple(listed.file for listed in self.files)
 
 
+def _job_id(response: Any) -> int:
+    try:
+        return int(str(response["jobId"]).removesuffix(".0"))
+    except (KeyError, TypeError, ValueError):
+        raise ShapeError("holds no jobId") from None
+
+
 def _files_page(response: Any) -> FilesPage:
     try:
         return FilesPage.model_validate(response)
@@ -101,13 +108,11 @@ class ExportJob:
     def start(cls, client: IterableClient, data_type: str, window: Window, permit: Permit) -> ExportJob:
         """Start a job for a window. Raises JobFailed if it is unknown whether it started, or an ApiError."""
         body = {"dataTypeName": data_type, "outputFormat": "application/x-json-stream", **window.parameters}
+        request = Request(START, method="POST", body=body, retry=ONCE)
         try:
-            job_id = client.post_json(START, body, permit)["jobId"]
-            return cls(client, int(str(job_id).removesuffix(".0")))
+            return cls(client, client.json(request, _job_id, permit))
         except (ServerError, Unreachable, TimedOut, BrokenResponse) as error:
             raise JobFailed(str(error)) from None
-        except (KeyError, TypeError, ValueError):
-            raise JobFailed(f"The response to POST {START} holds no jobId.") from None
 
     def page(self, start_after: str | None = None) -> FilesPage:
         """Return the state of the job, and its files after `start_after`. Raises IterableError."""

@@ -53,13 +53,14 @@ class StreamingTransport:
 
     def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
         """Yield the window's only response. Raises WindowFailed if it should be halved, or another IterableError."""
-        request = Request(PATH, {"dataTypeName": data_type, **window.parameters}, timeout=TIMEOUT)
+        parameters = {"dataTypeName": data_type, **window.parameters}
+        request = Request(PATH, parameters, timeout=TIMEOUT, retry=STREAMED_WINDOW)
 
         def spool(response: requests.Response) -> SpooledResponse:
             return receive(response, self.max_bytes, guess=partial(expected_bytes, window))
 
         try:
-            yield self._client.fetch(request, spool, STREAMED_WINDOW, permit)
+            yield self._client.fetch(request, spool, permit)
         except TooLarge as error:
             raise WindowFailed(str(error), error.expected_bytes) from None
         except (BrokenResponse, TimedOut, ServerError, Unreachable) as error:

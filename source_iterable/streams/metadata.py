@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from source_iterable.api.ahead import in_order
 from source_iterable.api.paging import Pages, by_marker
-from source_iterable.api.request import ShapeError, an_object
+from source_iterable.api.request import Request, ShapeError, an_object
 from source_iterable.errors import NotFound
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
@@ -49,9 +49,8 @@ class MetadataEntries(ChildStream):
         # Keys may be those of people.
         name, shown = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
         try:
-            entry = context.client.get_json(
-                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"]), shown
-            )
+            request = Request(f"{path}/{quote(str(listed['key']), safe='')}", shown=shown)
+            entry = context.client.json(request, partial(_entry_of, listed["key"]))
         except NotFound:
             context.logger.warning(f"{self.name}: entry {name} of {path} no longer exists; skipped.")
             return []
