@@ -1,4 +1,4 @@
-"""The proof that a response is what was requested. Status 200 proves nothing: login pages and error objects have it, too."""
+"""The proof that a response is what was requested. Status 200 proves nothing: login pages and error objects have it too."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from source_iterable.api import exact_json
 from source_iterable.errors import BrokenResponse
 
 _ERROR_KEYS = {"code", "msg", "params"}
-# What a line of markup begins with; a userId may begin with any sign.
+# How a line of markup begins; a userId may begin with any character.
 _MARKUP = re.compile(
     rb"^\s*(\xef\xbb\xbf)?\s*<(!doctype|\?xml|html|head|body|error|script|title|h1|p|pre|!--)", re.I | re.M
 )
-# What a line of JSON begins with, and no identifier; `{...}` alone may be a GUID.
+# How a line of JSON begins, and no identifier does; `{...}` alone may be a GUID.
 _JSON = re.compile(rb"^\s*(\xef\xbb\xbf)?[\[{]\s*[\"{\[\]}]", re.M)
 # Control characters that no identifier has.
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -26,7 +26,7 @@ _NOT_JSON = object()
 
 
 def is_error_object(value: Any) -> bool:
-    """Whether JSON is one of Iterable's errors, `{"code", "msg", "params"}`. With `params` it may be wrapped data."""
+    """Whether JSON is one of Iterable's errors, `{"code", "msg", "params"}`. With `params` it may be data."""
     return (
         type(value) is dict
         and "code" in value
@@ -37,7 +37,7 @@ def is_error_object(value: Any) -> bool:
 
 
 def must_hold_records(chunks: Iterable[bytes]) -> None:
-    """Raise BrokenResponse for JSON lines of which none is an object, unless there is no line at all."""
+    """Raise BrokenResponse for lines none of which is a JSON object, unless there are none."""
     first = b""
     for chunk in chunks:
         for line in chunk.split(b"\n"):
@@ -66,7 +66,7 @@ def not_csv(text: str) -> bool:
 
 
 def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
-    """Raise BrokenResponse for text that cannot be the users of a list, one a line; one of them at least has the `sign`."""
+    """Raise BrokenResponse for text that cannot be the users of a list, one a line, at least one of them with the `sign`."""
     blank, signed = True, False
     for chunk in chunks:
         blank = blank and not chunk.strip()
@@ -94,7 +94,7 @@ def _parsed(line: bytes) -> Any:
 
 
 def _description(text: bytes) -> str:
-    """What a text is instead. Never the text itself: it may be somebody's data."""
+    """What a text is instead. Never the text itself: it may be personal data."""
     if _MARKUP.search(text):
         return "HTML or XML"
     if _BINARY.search(text[:1024]):

@@ -64,11 +64,11 @@ class Wording:
         """The error for a response whose status says that it holds no data. Closes the response."""
         status = response.status_code
         with response:
+            if status == 407:
+                return _asks_for_a_password("A proxy in front of Iterable")
+            if status < 400:
+                return BrokenResponse(f"Iterable answered {request} with {status}, which holds no data.")
             code, msg = (self.redacted(text, request.personal_values) for text in _code_and_msg(response))
-        if status == 407:
-            return _asks_for_a_password("A proxy in front of Iterable")
-        if status < 400:
-            return BrokenResponse(f"Iterable answered {request} with {status}, which holds no data.")
         reason = self.redacted(response.reason or "no message", request.personal_values)
         said = f"{code}: {msg}" if code and msg else msg or code or reason
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
@@ -86,10 +86,8 @@ class Wording:
         if isinstance(error, requests.ReadTimeout):
             return TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.")
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return Unreachable(
-                f"No response to {request}: the certificate of {self._origin} cannot be verified. Check for a proxy that "
-                "intercepts TLS, and set REQUESTS_CA_BUNDLE to its certificate."
-            )
+            why = f"the certificate of {self._origin} cannot be verified. Check for a proxy that intercepts TLS"
+            return Unreachable(f"No response to {request}: {why}, and set REQUESTS_CA_BUNDLE to its certificate.")
         if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
             return BrokenResponse(f"The response to {request} has headers that contradict each other.")
         if any(isinstance(cause, SlowHead) for cause in causes(error)):
@@ -112,7 +110,7 @@ def _proxy_trouble(session: requests.Session, url: str, error: Exception) -> Ite
     """What to do about a proxy that lets no request through to the host of `url`, None if none is to blame."""
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return ConfigError(
-            "The environment variable HTTPS_PROXY is not the URL of a proxy: set it to one, with scheme, host and port."
+            "The environment variable HTTPS_PROXY is not the URL of a proxy, with scheme, host and port."
         )
     if not isinstance(error, requests.exceptions.ProxyError):
         return None
@@ -128,14 +126,11 @@ def _proxy_trouble(session: requests.Session, url: str, error: Exception) -> Ite
         return _asks_for_a_password(f"The proxy {proxy}")
     host = urlsplit(url).hostname
     if status.startswith("4") and status not in ("408", "429"):
-        return ConfigError(
-            f"The proxy {proxy} refuses connections to {host} ({status}): allow {host} there, or set NO_PROXY for it."
-        )
+        what = f"connections to {host} ({status}): allow {host} there, or set NO_PROXY for it."
+        return ConfigError(f"The proxy {proxy} refuses {what}")
     if refused:
         return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
-    return Unreachable(
-        f"The proxy {proxy} cannot be reached. Check that it runs, and the environment variable HTTPS_PROXY."
-    )
+    return Unreachable(f"The proxy {proxy} cannot be reached. Check that it runs, and check HTTPS_PROXY.")
 
 
 def _asks_for_a_password(proxy: str) -> ConfigError:
