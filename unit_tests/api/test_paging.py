@@ -1,4 +1,4 @@
-"""Numbered pages: which are requested, and what is no page."""
+"""Pages: which are requested, which is the last, and what is no page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 import requests_mock
 
 from source_iterable.api.paging import Pages, numbered
-from source_iterable.api.request import ShapeError, an_object, list_shape
 from source_iterable.errors import BrokenResponse, IterableError
 from unit_tests.contexts import ROOT, a_context, asked
 
@@ -108,15 +107,3 @@ def test_what_is_no_list_is_named(requests_mock: requests_mock.Mocker, response:
     with pytest.raises(BrokenResponse) as caught:
         read(requests_mock, [response])
     assert str(caught.value) == f"The response to GET things {told} (tried 5 times)."
-
-
-def test_a_list_without_a_key_may_hold_anything() -> None:
-    assert list_shape("things")({"things": [1, "a", None]}) == [1, "a", None]
-    assert list_shape("things", "id")({"things": [{"id": "a"}, {"id": "b"}]}) == [{"id": "a"}, {"id": "b"}]
-
-
-def test_a_response_that_is_one_object() -> None:
-    assert an_object({"a": 1}) == {"a": 1}
-    for response in ([], "text", None, 7):
-        with pytest.raises(ShapeError, match="^is not an object$"):
-            an_object(response)

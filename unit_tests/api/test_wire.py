@@ -13,7 +13,7 @@ from source_iterable.api import wire
 from source_iterable.api.wire import Chunks, Head, SlowHead, Wire
 from source_iterable.errors import BrokenResponse, Unreachable
 from source_iterable.exports.files import FileHost
-from unit_tests.test_session import a_client, answering
+from unit_tests.contexts import a_client, answering
 
 KB = 2**10
 
