@@ -191,7 +191,7 @@ class IterableClient:
         for _ in range(MAX_REDIRECTS):
             try:
                 response = self._session.request(
-                    request.method, url, parameters, json=request.body, timeout=request.timeout, stream=True
+                    request.method, url, params=parameters, json=request.body, timeout=request.timeout, stream=True
                 )
             except (requests.RequestException, ValueError) as error:
                 cause = cause_before_the_server(self._session, url, error)

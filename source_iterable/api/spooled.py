@@ -10,7 +10,7 @@ from typing import IO
 import requests
 
 from source_iterable.api.body import pieces
-from source_iterable.api.proof import MAX_LINE, must_end_with_a_record, must_hold_records
+from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
 from source_iterable.errors import TooLarge
 from source_iterable.process.machine import local_errors
 
@@ -138,9 +138,10 @@ def receive(
                         raise TooLarge(f"The response is over {max_bytes:,} bytes.", expected)
                     if expected > _FAR_OVER * max_bytes:
                         raise TooLarge(f"The response has about {expected:,} bytes, more than {max_bytes:,}.", expected)
+        last = spooled.last_line() if proof is must_hold_records else b""
+        must_be_whole(last)
         proof(spooled.chunks())
-        if proof is must_hold_records:
-            must_end_with_a_record(spooled.last_line())
+        must_be_no_error(last)
     except BaseException:
         spooled.close()
         raise

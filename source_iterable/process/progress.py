@@ -38,8 +38,8 @@ class _Wait:
 
     what: str
     limit: Callable[[], float] | None
-    stream: str | None = field(default_factory=STREAM.get)
-    since: float = field(default_factory=time.monotonic)
+    stream: str | None
+    since: float
 
 
 class Progress:
@@ -59,7 +59,7 @@ class Progress:
         Args:
             limit: for a limit of Iterable: returns when it lets this thread or one before it through (time.monotonic()).
         """
-        wait = _Wait(what, limit)
+        wait = _Wait(what, limit, STREAM.get(), time.monotonic())
         with self._lock:
             self._waits.add(wait)
         try:

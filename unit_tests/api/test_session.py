@@ -59,7 +59,7 @@ def test_the_key_never_goes_to_a_proxy_for_a_loopback_api(monkeypatch: pytest.Mo
     ["https://user:pa@api.example.com/", "https://k@api.example.com/", "https://a.example.com/?key=1", "https://a:x/"],
 )
 def test_an_api_base_url_holds_no_secret(url: str) -> None:
-    with pytest.raises(ValueError, match="api_base_url"):
+    with pytest.raises(ConfigError, match="api_base_url"):
         a_client(url)
 
 

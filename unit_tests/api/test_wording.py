@@ -10,7 +10,7 @@ import requests
 import requests_mock
 from requests_mock import Mocker
 
-from source_iterable.airbyte.errors import traced
+from source_iterable.airbyte.messages import traced
 from source_iterable.api.client import IterableClient
 from source_iterable.api.request import Request, Timeout
 from source_iterable.api.retry import ONCE
