@@ -32,34 +32,26 @@ _FAR_OVER = 2
 Guess = Callable[[int, bytes, bytes], int]
 
 
-class _Readers:
-    """The SpooledResponses that read one file, each at its own position."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.count = 0
-
-
 class SpooledResponse:
     """The lines of one complete response or file; `size` in bytes. Closing it frees its space. Thread-safe once received."""
 
-    def __init__(self, file: IO[bytes], size: int, readers: _Readers | None = None) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
         self.size = size
-        self._readers = readers or _Readers()
-        self._readers.count += 1
-        self._is_open = True
+        self._lock = threading.Lock()
+        self._readers = 1
 
     def shared(self) -> SpooledResponse:
-        """The same response for another reader, also in another thread. The space is freed when all are closed."""
-        with self._readers.lock:
-            return SpooledResponse(self._file, self.size, self._readers)
+        """The response for one more reader, which closes it, too: the last one to do so frees the space."""
+        with self._lock:
+            self._readers += 1
+        return self
 
     def chunks(self) -> Iterator[bytes]:
         """Yield it in chunks of whole lines, about CHUNK_BYTES each. Lines over MAX_LINE are replaced by TOO_LONG."""
         position = 0
         while True:
-            with self._readers.lock:
+            with self._lock:
                 self._file.seek(position)
                 chunk = self._chunk()
                 position = self._file.tell()
@@ -103,10 +95,9 @@ class SpooledResponse:
         self.size += len(data)
 
     def close(self) -> None:
-        with self._readers.lock:
-            self._readers.count -= self._is_open
-            self._is_open = False
-            if self._readers.count == 0:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
                 self._file.close()
 
 

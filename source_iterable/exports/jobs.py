@@ -151,10 +151,12 @@ class JobsTransport:
 
     def _fetch(self, job: ExportJob, file: ExportFile) -> SpooledResponse:
         """Fetch a file, with a fresh link for every retry: links expire after half an hour (seen)."""
-        links = iter([file])
+        was_tried = False
 
         def attempt() -> SpooledResponse:
-            current = next(links, None) or job.fresh(file)
+            nonlocal was_tried
+            current = job.fresh(file) if was_tried else file
+            was_tried = True
             return self._host.receive(current.url, FILE_BYTES)
 
         what = f"file {file.name} of {job}"
