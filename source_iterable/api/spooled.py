@@ -30,6 +30,8 @@ _FAR_OVER = 2
 
 # Guesses the bytes of the whole response from the number received so far, the first and the last of them.
 Guess = Callable[[int, bytes, bytes], int]
+# Raises BrokenResponse for chunks that are not what was requested.
+Proof = Callable[[Iterable[bytes]], None]
 
 
 class SpooledResponse:
@@ -102,12 +104,9 @@ class SpooledResponse:
 
 
 def receive(
-    response: requests.Response,
-    max_bytes: int,
-    proof: Callable[[Iterable[bytes]], None] = must_hold_records,
-    guess: Guess = lambda received, head, tail: received,
+    response: requests.Response, max_bytes: int, proof: Proof = must_hold_records, guess: Guess | None = None
 ) -> SpooledResponse:
-    """Receive the body of `response` whole. `proof` raises BrokenResponse for chunks that are not what was requested.
+    """Receive the body of `response` whole.
 
     Raises:
         BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
@@ -124,7 +123,7 @@ def receive(
                 spooled.write(piece)
                 if spooled.size > next_guess:
                     next_guess = min(2 * next_guess, max_bytes)
-                    expected = guess(spooled.size, *spooled.ends())
+                    expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
                     if spooled.size > max_bytes:
                         raise TooLarge(f"The response is over {max_bytes:,} bytes.", expected)
                     if expected > _FAR_OVER * max_bytes:

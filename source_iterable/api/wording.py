@@ -134,9 +134,9 @@ def _proxy_trouble(session: requests.Session, url: str, error: Exception) -> Ite
 
 
 def _asks_for_a_password(proxy: str) -> ConfigError:
+    example = "http://user:password@host:port"  # ignore-https-check
     return ConfigError(
-        f"{proxy} asks for a user and password (407): put the right ones into the environment variable HTTPS_PROXY, as in "
-        "http://user:password@host:port."  # ignore-https-check
+        f"{proxy} asks for a user and password (407): put the right ones into HTTPS_PROXY, as in {example}."
     )
 
 
