@@ -36,10 +36,9 @@ from source_iterable.process.progress import Progress
 
 T = TypeVar("T")
 CANCEL_TIMEOUT = Timeout(5.0, 10.0)
-# Statuses of responses whose time counts. Others may be those of a proxy or gateway, which has a clock of its own.
+# Statuses of responses whose Date is Iterable's. Others may come from a proxy or gateway with a clock of its own.
 _OF_ITERABLE = (200, 400, 401, 403, 404, 429)
-# Seconds up to which a wait for a limit is not worth a word; and the least, however much faster than Iterable's the
-# budgets are.
+# Seconds: shorter waits for a limit are not reported. Scaled by `pace`, but not below the second.
 SHORT_WAIT, SHORTEST_WAIT = 2.0, 0.2
 # Bytes of a JSON or text response: a page of 1,000 catalog items has up to 30 MB, a million hashes of forgotten users
 # 67 MB.

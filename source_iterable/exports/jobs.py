@@ -59,7 +59,7 @@ class JobsTransport:
         self._changing = 0
 
     def prefers(self, window: Window) -> bool:
-        """Every window: a job's files are fetched one at a time, and only a broken one is retried."""
+        """Every window: of a job's files, only a broken one is retried."""
         return True
 
     def try_acquire(self) -> Permit | NotYet:
