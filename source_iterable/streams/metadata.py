@@ -49,7 +49,7 @@ class MetadataEntries(ChildStream):
         # Keys may be those of people.
         name, shown = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
         try:
-            request = Request(f"{path}/{quote(str(listed['key']), safe='')}", shown=shown)
+            request = Request(f"{path}/{quote(str(listed['key']), safe='')}", redacted_path=shown)
             entry = context.client.json(request, partial(_entry_of, listed["key"]))
         except NotFound:
             context.logger.warning(f"{self.name}: entry {name} of {path} no longer exists; skipped.")
