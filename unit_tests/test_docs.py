@@ -1,4 +1,4 @@
-"""The docs match the code: generated tables and diagrams, messages that exist, examples that run."""
+"""The docs match the code: generated tables and diagrams, links, messages. Examples: test_contributing.py."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 import source_iterable.schemas
-from integration_tests.connector import FACTOR
-from integration_tests.sandbox import Sandbox, SandboxSettings
 from source_iterable.config import Config, option_docs
 from source_iterable.reading.export_stream import EventStream
-from source_iterable.reading.plain_list import PlainList
 from source_iterable.streams.table import STREAMS
 
 ROOT = Path(__file__).parents[1]
@@ -157,40 +153,6 @@ def _texts_in(folder: Path) -> list[str]:
                 parts = (each.value if isinstance(each, ast.Constant) else "…" for each in node.values)
                 texts.append("".join(map(str, parts)))
     return texts
-
-
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^```\w+\n# ([^\n]+)\n(.*?)^```$", CONTRIBUTING, re.MULTILINE | re.DOTALL))
-
-
-@pytest.mark.parametrize("path", [path for path in BLOCKS if not path.startswith("example")])
-def test_contributing_quotes_the_code_verbatim(path: str) -> None:
-    assert BLOCKS[path] in (ROOT / path).read_text(encoding="utf-8")
-
-
-def test_contributing_shows_both_kinds_of_streams_and_an_option() -> None:
-    assert "source_iterable/config.py" in BLOCKS
-    assert "source_iterable/schemas/journey_exit.json" in BLOCKS
-    assert "source_iterable/streams/campaigns.py" in BLOCKS
-    assert STREAMS["journey_exit"].cursor_field == "createdAt"
-
-
-def test_the_plain_list_example_of_contributing_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    from integration_tests import connector
-
-    stream = eval(BLOCKS["example: plain list"], {"PlainList": PlainList})
-    read: Any = source_iterable.schemas._read
-    schema = json.loads(BLOCKS["example: schema"])
-    monkeypatch.setattr(
-        source_iterable.schemas, "_read", lambda name: schema if name == f"{stream.name}.json" else read(name)
-    )
-    monkeypatch.setitem(STREAMS, stream.name, stream)
-    with Sandbox(SandboxSettings()) as sandbox:
-        jobs = {sandbox.foreign_job(), sandbox.foreign_job("purchase")}
-        done = connector.sync(connector.config_for(sandbox, rate_limit_factor=FACTOR), [stream.name])
-    assert done.failure is None
-    assert {record["id"] for record in done.records[stream.name]} == jobs
-    assert all(set(schema["properties"]) <= set(record) for record in done.records[stream.name])
 
 
 def test_staging_models_are_those_of_the_streams() -> None:

@@ -16,7 +16,6 @@ from source_iterable.errors import BrokenResponse, ServerError, TimedOut, TooLar
 from source_iterable.exports.density import expected_bytes
 from source_iterable.exports.windows import DAY, TARGET_BYTES, Window
 
-PATH = "export/data.json"
 # Most bytes of a response to spool; a larger window is halved.
 SPOOL_BYTES = 256 * 2**20
 # Windows of unknown size longer than this, in seconds, are better read by jobs; so are windows over LARGE_BYTES.
@@ -28,6 +27,7 @@ class StreamingTransport:
     """Reads a window as one streamed response."""
 
     name = "streaming"
+    path = "export/data.json"
 
     def __init__(self, client: IterableClient, max_bytes: int = SPOOL_BYTES) -> None:
         self._client = client
@@ -44,11 +44,11 @@ class StreamingTransport:
         return window.seconds <= LONG_WINDOW
 
     def try_acquire(self) -> Permit | NotYet:
-        return self._client.budgets.of(PATH).try_acquire()
+        return self._client.budgets.of(self.path).try_acquire()
 
     def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
         """Yield the window's response as one part. Raises WindowFailed if it should be halved, or another IterableError."""
-        request = Request(PATH, {"dataTypeName": data_type, **window.parameters}, timeout=TIMEOUT)
+        request = Request(self.path, {"dataTypeName": data_type, **window.parameters}, timeout=TIMEOUT)
 
         def spool(response: requests.Response) -> Part:
             return receive(response, self.max_bytes, guess=partial(expected_bytes, window))
