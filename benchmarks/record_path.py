@@ -15,12 +15,12 @@ import orjson
 
 from benchmarks.data import BLOCK_RECORDS, Dataset
 from benchmarks.kinds import KINDS, Kind
-from source_iterable.api.parts import CHUNK_BYTES
+from source_iterable.api.spooled import CHUNK_BYTES
 from source_iterable.records.event_ids import EventIds
 from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import RecordParser
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.users import UserRecords
-from source_iterable.schemas import load_schema
 
 _HOUR = 472_222 * 3_600
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from integration_tests.live.probes import PROBES
 from source_iterable.config import Config, connection_specification, option_docs
 from source_iterable.reading.export_stream import EventStream
-from source_iterable.schemas import references
+from source_iterable.records.schemas import references
 from source_iterable.streams.table import STREAMS
 
 DOCS = Path(__file__).parent

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 
 from integration_tests.connector import FACTOR, Sync, config_for, state_of, sync, time_text
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.records.events import EventRecords

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.records.lines import RecordParser
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.records.users import UserRecords
-from source_iterable.schemas import load_schema
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import events_of
 

@@ -151,7 +151,7 @@ def test_every_attempt_acquires_its_own_permit(client: IterableClient, requests_
     requests_mock.get(
         BASE + "lists", [{"status_code": 500}, {"status_code": 429}, {"exc": requests.ConnectionError}, {"json": 1}]
     )
-    budget = client.budgets.of("lists")
+    budget = client.budgets.for_path("lists")
     held = budget.acquire(client.wait)
     taken: list[Permit] = []
     acquire = budget.acquire

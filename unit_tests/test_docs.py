@@ -12,9 +12,9 @@ from types import ModuleType
 
 import pytest
 
-import source_iterable.schemas
 from source_iterable.config import Config, option_docs
 from source_iterable.reading.export_stream import EventStream
+from source_iterable.records import schemas
 from source_iterable.streams.table import STREAMS
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +60,7 @@ def test_every_column_of_every_stream_is_on_the_page() -> None:
             (row,) = rows
             assert told["description"] in row
             assert ("| never |" in row) == isinstance(told["type"], str)
-            assert ("epoch milliseconds |" in row) == (column in source_iterable.schemas.milliseconds(name))
+            assert ("epoch milliseconds |" in row) == (column in schemas.milliseconds(name))
 
 
 def test_descriptions_say_more_than_the_name() -> None:
@@ -100,7 +100,7 @@ def test_every_stream_states_its_cost() -> None:
 
 def test_every_schema_reference_names_an_existing_column() -> None:
     for name in STREAMS:
-        for column, (parent, parent_column) in source_iterable.schemas.references(name).items():
+        for column, (parent, parent_column) in schemas.references(name).items():
             assert parent_column in STREAMS[parent].schema(CONFIG)["properties"], (name, column)
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import RecordParser
-from source_iterable.schemas import LATE, load_schema
+from source_iterable.records.schemas import LATE, load_schema
 from source_iterable.streams.table import EXPORTS
 from source_iterable.streams.table import STREAMS as STREAMS_BY_NAME
 from source_iterable.streams.user_events import TypedEvents, UserEvents
@@ -134,10 +134,10 @@ def test_the_mark_of_a_salt_does_not_tell_it() -> None:
 
 
 def test_none_and_many_ids() -> None:
-    assert EventIds("emailSend").of([]) == []
-    assert EventIds("emailSend", SALT).of([b"a", b"b"]) == [
-        *EventIds("emailSend", SALT).of([b"a"]),
-        *EventIds("emailSend", SALT).of([b"b"]),
+    assert EventIds("emailSend").digests([]) == []
+    assert EventIds("emailSend", SALT).digests([b"a", b"b"]) == [
+        *EventIds("emailSend", SALT).digests([b"a"]),
+        *EventIds("emailSend", SALT).digests([b"b"]),
     ]
 
 

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.records.users import UserRecords
-from source_iterable.schemas import load_schema
 from unit_tests.contexts import events_of
 
 SCHEMA = load_schema("email_click", required=["_event_id", "createdAt"])

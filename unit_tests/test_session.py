@@ -19,7 +19,6 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from source_iterable import __version__
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import (
@@ -31,6 +30,7 @@ from source_iterable.errors import (
     IterableError,
     Unreachable,
 )
+from source_iterable.version import __version__
 
 KEY = "k-0123456789abcdef"
 

@@ -19,8 +19,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_iterable.airbyte.source import SourceIterable, parsed_config
 from source_iterable.airbyte.streams import as_airbyte_stream
-from source_iterable.ending import print_and_end
 from source_iterable.errors import IterableError
+from source_iterable.process.ending import print_and_end
 from source_iterable.streams.groups import GROUPS, chosen
 from source_iterable.streams.table import STREAMS
 

@@ -23,8 +23,8 @@ from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from source_iterable.airbyte.errors import traced
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.airbyte.state_file import HELP, StateFile, taken_from
-from source_iterable.ending import StopSignals, end
-from source_iterable.machine import trouble
+from source_iterable.process.ending import StopSignals, end
+from source_iterable.process.machine import trouble
 from source_iterable.records.batch import RecordBatch
 
 

@@ -33,8 +33,8 @@ from source_iterable.airbyte.queue import BatchQueue, QueueMessageRepository
 from source_iterable.airbyte.streams import as_airbyte_stream, as_concurrent_stream
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, InvalidConfig, specification
-from source_iterable.display import progress_display
 from source_iterable.errors import ConfigError, IterableError
+from source_iterable.process.display import progress_display
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Stream
 from source_iterable.records.batch import RecordBatch

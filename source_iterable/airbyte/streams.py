@@ -35,8 +35,8 @@ from source_iterable.airbyte.errors import traced
 from source_iterable.airbyte.job import complete_state, is_complete
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, IterableError, LocalError
-from source_iterable.machine import trouble
-from source_iterable.progress import Progress
+from source_iterable.process.machine import trouble
+from source_iterable.process.progress import Progress
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, State, Stream
 
@@ -209,7 +209,7 @@ class _WholeStream(Partition):
 
         It assumes that the rest is as dense as what has been read.
         """
-        stream = progress.of(self._stream.name)
+        stream = progress.stream(self._stream.name)
         if stream.share and FAIR_SHARE <= stream.share < 1:
             estimate = AirbyteEstimateTraceMessage(
                 name=self._stream.name,

@@ -9,7 +9,7 @@ from queue import Empty, Full, Queue
 from threading import Event
 
 from source_iterable.errors import IterableError, LocalError
-from source_iterable.machine import trouble
+from source_iterable.process.machine import trouble
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, State, Stream
 from source_iterable.records.batch import RecordBatch

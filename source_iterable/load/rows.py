@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.load.tables import Column, Kind, Table, free_name
 from source_iterable.records.timestamps import is_date, rfc3339
 

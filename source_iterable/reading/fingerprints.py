@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.exports.windows import DAY, iso_time
 from source_iterable.records.batch import LineFormat, RecordBatch
 
@@ -94,7 +94,7 @@ class Fingerprints:
         }
 
     @classmethod
-    def of(cls, state: Any) -> Fingerprints | None:
+    def from_state(cls, state: Any) -> Fingerprints | None:
         """Those of a state; None for anything else: all is then read as if it had not been."""
         try:
             seconds, start = state["seconds"], seconds_of(state["start"])

@@ -17,7 +17,7 @@ from source_iterable.records.batch import LineFormat, RecordBatch
 from source_iterable.records.columns import DATA, Columns
 from source_iterable.records.columns import Fields as Fields
 from source_iterable.records.private_fields import Layout, PrivateFields
-from source_iterable.schemas import load_schema
+from source_iterable.records.schemas import load_schema
 
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
 State = Mapping[str, Any]
@@ -38,7 +38,7 @@ class Stream(ABC):
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
     was. `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x, too.
-    `reads_exports`, `reads_members`: it reads the export API, the users of all lists. `keeps_its_key`: it is about
+    `reads_exports`, `reads_members`: it reads the export API, the users of all lists. `exempt_key`: it is about
     things, and excluded_fields leave its key. `cost` tells people how many requests a sync makes.
     """
 
@@ -50,7 +50,7 @@ class Stream(ABC):
     reads_exports = False
     reads_members = False
     may_have_private_fields = True
-    keeps_its_key = False
+    exempt_key = False
     cost: str
 
     def read(self, context: StreamContext, state: State) -> Reading:
@@ -78,7 +78,7 @@ class Stream(ABC):
 
     def schema(self, config: Config) -> dict[str, Any]:
         """The JSON schema of the records. Raises IterableError."""
-        private = PrivateFields.of(config)
+        private = PrivateFields.from_config(config)
         schema = self._schema(config)
         if not private or not self.may_have_private_fields:
             return schema
@@ -89,7 +89,7 @@ class Stream(ABC):
         """What is where in the stream's records."""
         return Layout(
             of_people=self.of_people,
-            kept={name: name == self.cursor_field for name in self.primary_key} if self.keeps_its_key else {},
+            kept={name: name == self.cursor_field for name in self.primary_key} if self.exempt_key else {},
         )
 
     def _schema(self, config: Config) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Stream(ABC):
 
     def batch(self, items: Iterable[Fields]) -> RecordBatch:
         """A batch of items as Iterable sent them: what is no declared column, or does not fit it, goes under `data`."""
-        return self.finished_batch(map(self._split, items) if self._columns.has_data else items)
+        return self.finished_batch(map(self._split, items) if self._columns.has_data_column else items)
 
     def finished_batch(self, records: Iterable[Fields]) -> RecordBatch:
         """A batch of records that are as declared."""

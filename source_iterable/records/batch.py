@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 
 
 @dataclass(frozen=True)

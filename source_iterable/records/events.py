@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from msgspec import UNSET, Raw, Struct
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.event_ids import EventIds
 from source_iterable.records.lines import Dumps, ShapedRecords
@@ -57,7 +57,7 @@ class EventRecords(ShapedRecords):
         if has_more or TYPE in data or self._columns.frozen is not None:
             counted = {name: value for name, value in record.items() if _counts(name)}
             identity = _text(*(self._columns.frozen or self._columns).split(counted), dumps)
-        (event_id,) = self._ids.of([identity])
+        (event_id,) = self._ids.digests([identity])
         internal_text = dumps(internal, None, _SORTED)
         return b'{"_event_id":"%b"%b%b,"itblInternal":%b}' % (event_id, data_type, shown, internal_text)
 
@@ -117,7 +117,7 @@ class EventRecords(ShapedRecords):
         if not shape.nests_internal:
             between[1:] = [b',"itblInternal":{' + piece.removeprefix(b",") for piece in between[1:]]
         done = [b'"'] * (4 * len(records) + 1)
-        done[0::4], done[1::4], done[3::4] = between, self._ids.of(late or shown), shown
+        done[0::4], done[1::4], done[3::4] = between, self._ids.digests(late or shown), shown
         out += done
 
 

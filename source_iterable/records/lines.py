@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.api.proof import is_error_object
 from source_iterable.records.batch import LineFormat, RecordBatch
 from source_iterable.records.columns import Fields

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
 from source_iterable.records.batch import LineFormat, RecordBatch
@@ -75,7 +75,7 @@ class PrivateFields:
         self._unseen = {rule.name for rules in self._rules.values() for rule in rules}
 
     @classmethod
-    def of(cls, config: Config) -> PrivateFields:
+    def from_config(cls, config: Config) -> PrivateFields:
         """Those of a configuration."""
         return cls(config.excluded_fields, config.hashed_fields, config.hash_salt)
 

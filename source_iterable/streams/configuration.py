@@ -60,7 +60,7 @@ def _cursors() -> dict[str, str]:
 
 
 def _private() -> list[Stream]:
-    return [stream for stream in STREAMS.values() if stream.may_have_private_fields and not stream.keeps_its_key]
+    return [stream for stream in STREAMS.values() if stream.may_have_private_fields and not stream.exempt_key]
 
 
 def _with_streams(columns: Iterable[tuple[str, Stream]]) -> dict[str, str]:

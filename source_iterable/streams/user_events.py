@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.parts import Part
 from source_iterable.api.proof import must_hold_records
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse, IterableError
 from source_iterable.reading.children import Key, keys_of
@@ -23,8 +23,8 @@ from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
 from source_iterable.records.line_count import LineCount
 from source_iterable.records.lines import Dumps, LineRecords, RecordParser
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import TYPE
-from source_iterable.schemas import load_schema
 from source_iterable.streams.lists import LISTS, identifiers_of, users_in, users_of_lists
 
 PATH = "export/userEvents"
@@ -50,7 +50,7 @@ class _Progress:
     ids: str = ""
 
     @classmethod
-    def of(cls, state: State) -> _Progress:
+    def from_state(cls, state: State) -> _Progress:
         """That of a state. What does not fit is ignored: the users are read again."""
         missing, lists = state.get("missing"), state.get("lists")
         return cls(
@@ -116,7 +116,7 @@ class UserEvents(Stream):
         mark = mark_of_ids(context.config.hash_salt)
         must_have_ids(self.name, state, mark)
         # What was read by ids of another version, or without a mark, is read again.
-        before = _Progress.of(state if state.get(IDS) == mark else {})
+        before = _Progress.from_state(state if state.get(IDS) == mark else {})
         progress = _Progress(before.after, ids=mark)
         failure: IterableError | None = None
         with closing(DistinctUsers(context.config.hash_salt)) as users:
@@ -172,18 +172,18 @@ class UserEvents(Stream):
 
     def _parts(
         self, context: StreamContext, slices: SliceReader, users: DistinctUsers, after: bytes
-    ) -> Iterator[tuple[bytes, Part | Unread | None]]:
-        def fetch(item: tuple[bytes, str]) -> Part | Unread | None:
+    ) -> Iterator[tuple[bytes, SpooledResponse | Unread | None]]:
+        def fetch(item: tuple[bytes, str]) -> SpooledResponse | Unread | None:
             digest, user = item
             first, last = ("", "") if context.private_fields else (f"{user[:1]}*** (", ")")
-            part: Part | Unread | None = None
+            part: SpooledResponse | Unread | None = None
             # Iterable returns nothing for an identifier of the wrong kind: nothing is believed before all are tried.
             for identifier in identifiers_of(context.config, user):
-                if isinstance(part, Part):
+                if isinstance(part, SpooledResponse):
                     part.close()
                 parameters = {identifier: user, "includeCustomEvents": "true"}
                 part = slices.get(f"user {first}{_shown(digest)}{last}", PATH, parameters)
-                if not isinstance(part, Part) or part.size:
+                if not isinstance(part, SpooledResponse) or part.size:
                     break
             return part
 
@@ -191,7 +191,7 @@ class UserEvents(Stream):
             yield digest, part
 
     def _batches(
-        self, context: StreamContext, records: RecordParser, digest: bytes, part: Part
+        self, context: StreamContext, records: RecordParser, digest: bytes, part: SpooledResponse
     ) -> Iterator[RecordBatch]:
         lines = LineCount(f"{self.name}, user {_shown(digest)}", context.logger)
         with closing(part):

@@ -14,8 +14,8 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Reading, State, Stream
 from source_iterable.records.lines import RecordParser
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.users import UserRecords
-from source_iterable.schemas import load_schema
 from source_iterable.streams.user_columns import configured_columns, discovered_columns
 
 # Hashes per batch.
