@@ -15,11 +15,11 @@ from typing import Any
 
 from rich.console import Console
 
-from integration_tests.live import jobs, report
+from integration_tests.live import report
 from integration_tests.live.client import UNAUTHORIZED, Client
 from integration_tests.live.compare import differences, of_sandbox
 from integration_tests.live.probe import LONGEST, Project, Seen, is_wanted
-from integration_tests.live.probes import PROBES
+from integration_tests.live.probes import PROBES, export_jobs
 from integration_tests.live.words import Words
 from integration_tests.sandbox import SandboxSettings
 from source_iterable.config import Config
@@ -93,7 +93,7 @@ def _may_start_jobs(options: argparse.Namespace, made: Mapping[str, Any]) -> boo
     if options.jobs is not None:
         return bool(options.jobs)
     # They are started once, and of no use when all of their probes are finished.
-    entries = [made["probes"].get(each.name, {}) for each in PROBES if each.look.__module__ == jobs.__name__]
+    entries = [made["probes"].get(each.name, {}) for each in PROBES if each.look.__module__ == export_jobs.__name__]
     if START in made["requests"] or not any(is_wanted(each, jobs=True) for each in entries) or not sys.stdin.isatty():
         return False
     try:

@@ -7,18 +7,16 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal
 
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from integration_tests.live.probe import Probe, Project, Seen, Verdict, run
 from integration_tests.live.probes import PROBES
-from integration_tests.sandbox.settings import PROJECT_TYPES
 from source_iterable.version import __version__
 
-# Of the file's form.
-_VERSION = 1
 _STYLES = {"holds": "green", "differs": "bold red", "not visible": "dim"}
 # Characters of what was seen in the table; the file has all of it.
 _SHOWN = 200
@@ -28,43 +26,47 @@ _BESIDE = 11 + 28 + 7 + 10
 _DEPTH = 4
 
 
+class _Entry(BaseModel):
+    """What a report says of a probe, as far as it is relied on."""
+
+    claim: str
+    relied_on: str
+    verdict: Verdict
+    seconds: float
+    facts: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    oddities: list[str] = []
+
+
+class _Report(BaseModel):
+    """The file, as far as it is relied on."""
+
+    version: Literal[1]
+    connector: str
+    project: str
+    region: str
+    project_type: Literal["Email-based", "UserID-based", "Hybrid"]
+    requests: dict[str, dict[str, int]]
+    probes: dict[str, _Entry]
+
+
 class UnusableReport(ValueError):
-    """A file that is no report, or not of this project; the text says which, and why."""
+    """A file that is not a report, or not of this project; the text says which, and why."""
 
 
 def read(path: Path) -> dict[str, Any]:
     """The report in a file. Raises UnusableReport."""
     try:
         report: Any = json.loads(path.read_text(encoding="utf-8"))
+        _Report.model_validate(report, strict=True)
     except OSError as error:
         raise UnusableReport(f"{path} cannot be read: {error.strerror}.") from None
+    except ValidationError:
+        raise UnusableReport(f"{path} is no report of this version.") from None
     except ValueError:
         raise UnusableReport(f"{path} is no report: it is not JSON.") from None
-    if not _is_report(report):
-        raise UnusableReport(f"{path} is no report of this version.")
     return {name: _clean(value) for name, value in report.items()}
-
-
-def _is_report(report: Any) -> bool:
-    return (
-        isinstance(report, dict)
-        and report.get("version") == _VERSION
-        and all(isinstance(report.get(name), str) for name in ("connector", "project", "region"))
-        and report.get("project_type") in PROJECT_TYPES
-        and all(isinstance(report.get(name), dict) for name in ("probes", "requests"))
-        and all(isinstance(each, dict) for each in report["requests"].values())
-        and all(isinstance(count, int) for each in report["requests"].values() for count in each.values())
-        and all(
-            isinstance(each, dict)
-            and each.get("verdict") in get_args(Verdict)
-            and isinstance(each.get("seconds"), (int, float))
-            and all(isinstance(each.get(name, {}), dict) for name in ("facts", "counts", "fields"))
-            and all(isinstance(each.get(name), str) for name in ("claim", "relied_on"))
-            and isinstance(each.get("oddities", []), list)
-            and all(isinstance(odd, str) for odd in each.get("oddities", []))
-            for each in report["probes"].values()
-        )
-    )
 
 
 def _clean(value: Any) -> Any:
@@ -99,7 +101,7 @@ def begun(project: Project) -> dict[str, Any]:
     """A report without probes."""
     config = project.client.config
     return {
-        "version": _VERSION,
+        "version": 1,
         "connector": __version__,
         "python": platform.python_version(),
         "day": project.now.date().isoformat(),
@@ -113,7 +115,7 @@ def begun(project: Project) -> dict[str, Any]:
 
 
 def must_be_of(project: Project, report: Mapping[str, Any], path: Path) -> None:
-    """Raise UnusableReport unless a report can be gone on with."""
+    """Raise UnusableReport unless this run can continue a report."""
     new = begun(project)
     if any(report[name] != new[name] for name in ("project", "region", "project_type")):
         raise UnusableReport(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from source_iterable.config import Config
+from source_iterable.exports.choice import OTHER_SPELLINGS
 from source_iterable.exports.export_job import JobState
 from source_iterable.streams.table import EXPORTS, STREAMS
 
@@ -52,7 +53,7 @@ class Words:
 
     def __init__(self, api_key: str) -> None:
         self._fields = frozenset(name for stream in STREAMS for name in names_in({"properties": columns_of(stream)}))
-        types = {each.data_type for each in EXPORTS}
+        types = {each.data_type for each in EXPORTS} | set(OTHER_SPELLINGS.values())
         self._public = frozenset({*types, *(state.value for state in JobState), *_PUBLIC})
         self._key = api_key.encode()
 
@@ -102,7 +103,7 @@ def _written() -> frozenset[str]:
     """The texts in the code of this package."""
     return frozenset(
         node.value
-        for file in Path(__file__).parent.glob("*.py")
+        for file in Path(__file__).parent.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )

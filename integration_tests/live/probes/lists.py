@@ -1,4 +1,4 @@
-"""Probes of lists: their keys, paging, sort and times."""
+"""Probes of lists: their keys, paging, order, times and types."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from integration_tests.live import oddities
-from integration_tests.live.client import NOT_FOUND
-from integration_tests.live.errors import NotVisible, Unexpected
-from integration_tests.live.items import (
-    Items,
-    ask_templates,
-    fields_of,
-    newest,
-    other_types,
-    plain_items,
-    without_column,
-)
-from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
-from integration_tests.live.words import kind, kinds
+from integration_tests.live.answers import Items, fields_of, list_in, other_types, some_in
+from integration_tests.live.client import NOT_FOUND, NotVisible, Unexpected
+from integration_tests.live.items import PAGE, ask_templates, newest, plain_items
+from integration_tests.live.probe import Project, Seen, judged, probe
+from integration_tests.live.words import columns_of, kind, kinds
 from source_iterable.api.paging import total_in
 from source_iterable.streams.table import STREAMS
 
@@ -31,8 +23,12 @@ _STATES = (
     *("Recurring", "Archived", "Recalling", "Recalled"),
 )
 _TIMES = ("createdAt", "updatedAt", "startAt", "endedAt")
-# Bytes of a list that comes without paging.
+# Most bytes of a list that is asked for without paging.
 _PLAIN_BYTES = 1 << 20
+# Recurring campaigns whose children are asked for: there may be hundreds.
+_PARENTS = 5
+# Path, key, and most items of a page.
+_PAGED = (("campaigns", "id", PAGE), ("templates", "templateId", PAGE), ("journeys", "id", 50))
 
 
 def _plain(path: str, selector: str, stream: str) -> Callable[[Project], Seen]:
@@ -40,10 +36,11 @@ def _plain(path: str, selector: str, stream: str) -> Callable[[Project], Seen]:
         items = project.once(plain_items, path, selector)
         key = STREAMS[stream].key(project.client.config)[0]
         keys = [item.get(key) for item in items]
+        names = {name for item in items for name in item}
         return judged(
             len(set(map(str, keys))) == len(keys) and len({type(each) for each in keys}) == 1 and None not in keys,
             {"keys": kinds(keys), "other types than the column's": other_types(stream, items)},
-            {"items": len(items), "fields without a column": without_column(stream, items)},
+            {"items": len(items), "fields without a column": len(names - columns_of(stream).keys())},
             fields=fields_of(project, items),
         )
 
@@ -58,11 +55,8 @@ for _path, _selector, _stream in (
     ("webhooks", "webhooks", "webhooks"),
     ("metadata", "results", "metadata"),
 ):
-    probe(
-        f"list of {_stream.replace('_', ' ')}",
-        f"GET {_path} answers with all items, each with a key",
-        "source_iterable/reading/plain_list.py",
-    )(_plain(_path, _selector, _stream))
+    _claim = f"GET {_path} answers with all items, each with a key"
+    probe(f"list of {_stream.replace('_', ' ')}", "reading/plain_list.py", _claim)(_plain(_path, _selector, _stream))
 
 
 def _paged(path: str, selector: str, key: str, most: int) -> Callable[[Project], Seen]:
@@ -77,12 +71,9 @@ def _paged(path: str, selector: str, key: str, most: int) -> Callable[[Project],
         plain = client.get(path, most=_PLAIN_BYTES)
         without = list_in(plain, selector) if plain.is_whole else full
         keys = [[each.get(key) for each in items] for items in (one, second)]
+        are_pages = len(one) == 1 and len(second) == min(len(full) - 1, 1)
         return judged(
-            len(one) == 1
-            and bool(link) == (len(full) > 1)
-            and len(second) == min(len(full) - 1, 1)
-            and keys[0] != keys[1]
-            and None not in keys[0],
+            are_pages and bool(link) == (len(full) > 1) and keys[0] != keys[1] and None not in keys[0],
             {
                 "status with a larger page": client.get(path, page=1, pageSize=most + 1).status,
                 "nextPageUrl": _form_of(project, link),
@@ -110,36 +101,23 @@ def _form_of(project: Project, link: object) -> dict[str, Any]:
     }
 
 
-for _path, _selector, _key, _most in (
-    ("campaigns", "campaigns", "id", 1000),
-    ("templates", "templates", "templateId", 1000),
-    ("journeys", "journeys", "id", 50),
-    ("catalogs", "catalogNames", "name", 100),
-):
-    probe(
-        f"pages of {_path}",
-        f"GET {_path} takes page from 1 and pageSize up to {_most}, and names the next page in nextPageUrl",
-        "source_iterable/api/paging.py",
-    )(_paged(_path, _selector, _key, _most))
+for _path, _key, _most in (*_PAGED, ("catalogs", "name", 100)):
+    _claim = f"GET {_path} takes page from 1 and pageSize up to {_most}, and names the next page in nextPageUrl"
+    _selector = "catalogNames" if _path == "catalogs" else _path
+    probe(f"pages of {_path}", "api/paging.py", _claim)(_paged(_path, _selector, _key, _most))
 
 
-@probe(
-    "pages of child campaigns",
-    "GET campaigns/recurring/{id}/childCampaigns pages like campaigns, and takes sort=id",
-    "source_iterable/streams/campaigns.py",
-)
+@probe("pages of child campaigns", "streams/campaigns.py")
 def children(project: Project) -> Seen:
+    """GET campaigns/recurring/{id}/childCampaigns pages like campaigns, and takes sort=id."""
     parents = [each["id"] for each in newest(project, "campaigns") if each.get("campaignState") == "Recurring"]
     if not parents:
         raise NotVisible("no campaign is recurring")
-    items: Items = []
-    # Not all of them: there may be hundreds.
-    for parent in parents[:5]:
-        answer = project.client.get("campaigns/recurring/{}/childCampaigns", parent, page=1, pageSize=1000, sort="id")
-        items = list_in(answer, "campaigns")
-        if items:
+    for parent in parents[:_PARENTS]:
+        answer = project.client.get("campaigns/recurring/{}/childCampaigns", parent, page=1, pageSize=PAGE, sort="id")
+        if items := list_in(answer, "campaigns"):
             break
-    if not items:
+    else:
         raise NotVisible("the recurring campaigns have no children")
     ids = [each["id"] for each in items]
     return judged(
@@ -152,21 +130,17 @@ def children(project: Project) -> Seen:
 
 def _in_order(path: str, key: str, size: int) -> Callable[[Project], Seen]:
     def look(project: Project) -> Seen:
-        kind_of: dict[str, Any] = {}
+        wanted: dict[str, Any] = {}
         if path == "templates":
             lists = project.once(ask_templates)
             template_type, medium = max(lists, key=lambda each: len(lists[each]))
-            kind_of = {"templateType": template_type, "messageMedium": medium}
-        answer = project.client.get(path, page=1, pageSize=size, sort="id", **kind_of)
-        items = some_in(answer, path)
-        keys: list[Any] = [each.get(key) for each in items]
-        total = total_in(answer.json, path)
-        goes_on = bool(answer.object.get("nextPageUrl"))
+            wanted = {"templateType": template_type, "messageMedium": medium}
+        answer = project.client.get(path, page=1, pageSize=size, sort="id", **wanted)
+        keys: list[Any] = [each.get(key) for each in some_in(answer, path)]
+        total, goes_on = total_in(answer.json, path), bool(answer.object.get("nextPageUrl"))
+        has_total = (total or 0) > len(keys) if goes_on else total == len(keys)
         return judged(
-            all(isinstance(each, int) for each in keys)
-            and keys == sorted(set(keys))
-            and (total or 0) >= len(keys) + goes_on
-            and (goes_on or total == len(keys)),
+            all(isinstance(each, int) for each in keys) and keys == sorted(set(keys)) and has_total,
             {"keys": kinds(keys), "ascending": keys == sorted(keys), "total": kind(total), "goes on": goes_on},
             {"items of the first page": len(keys)},
         )
@@ -174,15 +148,12 @@ def _in_order(path: str, key: str, size: int) -> Callable[[Project], Seen]:
     return look
 
 
-for _path, _key, _most in (("campaigns", "id", 1000), ("templates", "templateId", 1000), ("journeys", "id", 50)):
-    probe(
-        f"order of {_path}",
-        f"GET {_path} with sort=id: in ascending order of {_key}, and with the number of all items",
-        "source_iterable/reading/whole_list.py",
-    )(_in_order(_path, _key, _most))
+for _path, _key, _most in _PAGED:
+    _claim = f"GET {_path} with sort=id: in ascending order of {_key}, and with the number of all items"
+    probe(f"order of {_path}", "reading/whole_list.py", _claim)(_in_order(_path, _key, _most))
 
 
-def _what_there_is(project: Project) -> dict[str, Items]:
+def _all_things(project: Project) -> dict[str, Items]:
     """Campaigns, templates and journeys, as far as they can be read. Raises NotVisible if there are none."""
     found: dict[str, Items] = {}
     with suppress(NotVisible, Unexpected):
@@ -196,60 +167,49 @@ def _what_there_is(project: Project) -> dict[str, Items]:
     return found
 
 
-@probe(
-    "times of lists",
-    "Times of campaigns, templates and journeys are milliseconds since the epoch",
-    "source_iterable/reading/by_content.py",
-)
+@probe("times of lists", "reading/by_content.py")
 def times(project: Project) -> Seen:
+    """Times of campaigns, templates and journeys are milliseconds since the epoch."""
     found: dict[str, Any] = {}
-    for path, items in _what_there_is(project).items():
+    for path, items in _all_things(project).items():
         for name in _TIMES:
             # 0 stands for no time.
             if values := [item[name] for item in items if item.get(name)]:
                 found.setdefault(path, {})[name] = sorted(kinds(values))
     if not found:
         raise NotVisible("none of them has a time")
-    return judged(
-        all(each == ["milliseconds"] for names in found.values() for each in names.values()), {"times": found}
-    )
+    forms = [each for names in found.values() for each in names.values()]
+    return judged(all(each == ["milliseconds"] for each in forms), {"times": found})
 
 
-@probe(
-    "fields of lists",
-    "Columns of campaigns, templates and journeys have the types of their schemas",
-    "source_iterable/schemas/campaigns.json",
-)
+@probe("fields of lists", "schemas/campaigns.json")
 def fields(project: Project) -> Seen:
-    found = _what_there_is(project)
+    """Columns of campaigns, templates and journeys have the types of their schemas."""
+    found = _all_things(project)
     others = {path: other_types(path, items) for path, items in found.items()}
-    return judged(
-        not any(others.values()),
-        {"other types than the column's": others},
-        {path: len(items) for path, items in found.items()},
-        fields={path: fields_of(project, items) for path, items in found.items()},
-    )
+    counts = {path: len(items) for path, items in found.items()}
+    kinds_of_fields = {path: fields_of(project, items) for path, items in found.items()}
+    return judged(not any(others.values()), {"other types than the column's": others}, counts, fields=kinds_of_fields)
 
 
-@probe("states of campaigns", "campaignState is a word, and maybe a new one", "source_iterable/streams/metrics.py")
+@probe("states of campaigns", "streams/metrics.py")
 def states(project: Project) -> Seen:
+    """campaignState is a word, and maybe a new one."""
     campaigns = newest(project, "campaigns")
     words = Counter(each.get("campaignState") for each in campaigns)
-    unknown = [each for each in words if each not in _STATES]
+    has_unknown = not set(words) <= set(_STATES)
+    media = project.words.of(each.get("messageMedium") for each in campaigns)
     return judged(
         all(isinstance(each, str) for each in words),
-        {"unknown states": bool(unknown), "media": project.words.of(each.get("messageMedium") for each in campaigns)},
+        {"unknown states": has_unknown, "media": media},
         {project.words.shown(each): count for each, count in words.items()},
-        oddities.STATES_OF_CAMPAIGNS if unknown else None,
+        oddities.STATES_OF_CAMPAIGNS if has_unknown else None,
     )
 
 
-@probe(
-    "archived journeys",
-    "GET journeys leaves archived ones out; with state=Archived it has only those",
-    "source_iterable/streams/journeys.py",
-)
+@probe("archived journeys", "streams/journeys.py")
 def archived(project: Project) -> Seen:
+    """GET journeys leaves archived ones out; with state=Archived it has only those."""
     shown = [each.get("isArchived") for each in newest(project, "journeys")]
     answer = project.client.get("journeys", page=1, pageSize=50, sort="id", state="Archived")
     hidden = [each.get("isArchived") for each in list_in(answer, "journeys")]
@@ -262,12 +222,9 @@ def archived(project: Project) -> Seen:
     )
 
 
-@probe(
-    "a thing that is gone",
-    "A catalog, a metadata table and a template that do not exist get 404, and are skipped",
-    "source_iterable/reading/children.py",
-)
+@probe("a thing that is gone", "reading/children.py")
 def gone(project: Project) -> Seen:
+    """A catalog, a metadata table and a template that do not exist get 404, and are skipped."""
     client, none = project.client, 999_999_999
     statuses = {
         "content of a template": client.get("templates/{}/get", "email", templateId=none).status,
@@ -275,6 +232,5 @@ def gone(project: Project) -> Seen:
         "entries of a metadata table": client.get("metadata/{}", "notableofthisname").status,
     }
     children = client.get("campaigns/recurring/{}/childCampaigns", none, page=1, pageSize=1).status
-    return judged(
-        all(each == NOT_FOUND for each in statuses.values()), {**statuses, "children of a campaign": children}
-    )
+    holds = all(each == NOT_FOUND for each in statuses.values())
+    return judged(holds, {**statuses, "children of a campaign": children})
