@@ -30,6 +30,8 @@ from source_iterable.streams.table import EXPORTS
 ROOT = Path(__file__).parent.parent
 SMALL: dict[str, Any] = {"users": 40, "events_per_day": 400, "days": 9}
 
+WholeRun = tuple[dict[str, Any], list[RequestLogEntry]]
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
@@ -78,24 +80,29 @@ def test_without_a_terminal_no_job_is_started(sandbox: Sandbox, tmp_path: Path) 
     assert sandbox.count("export/start") == 0
 
 
-def test_two_export_jobs_at_most_and_nothing_else_is_written() -> None:
+@pytest.fixture(scope="module")
+def whole_run() -> WholeRun:
+    """The report of a run that had all the time it took, and its requests."""
     kept: list[Sandbox] = []
-    of_sandbox(SandboxSettings(**SMALL), kept.append)
-    posts = [each for each in kept[0].requests if each.method != "GET"]
+    report = of_sandbox(SandboxSettings(rate_limit_factor=1.0, **SMALL), kept.append)
+    return report, kept[0].requests
+
+
+def test_two_export_jobs_at_most_and_nothing_else_is_written(
+    whole_run: WholeRun,
+) -> None:
+    posts = [each for each in whole_run[1] if each.method != "GET"]
     assert [(each.method, each.endpoint) for each in posts] == [("POST", "export/start")] * 2
 
 
-def test_the_key_goes_to_no_other_host() -> None:
-    kept: list[Sandbox] = []
-    of_sandbox(SandboxSettings(**SMALL), kept.append)
-    downloads = [each for each in kept[0].requests if each.host == "files"]
+def test_the_key_goes_to_no_other_host(whole_run: WholeRun) -> None:
+    downloads = [each for each in whole_run[1] if each.host == "files"]
     assert downloads
     assert not [each for each in downloads if each.header_names & {"api-key", "api_key"}]
 
 
-def test_all_limits_are_kept() -> None:
-    # In the sandbox's time, which passes when a probe sleeps.
-    report = of_sandbox(SandboxSettings(rate_limit_factor=1.0, **SMALL))
+def test_all_limits_are_kept(whole_run: WholeRun) -> None:
+    report, _ = whole_run
     assert report["probes"]["rate limits"]["verdict"] == "holds"
     assert not [endpoint for endpoint, statuses in report["requests"].items() if "429" in statuses]
     assert {each["verdict"] for each in report["probes"].values()} <= {"holds", "not visible"}
@@ -277,10 +284,12 @@ def test_a_file_that_is_no_report_is_left_alone(sandbox: Sandbox, tmp_path: Path
     assert (tmp_path / "live-report.json").read_text() == content
 
 
-def test_the_table_shows_each_verdict_on_one_line_of_a_small_terminal() -> None:
-    report = of_sandbox(SandboxSettings(**SMALL))
+def test_the_table_shows_each_verdict_on_one_line_of_a_small_terminal(
+    whole_run: WholeRun,
+) -> None:
+    report, _ = whole_run
     shown = StringIO()
-    reports.show(report, Console(file=shown, width=80))
+    reports.show(report, Console(file=shown, width=80, markup=False))
     lines = shown.getvalue().splitlines()
     for name, seen in report["probes"].items():
         assert [line for line in lines if line.strip().startswith(seen["verdict"]) and f" {name} " in line], name

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from integration_tests.live.probe import Probe, Project, Seen, Verdict, run
 from integration_tests.live.probes import PROBES
@@ -172,32 +173,24 @@ def show(report: Mapping[str, Any], console: Console) -> None:
     table.add_column("seconds", justify="right", no_wrap=True)
     probes: Mapping[str, Mapping[str, Any]] = report["probes"]
     for name, seen in probes.items():
-        verdict = seen["verdict"]
-        table.add_row(f"[{_STYLES[verdict]}]{verdict}[/]", name, _plain(line(seen)), f"{seen['seconds']:.1f}")
+        verdict = Text(seen["verdict"], _STYLES[seen["verdict"]])
+        table.add_row(verdict, name, Text(line(seen)), f"{seen['seconds']:.1f}")
     console.print(table)
     for name, seen in probes.items():
         if seen["verdict"] == "differs":
-            console.print(
-                f"\n{name} differs. Claim: {seen['claim']} (relied upon in {seen['relied_on']}). Seen:", markup=False
-            )
-            console.print(json.dumps({**seen.get("facts", {}), **seen.get("counts", {})}, indent=2), markup=False)
+            claim = f"Claim: {seen['claim']} (relied upon in {seen['relied_on']})."
+            console.print(f"\n{name} differs. {claim} Seen:")
+            console.print(json.dumps({**seen.get("facts", {}), **seen.get("counts", {})}, indent=2))
     if odd := sorted({each for seen in probes.values() for each in seen.get("oddities", ())}):
-        console.print("\nOddities of this project, which the connector takes:", markup=False)
-        for each in odd:
-            console.print(f"- {each}", markup=False)
+        console.print("\nOddities of this project, which the connector handles:", *odd, sep="\n- ")
     verdicts = [seen["verdict"] for seen in probes.values() if seen.get("is_finished")]
-    unfinished = {name: seen.get("reason", "") for name, seen in probes.items() if not seen.get("is_finished")}
+    unfinished = [f"{name}: {seen.get('reason', '')}" for name, seen in probes.items() if not seen.get("is_finished")]
     requests = sum(count for statuses in report["requests"].values() for count in statuses.values())
     console.print(
         f"\nClaims: {verdicts.count('holds')} hold, {verdicts.count('differs')} differ, "
         f"{verdicts.count('not visible')} not visible in this project, {len(unfinished)} unfinished. {requests} requests.",
-        markup=False,
+        *unfinished,
+        sep="\n- ",
     )
-    for name, reason in unfinished.items():
-        console.print(f"- {name}: {reason}", markup=False)
     if unfinished:
-        console.print("Run it again, and it goes on with what is unfinished.", markup=False)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+        console.print("Run it again to continue with what is unfinished.")
