@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from integration_tests.live.probes import PROBES
-from source_iterable.config import Config, connection_specification, option_docs
+from source_iterable.config import Config, connection_specification
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.records.schemas import references
 from source_iterable.streams.table import STREAMS
@@ -63,7 +63,7 @@ def _arrows(name: str) -> list[str]:
 
 
 def options() -> str:
-    """Every option, hidden ones too: a table, then what there is to say about each."""
+    """Every option, hidden ones too."""
     specification = connection_specification()
     lines = ["| option | type | default | description |", "| --- | --- | --- | --- |"]
     for name, option in specification["properties"].items():
@@ -71,8 +71,6 @@ def options() -> str:
         default = "required" if name in specification["required"] else _text(option.get("default", "none"))
         hidden = " (not in Airbyte's form)" if option.get("airbyte_hidden") else ""
         lines.append(f"| `{name}` | {kind} | {default} | {option['description']}{hidden} |")
-    lines.append("")
-    lines += [f"- **{name}**: {text}" for name, text in option_docs().items()]
     return "\n".join(lines)
 
 

@@ -81,3 +81,8 @@ def test_the_example_that_reads_a_stream_prints_records(tree: Path) -> None:
     last = run(tree, script).splitlines()[-1]
     assert last.startswith("None ")
     assert "_event_id" in last
+
+
+def test_the_files_that_the_page_names_exist() -> None:
+    for name in re.findall(r"`((?:source_iterable|unit_tests|integration_tests)/[\w/.]+)`", PAGE):
+        assert (ROOT / name).exists(), name

@@ -72,7 +72,7 @@ def event_ids(data_type: str, lines: Iterable[bytes]) -> list[str]:
     stream = STREAM_OF[data_type]
     parser = EventRecords(stream, {"properties": columns_of(stream)}, EventIds(data_type))
     parsed = parser.parse(b"".join(line + b"\n" for line in lines))
-    return [message["data"]["_event_id"] for message in parsed.batch.messages()]
+    return [record["_event_id"] for record in parsed.batch.records()]
 
 
 def apart(one: Counter[str], other: Counter[str]) -> int:

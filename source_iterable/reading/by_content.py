@@ -16,7 +16,6 @@ from source_iterable.api import exact_json
 from source_iterable.api.request import Parameters
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
-from source_iterable.records.batch import RecordBatch
 
 UPDATED_AT = "updatedAt"
 # Of the state's content. One of another version is not read: all items are emitted once.
@@ -48,9 +47,9 @@ class ByContentStream(Stream):
         """The record for one item of the response."""
         return item
 
-    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
-        """Yield the records for the items of a page that are new or have changed."""
-        yield self.batch(self.record(kind, item) for item in items)
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
+        """Yield what is emitted for the items of a page that are new or have changed."""
+        yield [self.record(kind, item) for item in items]
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
         """Yield every item, whatever the state, for other streams."""

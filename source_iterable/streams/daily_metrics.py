@@ -85,10 +85,13 @@ class CampaignsMetricsDaily(Stream):
             texts = set(map(str, asked))
             for rows in read_reports(context, self.path, asked, _one_row_each, day):
                 # Any other one is asked for itself, or has nothing new.
-                yield self.finished_batch(_record(row, day) for row in rows if str(row["id"]) in texts)
+                yield [_record(row, day) for row in rows if str(row["id"]) in texts]
             read.add(day)
             context.progress.advance(self.name, share=number / len(unread))
             yield Checkpoint(read.state)
+
+    def to_record(self, item: Fields) -> Fields:
+        return item
 
 
 def _one_row_each(text: str) -> list[Fields]:

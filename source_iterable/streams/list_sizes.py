@@ -58,7 +58,7 @@ class ListSizes(Stream):
             if part is not None:
                 with closing(part):
                     size = _size_in(part.chunks())
-                yield self.batch([{"listId": list_id, DATE: day, "size": size}])
+                yield [{"listId": list_id, DATE: day, "size": size}]
             done.add(list_id)
             yield Checkpoint({DATE: day, **done.state})
         slices.finish()

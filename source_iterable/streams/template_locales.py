@@ -13,7 +13,6 @@ from source_iterable.errors import BadRequest, NotFound, ServerError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import is_permanent
 from source_iterable.reading.stream import Fields
-from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.templates import CONTENT_THREADS, Templates, content_of
 
 # Statuses of a clientTemplateId that Iterable does not take: invalid, or too long for a URL.
@@ -43,14 +42,14 @@ class TemplateLocales(Templates):
         "plus 1 per further locale"
     )
 
-    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
         planned = in_order(partial(self._further, context, medium), items, CONTENT_THREADS)
         # One content at a time: a template may have dozens of large ones.
         wanted = (further for _, of_template in planned for further in of_template)
         for _, content in in_order(partial(self._content, context, medium), wanted, CONTENT_THREADS):
             if content is not None:
-                yield self.batch([content])
+                yield [content]
 
     def _further(self, context: StreamContext, medium: str, item: Fields) -> list[_Further]:
         """The locales of a template that are to be requested: all but the one that template_contents has."""

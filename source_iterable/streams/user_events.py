@@ -21,8 +21,8 @@ from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
-from source_iterable.records.line_count import LineCount
-from source_iterable.records.lines import Dumps, LineRecords, RecordParser
+from source_iterable.records.lines import Dumps, LineCount, RecordParser
+from source_iterable.records.private_fields import Redact
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import TYPE
 from source_iterable.streams.lists import LISTS, identifiers_of, users_in, users_of_lists
@@ -66,18 +66,20 @@ class _Progress:
         return {"after": self.after.hex(), **missing, **lists, IDS: self.ids}
 
 
-class TypedEvents(LineRecords):
+class TypedEvents(RecordParser):
     """Records of events of any type, each as the stream of its type has it: with the same id and columns."""
 
-    def __init__(self, stream_name: str, types: Mapping[str, EventStream], config: Config) -> None:
-        super().__init__(stream_name)
+    def __init__(
+        self, stream_name: str, types: Mapping[str, EventStream], config: Config, redact: Redact | None = None
+    ) -> None:
+        super().__init__(stream_name, redact)
         self._config = config
         self._types = types
         self._parsers: dict[str, EventRecords] = {}
 
-    def data(self, record: Fields, dumps: Dumps) -> bytes:
+    def json(self, record: Fields, dumps: Dumps) -> bytes:
         data_type = record.get(TYPE)
-        return self._parser(data_type if type(data_type) is str else "").data(record, dumps)
+        return self._parser(data_type if type(data_type) is str else "").json(record, dumps)
 
     def _parser(self, data_type: str) -> EventRecords:
         parser = self._parsers.get(data_type)
@@ -88,10 +90,10 @@ class TypedEvents(LineRecords):
         return parser
 
     def _made(self, data_type: str) -> EventRecords:
-        stream_name = self._format.stream_name
         if data_type in self._types:
-            return self._types[data_type].events(stream_name, self._config)
-        return EventRecords(stream_name, _COMMON, EventIds(data_type, self._config.hash_salt))
+            return self._types[data_type].events(self._stream_name, self._config, self._redact)
+        ids = EventIds(data_type, self._config.hash_salt)
+        return EventRecords(self._stream_name, _COMMON, ids, self._redact)
 
 
 class UserEvents(Stream):
@@ -141,7 +143,7 @@ class UserEvents(Stream):
     def _read_users(self, context: StreamContext, users: DistinctUsers, progress: _Progress) -> Reading:
         """Read the users that are marked or come after `progress`, and move it. Raises IterableError if some are unread."""
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records)
-        records = TypedEvents(self.name, self.types, context.config)
+        records = TypedEvents(self.name, self.types, context.config, self.redaction(context))
         start = progress.after
         total = users.count(start)
         batches: list[RecordBatch] = []
