@@ -68,7 +68,7 @@ def test_the_tests_that_the_page_names_pass(tree: Path) -> None:
     (named,) = re.findall(r'^    make test ARGS="(integration_tests/.*)"$', PAGE, re.MULTILINE)
     own = [name for _, name, _ in BLOCKS if Path(name).name.startswith("test_") and not (ROOT / name).exists()]
     # Of the tests of single streams only those of the new ones, to be quick.
-    wanted = " or ".join([*ADDED, "test_docs", "test_sandbox_reference"])
+    wanted = " or ".join([*ADDED, "test_docs", "test_sandbox_reference", "every_stream_yield"])
     options = ["-q", "-p", "no:cacheprovider", "--basetemp", str(tree.parent / "pytest"), "-k", wanted]
     output = run(tree, "-m", "pytest", *options, *shlex.split(named), *own, "-rA")
     passed = re.findall(r"^PASSED (\S+)", output, re.MULTILINE)
