@@ -6,7 +6,7 @@ Four requests a minute are allowed: not all types fit in one run. A later one as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -61,7 +61,7 @@ def data_types(project: Project) -> Iterator[Seen]:
         if name in STREAM_OF and (records := answer.records):
             counts[name] = len(records)
             fields[name] = fields_of(project, records)
-            odd |= dict.fromkeys(each for each, is_in in _ODD.items() if is_in(project, name, records))
+            odd |= dict.fromkeys(_oddities_of(project, name, records))
         yield _seen(facts, counts, fields, [*odd], failure)
     yield _seen(facts, counts, fields, [*odd], failure)
 
@@ -96,36 +96,32 @@ def _seen(
     )
 
 
-def _other_types(project: Project, data_type: str, records: Items) -> bool:
-    return bool(other_types(STREAM_OF[data_type], records))
-
-
-def _unknown_fields(project: Project, data_type: str, records: Items) -> bool:
-    columns = columns_of(STREAM_OF[data_type])
-    return data_type not in _OF_THE_PROJECT and any(
-        name not in columns and not name.startswith(_INTERNAL) for record in records for name in record
-    )
-
-
-def _nulls(project: Project, data_type: str, records: Items) -> bool:
-    columns = columns_of(STREAM_OF[data_type])
-    return data_type not in _OF_THE_PROJECT and any(
-        value is None and name in columns for record in records for name, value in record.items()
-    )
-
-
-def _without_email(project: Project, data_type: str, records: Items) -> bool:
-    # An unknown session has no user yet.
-    is_expected = project.client.config.project_type == "Email-based" and data_type != "unknownSession"
-    return is_expected and any("email" not in record for record in records)
-
-
-def _has_name(fits: Callable[[str], bool]) -> Callable[[Project, str, Items], bool]:
-    return lambda project, data_type, records: any(fits(name) for record in records for name in record)
-
-
-def _has_value(name: str) -> Callable[[Project, str, Items], bool]:
-    return lambda project, data_type, records: name in _kinds_within(records)
+def _oddities_of(project: Project, data_type: str, records: Items) -> list[str]:
+    """The oddities of the records of a type, by their names."""
+    stream, names = STREAM_OF[data_type], {name for record in records for name in record}
+    columns, kinds_within = columns_of(stream), _kinds_within(records)
+    is_of_project, is_email_based = data_type in _OF_THE_PROJECT, project.client.config.project_type == "Email-based"
+    transactional = {kind(record["transactionalData"]) for record in records if "transactionalData" in record}
+    internal = {name.removeprefix(_INTERNAL) for name in names if name.startswith(_INTERNAL)}
+    unknown = {name for name in names - columns.keys() if not name.startswith(_INTERNAL)}
+    nulls = {name for record in records for name, value in record.items() if value is None}
+    found = {
+        oddities.OTHER_TYPES: bool(other_types(stream, records)),
+        oddities.UNKNOWN_FIELDS: bool(unknown) and not is_of_project,
+        # An unknown session has no user yet.
+        oddities.WITHOUT_EMAIL: is_email_based
+        and data_type != "unknownSession"
+        and any("email" not in record for record in records),
+        oddities.NULLS: bool(nulls & columns.keys()) and not is_of_project,
+        oddities.LARGE_NUMBERS: "integer beyond 2^53" in kinds_within,
+        oddities.CAREFUL_TEXTS: "text with control characters" in kinds_within,
+        oddities.OWN_NAMES: any(map(_OWN.fullmatch, names)),
+        oddities.NO_SQL_NAMES: not all(name.startswith("itbl") or _PLAIN_NAME.fullmatch(name) for name in names),
+        oddities.NO_OBJECT: not transactional <= {"object", "object in a text"},
+        # The columns of users are dotted, too.
+        oddities.INTERNAL_FIELDS: data_type != "user" and not internal <= columns["itblInternal"]["properties"].keys(),
+    }
+    return [name for name, is_there in found.items() if is_there]
 
 
 def _kinds_within(value: Any) -> set[str]:
@@ -136,31 +132,3 @@ def _kinds_within(value: Any) -> set[str]:
         found.add(kind(each))
         left.extend(each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
     return found
-
-
-def _no_object(project: Project, data_type: str, records: Items) -> bool:
-    held = (record["transactionalData"] for record in records if "transactionalData" in record)
-    return any(kind(each) not in ("object", "object in a text") for each in held)
-
-
-def _internal_fields(project: Project, data_type: str, records: Items) -> bool:
-    if data_type == "user":  # whose columns are dotted, too
-        return False
-    known = columns_of(STREAM_OF[data_type])["itblInternal"]["properties"]
-    names = {name.removeprefix(_INTERNAL) for record in records for name in record if name.startswith(_INTERNAL)}
-    return not names <= known.keys()
-
-
-# Whether records of a type have an oddity, by its name.
-_ODD: dict[str, Callable[[Project, str, Items], bool]] = {
-    oddities.OTHER_TYPES: _other_types,
-    oddities.UNKNOWN_FIELDS: _unknown_fields,
-    oddities.WITHOUT_EMAIL: _without_email,
-    oddities.NULLS: _nulls,
-    oddities.LARGE_NUMBERS: _has_value("integer beyond 2^53"),
-    oddities.CAREFUL_TEXTS: _has_value("text with control characters"),
-    oddities.OWN_NAMES: _has_name(lambda name: _OWN.fullmatch(name) is not None),
-    oddities.NO_SQL_NAMES: _has_name(lambda name: not name.startswith("itbl") and not _PLAIN_NAME.fullmatch(name)),
-    oddities.NO_OBJECT: _no_object,
-    oddities.INTERNAL_FIELDS: _internal_fields,
-}
