@@ -6,11 +6,12 @@ body ends. Sessions, rate budgets and the reading of bodies are the connector's.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -245,22 +246,19 @@ class Client:
         """One request, in a thread that is left behind if it takes too long, wherever it hangs. Raises NoAnswer."""
         if self.left <= 0:
             raise NoAnswer(NO_TIME)
-        results: queue.SimpleQueue[Answer | NoAnswer] = queue.SimpleQueue()
+        future: Future[Answer] = Future()
 
         def send() -> None:
             try:
-                results.put(self._read(session, method, url, most, options))
+                future.set_result(self._read(session, method, url, most, options))
             except Exception as error:  # whose text holds the URL
-                results.put(NoAnswer(type(error).__name__))
+                future.set_exception(NoAnswer(type(error).__name__))
 
         threading.Thread(target=send, daemon=True).start()
         try:
-            result = results.get(timeout=max(min(patience, self.left), 1.0))
-        except queue.Empty:
+            return future.result(timeout=max(min(patience, self.left), 1.0))
+        except FutureTimeout:
             raise NoAnswer("too slow") from None
-        if isinstance(result, NoAnswer):
-            raise result
-        return result
 
     def _read(self, session: requests.Session, method: str, url: str, most: int, options: Mapping[str, Any]) -> Answer:
         begun = self.clock()
