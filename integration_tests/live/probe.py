@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from traceback import extract_tb
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -111,22 +112,34 @@ class Probe(NamedTuple):
 
 # In the order in which their modules are imported.
 MADE: list[Probe] = []
-Look = TypeVar("Look", bound=Callable[[Project], "Seen | Iterator[Seen]"])
+Look = TypeVar("Look", bound=Callable[..., "Seen | Iterator[Seen]"])
 
 
 def probe(
     name: str,
     relied_on: str,
-    claim: str = "",
     begin: Callable[[Project], object] | None = None,
     last: int = 0,
     always: bool = False,
 ) -> Callable[[Look], Look]:
-    """Make a probe of a function. Its docstring is the claim unless one is given; `relied_on` is below source_iterable/."""
+    """Make a probe of a function, whose docstring is the claim. `relied_on` is below source_iterable/."""
 
     def made(look: Look) -> Look:
-        text = claim or (look.__doc__ or "").removesuffix(".")
-        MADE.append(Probe(name, text, f"source_iterable/{relied_on}", look, begin, last, always))
+        claim = (look.__doc__ or "").removesuffix(".")
+        MADE.append(Probe(name, claim, f"source_iterable/{relied_on}", look, begin, last, always))
+        return look
+
+    return made
+
+
+def probe_each(name: str, relied_on: str, *cases: Mapping[str, Any]) -> Callable[[Look], Look]:
+    """Make a probe for each case, which is passed to the function, and fills name and docstring."""
+
+    def made(look: Look) -> Look:
+        claim = (look.__doc__ or "").removesuffix(".")
+        for case in cases:
+            one = partial(look, **case)
+            MADE.append(Probe(name.format(**case), claim.format(**case), f"source_iterable/{relied_on}", one))
         return look
 
     return made

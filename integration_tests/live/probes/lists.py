@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +11,7 @@ from integration_tests.live import oddities
 from integration_tests.live.answers import Items, fields_of, list_in, other_types, some_in
 from integration_tests.live.client import NOT_FOUND, NotVisible, Unexpected
 from integration_tests.live.items import PAGE, ask_templates, newest, plain_items
-from integration_tests.live.probe import Project, Seen, judged, probe
+from integration_tests.live.probe import Project, Seen, judged, probe, probe_each
 from integration_tests.live.words import columns_of, kind, kinds
 from source_iterable.api.paging import total_in
 from source_iterable.streams.table import STREAMS
@@ -27,65 +26,66 @@ _TIMES = ("createdAt", "updatedAt", "startAt", "endedAt")
 _PLAIN_BYTES = 1 << 20
 # Recurring campaigns whose children are asked for: there may be hundreds.
 _PARENTS = 5
-# Path, key, and most items of a page.
-_PAGED = (("campaigns", "id", PAGE), ("templates", "templateId", PAGE), ("journeys", "id", 50))
+# `most`: items of a page.
+_PAGED: tuple[dict[str, Any], ...] = (
+    {"path": "campaigns", "key": "id", "most": PAGE},
+    {"path": "templates", "key": "templateId", "most": PAGE},
+    {"path": "journeys", "key": "id", "most": 50},
+)
+_CATALOGS = {"path": "catalogs", "key": "name", "most": 100, "selector": "catalogNames"}
 
 
-def _plain(path: str, selector: str, stream: str) -> Callable[[Project], Seen]:
-    def look(project: Project) -> Seen:
-        items = project.once(plain_items, path, selector)
-        key = STREAMS[stream].key(project.client.config)[0]
-        keys = [item.get(key) for item in items]
-        names = {name for item in items for name in item}
-        return judged(
-            len(set(map(str, keys))) == len(keys) and len({type(each) for each in keys}) == 1 and None not in keys,
-            {"keys": kinds(keys), "other types than the column's": other_types(stream, items)},
-            {"items": len(items), "fields without a column": len(names - columns_of(stream).keys())},
-            fields=fields_of(project, items),
-        )
-
-    return look
-
-
-for _path, _selector, _stream in (
-    ("lists", "lists", "lists"),
-    ("channels", "channels", "channels"),
-    ("messageTypes", "messageTypes", "message_types"),
-    ("snippets", "snippets", "snippets"),
-    ("webhooks", "webhooks", "webhooks"),
-    ("metadata", "results", "metadata"),
-):
-    _claim = f"GET {_path} answers with all items, each with a key"
-    probe(f"list of {_stream.replace('_', ' ')}", "reading/plain_list.py", _claim)(_plain(_path, _selector, _stream))
+@probe_each(
+    "list of {things}",
+    "reading/plain_list.py",
+    {"path": "lists", "selector": "lists", "things": "lists"},
+    {"path": "channels", "selector": "channels", "things": "channels"},
+    {"path": "messageTypes", "selector": "messageTypes", "things": "message types"},
+    {"path": "snippets", "selector": "snippets", "things": "snippets"},
+    {"path": "webhooks", "selector": "webhooks", "things": "webhooks"},
+    {"path": "metadata", "selector": "results", "things": "metadata"},
+)
+def plain(project: Project, path: str, selector: str, things: str) -> Seen:
+    """GET {path} answers with all items, each with a key."""
+    items, stream = project.once(plain_items, path, selector), things.replace(" ", "_")
+    key = STREAMS[stream].key(project.client.config)[0]
+    keys = [item.get(key) for item in items]
+    names = {name for item in items for name in item}
+    return judged(
+        len(set(map(str, keys))) == len(keys) and len({type(each) for each in keys}) == 1 and None not in keys,
+        {"keys": kinds(keys), "other types than the column's": other_types(stream, items)},
+        {"items": len(items), "fields without a column": len(names - columns_of(stream).keys())},
+        fields=fields_of(project, items),
+    )
 
 
-def _paged(path: str, selector: str, key: str, most: int) -> Callable[[Project], Seen]:
-    def look(project: Project) -> Seen:
-        client = project.client
-        full = some_in(client.get(path, page=1, pageSize=most), selector)
-        first = client.get(path, page=1, pageSize=1)
-        one = list_in(first, selector)
-        second = list_in(client.get(path, page=2, pageSize=1), selector)
-        link = first.object.get("nextPageUrl")
-        # Some old projects answer with everything.
-        plain = client.get(path, most=_PLAIN_BYTES)
-        without = list_in(plain, selector) if plain.is_whole else full
-        keys = [[each.get(key) for each in items] for items in (one, second)]
-        are_pages = len(one) == 1 and len(second) == min(len(full) - 1, 1)
-        return judged(
-            are_pages and bool(link) == (len(full) > 1) and keys[0] != keys[1] and None not in keys[0],
-            {
-                "status with a larger page": client.get(path, page=1, pageSize=most + 1).status,
-                "nextPageUrl": _form_of(project, link),
-                "without paging": "all of them" if len(without) >= len(full) else "some of them",
-                "wrapped in params": first.is_wrapped,
-                "names": project.words.of(first.object),
-            },
-            {"items of the first page": len(full), "without paging": len(without)},
-            oddities.WRAPPED if first.is_wrapped else None,
-        )
-
-    return look
+@probe_each("pages of {path}", "api/paging.py", *_PAGED, _CATALOGS)
+def paged(project: Project, path: str, key: str, most: int, selector: str = "") -> Seen:
+    """GET {path} takes page from 1 and pageSize up to {most}, and names the next page in nextPageUrl."""
+    selector = selector or path
+    client = project.client
+    full = some_in(client.get(path, page=1, pageSize=most), selector)
+    first = client.get(path, page=1, pageSize=1)
+    one = list_in(first, selector)
+    second = list_in(client.get(path, page=2, pageSize=1), selector)
+    link = first.object.get("nextPageUrl")
+    # Some old projects answer with everything.
+    plain = client.get(path, most=_PLAIN_BYTES)
+    without = list_in(plain, selector) if plain.is_whole else full
+    keys = [[each.get(key) for each in items] for items in (one, second)]
+    are_pages = len(one) == 1 and len(second) == min(len(full) - 1, 1)
+    return judged(
+        are_pages and bool(link) == (len(full) > 1) and keys[0] != keys[1] and None not in keys[0],
+        {
+            "status with a larger page": client.get(path, page=1, pageSize=most + 1).status,
+            "nextPageUrl": _form_of(project, link),
+            "without paging": "all of them" if len(without) >= len(full) else "some of them",
+            "wrapped in params": first.is_wrapped,
+            "names": project.words.of(first.object),
+        },
+        {"items of the first page": len(full), "without paging": len(without)},
+        oddities.WRAPPED if first.is_wrapped else None,
+    )
 
 
 def _form_of(project: Project, link: object) -> dict[str, Any]:
@@ -99,12 +99,6 @@ def _form_of(project: Project, link: object) -> dict[str, Any]:
         "begins with the API's path": parts.path.startswith(own.path),
         "parameters": project.words.of(parse_qs(parts.query)),
     }
-
-
-for _path, _key, _most in (*_PAGED, ("catalogs", "name", 100)):
-    _claim = f"GET {_path} takes page from 1 and pageSize up to {_most}, and names the next page in nextPageUrl"
-    _selector = "catalogNames" if _path == "catalogs" else _path
-    probe(f"pages of {_path}", "api/paging.py", _claim)(_paged(_path, _selector, _key, _most))
 
 
 @probe("pages of child campaigns", "streams/campaigns.py")
@@ -128,29 +122,23 @@ def children(project: Project) -> Seen:
     )
 
 
-def _in_order(path: str, key: str, size: int) -> Callable[[Project], Seen]:
-    def look(project: Project) -> Seen:
-        wanted: dict[str, Any] = {}
-        if path == "templates":
-            lists = project.once(ask_templates)
-            template_type, medium = max(lists, key=lambda each: len(lists[each]))
-            wanted = {"templateType": template_type, "messageMedium": medium}
-        answer = project.client.get(path, page=1, pageSize=size, sort="id", **wanted)
-        keys: list[Any] = [each.get(key) for each in some_in(answer, path)]
-        total, goes_on = total_in(answer.json, path), bool(answer.object.get("nextPageUrl"))
-        has_total = (total or 0) > len(keys) if goes_on else total == len(keys)
-        return judged(
-            all(isinstance(each, int) for each in keys) and keys == sorted(set(keys)) and has_total,
-            {"keys": kinds(keys), "ascending": keys == sorted(keys), "total": kind(total), "goes on": goes_on},
-            {"items of the first page": len(keys)},
-        )
-
-    return look
-
-
-for _path, _key, _most in _PAGED:
-    _claim = f"GET {_path} with sort=id: in ascending order of {_key}, and with the number of all items"
-    probe(f"order of {_path}", "reading/whole_list.py", _claim)(_in_order(_path, _key, _most))
+@probe_each("order of {path}", "reading/whole_list.py", *_PAGED)
+def in_order(project: Project, path: str, key: str, most: int) -> Seen:
+    """GET {path} with sort=id: in ascending order of {key}, and with the number of all items."""
+    wanted: dict[str, Any] = {}
+    if path == "templates":
+        lists = project.once(ask_templates)
+        template_type, medium = max(lists, key=lambda each: len(lists[each]))
+        wanted = {"templateType": template_type, "messageMedium": medium}
+    answer = project.client.get(path, page=1, pageSize=most, sort="id", **wanted)
+    keys: list[Any] = [each.get(key) for each in some_in(answer, path)]
+    total, goes_on = total_in(answer.json, path), bool(answer.object.get("nextPageUrl"))
+    has_total = (total or 0) > len(keys) if goes_on else total == len(keys)
+    return judged(
+        all(isinstance(each, int) for each in keys) and keys == sorted(set(keys)) and has_total,
+        {"keys": kinds(keys), "ascending": keys == sorted(keys), "total": kind(total), "goes on": goes_on},
+        {"items of the first page": len(keys)},
+    )
 
 
 def _all_things(project: Project) -> dict[str, Items]:
