@@ -298,7 +298,7 @@ def test_the_table_shows_each_verdict_on_one_line_of_a_small_terminal(
 
 
 def test_a_report_is_compared_with_the_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = of_sandbox(SandboxSettings(user_fields_shape="array"))
+    report = of_sandbox(SandboxSettings(user_fields_shape="array", **SMALL))
     reports.write(tmp_path / "theirs.json", report)
     assert main(["--compare", str(tmp_path / "theirs.json")]) == 0
     printed = capsys.readouterr().out
