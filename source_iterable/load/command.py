@@ -18,7 +18,7 @@ from source_iterable.load.loader import COMMIT_ROWS, Loaded, load, work_folder
 from source_iterable.load.open import open_destination
 from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import backfill_key
-from source_iterable.process.display import progress_display
+from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import trouble
 from source_iterable.reading.context import StreamContext
@@ -61,8 +61,8 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
         if options.custom_event_tables and not isinstance(destination, SqlDestination):
             raise ConfigError("--custom-event-tables is for a DuckDB file and PostgreSQL: the others have no views.")
         failures = []
-        heartbeat = nullcontext() if sys.stderr.isatty() else context.progress.heartbeat()
-        with heartbeat, progress_display(context.progress, alone=True):
+        log = nullcontext() if sys.stderr.isatty() else heartbeat(context.progress, logger)
+        with log, progress_display(context.progress, alone=True):
             results = load(context, destination, [STREAMS[name] for name in names], folder, options.commit_rows)
             try:
                 if options.custom_event_tables and isinstance(destination, SqlDestination):
