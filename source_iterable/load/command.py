@@ -126,6 +126,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--custom-event-tables", action="store_true", help=views)
     add("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
     options, others = parser.parse_known_args(arguments)
+    if options.commit_rows < 1:
+        parser.error("argument --commit-rows: must be at least 1")
     if others:
         # Without their values, which may be pieces of a connection string.
         names = ", ".join(other.partition("=")[0] for other in others if other.startswith("--"))

@@ -44,8 +44,12 @@ class ParquetFolder(Destination):
                 raise DestinationError(f"Another load is writing to {self._root}.") from None
             # By table the files that count, and by backfill key those that wait until their stream was read to its end.
             self._manifest: dict[str, Any] = {"states": {}, "tables": {}}
-            if (self._root / _MANIFEST).exists():
-                self._manifest = json.loads((self._root / _MANIFEST).read_text(encoding="utf-8"))
+            manifest = self._root / _MANIFEST
+            try:
+                if manifest.exists():
+                    self._manifest = json.loads(manifest.read_text(encoding="utf-8"))
+            except ValueError:
+                raise DestinationError(f"{manifest} is damaged: load into another folder.") from None
             self._show_what_counts()
         self._database = open_database(spill)
 
