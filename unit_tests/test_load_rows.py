@@ -16,8 +16,7 @@ from source_iterable.load.custom_events import views_of
 from source_iterable.load.rows import RowFile, TextColumns, needs_care, quoted, select, without_nul
 from source_iterable.load.tables import Table, free_name, snake_case, table_of
 from source_iterable.records.batch import LineFormat
-from source_iterable.streams.groups import EXPENSIVE, GROUPS, chosen
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen
 
 CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
 CAMPAIGNS, OPENS = table_of(STREAMS["campaigns"], CONFIG), table_of(STREAMS["email_open"], CONFIG)

@@ -21,8 +21,7 @@ from source_iterable.airbyte.source import SourceIterable, parsed_config
 from source_iterable.airbyte.streams import as_airbyte_stream
 from source_iterable.errors import IterableError
 from source_iterable.process.ending import print_and_end
-from source_iterable.streams.groups import GROUPS, chosen
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import GROUPS, STREAMS, chosen
 
 
 def run(arguments: list[str]) -> NoReturn:

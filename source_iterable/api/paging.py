@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
+
+import msgspec
 
 from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient, ShapeError
 from source_iterable.api.request import Parameters
 from source_iterable.errors import IterableError
 
+T = TypeVar("T")
 Items = list[dict[str, Any]]
 
 
@@ -44,6 +47,14 @@ def an_object(response: Any) -> dict[str, Any]:
     if not isinstance(response, dict):
         raise ShapeError("is not an object")
     return response
+
+
+def model_of(model: type[T], response: Any) -> T:
+    """A response as a msgspec model. Raises ShapeError, which says what does not fit and where, without any value."""
+    try:
+        return msgspec.convert(response, model)
+    except msgspec.ValidationError as error:
+        raise ShapeError(f"is not as it should be: {error}") from None
 
 
 def holder_of(response: Any, name: str) -> dict[str, Any]:

@@ -25,8 +25,7 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
-from source_iterable.streams.groups import chosen
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import STREAMS, chosen
 
 # dlt reads a few resources at a time, each of which has two files at the most.
 _FILE_BYTES = 8 * 2**20

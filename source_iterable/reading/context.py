@@ -12,9 +12,8 @@ from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.exports.reader import ExportReader
 from source_iterable.process.progress import Progress
-from source_iterable.reading.rereading import NewFirst
-from source_iterable.reading.shared_pages import SharedPages
-from source_iterable.reading.shared_responses import SharedResponses
+from source_iterable.reading.catch_up import ANY_RESPONSE, NEW_EVENTS, CatchUpBarrier
+from source_iterable.reading.shared_lists import SharedLists
 from source_iterable.records.private_fields import PrivateFields
 
 if TYPE_CHECKING:
@@ -39,16 +38,14 @@ class StreamContext:
     batch_slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(BATCHES_AT_ONCE))
     private_fields: PrivateFields = field(init=False)
     exports: ExportReader = field(init=False)
-    shared: SharedPages = field(init=False)
-    members: SharedResponses = field(init=False)
-    new_first: NewFirst = field(init=False)
+    shared: SharedLists = field(init=False)
+    barrier: CatchUpBarrier = field(init=False)
 
     def __post_init__(self) -> None:
         self.private_fields = PrivateFields.from_config(self.config)
         self.exports = ExportReader(self.client, self.config, self.logger)
-        self.shared = SharedPages(self.client, self.logger)
-        self.members = SharedResponses(self.client)
-        self.new_first = NewFirst(self.client)
+        self.shared = SharedLists(self.client, self.logger)
+        self.barrier = CatchUpBarrier(self.client)
 
     @property
     def progress(self) -> Progress:
@@ -56,13 +53,12 @@ class StreamContext:
 
     def expect(self, streams: Collection[Stream]) -> None:
         """Name the streams of this sync, before any of them begins."""
-        self.new_first.expect(stream.name for stream in streams if stream.reads_exports)
-        self.members.expect(stream.name for stream in streams if stream.reads_members)
+        needs = {stream.name: NEW_EVENTS for stream in streams if stream.reads_exports}
+        self.barrier.expect(needs | {stream.name: ANY_RESPONSE for stream in streams if stream.reads_members})
 
     def done(self, stream: str) -> None:
         """A stream has ended, or will never begin."""
-        self.new_first.done(stream)
-        self.members.done(stream)
+        self.barrier.done(stream)
 
     def close(self) -> None:
         """Stop everything that this sync has in progress, here and at Iterable. Tells what it has not found."""
@@ -73,4 +69,4 @@ class StreamContext:
         self.client.stop()
         self.exports.close()
         self.shared.close()
-        self.members.close()
+        self.barrier.close()

@@ -48,7 +48,7 @@ class ExportStream(Stream):
         try:
             yield from self._read_new(context, state, None)
         finally:
-            context.new_first.done(self.name)
+            context.barrier.done(self.name)
 
     def _read_new(self, context: StreamContext, state: State, again: Rereading | None) -> Reading:
         """Read from the state on. `again` notes what is read, and its state goes into the stream's."""
@@ -129,9 +129,9 @@ class EventStream(ExportStream):
                     last = item.state
                 yield item
         finally:
-            context.new_first.done(self.name)
+            context.barrier.done(self.name)
         if again.is_due:
-            context.new_first.wait()
+            context.barrier.wait()
             count = 0
             for batch in again.read(lambda plan: self._windows(context, plan), end_of_sync(config, now)):
                 count += batch.count

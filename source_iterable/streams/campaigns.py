@@ -1,12 +1,12 @@
-"""Campaigns, and the child campaigns of recurring ones."""
+"""Campaigns, the child campaigns of recurring ones, and journeys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from source_iterable.reading.by_content import ByContentStream
-from source_iterable.reading.children import ChildStream, Key
+from source_iterable.api.request import Parameters
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.lists import ByContentStream, ChildStream, Key
 from source_iterable.reading.stream import Fields
 
 
@@ -40,3 +40,17 @@ class ChildCampaigns(ChildStream):
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"campaigns/recurring/{key}/childCampaigns"
         yield from context.shared.unshared(path, "campaigns", "id", {"sort": "id"}, self.page_size)
+
+
+class Journeys(ByContentStream):
+    """All journeys; Iterable returns archived ones only when they are requested separately."""
+
+    name = "journeys"
+    primary_key = ("id",)
+    path = "journeys"
+    selector = "journeys"
+    page_size = 50
+    cost = "2, plus 1 per further 50 journeys"
+
+    def kinds(self) -> dict[str, Parameters]:
+        return {"": {}, "Archived": {"state": "Archived"}}

@@ -7,9 +7,8 @@ from functools import partial
 from urllib.parse import quote
 
 from source_iterable.api.paging import holder_of, pages
-from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.lists import ChildStream, Key, PlainList
 from source_iterable.reading.stream import Fields
 
 CATALOGS = PlainList("catalogs", "catalogs", "catalogNames", "name", page_size=100)

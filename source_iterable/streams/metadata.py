@@ -10,10 +10,10 @@ from urllib.parse import quote
 from source_iterable.api.ahead import in_order
 from source_iterable.api.client import ShapeError
 from source_iterable.api.paging import an_object, holder_of, list_shape
-from source_iterable.errors import IterableError, NotFound
-from source_iterable.reading.children import ChildStream, Key
+from source_iterable.errors import IterableError
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.lists import ChildStream, Key, PlainList
+from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields
 
 METADATA = PlainList("metadata", "metadata", "results", "name")
@@ -46,14 +46,10 @@ class MetadataEntries(ChildStream):
         """The record of a listed entry, in a list; empty if the entry no longer exists."""
         # Keys may be those of people.
         name, shown = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
-        try:
-            entry = context.client.get_json(
-                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"]), shown
-            )
-        except NotFound:
-            context.logger.warning(f"{self.name}: entry {name} of {path} no longer exists; skipped.")
-            return []
-        return [{**listed, **entry}]
+        with skipping(context, self.name, f"entry {name} of {path}"):
+            url = f"{path}/{quote(str(listed['key']), safe='')}"
+            return [{**listed, **context.client.get_json(url, None, partial(_entry_of, listed["key"]), shown)}]
+        return []
 
 
 def _entry_of(key: Any, response: Any) -> Fields:

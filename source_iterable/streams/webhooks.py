@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Fields
 
 _MASK = "***"

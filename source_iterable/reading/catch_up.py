@@ -1,0 +1,126 @@
+"""CatchUpBarrier: streams of a sync that wait for each other, since they share Iterable's limits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from source_iterable.api.client import IterableClient
+from source_iterable.api.spooled import SpooledResponse
+from source_iterable.errors import IterableError
+
+# What a stream may need: a response, by its key; any response, until it says which; or to read its new events.
+Need = int | str
+ANY_RESPONSE = "any response"
+NEW_EVENTS = "new events"
+# Responses kept for streams that have not come to them yet. Each takes memory, or a descriptor and disk.
+MOST_KEPT = 16
+# Seconds between looks whether the others have caught up.
+_LOOK_SECONDS = 0.1
+
+
+@dataclass
+class _Response:
+    """The outcome of one request, once there is one. The lock is held while it is under way; `users` wait for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    response: SpooledResponse | None = None
+    error: IterableError | None = None
+    users: int = 0
+
+    def take(self, request: Callable[[], SpooledResponse]) -> SpooledResponse:
+        """The response for one stream, requested by the first that comes."""
+        with self.lock:
+            if self.response is None and self.error is None:
+                try:
+                    self.response = request()
+                except IterableError as error:
+                    self.error = error
+            if self.error is not None:
+                raise self.error
+            assert self.response is not None
+            return self.response.shared()
+
+
+class CatchUpBarrier:
+    """What each stream of a sync still needs of what it shares with others. Thread-safe.
+
+    Rereading waits until all export streams have read their new events. list_users and events need the users of the same
+    lists, of which Iterable allows five a minute, and takes an hour for a large one: each is requested once, and kept until
+    every expected stream that needs it has taken it. Without expected streams nothing is kept, and nobody waits.
+    """
+
+    def __init__(self, client: IterableClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._needs: dict[str, set[Need]] = {}
+        self._kept: dict[Need, _Response] = {}
+
+    def expect(self, needs: Mapping[str, Need]) -> None:
+        """Name the streams of this sync that share something, each with what it needs, before any of them begins."""
+        self._needs = {stream: {need} for stream, need in needs.items()}
+
+    def need(self, stream: str, needs: Iterable[Need]) -> None:
+        """Say what a stream needs from now on."""
+        with self._lock:
+            if stream in self._needs:
+                self._needs[stream] = set(needs)
+            self._drop()
+
+    def done(self, stream: str) -> None:
+        """A stream needs nothing more: it has it all, has failed, or will never begin."""
+        self.need(stream, ())
+
+    def wait(self) -> None:
+        """Wait until all streams have read their new events. Raises Stopped."""
+        with self._client.progress.waiting("other streams to read what is new"):
+            self._wait_while(lambda: bool(self._needed_by(NEW_EVENTS)))
+
+    def get(self, stream: str, key: Need, request: Callable[[], SpooledResponse]) -> SpooledResponse:
+        """The response of this key, which the caller closes. Raises what `request` raised, to every stream."""
+        # While much is kept that only others are still to take: whoever is behind never waits.
+        self._wait_while(
+            lambda: len(self._kept) >= MOST_KEPT and stream not in self._needed_by(ANY_RESPONSE, *self._kept)
+        )
+        with self._lock:
+            # From now on: a stream whose own requests are all under way is not behind.
+            self._needs.get(stream, set()).discard(key)
+            kept = self._kept.get(key)
+            if kept is None and self._needed_by(key, ANY_RESPONSE) - {stream}:
+                kept = self._kept[key] = _Response()
+            if kept is not None:
+                kept.users += 1
+        if kept is None:
+            return request()
+        try:
+            return kept.take(request)
+        finally:
+            with self._lock:
+                kept.users -= 1
+                self._drop()
+
+    def close(self) -> None:
+        """Free everything."""
+        with self._lock:
+            self._needs.clear()
+            self._drop()
+
+    def _wait_while(self, is_ahead: Callable[[], bool]) -> None:
+        while True:
+            with self._lock:
+                if not is_ahead():
+                    return
+            self._client.wait(_LOOK_SECONDS)
+
+    def _needed_by(self, *needs: Need) -> set[str]:
+        """The streams that need any of these."""
+        return {stream for stream, needed in self._needs.items() if not needed.isdisjoint(needs)}
+
+    def _drop(self) -> None:
+        """Free what nobody is to take any more."""
+        for key, kept in list(self._kept.items()):
+            if kept.users == 0 and not self._needed_by(key, ANY_RESPONSE):
+                del self._kept[key]
+                if kept.response is not None:
+                    kept.response.close()

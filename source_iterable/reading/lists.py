@@ -1,0 +1,187 @@
+"""How lists are read: plain ones, those compared by content, and those requested once per item of another list."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Protocol
+
+from source_iterable.api.request import Parameters
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.fingerprints import Contents, fingerprint
+from source_iterable.reading.slices import skipping
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
+from source_iterable.records.batch import RecordBatch
+
+UPDATED_AT = "updatedAt"
+# Identifies a slice: the id or name of the parent's item.
+Key = int | str
+
+
+class PlainList(Stream):
+    """`GET path` returns `{selector: [...]}`, all at once or, with a `page_size`, in pages. Every item is a record."""
+
+    def __init__(self, name: str, path: str, selector: str, primary_key: str, page_size: int | None = None) -> None:
+        self.name = name
+        self.path = path
+        self.selector = selector
+        self.primary_key = (primary_key,)
+        self.page_size = page_size
+        self.cost = f"1 per {page_size:,} {name}" if page_size else "1"
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        for items in self._pages(context):
+            yield self.batch(map(self.record, items))
+
+    def items(self, context: StreamContext) -> Iterator[Fields]:
+        """Yield every item, for the child streams. Requested once per sync for all of them."""
+        for items in self._pages(context):
+            yield from items
+
+    def record(self, item: Fields) -> Fields:
+        """The record for one item of the response."""
+        return item
+
+    def _pages(self, context: StreamContext) -> Iterator[list[Fields]]:
+        return context.shared.pages(self.path, self.selector, self.primary_key[0], {}, self.page_size)
+
+
+class ByContentStream(Stream):
+    """A list requested with `sort=id`, kind by kind; an item is emitted if the state does not hold it as it is now.
+
+    Iterable leaves a campaign's updatedAt at its last edit when it starts or finishes (seen): no time tells of all changes.
+    So the state holds hashes of the items (`Contents`), and for people the newest updatedAt (milliseconds). It is written
+    at the end. With any other state, and with none, all items are emitted.
+    """
+
+    cursor_field = UPDATED_AT
+    path: str
+    selector: str
+    page_size = 1000
+
+    def kinds(self) -> dict[str, Parameters]:
+        """The lists that make up the stream: each a name, which is part of an item's content, and its query parameters."""
+        return {"all": {}}
+
+    def record(self, kind: str, item: Fields) -> Fields:
+        """The record for one item of the response."""
+        return item
+
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
+        """Yield the records for the items of a page that are new or have changed."""
+        yield self.batch(self.record(kind, item) for item in items)
+
+    def items(self, context: StreamContext) -> Iterator[Fields]:
+        """Yield every item, whatever the state, for other streams."""
+        for _, items in self._pages(context):
+            yield from items
+
+    def check_state(self, state: State) -> None:
+        """Any state is taken."""
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        key, salt = self.primary_key[0], context.config.hash_salt
+        # A state must not give away what the options hide: whoever has the records could try values until the hash fits.
+        secret = sha256(salt.encode()).digest() if salt else b""
+        newest, now = 0, Contents()
+        for kind, items in self._pages(context):
+            for item in items:
+                updated_at = item.get(UPDATED_AT)
+                newest = max(newest, updated_at) if type(updated_at) is int else newest
+                now.add(fingerprint(kind, item[key], item, secret))
+        is_new = now.since(Contents.from_state(state.get("content")))
+        for kind, items in self._pages(context):
+            if changed := [item for item in items if is_new(fingerprint(kind, item[key], item, secret))]:
+                yield from self.batches(context, kind, changed)
+        yield Checkpoint({UPDATED_AT: newest, "content": now.state})
+
+    def _pages(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
+        """The items of each page of each kind, in an order that no update changes."""
+        for kind, parameters in self.kinds().items():
+            query = {**parameters, "sort": "id"}
+            for items in context.shared.pages(self.path, self.selector, self.primary_key[0], query, self.page_size):
+                yield kind, items
+
+
+class Parent(Protocol):
+    """A stream whose items are the slices of child streams."""
+
+    def items(self, context: StreamContext) -> Iterator[Fields]:
+        """Yield every item; the pages are requested once per sync."""
+
+
+def keys_of(parent: Parent, field: str, context: StreamContext) -> list[Key]:
+    """The `field` of each of the parent's items."""
+    return [item[field] for item in parent.items(context)]
+
+
+class ChildStream(Stream):
+    """A stream read slice by slice, one slice per item of its parent.
+
+    Subclasses name the parent and read one slice. If they are resumable, the state holds the finished slices. A slice that
+    no longer exists (404) is skipped with a warning.
+    """
+
+    parent: Parent
+    # The field of the parent's items that identifies a slice, and what a slice is called in a warning.
+    parent_key: str
+    noun: str
+
+    @abstractmethod
+    def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
+        """Yield the records of one slice, in lists."""
+
+    def keys(self, context: StreamContext) -> Iterable[Key]:
+        """The keys of all slices, all of one type."""
+        return keys_of(self.parent, self.parent_key, context)
+
+    def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
+        """Yield the slices with these keys, in any order."""
+        for key in keys:
+            yield key, self.read_slice(context, key)
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        done = Done(self.keys(context), state if self.resumable else {})
+        for key, slice_ in self.slices(context, done.remaining):
+            with skipping(context, self.name, f"{self.noun} {key}"):
+                for records in slice_:
+                    yield self.batch(records)
+            done.add(key)
+            if self.resumable:
+                yield Checkpoint(done.state)
+        yield Checkpoint({})
+
+
+class Done:
+    """Tracks finished slices: all up to a key, in key order, and some beyond it.
+
+    Its state stays small however many slices there are: {"after": key} and, if slices finish out of order,
+    {"done": [those beyond it]}. A state that does not fit the keys is ignored.
+    """
+
+    def __init__(self, keys: Iterable[Key], state: State) -> None:
+        self._open = deque(sorted(set(keys)))  # all of one type
+        self._after: Key | None = None
+        if self._open and type(state.get("after")) is type(self._open[0]):
+            self._after = state["after"]
+            while self._open and self._open[0] <= self._after:
+                self._open.popleft()
+        done = state.get("done")
+        known = [key for key in done if type(key) in (int, str)] if isinstance(done, list) else []
+        self._beyond = set(self._open).intersection(known)
+        self.remaining = [key for key in self._open if key not in self._beyond]
+
+    def add(self, key: Key) -> None:
+        """Record that a slice is done."""
+        self._beyond.add(key)
+        while self._open and self._open[0] in self._beyond:
+            self._after = self._open.popleft()
+            self._beyond.discard(self._after)
+
+    @property
+    def state(self) -> State:
+        """The state to resume from."""
+        after = {} if self._after is None else {"after": self._after}
+        return {**after, "done": sorted(self._beyond)} if self._beyond else after
