@@ -164,7 +164,7 @@ def template_contents(project: Project) -> Seen:
 @probe(
     "locales of templates",
     "templates/getByClientTemplateId tells a template's locales, and each has its content",
-    "source_iterable/streams/template_locales.py",
+    "source_iterable/streams/templates.py",
 )
 def locales(project: Project) -> Seen:
     named = [

@@ -61,7 +61,7 @@ for _path, _selector, _stream in (
     probe(
         f"list of {_stream.replace('_', ' ')}",
         f"GET {_path} answers with all items, each with a key",
-        "source_iterable/reading/plain_list.py",
+        "source_iterable/reading/lists.py",
     )(_plain(_path, _selector, _stream))
 
 
@@ -178,7 +178,7 @@ for _path, _key, _most in (("campaigns", "id", 1000), ("templates", "templateId"
     probe(
         f"order of {_path}",
         f"GET {_path} with sort=id: in ascending order of {_key}, and with the number of all items",
-        "source_iterable/reading/whole_list.py",
+        "source_iterable/reading/shared_lists.py",
     )(_in_order(_path, _key, _most))
 
 
@@ -199,7 +199,7 @@ def _what_there_is(project: Project) -> dict[str, Items]:
 @probe(
     "times of lists",
     "Times of campaigns, templates and journeys are milliseconds since the epoch",
-    "source_iterable/reading/by_content.py",
+    "source_iterable/reading/lists.py",
 )
 def times(project: Project) -> Seen:
     found: dict[str, Any] = {}
@@ -247,7 +247,7 @@ def states(project: Project) -> Seen:
 @probe(
     "archived journeys",
     "GET journeys leaves archived ones out; with state=Archived it has only those",
-    "source_iterable/streams/journeys.py",
+    "source_iterable/streams/campaigns.py",
 )
 def archived(project: Project) -> Seen:
     shown = [each.get("isArchived") for each in newest(project, "journeys")]
@@ -265,7 +265,7 @@ def archived(project: Project) -> Seen:
 @probe(
     "a thing that is gone",
     "A catalog, a metadata table and a template that do not exist get 404, and are skipped",
-    "source_iterable/reading/children.py",
+    "source_iterable/reading/lists.py",
 )
 def gone(project: Project) -> Seen:
     client, none = project.client, 999_999_999

@@ -48,7 +48,7 @@ def _during_the_run(project: Project, before: Items, after: Items, key: str) -> 
 @probe(
     "updates of campaigns",
     "updatedAt of a campaign stays at its last edit when it starts or finishes",
-    "source_iterable/reading/by_content.py",
+    "source_iterable/reading/lists.py",
     last=1,
 )
 def campaigns(project: Project) -> Seen:
@@ -110,7 +110,7 @@ def templates(project: Project) -> Seen:
 @probe(
     "updates of journeys",
     "updatedAt of a journey is no older than that of its draft",
-    "source_iterable/reading/by_content.py",
+    "source_iterable/reading/lists.py",
     last=1,
 )
 def journeys(project: Project) -> Seen:

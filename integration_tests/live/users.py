@@ -71,7 +71,7 @@ def _is_about(count: int, other: int) -> bool:
     return abs(count - other) <= max(3, other // 100)
 
 
-@probe("sizes of lists", "GET lists/{id}/size answers with a bare number", "source_iterable/streams/list_sizes.py")
+@probe("sizes of lists", "GET lists/{id}/size answers with a bare number", "source_iterable/streams/lists.py")
 def sizes(project: Project) -> Seen:
     answers = list(project.once(_sizes).values())
     return judged(
