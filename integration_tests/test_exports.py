@@ -34,7 +34,7 @@ def world() -> Iterator[Sandbox]:
 def event_ids(stream: str, records: list[dict[str, Any]]) -> list[str]:
     """The ids of a stream's events as the API sends them, in order."""
     lines = b"".join(exact_json.dumps(record) + b"\n" for record in records)
-    return sorted(message["data"]["_event_id"] for message in _parser(stream).parse(lines).batch.messages())
+    return sorted(record["_event_id"] for record in _parser(stream).parse(lines).batch.records())
 
 
 @cache

@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from source_iterable.errors import ConfigError
+
 # Iterable's own page, until `make release` is told where ours are.
 DOCUMENTATION_URL = "https://api.iterable.com/api/docs"
 
@@ -55,10 +57,6 @@ FieldName = Annotated[
     str, StringConstraints(pattern=_FIELD_PATTERN), AfterValidator(lambda name: str.strip(name, _SPACES))
 ]
 DateText = Annotated[str, StringConstraints(pattern=_DATE_PATTERN), AfterValidator(_must_be_a_date)]
-
-
-class InvalidConfig(ValueError):
-    """An unusable configuration. The message names the option and what it must be, never its value."""
 
 
 class Config(BaseModel):
@@ -307,13 +305,16 @@ class Config(BaseModel):
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Config:
-        """Validate a configuration read from JSON. Raises InvalidConfig, which names the invalid option."""
+        """Validate a configuration read from JSON. Raises ConfigError, which names the invalid option, never its value."""
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
-            raise InvalidConfig(
-                "; ".join(_describe(problem) for problem in error.errors(include_input=False))
-            ) from None
+            raise invalid("; ".join(_describe(problem) for problem in error.errors(include_input=False))) from None
+
+
+def invalid(why: str) -> ConfigError:
+    """The error for a configuration that cannot be used."""
+    return ConfigError(f"The configuration is not valid: {why}.")
 
 
 def _describe(problem: Any) -> str:

@@ -13,7 +13,7 @@ import pytest
 import requests
 from requests_mock import Mocker
 
-from source_iterable.airbyte.errors import traced
+from source_iterable.airbyte.messages import traced
 from source_iterable.api.client import IterableClient, _as_it_is
 from source_iterable.api.rate_budget import Permit
 from source_iterable.api.request import Request

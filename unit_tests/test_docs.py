@@ -13,11 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from source_iterable.reading.lists import PlainList
 
 from integration_tests.connector import FACTOR
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from source_iterable.config import Config, option_docs
+from source_iterable.reading.lists import PlainList
 from source_iterable.records import schemas
 from source_iterable.streams.table import STREAMS
 

@@ -50,9 +50,8 @@ def read(state: dict[str, Any] | None = None, **options: Any) -> tuple[list[dict
             if isinstance(item, Checkpoint):
                 states.append(dict(item.state))
             else:
-                for message in item.messages():
-                    assert message["stream"] == "email_click"
-                    records.append(message["data"])
+                assert item.stream_name == "email_click"
+                records += item.records()
     finally:
         context.close()
     return records, states

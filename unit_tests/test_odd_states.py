@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteCatalog
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
-from airbyte_cdk.sources.message import InMemoryMessageRepository
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_iterable.airbyte.messages import Messages
 from source_iterable.airbyte.source import SourceIterable
-from source_iterable.airbyte.streams import as_concurrent_stream
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
@@ -33,8 +32,8 @@ def test_a_state_that_is_nested_too_deep_is_named(name: str) -> None:
     message = {"stream_descriptor": {"name": name}, "stream_state": {"x": deep}}
     states = ConnectorStateManager([AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})])
     try:
-        with pytest.raises(ConfigError, match=f"The state of stream {name} cannot be read: it is nested too deep"):
-            as_concurrent_stream(STREAMS[name], context, states, InMemoryMessageRepository())
+        with pytest.raises(ConfigError, match=f"The state of stream {name} is nested too deep"):
+            Messages(context, states).add(STREAMS[name])
     finally:
         context.close()
 

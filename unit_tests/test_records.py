@@ -37,9 +37,8 @@ def parse(*lines: bytes) -> list[dict[str, Any]]:
     parsed = RECORDS.parse(b"\n".join(lines) + b"\n")
     assert parsed.bad == []
     assert parsed.batch.count == len(lines)
-    messages = [json.loads(line) for line in parsed.batch.lines.split(b"\n") if line]
-    assert all(message["type"] == "RECORD" and message["record"]["stream"] == "email_click" for message in messages)
-    return [message["record"]["data"] for message in messages]
+    assert parsed.batch.stream_name == "email_click"
+    return [json.loads(line) for line in parsed.batch.lines.split(b"\n") if line]
 
 
 def one(event: dict[str, Any]) -> dict[str, Any]:
@@ -133,10 +132,10 @@ def test_a_list_with_an_item_that_does_not_fit_goes_under_data(ids: list[Any]) -
     time, unsubscribes = "2021-04-14 16:52:42 +00:00", events_of("email_unsubscribe")
     for channels in ([1, 2], [], [1, None], ids, [3]):
         line = orjson.dumps({"createdAt": time, "channelIds": channels})
-        (message,) = unsubscribes.parse(line).batch.messages()
+        (record,) = unsubscribes.parse(line).batch.records()
         misfit = channels == ids
-        assert message["data"].get("channelIds") == (None if misfit else channels)
-        assert message["data"]["data"] == ({"channelIds": ids} if misfit else {})
+        assert record.get("channelIds") == (None if misfit else channels)
+        assert record["data"] == ({"channelIds": ids} if misfit else {})
 
 
 def test_an_invalid_time_stays_under_data() -> None:
@@ -241,7 +240,7 @@ def test_users_keep_dotted_names_at_the_top_level_and_all_else_under_data() -> N
             "phoneNumber": 49123,
         }
     )
-    data = json.loads(records.parse(line).batch.lines)["record"]["data"]
+    data = json.loads(records.parse(line).batch.lines)
     assert data["profileUpdatedAt"] == "2021-04-14T16:52:42+00:00"
     assert data["itblInternal.emailDomain"] == "example.com"
     assert data["data"] == {"favouriteColour": "green", "data": {"own": 1}, "phoneNumber": 49123}
@@ -261,7 +260,7 @@ def test_fields_of_users_in_objects_fill_the_columns_that_are_named_like_them() 
     }  # type: ignore[attr-defined]
     flat = {**{name: value for name, value in nested.items() if not name.startswith("itbl")}, **dotted}
     for line in (nested, flat, nested, nested, flat, flat):
-        data = json.loads(records.parse(orjson.dumps(line)).batch.lines)["record"]["data"]
+        data = json.loads(records.parse(orjson.dumps(line)).batch.lines)
         assert data["itblInternal.emailDomain"] == "example.com"
         assert data["itblInternal.documentUpdatedAt"] == "2021-04-14T16:52:42+00:00"
         assert data["itblDS.brandAffinityLabel"] == "loyal"
@@ -288,7 +287,7 @@ def test_an_object_keeps_what_does_not_fit_the_column_of_a_user() -> None:
         "itblInternal": {"emailDomain": 5, "isUnknownUser": True, "documentCreatedAt": "nope"},
         "itblInternal.isUnknownUser": False,
     }
-    data = json.loads(records.parse(orjson.dumps(line)).batch.lines)["record"]["data"]
+    data = json.loads(records.parse(orjson.dumps(line)).batch.lines)
     assert data["itblInternal.isUnknownUser"] is False
     assert data["data"] == {"itblInternal": line["itblInternal"]}
 

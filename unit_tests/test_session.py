@@ -167,7 +167,7 @@ def test_a_file_is_not_redirected_to_another_scheme() -> None:
     ["https://user:pa@api.example.com/", "https://k@api.example.com/", "https://a.example.com/?key=1", "https://a:x/"],
 )
 def test_an_api_base_url_holds_no_secret(url: str) -> None:
-    with pytest.raises(ValueError, match="api_base_url"):
+    with pytest.raises(ConfigError, match="api_base_url"):
         a_client(url)
 
 

@@ -17,7 +17,7 @@ from airbyte_cdk.models import (
     SyncMode,
 )
 
-from source_iterable.airbyte.errors import traced
+from source_iterable.airbyte.messages import traced
 from source_iterable.errors import ConfigError
 from source_iterable.process.machine import trouble
 from source_iterable.streams.table import STREAMS

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.exports.reader import ExportReader
 from source_iterable.process.progress import Progress
-from source_iterable.reading.catch_up import ANY_RESPONSE, NEW_EVENTS, CatchUpBarrier
+from source_iterable.reading.catch_up import CatchUpBarrier
 from source_iterable.reading.shared_lists import SharedLists
 from source_iterable.records.private_fields import PrivateFields
-
-if TYPE_CHECKING:
-    from source_iterable.reading.stream import Stream
 
 # Batches of all export streams that exist at a time, besides those in the queue to stdout: each costs about 3 MB while it
 # is made, and one core makes them.
@@ -28,7 +25,7 @@ BATCHES_AT_ONCE = 8
 class StreamContext:
     """One sync's configuration, client, export reader and log; shared by all of its streams.
 
-    `catalog_schemas` are the configured catalog's, by stream. `members` are the users of the lists.
+    `catalog_schemas` are the configured catalog's, by stream.
     """
 
     config: Config
@@ -50,15 +47,6 @@ class StreamContext:
     @property
     def progress(self) -> Progress:
         return self.client.progress
-
-    def expect(self, streams: Collection[Stream]) -> None:
-        """Name the streams of this sync, before any of them begins."""
-        needs = {stream.name: NEW_EVENTS for stream in streams if stream.reads_exports}
-        self.barrier.expect(needs | {stream.name: ANY_RESPONSE for stream in streams if stream.reads_members})
-
-    def done(self, stream: str) -> None:
-        """A stream has ended, or will never begin."""
-        self.barrier.done(stream)
 
     def close(self) -> None:
         """Stop everything that this sync has in progress, here and at Iterable. Tells what it has not found."""

@@ -11,6 +11,7 @@ from typing import Any
 from source_iterable.config import Config, parse_date
 from source_iterable.errors import ConfigError
 from source_iterable.exports.windows import WindowPlan, iso_time
+from source_iterable.reading.catch_up import NEW_EVENTS
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.rereading import Rereading, Windows
 from source_iterable.reading.state import state_time
@@ -19,6 +20,7 @@ from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
 from source_iterable.records.line_count import LineCount
 from source_iterable.records.lines import RecordParser
+from source_iterable.records.private_fields import Redact
 
 # The field of an event stream's state that says what of the last days was written.
 REREAD = "reread"
@@ -33,7 +35,7 @@ class ExportStream(Stream):
     data_type: str
     cursor_field: str
     of_people = True
-    reads_exports = True
+    needs = NEW_EVENTS
     cost = "1 for up to 31 days; idle: 1"
 
     @abstractmethod
@@ -142,11 +144,11 @@ class EventStream(ExportStream):
             yield Checkpoint({**last, **self.marks(config), REREAD: again.state})
 
     def records(self, context: StreamContext) -> RecordParser:
-        return self.events(self.name, context.config)
+        return self.events(self.name, context.config, self.redaction(context))
 
-    def events(self, stream_name: str, config: Config) -> EventRecords:
+    def events(self, stream_name: str, config: Config, redact: Redact | None = None) -> EventRecords:
         """The parser of events of this type, for records of a stream."""
-        return EventRecords(stream_name, self._schema(config), EventIds(self.data_type, config.hash_salt))
+        return EventRecords(stream_name, self._schema(config), EventIds(self.data_type, config.hash_salt), redact)
 
 
 def must_have_ids(stream: str, state: State, mark: str) -> None:

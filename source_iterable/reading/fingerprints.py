@@ -14,7 +14,7 @@ import orjson
 
 from source_iterable.api import exact_json
 from source_iterable.exports.windows import iso_time
-from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.records.batch import RecordBatch
 
 # Bytes of a hash in a state. What has changed has the hash of something else in 1 of 2**48 cases.
 _BYTES = 6
@@ -126,9 +126,8 @@ class Event(NamedTuple):
 
 def events_in(batch: RecordBatch) -> Iterator[Event]:
     """The events of a batch of an event stream."""
-    start = len(LineFormat(batch.stream_name).before) + len(_ID)
     for line in batch.lines.split(b"\n")[:-1]:
-        yield Event(line, int(line[start : start + 2 * _BYTES], 16), _time_of(line))
+        yield Event(line, int(line[len(_ID) :][: 2 * _BYTES], 16), _time_of(line))
 
 
 def bucket_of(time: int) -> int:
@@ -190,7 +189,7 @@ class Fingerprints:
 
 def _time_of(line: bytes) -> int | None:
     if line.count(_CREATED_AT) > 1:  # one of them within an object
-        text = str(exact_json.loads(line)["record"]["data"].get("createdAt"))
+        text = str(exact_json.loads(line).get("createdAt"))
     else:
         at = line.find(_CREATED_AT)
         text = line[at + len(_CREATED_AT) :][:_WITHOUT_FRACTION].decode(errors="replace") if at >= 0 else ""

@@ -13,7 +13,6 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.fingerprints import Contents, fingerprint
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
-from source_iterable.records.batch import RecordBatch
 
 UPDATED_AT = "updatedAt"
 # Identifies a slice: the id or name of the parent's item.
@@ -33,7 +32,7 @@ class PlainList(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         for items in self._pages(context):
-            yield self.batch(map(self.record, items))
+            yield [self.record(item) for item in items]
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
         """Yield every item, for the child streams. Requested once per sync for all of them."""
@@ -69,9 +68,9 @@ class ByContentStream(Stream):
         """The record for one item of the response."""
         return item
 
-    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
-        """Yield the records for the items of a page that are new or have changed."""
-        yield self.batch(self.record(kind, item) for item in items)
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
+        """Yield what is emitted for the items of a page that are new or have changed."""
+        yield [self.record(kind, item) for item in items]
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
         """Yield every item, whatever the state, for other streams."""
@@ -146,8 +145,7 @@ class ChildStream(Stream):
         done = Done(self.keys(context), state if self.resumable else {})
         for key, slice_ in self.slices(context, done.remaining):
             with skipping(context, self.name, f"{self.noun} {key}"):
-                for records in slice_:
-                    yield self.batch(records)
+                yield from slice_
             done.add(key)
             if self.resumable:
                 yield Checkpoint(done.state)

@@ -52,10 +52,13 @@ class CampaignsMetricsDaily(Stream):
             requested = {campaign_id for campaign_id, span in spans.items() if span and may_have_changed(span, day)}
             for rows in read_reports(context, self.path, requested, _one_row_each, day):
                 # Any other one has nothing new.
-                yield self.finished_batch(_record(row, day) for row in rows if row["id"] in requested)
+                yield [_record(row, day) for row in rows if row["id"] in requested]
             read.add(day)
             context.progress.advance(self.name, share=number / len(unread))
             yield Checkpoint(read.state)
+
+    def to_record(self, item: Fields) -> Fields:
+        return item
 
 
 def _one_row_each(text: str) -> list[Fields]:

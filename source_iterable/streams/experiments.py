@@ -41,8 +41,7 @@ class Experiments(Stream):
     cost = "1 per 1,000 experiments, plus 1 per experiment"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for experiments in _offered(context, self.name):
-            yield self.batch(experiments)
+        yield from _offered(context, self.name)
 
 
 class ExperimentVariants(Stream):
@@ -56,7 +55,7 @@ class ExperimentVariants(Stream):
     def _read(self, context: StreamContext, state: State) -> Reading:
         for experiments in _offered(context, self.name):
             for _, variants in in_order(partial(_variants, context), experiments, THREADS):
-                yield self.batch(variants)
+                yield variants
 
 
 class _NotOffered(IterableError):

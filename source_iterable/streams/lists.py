@@ -12,6 +12,7 @@ from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
 from source_iterable.reading import days
+from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.days import DATE
 from source_iterable.reading.lists import ChildStream, Done, Key, PlainList, keys_of
@@ -37,7 +38,7 @@ class ListUsers(ChildStream):
     parent_key = "id"
     noun = "list"
     resumable = True
-    reads_members = True
+    needs = ANY_RESPONSE
     cost = "1 per list (5 a minute)"
 
     def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
@@ -146,7 +147,7 @@ class ListSizes(Stream):
                 continue
             if response is not None:
                 with closing(response):
-                    yield self.batch([{"listId": list_id, DATE: day, "size": _size_in(response.chunks())}])
+                    yield [{"listId": list_id, DATE: day, "size": _size_in(response.chunks())}]
             done.add(list_id)
             yield Checkpoint({DATE: day, **done.state})
         sizes.finish()

@@ -18,7 +18,6 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.lists import ByContentStream
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields
-from source_iterable.records.batch import RecordBatch
 from source_iterable.records.timestamps import rfc3339
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
@@ -81,12 +80,12 @@ class TemplateContents(Templates):
     primary_key: tuple[str, ...] = ("templateId", "messageMedium")
     cost = "those of templates, plus 1 per template whose entry there is new or has changed"
 
-    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
         found = in_order(partial(self.content, context, medium), items, CONTENT_THREADS)
         contents = (content for _, content in found if content is not None)
         while some := list(islice(contents, CONTENTS)):
-            yield self.batch(some)
+            yield some
 
 
 class _Further(NamedTuple):
@@ -125,14 +124,14 @@ class TemplateLocales(Templates):
         "plus 1 per further locale"
     )
 
-    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
         planned = in_order(partial(self._further, context, medium), items, CONTENT_THREADS)
         # One content at a time: a template may have dozens of large ones.
         wanted = (further for _, of_template in planned for further in of_template)
         for _, content in in_order(partial(self._in_locale, context, medium), wanted, CONTENT_THREADS):
             if content is not None:
-                yield self.batch([content])
+                yield [content]
 
     def _further(self, context: StreamContext, medium: str, item: Fields) -> list[_Further]:
         """The locales of a template that are to be requested: all but the one that template_contents has."""

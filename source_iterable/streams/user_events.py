@@ -12,6 +12,7 @@ from source_iterable.api.proof import must_hold_records
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
+from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.distinct_users import DistinctUsers
 from source_iterable.reading.export_stream import IDS, EventStream, must_have_ids
@@ -24,6 +25,7 @@ from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
 from source_iterable.records.line_count import LineCount
 from source_iterable.records.lines import Dumps, LineRecords
+from source_iterable.records.private_fields import Redact
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import TYPE
 from source_iterable.streams.lists import LISTS, ListReader, identifiers_of, users_in
@@ -75,21 +77,23 @@ class _Progress(msgspec.Struct, omit_defaults=True):
 class TypedEvents(LineRecords):
     """Records of events of any type, each as the stream of its type has it: with the same id and columns."""
 
-    def __init__(self, stream_name: str, types: Mapping[str, EventStream], config: Config) -> None:
-        super().__init__(stream_name)
+    def __init__(
+        self, stream_name: str, types: Mapping[str, EventStream], config: Config, redact: Redact | None = None
+    ) -> None:
+        super().__init__(stream_name, redact)
         self._config = config
         self._types = types
         self._parser = lru_cache(_MOST_PARSERS)(self._made)
 
-    def data(self, record: Fields, dumps: Dumps) -> bytes:
+    def json(self, record: Fields, dumps: Dumps) -> bytes:
         data_type = record.get(TYPE)
-        return self._parser(data_type if type(data_type) is str else "").data(record, dumps)
+        return self._parser(data_type if type(data_type) is str else "").json(record, dumps)
 
     def _made(self, data_type: str) -> EventRecords:
-        stream_name = self._format.stream_name
         if data_type in self._types:
-            return self._types[data_type].events(stream_name, self._config)
-        return EventRecords(stream_name, _COMMON, EventIds(data_type, self._config.hash_salt))
+            return self._types[data_type].events(self._stream_name, self._config, self._redact)
+        ids = EventIds(data_type, self._config.hash_salt)
+        return EventRecords(self._stream_name, _COMMON, ids, self._redact)
 
 
 class UserEvents(Stream):
@@ -104,7 +108,7 @@ class UserEvents(Stream):
     primary_key = ("_event_id",)
     resumable = True
     of_people = True
-    reads_members = True
+    needs = ANY_RESPONSE
     cost = "1 per list (5 a minute), then 1 per user (10 a second)"
 
     def __init__(self, types: Mapping[str, EventStream]) -> None:
@@ -145,7 +149,7 @@ class UserEvents(Stream):
                     break
             return response
 
-        records = TypedEvents(self.name, self.types, context.config)
+        records = TypedEvents(self.name, self.types, context.config, self.redaction(context))
         start = bytes.fromhex(progress.after)
         total = users.count(start)
         for number, (user, response) in enumerate(slices.read(users.after(start), fetch, THREADS, ordered=True), 1):

@@ -69,7 +69,7 @@ class Users(ExportStream):
             schema = configured_columns(
                 schema, catalog_schema, partial(context.private_fields.hashes, layout=self.layout)
             )
-        return UserRecords(self.name, schema, context.config.users_key)
+        return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
 
     def tell(self, context: StreamContext, records: RecordParser) -> None:
         if isinstance(records, UserRecords) and records.without_key:
@@ -88,7 +88,7 @@ class UserFields(Stream):
     cost = "1"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        yield self.batch({"name": name, "type": kind} for name, kind in user_fields(context.client).items())
+        yield [{"name": name, "type": kind} for name, kind in user_fields(context.client).items()]
 
 
 def user_fields(client: IterableClient) -> dict[str, str]:
@@ -132,7 +132,7 @@ class ForgottenUsers(Stream):
             if context.config.project_type != without:
                 hashes = iter(context.client.get_json(path, None, partial(_hashes_in, selector)))
                 while some := list(islice(hashes, HASHES)):
-                    yield self.batch({"hash": each, "identifierType": kind} for each in some)
+                    yield [{"hash": each, "identifierType": kind} for each in some]
 
 
 def _hashes_in(selector: str, response: Any) -> list[str]:

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from source_iterable.api import exact_json
 from source_iterable.reading.fingerprints import MOST, Contents, Fingerprints, events_in, fingerprint
-from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.records.batch import RecordBatch, batch_of
 
 DAY, NOW = 86_400, 1_800_000_000
-FORMAT = LineFormat("email_open")
 
 
 def iso(seconds: float) -> str:
@@ -81,12 +80,12 @@ def test_kind_and_id_are_part_of_the_hash() -> None:
 
 
 def an_event(**data: Any) -> RecordBatch:
-    return FORMAT.batch([{"_event_id": "0" * 32, "createdAt": iso(NOW), "data": data}])
+    return batch_of("email_open", [{"_event_id": "0" * 32, "createdAt": iso(NOW), "data": data}])
 
 
 def test_the_time_of_an_event_is_that_of_its_column() -> None:
     odd = {"_event_id": "f" * 32, "attachment": {"createdAt": iso(NOW - DAY)}, "createdAt": iso(NOW + 7), "data": {}}
-    (event,) = events_in(FORMAT.batch([odd]))
+    (event,) = events_in(batch_of("email_open", [odd]))
     assert (event.time, event.fingerprint) == (NOW + 7, 2**48 - 1)
     assert [each.time for each in events_in(an_event(createdAt="x"))] == [NOW]
     # What orjson does not read.

@@ -14,29 +14,29 @@ import requests_mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_iterable.config import Config, InvalidConfig
+from source_iterable.config import Config, ConfigError
 from source_iterable.exports.windows import Window, WindowPlan
 from source_iterable.reading.fingerprints import BUCKET
 from source_iterable.reading.rereading import Rereading
-from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.records.batch import RecordBatch, batch_of
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import ROOT, a_context, gather
 
 DAY = 86_400
 NOW = 1_800_000_000
 KILOBYTE = 1024
-FORMAT = LineFormat("email_open")
 
 
 def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
 
 
-def batch_of(*times: float, data: Any = None) -> RecordBatch:
+def opens(*times: float, data: Any = None) -> RecordBatch:
     """Events of these times, which are their ids, too."""
-    return FORMAT.batch(
+    events = (
         {"_event_id": f"{int(time * 7919):032x}"[::-1], "createdAt": iso(time), "data": data or {}} for time in times
     )
+    return batch_of("email_open", events)
 
 
 class Iterable:
@@ -51,7 +51,7 @@ class Iterable:
         self.asked.append((window.start, window.end))
         for start in range(window.start, window.end, 5000):
             part = Window(start, min(start + 5000, window.end))
-            yield part, batch_of(*(time for time in self.times if part.start <= time < part.end))
+            yield part, opens(*(time for time in self.times if part.start <= time < part.end))
             yield part, None
 
 
@@ -86,7 +86,7 @@ class Syncs:
 
 
 def times_in(batch: RecordBatch) -> list[float]:
-    return [datetime.fromisoformat(message["data"]["createdAt"]).timestamp() for message in batch.messages()]
+    return [datetime.fromisoformat(record["createdAt"]).timestamp() for record in batch.records()]
 
 
 def test_a_late_event_is_written_with_its_hour_and_nothing_else() -> None:
@@ -256,7 +256,7 @@ def test_nothing_before_the_start_date_is_read() -> None:
 
 def test_events_without_a_time_are_written_again() -> None:
     record = {"_event_id": "0" * 32, "data": {"createdAt": "soon"}}
-    stray = FORMAT.batch([record])
+    stray = batch_of("email_open", [record])
 
     def windows(plan: WindowPlan) -> Iterator[tuple[Window, RecordBatch | None]]:
         yield plan.next(), stray
@@ -268,7 +268,7 @@ def test_events_without_a_time_are_written_again() -> None:
 def test_an_event_of_another_time_does_not_spoil_the_fingerprints() -> None:
     syncs = Syncs(Iterable(*(NOW - 1000 * number for number in range(1, 400))))
     windows = syncs.iterable.windows
-    odd = batch_of(253_402_000_000, 0)
+    odd = opens(253_402_000_000, 0)
 
     def with_odd_ones(plan: WindowPlan) -> Iterator[tuple[Window, RecordBatch | None]]:
         for window, batch in windows(plan):
@@ -284,7 +284,7 @@ def test_an_event_of_another_time_does_not_spoil_the_fingerprints() -> None:
 
 @pytest.mark.parametrize("value", [-1, 31, 1.5, True, "soon"])
 def test_the_option_is_a_number_of_days(value: Any) -> None:
-    with pytest.raises(InvalidConfig, match="reread_window"):
+    with pytest.raises(ConfigError, match="reread_window"):
         Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "reread_window": value})
 
 
