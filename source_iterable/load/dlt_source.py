@@ -56,7 +56,8 @@ def iterable(
 
 
 def _resource(sync: _Sync, name: str) -> Any:
-    table = table_of(STREAMS[name], sync.config)
+    with sync.context() as context:
+        table = table_of(STREAMS[name], sync.config, context.client)
 
     def rows() -> Iterator[Any]:
         yield from _rows(sync, table)

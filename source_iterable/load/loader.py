@@ -60,7 +60,7 @@ class Loader:
             state = states.get(stream.name, {})
             try:
                 stream.check_state(state)
-                tables[stream.name] = table_of(stream, self.context.config)
+                tables[stream.name] = table_of(stream, self.context.config, self.context.client)
             except IterableError as error:
                 self.results[stream.name].error = error
                 continue

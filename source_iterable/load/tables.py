@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
+from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.reading.stream import Stream
 from source_iterable.records.schemas import milliseconds
@@ -57,9 +58,9 @@ class Table:
         return self.stream
 
 
-def table_of(stream: Stream, config: Config) -> Table:
+def table_of(stream: Stream, config: Config, client: IterableClient | None = None) -> Table:
     """The table of a stream. Raises IterableError if its schema must be asked for and cannot be."""
-    schema = stream.schema(config)
+    schema = stream.schema(config, client)
     in_milliseconds = milliseconds(stream.name)
     kinds = {field: _kind(column) for field, column in schema["properties"].items()}
     columns = tuple(

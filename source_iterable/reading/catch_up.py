@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.spooled import SpooledResponse
-from source_iterable.errors import IterableError
 
 # What a stream may need: a response, by its key; any response, until it says which; or to read its new events.
 Need = int | str
@@ -21,26 +21,11 @@ _LOOK_SECONDS = 0.1
 
 
 @dataclass
-class _Response:
-    """The outcome of one request, once there is one. The lock is held while it is under way; `users` wait for it."""
+class _Kept:
+    """A response, once the first stream that comes has it; `users` are taking it."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    response: SpooledResponse | None = None
-    error: IterableError | None = None
+    response: Future[SpooledResponse] = field(default_factory=Future)
     users: int = 0
-
-    def take(self, request: Callable[[], SpooledResponse]) -> SpooledResponse:
-        """The response for one stream, requested by the first that comes."""
-        with self.lock:
-            if self.response is None and self.error is None:
-                try:
-                    self.response = request()
-                except IterableError as error:
-                    self.error = error
-            if self.error is not None:
-                raise self.error
-            assert self.response is not None
-            return self.response.shared()
 
 
 class CatchUpBarrier:
@@ -55,7 +40,7 @@ class CatchUpBarrier:
         self._client = client
         self._lock = threading.Lock()
         self._needs: dict[str, set[Need]] = {}
-        self._kept: dict[Need, _Response] = {}
+        self._kept: dict[Need, _Kept] = {}
 
     def expect(self, needs: Mapping[str, Need]) -> None:
         """Name the streams of this sync that share something, each with what it needs, before any of them begins."""
@@ -87,14 +72,20 @@ class CatchUpBarrier:
             # From now on: a stream whose own requests are all under way is not behind.
             self._needs.get(stream, set()).discard(key)
             kept = self._kept.get(key)
+            is_first = kept is None
             if kept is None and self._needed_by(key, ANY_RESPONSE) - {stream}:
-                kept = self._kept[key] = _Response()
+                kept = self._kept[key] = _Kept()
             if kept is not None:
                 kept.users += 1
         if kept is None:
             return request()
         try:
-            return kept.take(request)
+            if is_first:
+                try:
+                    kept.response.set_result(request())
+                except Exception as error:
+                    kept.response.set_exception(error)
+            return kept.response.result().shared()
         finally:
             with self._lock:
                 kept.users -= 1
@@ -122,5 +113,5 @@ class CatchUpBarrier:
         for key, kept in list(self._kept.items()):
             if kept.users == 0 and not self._needed_by(key, ANY_RESPONSE):
                 del self._kept[key]
-                if kept.response is not None:
-                    kept.response.close()
+                if kept.response.exception() is None:
+                    kept.response.result().close()

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from hashlib import blake2b
 from typing import IO, Any
 
@@ -47,34 +48,31 @@ class SharedLists:
         Without a `page_size` the list is one response. Raises IterableError; the next reader then retries the page.
         """
         name = (path, tuple(sorted(parameters.items())), page_size)
-        return self._shared(name, lambda: self._made(path, selector, key, parameters, page_size))
+        return self._shared(name, path, self._fetch(path, selector, key, parameters, page_size), key)
 
     def pages_by(self, path: str, fetch: Fetch, key: str | None = None) -> Iterator[Items]:
         """Yield the items of each page that `fetch` returns. The first caller's `fetch` serves all readers of this path.
 
         With a `key` they are proved to be all; without, each page is yielded as soon as it is requested.
         """
-        return self._shared((path,), lambda: SharedList(path, fetch, self._logger, key))
+        return self._shared((path,), path, fetch, key)
 
     def unshared(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int) -> Iterator[Items]:
         """The same as `pages`, for a list that only one stream reads: nothing of it is kept."""
-        with closing(self._made(path, selector, key, parameters, page_size)) as found:
+        fetch = self._fetch(path, selector, key, parameters, page_size)
+        with closing(SharedList(path, fetch, self._logger, key)) as found:
             yield from found.pages()
 
-    def _shared(self, name: tuple[Any, ...], make: Callable[[], SharedList]) -> Iterator[Items]:
+    def _shared(self, name: tuple[Any, ...], path: str, fetch: Fetch, key: str | None) -> Iterator[Items]:
         with self._lock:
             if name not in self._lists:
-                self._lists[name] = make()
-            shared = self._lists[name]
-        yield from shared.pages()
+                self._lists[name] = SharedList(path, fetch, self._logger, key)
+        yield from self._lists[name].pages()
 
-    def _made(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> SharedList:
-        def fetch(number: int) -> Page:
-            if page_size is None:
-                return Page(self._client.get_json(path, parameters, list_shape(selector, key)), None)
-            return read_page(self._client, path, selector, key, parameters, page_size, number)
-
-        return SharedList(path, fetch, self._logger, key)
+    def _fetch(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> Fetch:
+        if page_size is not None:
+            return partial(read_page, self._client, path, selector, key, parameters, page_size)
+        return lambda number: Page(self._client.get_json(path, parameters, list_shape(selector, key)), None)
 
     def close(self) -> None:
         """Remove the temporary files."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import requests
@@ -56,40 +57,32 @@ def _skip(context: StreamContext, stream_name: str, what: str, error: ApiError) 
     context.progress.count("skipped")
 
 
+@dataclass
 class SliceReader(Generic[K]):
     """Reads the slices of one stream: long responses, received whole or not at all.
 
-    `read_timeout` is in seconds, until a response begins and between its packets; `max_bytes` limits a response; `proof`
-    raises BrokenResponse for one that is not what was requested; `name` names a slice in messages. `unread` are the slices
-    that failed, though Iterable did not say that it can never return them, each with what went wrong.
+    `timeout` is in seconds, until a response begins and between its packets; `max_bytes` limits a response; `proof` raises
+    BrokenResponse for one that is not what was requested; `name` names a slice in messages. `unread` are the slices that
+    failed, though Iterable did not say that it can never return them, each with what went wrong.
     """
 
-    def __init__(
-        self,
-        stream_name: str,
-        context: StreamContext,
-        read_timeout: float,
-        max_bytes: int,
-        proof: Callable[[Iterable[bytes]], None],
-        name: Callable[[K], str],
-    ) -> None:
-        self.unread: dict[K, str] = {}
-        self._stream_name = stream_name
-        self._context = context
-        self._timeout = Timeout(30.0, read_timeout)
-        self._max_bytes = max_bytes
-        self._proof = proof
-        self._name = name
-        self._skipped = 0
-        self._in_a_row = 0
+    stream_name: str
+    context: StreamContext
+    timeout: float
+    max_bytes: int
+    proof: Callable[[Iterable[bytes]], None]
+    name: Callable[[K], str]
+    unread: dict[K, str] = field(default_factory=dict)
+    _skipped: int = 0
+    _failed_in_a_row: int = 0
 
     def request(self, path: str, parameters: Parameters) -> SpooledResponse:
         """The whole response to GET `path`. Raises IterableError."""
 
         def spool(response: requests.Response) -> SpooledResponse:
-            return receive(response, self._max_bytes, self._proof)
+            return receive(response, self.max_bytes, self.proof)
 
-        return self._context.client.fetch(Request(path, parameters, timeout=self._timeout), spool, SLICE)
+        return self.context.client.fetch(Request(path, parameters, timeout=Timeout(30.0, self.timeout)), spool, SLICE)
 
     def read(
         self, keys: Iterable[K], fetch: Callable[[K], SpooledResponse], threads: int, ordered: bool = False
@@ -114,7 +107,7 @@ class SliceReader(Generic[K]):
 
         for key, outcome in (in_order if ordered else as_done)(attempt, keys, threads):
             if isinstance(outcome, SpooledResponse):
-                self._in_a_row = 0
+                self._failed_in_a_row = 0
                 yield key, outcome
             else:
                 self.failed(key, outcome)
@@ -122,33 +115,33 @@ class SliceReader(Generic[K]):
 
     def failed(self, key: K, error: IterableError) -> None:
         """Note a slice that could not be read. Raises TransientError if it is one of many in a row."""
-        what = self._name(key)
+        what = self.name(key)
         if isinstance(error, NotFound):
-            _skip(self._context, self._stream_name, what, error)
+            _skip(self.context, self.stream_name, what, error)
             return
-        self._in_a_row += 1
+        self._failed_in_a_row += 1
         if isinstance(error, ApiError) and error.is_permanent:
-            _skip(self._context, self._stream_name, what, error)
+            _skip(self.context, self.stream_name, what, error)
             self._skipped += 1
         else:
             self.unread[key] = f"{what}: {error}"
-            self._context.logger.warning(f"{self._stream_name}: {what} not read; the next sync will retry it. {error}")
-        if self._in_a_row >= MAX_FAILED_IN_A_ROW:
+            self.context.logger.warning(f"{self.stream_name}: {what} not read; the next sync will retry it. {error}")
+        if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
             raise TransientError(
-                f"{self._stream_name}: Iterable could not return {self._in_a_row} slices in a row, the last one {what}. "
+                f"{self.stream_name}: Iterable could not return {MAX_FAILED_IN_A_ROW} slices in a row, the last one {what}. "
                 f"{error} The next sync resumes here."
             )
 
     def finish(self) -> None:
         """Report the skipped slices. Raises TransientError if any slice was left unread."""
         if self._skipped:
-            self._context.logger.warning(
-                f"{self._stream_name}: {self._skipped} skipped because Iterable could not return them; see above."
+            self.context.logger.warning(
+                f"{self.stream_name}: {self._skipped} skipped because Iterable could not return them; see above."
             )
         if self.unread:
             named = " ".join(list(self.unread.values())[:NAMED])
             more = f" And {len(self.unread) - NAMED} more." if len(self.unread) > NAMED else ""
             raise TransientError(
-                f"{self._stream_name} is incomplete, {len(self.unread)} of its parts could not be read. {named}{more} The "
+                f"{self.stream_name} is incomplete, {len(self.unread)} of its parts could not be read. {named}{more} The "
                 "next sync will read what is missing."
             )

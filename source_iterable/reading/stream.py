@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import iso_time
 from source_iterable.config import Config
 from source_iterable.reading.catch_up import Need
@@ -96,10 +97,13 @@ class Stream(ABC):
         """The columns of the primary key; empty if there is none."""
         return list(self.primary_key)
 
-    def schema(self, config: Config) -> dict[str, Any]:
-        """The JSON schema of the records. Raises IterableError."""
+    def schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
+        """The JSON schema of the records; with `user_fields_as_columns` that of users needs a client.
+
+        Raises IterableError.
+        """
         private = PrivateFields.from_config(config)
-        schema = self._schema(config)
+        schema = self._schema(config, client)
         if not private or not self.may_have_private_fields:
             return schema
         return private.schema(schema, self.layout)
@@ -112,7 +116,7 @@ class Stream(ABC):
             kept={name: name == self.cursor_field for name in self.primary_key} if self.exempt_key else {},
         )
 
-    def _schema(self, config: Config) -> dict[str, Any]:
+    def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
         """The schema of what `_read` yields."""
         return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])
 

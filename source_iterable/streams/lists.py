@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 
 from source_iterable.api.proof import must_hold_identifiers
+from source_iterable.api.request import Parameters
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
@@ -58,26 +59,29 @@ class ListReader(SliceReader[Key]):
     """Reads the users of lists for one stream; others that need the same lists share the responses."""
 
     def __init__(self, stream_name: str, context: StreamContext) -> None:
-        emails_only = context.config.project_type == "Email-based"
-        proof = partial(must_hold_identifiers, sign=b"@") if emails_only else must_hold_identifiers
-        super().__init__(stream_name, context, USERS_TIMEOUT, LIST_BYTES, proof, lambda list_id: f"list {list_id}")
-        # Where a user has both identifiers, the userId is the one that never changes.
-        self._prefer_user_id = {} if emails_only else {"preferUserId": "true"}
-        self._stream = stream_name
-        self._barrier = context.barrier
+        self._emails_only = context.config.project_type == "Email-based"
+        proof = partial(must_hold_identifiers, sign=b"@") if self._emails_only else must_hold_identifiers
+        super().__init__(stream_name, context, USERS_TIMEOUT, LIST_BYTES, proof, _name)
 
     def users(self, list_ids: list[Key]) -> Iterator[tuple[Key, SpooledResponse | None]]:
         """Yield the lists as they arrive, as `read` does: their users, one a line."""
-        self._barrier.need(self._stream, list_ids)
+        barrier = self.context.barrier
+        barrier.need(self.stream_name, list_ids)
         try:
             yield from self.read(list_ids, self._shared, THREADS)
         finally:
             # Also when it gives up: the other stream would keep lists for it, and wait.
-            self._barrier.done(self._stream)
+            barrier.done(self.stream_name)
 
     def _shared(self, list_id: Key) -> SpooledResponse:
-        query = {"listId": list_id, **self._prefer_user_id}
-        return self._barrier.get(self._stream, list_id, partial(self.request, "lists/getUsers", query))
+        # Where a user has both identifiers, the userId is the one that never changes.
+        query: Parameters = {"listId": list_id, **({} if self._emails_only else {"preferUserId": "true"})}
+        request = partial(self.request, "lists/getUsers", query)
+        return self.context.barrier.get(self.stream_name, list_id, request)
+
+
+def _name(list_id: Key) -> str:
+    return f"list {list_id}"
 
 
 def users_in(chunk: bytes) -> list[str]:
@@ -137,9 +141,7 @@ class ListSizes(Stream):
             self.warn_of_future(context, state[DATE])
             return
         done = Done(keys_of(LISTS, "id", context), state if days.day_of(state) == now else {})
-        sizes = SliceReader[Key](
-            self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _must_be_a_size, lambda list_id: f"list {list_id}"
-        )
+        sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _must_be_a_size, _name)
         responses = sizes.read(done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), THREADS)
         for number, (list_id, response) in enumerate(responses, 1):
             context.progress.advance(self.name, share=number / len(done.remaining))

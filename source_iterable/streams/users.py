@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from source_iterable.api.client import IterableClient, ShapeError
-from source_iterable.api.paging import holder_of, must_have_keys
+from source_iterable.api.paging import holder_of, model_of
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
@@ -50,11 +51,13 @@ class Users(ExportStream):
     def key(self, config: Config) -> list[str]:
         return [config.users_key]
 
-    def _schema(self, config: Config) -> dict[str, Any]:
+    def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
         """With `user_fields_as_columns` it requests the project's fields from Iterable."""
         schema = self._standard()
         if config.user_fields_as_columns:
-            schema = discovered_columns(schema, user_fields(IterableClient(config, logging.getLogger("airbyte"))))
+            if client is None:
+                raise ValueError("With user_fields_as_columns, the schema of users needs a client.")
+            schema = discovered_columns(schema, user_fields(client))
         return schema
 
     def _standard(self) -> dict[str, Any]:
@@ -101,16 +104,23 @@ def user_fields(client: IterableClient) -> dict[str, str]:
 
 
 def _fields_in(response: Any) -> dict[str, str]:
-    for selector in ("fields", "userFields"):
-        fields = response.get(selector) if isinstance(response, dict) else None
-        if isinstance(fields, list):
-            must_have_keys(fields, selector, "name")
-            fields = {field["name"]: field.get("type") for field in fields}
-        if isinstance(fields, dict):
-            if not all(isinstance(text, str) for field in fields.items() for text in field):
-                raise ShapeError(f"holds {selector} whose name or type is not a text")
-            return fields
-    raise ShapeError("holds no fields")
+    fields = model_of(_Fields, response)
+    found = fields.userFields if fields.fields is None else fields.fields
+    if found is None:
+        raise ShapeError("holds no fields")
+    return found if isinstance(found, dict) else {field.name: field.type for field in found}
+
+
+class _Field(msgspec.Struct):
+    name: str
+    type: str
+
+
+class _Fields(msgspec.Struct):
+    """A response of `users/getFields`."""
+
+    fields: dict[str, str] | list[_Field] | None = None
+    userFields: dict[str, str] | list[_Field] | None = None
 
 
 class ForgottenUsers(Stream):
@@ -136,10 +146,7 @@ class ForgottenUsers(Stream):
 
 
 def _hashes_in(selector: str, response: Any) -> list[str]:
-    hashes = holder_of(response, selector)[selector]
-    if not isinstance(hashes, list) or not all(isinstance(each, str) for each in hashes):
-        raise ShapeError(f"holds no list of texts named {selector}")
-    return hashes
+    return model_of(dict[str, list[str]], {selector: holder_of(response, selector)[selector]})[selector]
 
 
 def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
