@@ -6,7 +6,8 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from typing import Protocol
+from itertools import islice
+from typing import TypeVar
 
 from source_iterable.api.request import Parameters
 from source_iterable.reading.context import StreamContext
@@ -15,12 +16,57 @@ from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
 
 UPDATED_AT = "updatedAt"
+# The order that no update changes.
+BY_ID: Parameters = {"sort": "id"}
 # Identifies a slice: the id or name of the parent's item.
 Key = int | str
+T = TypeVar("T")
 
 
-class PlainList(Stream):
-    """`GET path` returns `{selector: [...]}`, all at once or, with a `page_size`, in pages. Every item is a record."""
+def in_batches(items: Iterable[T], count: int) -> Iterator[list[T]]:
+    """The items in lists of so many."""
+    rest = iter(items)
+    while some := list(islice(rest, count)):
+        yield some
+
+
+class ListStream(Stream):
+    """A list that may be the parent of child streams. Requested once per sync for all of them.
+
+    `GET path` returns `{selector: [...]}`, all at once or, with a `page_size`, in pages.
+    """
+
+    path: str
+    selector: str
+    page_size: int | None = None
+
+    def kinds(self) -> dict[str, Parameters]:
+        """The lists that make up the stream: their names and query parameters."""
+        return {"all": {}}
+
+    def record(self, kind: str, item: Fields) -> Fields:
+        """The record for one item of the response."""
+        return item
+
+    def pages(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
+        """Yield the items of each page, with their kind. Raises IterableError."""
+        key = self.primary_key[0]
+        for kind, parameters in self.kinds().items():
+            for items in context.shared.pages(self.path, self.selector, key, parameters, self.page_size):
+                yield kind, items
+
+    def items(self, context: StreamContext) -> Iterator[Fields]:
+        """Yield every item, whatever the state."""
+        for _, items in self.pages(context):
+            yield from items
+
+    def keys(self, context: StreamContext) -> list[Key]:
+        """The keys of all items, all of one type."""
+        return [item[self.primary_key[0]] for item in self.items(context)]
+
+
+class PlainList(ListStream):
+    """A list of which every item is a record."""
 
     def __init__(self, name: str, path: str, selector: str, primary_key: str, page_size: int | None = None) -> None:
         self.name = name
@@ -31,51 +77,27 @@ class PlainList(Stream):
         self.cost = f"1 per {page_size:,} {name}" if page_size else "1"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for items in self._pages(context):
-            yield [self.record(item) for item in items]
-
-    def items(self, context: StreamContext) -> Iterator[Fields]:
-        """Yield every item, for the child streams. Requested once per sync for all of them."""
-        for items in self._pages(context):
-            yield from items
-
-    def record(self, item: Fields) -> Fields:
-        """The record for one item of the response."""
-        return item
-
-    def _pages(self, context: StreamContext) -> Iterator[list[Fields]]:
-        return context.shared.pages(self.path, self.selector, self.primary_key[0], {}, self.page_size)
+        for kind, items in self.pages(context):
+            yield [self.record(kind, item) for item in items]
 
 
-class ByContentStream(Stream):
-    """A list requested with `sort=id`, kind by kind; an item is emitted if the state does not hold it as it is now.
+class ByContentStream(ListStream):
+    """A list requested with `sort=id`, whose items are emitted if the state does not hold them as they are now.
 
     Iterable leaves a campaign's updatedAt at its last edit when it starts or finishes (seen): no time tells of all changes.
-    So the state holds hashes of the items (`Contents`), and for people the newest updatedAt (milliseconds). It is written
-    at the end. With any other state, and with none, all items are emitted.
+    So the state holds hashes of the items and their kinds (`Contents`), and for people the newest updatedAt (milliseconds).
+    It is written at the end. With any other state, and with none, all items are emitted.
     """
 
     cursor_field = UPDATED_AT
-    path: str
-    selector: str
     page_size = 1000
 
     def kinds(self) -> dict[str, Parameters]:
-        """The lists that make up the stream: each a name, which is part of an item's content, and its query parameters."""
-        return {"all": {}}
-
-    def record(self, kind: str, item: Fields) -> Fields:
-        """The record for one item of the response."""
-        return item
+        return {"all": BY_ID}
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         """Yield what is emitted for the items of a page that are new or have changed."""
         yield [self.record(kind, item) for item in items]
-
-    def items(self, context: StreamContext) -> Iterator[Fields]:
-        """Yield every item, whatever the state, for other streams."""
-        for _, items in self._pages(context):
-            yield from items
 
     def check_state(self, state: State) -> None:
         """Any state is taken."""
@@ -85,35 +107,16 @@ class ByContentStream(Stream):
         # A state must not give away what the options hide: whoever has the records could try values until the hash fits.
         secret = sha256(salt.encode()).digest() if salt else b""
         newest, now = 0, Contents()
-        for kind, items in self._pages(context):
+        for kind, items in self.pages(context):
             for item in items:
                 updated_at = item.get(UPDATED_AT)
                 newest = max(newest, updated_at) if type(updated_at) is int else newest
                 now.add(fingerprint(kind, item[key], item, secret))
         is_new = now.since(Contents.from_state(state.get("content")))
-        for kind, items in self._pages(context):
+        for kind, items in self.pages(context):
             if changed := [item for item in items if is_new(fingerprint(kind, item[key], item, secret))]:
                 yield from self.batches(context, kind, changed)
         yield Checkpoint({UPDATED_AT: newest, "content": now.state})
-
-    def _pages(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
-        """The items of each page of each kind, in an order that no update changes."""
-        for kind, parameters in self.kinds().items():
-            query = {**parameters, "sort": "id"}
-            for items in context.shared.pages(self.path, self.selector, self.primary_key[0], query, self.page_size):
-                yield kind, items
-
-
-class Parent(Protocol):
-    """A stream whose items are the slices of child streams."""
-
-    def items(self, context: StreamContext) -> Iterator[Fields]:
-        """Yield every item; the pages are requested once per sync."""
-
-
-def keys_of(parent: Parent, field: str, context: StreamContext) -> list[Key]:
-    """The `field` of each of the parent's items."""
-    return [item[field] for item in parent.items(context)]
 
 
 class ChildStream(Stream):
@@ -123,9 +126,8 @@ class ChildStream(Stream):
     no longer exists (404) is skipped with a warning.
     """
 
-    parent: Parent
-    # The field of the parent's items that identifies a slice, and what a slice is called in a warning.
-    parent_key: str
+    parent: ListStream
+    # What a slice is called in a warning.
     noun: str
 
     @abstractmethod
@@ -134,7 +136,7 @@ class ChildStream(Stream):
 
     def keys(self, context: StreamContext) -> Iterable[Key]:
         """The keys of all slices, all of one type."""
-        return keys_of(self.parent, self.parent_key, context)
+        return self.parent.keys(context)
 
     def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
         """Yield the slices with these keys, in any order."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from source_iterable.api.request import Parameters
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.lists import ByContentStream, ChildStream, Key
+from source_iterable.reading.lists import BY_ID, ByContentStream, ChildStream, Key
 from source_iterable.reading.stream import Fields
 
 
@@ -39,7 +39,7 @@ class ChildCampaigns(ChildStream):
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"campaigns/recurring/{key}/childCampaigns"
-        yield from context.shared.unshared(path, "campaigns", "id", {"sort": "id"}, self.page_size)
+        yield from context.shared.unshared(path, "campaigns", "id", BY_ID, self.page_size)
 
 
 class Journeys(ByContentStream):
@@ -53,4 +53,4 @@ class Journeys(ByContentStream):
     cost = "2, plus 1 per further 50 journeys"
 
     def kinds(self) -> dict[str, Parameters]:
-        return {"": {}, "Archived": {"state": "Archived"}}
+        return {"": BY_ID, "Archived": {**BY_ID, "state": "Archived"}}

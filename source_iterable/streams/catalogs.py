@@ -20,7 +20,6 @@ class CatalogItems(ChildStream):
     name = "catalog_items"
     primary_key = ("catalogName", "itemId")
     parent = CATALOGS
-    parent_key = "name"
     noun = "catalog"
     resumable = True
     # Iterable returns up to 1,000 per page, of up to 30 KB each: too much to hold in memory.
@@ -51,7 +50,6 @@ class CatalogFieldMappings(ChildStream):
     name = "catalog_field_mappings"
     primary_key = ("catalogName",)
     parent = CATALOGS
-    parent_key = "name"
     noun = "catalog"
     cost = "1 per catalog"
 

@@ -16,7 +16,7 @@ from source_iterable.reading import days
 from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.days import DATE
-from source_iterable.reading.lists import ChildStream, Done, Key, PlainList, keys_of
+from source_iterable.reading.lists import ChildStream, Done, Key, PlainList
 from source_iterable.reading.slices import SliceReader
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
 
@@ -36,7 +36,6 @@ class ListUsers(ChildStream):
     name = "list_users"
     primary_key = ("listId", "userIdentifier")
     parent = LISTS
-    parent_key = "id"
     noun = "list"
     resumable = True
     needs = ANY_RESPONSE
@@ -140,7 +139,7 @@ class ListSizes(Stream):
         if days.is_ahead(state, now):
             self.warn_of_future(context, state[DATE])
             return
-        done = Done(keys_of(LISTS, "id", context), state if days.day_of(state) == now else {})
+        done = Done(LISTS.keys(context), state if days.day_of(state) == now else {})
         sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _must_be_a_size, _name)
         responses = sizes.read(done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), THREADS)
         for number, (list_id, response) in enumerate(responses, 1):

@@ -12,7 +12,7 @@ from source_iterable.api.client import ShapeError
 from source_iterable.api.paging import an_object, holder_of, list_shape
 from source_iterable.errors import IterableError
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.lists import ChildStream, Key, PlainList
+from source_iterable.reading.lists import ChildStream, Key, PlainList, in_batches
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields
 
@@ -27,29 +27,23 @@ class MetadataEntries(ChildStream):
     name = "metadata_entries"
     primary_key = ("table", "key")
     parent = METADATA
-    parent_key = "name"
     noun = "metadata table"
     resumable = True
     cost = "1 per entry, plus the lists of the tables' keys (10 a second)"
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"metadata/{quote(str(key), safe='')}"
-        records: list[Fields] = []
-        for _, entry in in_order(partial(self._entry, context, path), _listed(context, path), THREADS):
-            records += entry
-            if len(records) >= ENTRIES:
-                yield records
-                records = []
-        yield records
+        entries = in_order(partial(self._entry, context, path), _listed(context, path), THREADS)
+        yield from in_batches((entry for _, entry in entries if entry is not None), ENTRIES)
 
-    def _entry(self, context: StreamContext, path: str, listed: Fields) -> list[Fields]:
-        """The record of a listed entry, in a list; empty if the entry no longer exists."""
+    def _entry(self, context: StreamContext, path: str, listed: Fields) -> Fields | None:
+        """The record of a listed entry; None if the entry no longer exists."""
         # Keys may be those of people.
         name, shown = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
         with skipping(context, self.name, f"entry {name} of {path}"):
             url = f"{path}/{quote(str(listed['key']), safe='')}"
-            return [{**listed, **context.client.get_json(url, None, partial(_entry_of, listed["key"]), shown)}]
-        return []
+            return {**listed, **context.client.get_json(url, None, partial(_entry_of, listed["key"]), shown)}
+        return None
 
 
 def _entry_of(key: Any, response: Any) -> Fields:

@@ -136,19 +136,12 @@ def chosen(names: str) -> list[str]:
 
     `events` and `lists` are groups; the streams of these names are `stream:events` and `stream:lists`.
     """
-    found: dict[str, None] = {}
-    unknown = []
-    for name in filter(None, (each.strip() for each in names.split(","))):
-        if name in GROUPS:
-            found.update(dict.fromkeys(GROUPS[name]))
-        elif name.removeprefix("stream:") in STREAMS:
-            found[name.removeprefix("stream:")] = None
-        else:
-            unknown.append(name)
+    wanted = [name for name in map(str.strip, names.split(",")) if name]
+    unknown = [name for name in wanted if name not in GROUPS and name.removeprefix("stream:") not in STREAMS]
     if unknown:
         raise ConfigError(
             f"There is no stream or group {', '.join(unknown)}. Groups: {', '.join(GROUPS)}. Streams: docs/streams.md."
         )
-    if not found:
+    if not wanted:
         raise ConfigError("No stream was named.")
-    return list(found)
+    return list(dict.fromkeys(each for name in wanted for each in GROUPS.get(name, [name.removeprefix("stream:")])))

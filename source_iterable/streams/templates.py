@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice, product
+from itertools import product
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -15,7 +15,7 @@ from source_iterable.api.paging import an_object, holder_of, model_of
 from source_iterable.api.request import Parameters
 from source_iterable.errors import ApiError
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.lists import ByContentStream
+from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields
 from source_iterable.records.timestamps import rfc3339
@@ -39,7 +39,7 @@ class Templates(ByContentStream):
 
     def kinds(self) -> dict[str, Parameters]:
         return {
-            f"{kind}/{medium}": {"templateType": kind, "messageMedium": medium}
+            f"{kind}/{medium}": {**BY_ID, "templateType": kind, "messageMedium": medium}
             for kind, medium in product(TEMPLATE_TYPES, MESSAGE_MEDIA)
         }
 
@@ -83,9 +83,7 @@ class TemplateContents(Templates):
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
         found = in_order(partial(self.content, context, medium), items, CONTENT_THREADS)
-        contents = (content for _, content in found if content is not None)
-        while some := list(islice(contents, CONTENTS)):
-            yield some
+        yield from in_batches((content for _, content in found if content is not None), CONTENTS)
 
 
 class _Further(NamedTuple):

@@ -16,7 +16,7 @@ from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.distinct_users import DistinctUsers
 from source_iterable.reading.export_stream import IDS, EventStream, must_have_ids
-from source_iterable.reading.lists import Key, keys_of
+from source_iterable.reading.lists import Key
 from source_iterable.reading.slices import SliceReader
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.batch import RecordBatch, joined
@@ -121,7 +121,7 @@ class UserEvents(Stream):
         before = _Progress.from_state(state if state.get(IDS) == mark else {})
         lists = ListReader(self.name, context)
         with closing(DistinctUsers(context.config.hash_salt)) as users:
-            for list_id, members in lists.users(sorted(keys_of(LISTS, "id", context))):
+            for list_id, members in lists.users(sorted(LISTS.keys(context))):
                 if members is not None:
                     with closing(members):
                         for chunk in members.chunks():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from source_iterable.api.paging import holder_of, model_of
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
+from source_iterable.reading.lists import in_batches
 from source_iterable.reading.stream import Reading, State, Stream
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
@@ -140,8 +140,8 @@ class ForgottenUsers(Stream):
     def _read(self, context: StreamContext, state: State) -> Reading:
         for path, selector, kind, without in self.endpoints:
             if context.config.project_type != without:
-                hashes = iter(context.client.get_json(path, None, partial(_hashes_in, selector)))
-                while some := list(islice(hashes, HASHES)):
+                hashes = context.client.get_json(path, None, partial(_hashes_in, selector))
+                for some in in_batches(hashes, HASHES):
                     yield [{"hash": each, "identifierType": kind} for each in some]
 
 

@@ -20,7 +20,7 @@ _LOGIN, _PARAMETER = re.compile(".*@"), re.compile("([^&=]*)=([^&]*)")
 class Webhooks(PlainList):
     """`GET webhooks`, without the secrets that come with them."""
 
-    def record(self, item: Fields) -> Fields:
+    def record(self, kind: str, item: Fields) -> Fields:
         record: Fields = without_secrets(item)
         if isinstance(record.get("endpoint"), str):
             record["endpoint"] = masked_url(record["endpoint"])

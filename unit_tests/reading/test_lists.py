@@ -294,7 +294,6 @@ class Leaves(ChildStream):
     name = "lists"
     primary_key = ("id",)
     parent = PlainList("branches", "branches", "branches", "name")
-    parent_key = "name"
     noun = "branch"
     cost = "1 per branch"
 
