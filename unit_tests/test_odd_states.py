@@ -32,7 +32,7 @@ def test_a_state_that_is_nested_too_deep_is_named(name: str) -> None:
     message = {"stream_descriptor": {"name": name}, "stream_state": {"x": deep}}
     states = ConnectorStateManager([AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})])
     try:
-        with pytest.raises(ConfigError, match=f"The state of stream {name} is nested too deep"):
+        with pytest.raises(ConfigError, match=f"The state of stream {name} cannot be read: it is nested too deep"):
             Messages(context, states).add(STREAMS[name])
     finally:
         context.close()

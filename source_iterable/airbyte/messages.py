@@ -68,7 +68,7 @@ class Messages:
             given = self._states.get_stream_state(stream.name, None)
         except RecursionError:
             raise ConfigError(
-                f"The state of stream {stream.name} is nested too deep to be read. {_UNREADABLE}"
+                f"The state of stream {stream.name} cannot be read: it is nested too deep. Correct it, or reset the stream."
             ) from None
         state = {key: value for key, value in given.items() if key[:5] != "__ab_"}
         if stream.resumable and given and given == _complete_state():

@@ -16,8 +16,7 @@ from source_iterable.reading.state import state_time
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
-from source_iterable.records.line_count import LineCount
-from source_iterable.records.lines import RecordParser
+from source_iterable.records.lines import LineCount, RecordParser
 from source_iterable.records.private_fields import Redact
 
 # The field of an event stream's state that says what of the last days was written.

@@ -5,14 +5,16 @@ This and what it calls runs for every record, so it is written for speed.
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import orjson
 
 from source_iterable.api import exact_json
 from source_iterable.api.proof import is_error_object
+from source_iterable.errors import BrokenResponse
 from source_iterable.records.batch import RecordBatch
 from source_iterable.records.columns import Fields
 from source_iterable.records.private_fields import Redact
@@ -23,6 +25,10 @@ Dumps = Callable[[Any, None, int], bytes]
 # A record that its struct does not fit costs more than one without: above this share of them, structs are not tried for
 # twice as many chunks as the last time.
 _MISSES, _LONGEST_REST = 0.25, 64
+
+
+# A window, or a user's events, fails if its bad lines exceed both of these: a number, and a share.
+BAD_LINES, BAD_SHARE = 10, 0.001
 
 
 class NotARecord(ValueError):
@@ -37,15 +43,8 @@ class Parsed(NamedTuple):
     bad: list[int]
 
 
-class RecordParser(Protocol):
-    """Parses the records of one stream."""
-
-    def parse(self, chunk: bytes) -> Parsed:
-        """Parse a chunk of whole lines."""
-
-
-class LineRecords(ABC):
-    """A RecordParser that parses line by line, with a dict for each record.
+class RecordParser(ABC):
+    """Parses the records of one stream line by line, with a dict for each.
 
     `redact` takes the private fields out of a record, if there are any.
     """
@@ -59,6 +58,7 @@ class LineRecords(ABC):
         """The JSON of the record for any object of the input, which is consumed. Raises ValueError or TypeError."""
 
     def parse(self, chunk: bytes) -> Parsed:
+        """Parse a chunk of whole lines."""
         return self._by_line(chunk, lambda record: None)
 
     def _by_line(self, chunk: bytes, learn: Callable[[Fields], None]) -> Parsed:
@@ -91,7 +91,7 @@ class LineRecords(ABC):
         return self.json(_record(exact_json.careful_loads(line)), exact_json.dumps)
 
 
-class ShapedRecords(LineRecords):
+class ShapedRecords(RecordParser):
     """A RecordParser that parses a chunk of records that all have the stream's shape at once, any other line by line."""
 
     def __init__(self, stream_name: str, shape: Shape, redact: Redact | None = None) -> None:
@@ -157,6 +157,30 @@ class ShapedRecords(LineRecords):
 
     def _learn(self, record: Fields) -> None:
         self._shape = self._shape.learned(record) or self._shape
+
+
+class LineCount:
+    """Counts the lines of a window or of a user's events (`what`, for messages), and logs the bad ones."""
+
+    def __init__(self, what: str, logger: logging.Logger) -> None:
+        self._what = what
+        self._logger = logger
+        self._lines = 0
+        self._bad = 0
+
+    def add(self, lines: int, bad: list[int]) -> None:
+        """Add `lines`, of which those at the positions `bad` (from 0) are no records."""
+        for position in bad:
+            self._bad += 1
+            if self._bad <= BAD_LINES + 1:
+                # Never log the line itself: it is personal data.
+                self._logger.warning(f"{self._what}: line {self._lines + position + 1} is not a JSON object; skipped.")
+        self._lines += lines
+
+    def check(self) -> None:
+        """Raise BrokenResponse if too many lines were bad."""
+        if self._bad > BAD_LINES and self._bad > BAD_SHARE * self._lines:
+            raise BrokenResponse(f"{self._what}: {self._bad} of {self._lines} lines are not JSON objects.")
 
 
 def _lines_of(chunk: bytes) -> list[bytes]:

@@ -23,8 +23,7 @@ from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
-from source_iterable.records.line_count import LineCount
-from source_iterable.records.lines import Dumps, LineRecords
+from source_iterable.records.lines import Dumps, LineCount, RecordParser
 from source_iterable.records.private_fields import Redact
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import TYPE
@@ -74,7 +73,7 @@ class _Progress(msgspec.Struct, omit_defaults=True):
         return {"after": self.after, **msgspec.to_builtins(self)}
 
 
-class TypedEvents(LineRecords):
+class TypedEvents(RecordParser):
     """Records of events of any type, each as the stream of its type has it: with the same id and columns."""
 
     def __init__(
