@@ -32,8 +32,8 @@ class CatchUpBarrier:
     """What each stream of a sync still needs of what it shares with others. Thread-safe.
 
     Rereading waits until all export streams have read their new events. list_users and events need the users of the same
-    lists, of which Iterable allows five a minute, and takes an hour for a large one: each is requested once, and kept until
-    every expected stream that needs it has taken it. Without expected streams nothing is kept, and nobody waits.
+    lists. Iterable allows five such requests a minute, and a large list takes an hour: so each list is requested once, and
+    kept until every expected stream that needs it has taken it. Without expected streams nothing is kept, and nobody waits.
     """
 
     def __init__(self, client: IterableClient) -> None:
@@ -83,7 +83,7 @@ class CatchUpBarrier:
             if is_first:
                 try:
                     kept.response.set_result(request())
-                except Exception as error:
+                except BaseException as error:
                     kept.response.set_exception(error)
             return kept.response.result().shared()
         finally:
@@ -109,7 +109,7 @@ class CatchUpBarrier:
         return {stream for stream, needed in self._needs.items() if not needed.isdisjoint(needs)}
 
     def _drop(self) -> None:
-        """Free what nobody is to take any more."""
+        """Free what nobody needs any more."""
         for key, kept in list(self._kept.items()):
             if kept.users == 0 and not self._needed_by(key, ANY_RESPONSE):
                 del self._kept[key]

@@ -49,7 +49,7 @@ class StreamContext:
         return self.client.progress
 
     def close(self) -> None:
-        """Stop everything that this sync has in progress, here and at Iterable. Tells what it has not found."""
+        """Stop all that is in progress, here and at Iterable, and warn of private fields that no record had."""
         for name in self.private_fields.unseen:
             self.logger.warning(
                 f"No record of this sync had a field {name}, which is to be excluded or hashed: check its spelling."

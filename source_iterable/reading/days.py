@@ -1,4 +1,4 @@
-"""Days: which days of a report are to be read, and what a state says about them."""
+"""Days: which days of a report a sync reads, and what its state says about them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from datetime import date, datetime, timedelta, timezone
 from operator import itemgetter
 from typing import Any
 
-from source_iterable.errors import ConfigError
+from source_iterable.reading.state import unreadable
 from source_iterable.reading.stream import State
 from source_iterable.records.timestamps import is_date
 
 DATE = "date"
 # The days that need not be read again: the first and the last one, in a list of one range.
 READ = "read"
-# The numbers of a day move until late events have come in: a sync reads so many days again, the last of which is today.
+# Days that every sync reads again, up to today: their numbers change until late events have come in.
 LAST_DAYS = 3
 ONE_DAY = timedelta(days=1)
 
@@ -43,7 +43,7 @@ class Days:
         self._read = max(read, key=itemgetter(1), default=None)
 
     def unread(self, first: date, last: date) -> list[date]:
-        """The days from `first` to `last` that were not read, or whose numbers may have moved since.
+        """The days from `first` to `last` that were not read, or whose numbers may have changed since.
 
         Those since the last sync come first, oldest first; then the older ones, newest first. So what was read is one
         interval, wherever the sync ends.
@@ -73,7 +73,7 @@ class Days:
 
 
 def is_ahead(state: State, now: date) -> bool:
-    """Whether a state was moved to the future by hand: nothing is to be read until then."""
+    """Whether a state was moved to the future by hand: nothing is read until then."""
     newest = day_of(state)
     return newest is not None and newest > now and not state.keys() - {DATE}
 
@@ -86,10 +86,7 @@ def must_be_readable(stream: str, state: State) -> None:
             if start > end:
                 raise ValueError
     except (ValueError, TypeError):
-        raise ConfigError(
-            f"The state of stream {stream} cannot be read: {DATE} or {READ} is not what this connector writes. Correct the "
-            "state, or reset the stream."
-        ) from None
+        raise unreadable(stream, f"{DATE} or {READ} is not what this connector writes") from None
 
 
 def day_of(state: State) -> date | None:

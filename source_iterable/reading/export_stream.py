@@ -12,7 +12,7 @@ from source_iterable.exports.windows import WindowPlan, iso_time
 from source_iterable.reading.catch_up import NEW_EVENTS
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.rereading import Rereading, Windows
-from source_iterable.reading.state import state_time
+from source_iterable.reading.state import state_time, unreadable
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
@@ -82,10 +82,10 @@ class ExportStream(Stream):
         try:
             yield from self._parsed(context, plan, records)
         finally:
-            self.tell(context, records)
+            self.log_summary(context, records)
 
-    def tell(self, context: StreamContext, records: RecordParser) -> None:
-        """Say what there is to say of the records that were read."""
+    def log_summary(self, context: StreamContext, records: RecordParser) -> None:
+        """Log what users should know about the records that were read."""
 
     def _parsed(self, context: StreamContext, plan: WindowPlan, records: RecordParser) -> Windows:
         for window, parts in context.exports.read(self.data_type, plan):
@@ -142,10 +142,7 @@ def must_have_ids(stream: str, state: State, mark: str) -> None:
     if given is None:
         return
     if not isinstance(given, str) or not _MARK.fullmatch(given):
-        raise ConfigError(
-            f"The state of stream {stream} cannot be read: {IDS} is not what this connector writes. Correct the state, or "
-            "reset the stream."
-        )
+        raise unreadable(stream, f"{IDS} is not what this connector writes")
     if given.partition(":")[2] != mark.partition(":")[2]:
         raise ConfigError(
             f"The state of stream {stream} was written with another hash_salt, which _event_id depends on: with this one, "

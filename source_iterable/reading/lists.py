@@ -66,7 +66,7 @@ class ListStream(Stream):
 
 
 class PlainList(ListStream):
-    """A list of which every item is a record."""
+    """A list whose items are the records."""
 
     def __init__(self, name: str, path: str, selector: str, primary_key: str, page_size: int | None = None) -> None:
         self.name = name
@@ -84,7 +84,7 @@ class PlainList(ListStream):
 class ByContentStream(ListStream):
     """A list requested with `sort=id`, whose items are emitted if the state does not hold them as they are now.
 
-    Iterable leaves a campaign's updatedAt at its last edit when it starts or finishes (seen): no time tells of all changes.
+    Iterable leaves a campaign's updatedAt at its last edit when it starts or finishes (seen): no time shows all changes.
     So the state holds hashes of the items and their kinds (`Contents`), and for people the newest updatedAt (milliseconds).
     It is written at the end. With any other state, and with none, all items are emitted.
     """

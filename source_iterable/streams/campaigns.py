@@ -34,8 +34,7 @@ class ChildCampaigns(ChildStream):
     cost = "1 per recurring campaign"
 
     def keys(self, context: StreamContext) -> Iterable[Key]:
-        states = {item["id"]: item.get("campaignState") for item in self.parent.items(context)}
-        return [campaign_id for campaign_id, state in states.items() if state == "Recurring"]
+        return [item["id"] for item in self.parent.items(context) if item.get("campaignState") == "Recurring"]
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"campaigns/recurring/{key}/childCampaigns"

@@ -83,7 +83,7 @@ def _first_and_last(config: Config, now: date) -> tuple[date, date]:
 
 
 class Span(NamedTuple):
-    """From when to when a campaign was sent, as far as Iterable tells."""
+    """From when to when a campaign was sent, as far as Iterable says."""
 
     start: date
     end: date
@@ -92,7 +92,7 @@ class Span(NamedTuple):
 def span_of(campaign: Mapping[str, Any]) -> Span | None:
     """The span of a campaign: without an end where it goes on or nobody knows, None if it was never sent.
 
-    Without endedAt, the end is the latest of the other times. updatedAt alone does not tell: it stays at the last edit,
+    Without endedAt, the end is the latest of the other times. updatedAt alone is not enough: it stays at the last edit,
     however much later the campaign starts (seen).
     """
     state = campaign.get("campaignState")

@@ -41,8 +41,7 @@ class CampaignsMetrics(Stream):
     cost = "1 per 100 sent campaigns, roughly (10 a minute)"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        states = {item["id"]: item.get("campaignState") for item in CAMPAIGNS.items(context)}
-        sent = [campaign_id for campaign_id, each in states.items() if each not in WITHOUT_METRICS]
+        sent = {item["id"] for item in CAMPAIGNS.items(context) if item.get("campaignState") not in WITHOUT_METRICS}
         for rows in read_reports(context, self.path, sent, campaign_rows):
             yield [{"id": row["id"], "data": row} for row in rows]
 
@@ -62,8 +61,7 @@ class ExperimentsMetrics(Stream):
     cost = "1 per 100 email campaigns, roughly (10 a second)"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        media = {item["id"]: item.get("messageMedium", "Email") for item in CAMPAIGNS.items(context)}
-        emails = [campaign_id for campaign_id, medium in media.items() if medium == "Email"]
+        emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}
         yield from read_reports(context, self.path, emails, _experiments)
 
     def to_record(self, item: Fields) -> Fields:

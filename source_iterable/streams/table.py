@@ -87,7 +87,7 @@ EXPORTS: list[ExportStream] = [
     EventStream("whatsapp_usage_info", "whatsAppUsageInfo"),
 ]
 
-# The streams of events by the names of their types, of which some have two.
+# The event streams by the names of their types; some types have two.
 _EVENT_TYPES = {
     name: stream
     for stream in EXPORTS
@@ -121,7 +121,7 @@ OTHERS: list[Stream] = [
 # Short lists first: they finish while the exports wait for the export rate limit.
 STREAMS: dict[str, Stream] = {stream.name: stream for stream in [*PLAIN_LISTS, *OTHERS, *EXPORTS]}
 
-# A request for each user, list or day, ten or five a minute, or what another stream tells as well: hours in a large project.
+# A request for each user, list, day or entry, five or ten a minute: hours in a large project.
 EXPENSIVE = ("events", "list_users", "list_sizes", "campaigns_metrics_daily", "metadata_entries")
 GROUPS: dict[str, tuple[str, ...]] = {
     "all": tuple(STREAMS),

@@ -132,7 +132,7 @@ class TemplateLocales(Templates):
                 yield [content]
 
     def _further(self, context: StreamContext, medium: str, item: Fields) -> list[_Further]:
-        """The locales of a template that are to be requested: all but the one that template_contents has."""
+        """The locales of a template to request: all but the one that template_contents has."""
         locales = self._listed(context, item)
         content = None if locales == [] else self.content(context, medium, item)
         if content is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -74,7 +73,7 @@ class Users(ExportStream):
             )
         return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
 
-    def tell(self, context: StreamContext, records: RecordParser) -> None:
+    def log_summary(self, context: StreamContext, records: RecordParser) -> None:
         if isinstance(records, UserRecords) and records.without_key:
             key = context.config.users_key
             context.logger.warning(
@@ -155,7 +154,7 @@ def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
     Fields within an object (`address.city`) are in the object's column.
     """
     columns = {
-        name: {"description": f"The project's own field, of type {kind}.", **deepcopy(_TYPES[kind.lower()])}
+        name: {"description": f"The project's own field, of type {kind}.", **_TYPES[kind.lower()]}
         for name, kind in fields.items()
         if kind.lower() in _TYPES and name and "." not in name
     }
@@ -167,26 +166,24 @@ def configured_columns(
 ) -> Schema:
     """The users' schema with the configured catalog's additional columns, as they were at discovery.
 
-    Of a column that is hashed later, the catalog does not tell the type: it takes any value.
+    A column that is hashed takes any value: the catalog does not say its type.
     """
     properties = catalog_schema.get("properties")
     columns = {
-        name: deepcopy(_ANY if is_hashed(name) else known)
+        name: _ANY if is_hashed(name) else known
         for name, column in (properties if isinstance(properties, Mapping) else {}).items()
-        if isinstance(column, Mapping) and (known := _type_of(column)) is not None
+        if (known := _type_of(column)) is not None
     }
     return _with_columns(schema, columns)
 
 
-def _type_of(column: Mapping[str, Any]) -> Schema | None:
+def _type_of(column: Any) -> Schema | None:
     """Our type for a catalog's column, None for any other; a platform may have reordered it."""
-    types = column.get("type")
-    if not isinstance(types, list) or not all(isinstance(each, str) for each in types):
+    if not isinstance(column, Mapping) or not isinstance(column.get("type"), list):
         return None
-    for known in _TYPES.values():
-        if set(types) == set(known["type"]) and column.get("format") == known.get("format"):
-            return known
-    return None
+    types, form = sorted(map(str, column["type"])), column.get("format")
+    known = (each for each in _TYPES.values() if sorted(each["type"]) == types and each.get("format") == form)
+    return next(known, None)
 
 
 def _with_columns(schema: Schema, columns: Mapping[str, Any]) -> Schema:
