@@ -22,7 +22,7 @@ from integration_tests.live.items import (
 )
 from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
 from integration_tests.live.words import kind, kinds
-from source_iterable.api.paging import total_in
+from source_iterable.api.request import total_in
 from source_iterable.streams.table import STREAMS
 
 # Of campaigns, in the reference, and seen (facts of Iterable's API).

@@ -11,8 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from integration_tests.live.client import OK, Answer, Client
 from integration_tests.live.errors import NoAnswer, NotVisible, Unexpected
 from integration_tests.live.words import Words, kind, public
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import holder_of
+from source_iterable.api.request import ShapeError, holder_of
 
 T = TypeVar("T")
 Verdict = Literal["holds", "differs", "not visible"]

@@ -11,8 +11,8 @@ from integration_tests.live.errors import NotVisible, Unexpected
 from integration_tests.live.items import Items, fields_of, newest
 from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
 from integration_tests.live.words import kind, kinds, public
-from source_iterable.api.client import ShapeError
 from source_iterable.api.proof import not_csv
+from source_iterable.api.request import ShapeError
 from source_iterable.streams.metric_columns import columns
 from source_iterable.streams.metrics import WITHOUT_METRICS, campaign_rows
 

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from source_iterable.api import exact_json
-from source_iterable.exports.windows import iso_time
+from source_iterable.api.clock import iso_time
 from source_iterable.records.batch import RecordBatch
 
 # Bytes of a hash in a state. What has changed has the hash of something else in 1 of 2**48 cases.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from source_iterable.exports.windows import DAY, Window, WindowPlan, iso_time
+from source_iterable.api.clock import iso_time
+from source_iterable.exports.windows import DAY, Window, WindowPlan
 from source_iterable.reading.fingerprints import BUCKET, Fingerprints, bucket_of, events_in, seconds_of
 from source_iterable.records.batch import RecordBatch
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 import logging
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from functools import partial
 from hashlib import blake2b
 from typing import IO, Any
 
 from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
-from source_iterable.api.paging import Items, KnownPages, Page, list_shape, read_page
-from source_iterable.api.request import Parameters
+from source_iterable.api.paging import Fetch, Page, Pages, numbered
+from source_iterable.api.request import Items, Parameters, list_shape
 from source_iterable.errors import TransientError
 from source_iterable.process.machine import local_errors
 
@@ -26,9 +25,6 @@ from source_iterable.process.machine import local_errors
 MEMORY_BYTES = 256 * 2**10
 # Times that a list is read until it stays as it is.
 MOST_READINGS = 5
-
-# The page of a number (from 1). Raises IterableError.
-Fetch = Callable[[int], Page]
 
 
 class SharedLists:
@@ -71,8 +67,8 @@ class SharedLists:
 
     def _fetch(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> Fetch:
         if page_size is not None:
-            return partial(read_page, self._client, path, selector, key, parameters, page_size)
-        return lambda number: Page(self._client.get_json(path, parameters, list_shape(selector, key)), None)
+            return numbered(self._client, path, selector, key, parameters, page_size)
+        return lambda _: Page(self._client.get_json(path, parameters, list_shape(selector, key)))
 
     def close(self) -> None:
         """Remove the temporary files."""
@@ -105,8 +101,9 @@ class SharedList:
             self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
         # Where the items of each page start and end in the file, and the total that it named.
         self._spooled: list[tuple[int, int, int | None]] = []
-        self._known = KnownPages(self._path)
-        self._next: int | None = 1
+        self._requested = Pages(self._path, self._fetch)
+        # The page that was requested and is not written yet: writing it may have failed.
+        self._unwritten: Page | None = None
 
     def pages(self) -> Iterator[Items]:
         """Yield the items of each page, which the first reader requests.
@@ -136,16 +133,15 @@ class SharedList:
                 with local_errors():
                     self._file.seek(start)
                     return Page(list(exact_json.loads(self._file.read(end - start))), None, total)
-            if self._next is None:
+            self._unwritten = page = self._unwritten or next(self._requested, None)
+            if page is None:
                 return None
-            page = self._fetch(self._next)
-            self._known.add(page.items)
             _, start, _ = self._spooled[-1] if self._spooled else (0, 0, None)
             with local_errors():
                 self._file.seek(start)
                 size = self._file.write(exact_json.dumps(page.items))
             self._spooled.append((start, start + size, page.total))
-            self._next = page.following
+            self._unwritten = None
             return page
 
     def _read_whole(self) -> None:

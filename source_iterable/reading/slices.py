@@ -82,7 +82,8 @@ class SliceReader(Generic[K]):
         def spool(response: requests.Response) -> SpooledResponse:
             return receive(response, self.max_bytes, self.proof)
 
-        return self.context.client.fetch(Request(path, parameters, timeout=Timeout(30.0, self.timeout)), spool, SLICE)
+        request = Request(path, parameters, timeout=Timeout(30.0, self.timeout), retry=SLICE)
+        return self.context.client.fetch(request, spool)
 
     def read(
         self, keys: Iterable[K], fetch: Callable[[K], SpooledResponse], threads: int, ordered: bool = False

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import Page, an_object, model_of, read_from
+from source_iterable.api.paging import Page, by_offset
+from source_iterable.api.request import ShapeError, an_object, model_of
 from source_iterable.errors import Forbidden, IterableError, NotFound
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import skipping
@@ -72,18 +72,16 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
         )
 
 
-def _page(context: StreamContext, stream_name: str, number: int) -> Page:
-    """The experiments from `number` (from 1) on, without those that no longer exist, and the number behind them."""
-    listed = _listed(context)
-    following = number + DETAILS
-    page = in_order(partial(_experiment, context, stream_name), listed[number - 1 : following - 1], THREADS)
-    items = [experiment for _, experiment in page if experiment is not None]
-    return Page(items, following if following <= len(listed) else None)
+def _page(context: StreamContext, stream_name: str, start: int | None) -> Page:
+    """The experiments from an index on, without those that no longer exist."""
+    listed, end = _listed(context), (start or 0) + DETAILS
+    page = in_order(partial(_experiment, context, stream_name), listed[start or 0 : end], THREADS)
+    return Page([each for _, each in page if each is not None], end if end < len(listed) else None)
 
 
 def _listed(context: StreamContext) -> list[Fields]:
     """All experiments as the list has them, each once. It is read at a stretch: new ones shift the pages."""
-    fetch = partial(read_from, context.client, PATH, "experiments", "id", PAGE_SIZE)
+    fetch = by_offset(context.client, PATH, "experiments", "id", PAGE_SIZE)
     try:
         pages = list(context.shared.pages_by(PATH, fetch, "id"))
     except (Forbidden, NotFound) as error:

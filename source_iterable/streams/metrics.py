@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 import msgspec
 import orjson
 
-from source_iterable.api.client import JSON_BYTES, ShapeError
-from source_iterable.api.paging import model_of
+from source_iterable.api.client import JSON_BYTES
 from source_iterable.api.proof import not_csv
+from source_iterable.api.request import ShapeError, model_of
 from source_iterable.config import REGION_BASE_URLS, Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Fields, Reading, State, Stream

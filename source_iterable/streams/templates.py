@@ -10,9 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import an_object, holder_of, model_of
-from source_iterable.api.request import Parameters
+from source_iterable.api.request import Parameters, ShapeError, an_object, holder_of, model_of
 from source_iterable.errors import ApiError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches

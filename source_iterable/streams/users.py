@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from source_iterable.api.client import IterableClient, ShapeError
-from source_iterable.api.paging import holder_of, model_of
+from source_iterable.api.client import IterableClient
+from source_iterable.api.request import ShapeError, holder_of, model_of
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream

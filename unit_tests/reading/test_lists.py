@@ -11,7 +11,7 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_iterable.api.paging import pages
+from source_iterable.api.paging import Pages, numbered
 from source_iterable.errors import BrokenResponse, IterableError, ServerError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.fingerprints import MOST, fingerprint
@@ -301,7 +301,8 @@ class Leaves(ChildStream):
         self.resumable = resumable
 
     def read_slice(self, context: StreamContext, key: Key) -> Any:
-        for page in pages(context.client, f"branches/{key}", "leaves", "id", {}, 2):
+        fetch = numbered(context.client, f"branches/{key}", "leaves", "id", {}, 2)
+        for page in Pages(f"branches/{key}", fetch):
             yield page.items
 
 

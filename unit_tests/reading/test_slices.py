@@ -24,6 +24,7 @@ from source_iterable.errors import (
     Stopped,
     TransientError,
 )
+from source_iterable.process.progress import STREAM
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import SliceReader, skipping
 
@@ -243,10 +244,11 @@ def test_what_is_gone_is_skipped_with_a_warning_and_counted(
     context: StreamContext, server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.get(URL, status_code=404)
-    with context.progress.telling("list_users", lambda until: None):
-        with skipping(context, "list_users", "list 7"):
-            context.client.get_json("lists/getUsers")
-        get(a_reader(context))
+    token = STREAM.set("list_users")
+    with skipping(context, "list_users", "list 7"):
+        context.client.get_json("lists/getUsers")
+    get(a_reader(context))
+    STREAM.reset(token)
     assert told(caplog).splitlines() == [f"list_users: list {number} no longer exists; skipped." for number in (7, 1)]
     assert context.progress.stream("list_users").counts["skipped"] == 2
 

@@ -10,7 +10,8 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as some
 
-from source_iterable.api.client import IterableClient, ShapeError
+from source_iterable.api.client import IterableClient
+from source_iterable.api.request import ShapeError
 from source_iterable.config import REGION_BASE_URLS
 from source_iterable.streams.metrics import number_in, rows_of, url_batches
 from unit_tests.contexts import a_config

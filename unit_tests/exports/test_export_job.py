@@ -1,4 +1,4 @@
-"""Export jobs: their states, their list of files, and when they are cancelled."""
+"""Export jobs: their states, their ids, and their list of files."""
 
 from __future__ import annotations
 
@@ -12,46 +12,13 @@ import requests
 import requests_mock
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.rate_budget import Permit
 from source_iterable.config import Config
 from source_iterable.errors import IterableError, JobFailed, WindowFailed
-from source_iterable.exports import export_job, jobs
+from source_iterable.exports import export_job
 from source_iterable.exports.export_job import ExportFile, ExportJob, JobState
 from source_iterable.exports.jobs import JobsTransport
 from source_iterable.exports.windows import Window
-from unit_tests.contexts import query_of
-
-ROOT = "https://api.iterable.com/api/"
-WINDOW = Window(0, 3600)
-
-
-class Api:
-    """The export API: what `pages` says, call by call, then its last word again."""
-
-    def __init__(self, server: requests_mock.Mocker) -> None:
-        self.server = server
-        self.pages: list[Any] = []
-        self.asked: list[str] = []
-        server.post(f"{ROOT}export/start", json={"jobId": 7})
-        server.get(f"{ROOT}export/7/files", json=self._page)
-        server.delete(f"{ROOT}export/7", json={})
-
-    def _page(self, request: Any, context: Any) -> Any:
-        self.asked.append(query_of(request).get("startAfter", ""))
-        page = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
-        if isinstance(page, int):
-            context.status_code = page
-            return {}
-        return page
-
-    @property
-    def cancelled(self) -> int:
-        return sum(request.method == "DELETE" for request in self.server.request_history)
-
-
-def page(state: str, *names: str, truncated: bool = False) -> dict[str, Any]:
-    files = [{"file": name, "url": f"https://files.example.com/{name}"} for name in names]
-    return {"jobId": 7, "jobState": state, "exportTruncated": truncated, "files": files}
+from unit_tests.exports.jobs_api import ROOT, Api, page, read, serve
 
 
 @pytest.fixture
@@ -66,17 +33,6 @@ def transport() -> Iterator[JobsTransport]:
     made = JobsTransport(IterableClient(config, logging.getLogger("test")))
     yield made
     made.close()
-
-
-def read(transport: JobsTransport) -> list[bytes]:
-    permit = transport.try_acquire()
-    assert isinstance(permit, Permit)
-    return [b"".join(part.chunks()) for part in transport.read("emailSend", WINDOW, permit)]
-
-
-def serve(api: Api, *names: str) -> None:
-    for name in names:
-        api.server.get(f"https://files.example.com/{name}", content=b'{"id": "%b"}\n' % name.encode())
 
 
 @pytest.mark.parametrize("word", ["completed", "Completed", "COMPLETED"])
@@ -152,57 +108,6 @@ def test_names_of_files_without_end_are_noticed(
     assert len(api.asked) < 130
 
 
-@pytest.mark.parametrize("failure", [500, 403, 401])
-def test_a_job_that_cannot_be_looked_at_is_cancelled(api: Api, transport: JobsTransport, failure: int) -> None:
-    api.server.get(f"{ROOT}channels", status_code=401)
-    api.pages = [page("running"), failure]
-    with pytest.raises(IterableError, match=f"Iterable answered GET export/7/files with {failure}"):
-        read(transport)
-    assert api.cancelled == 1
-    # And its slot is free again.
-    api.pages = [page("completed"), page("completed")]
-    for _ in range(6):
-        assert read(transport) == []
-
-
-def test_a_job_that_moves_is_never_stuck_and_one_that_does_not_is(
-    api: Api, transport: JobsTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "STUCK", 100.0)
-    names = [f"f{number:03d}" for number in range(30)]
-    serve(api, *names)
-    api.pages = [page("running", *names[: number + 1]) for number in range(29)]
-    api.pages += [page("completed", *names), page("completed", *names), page("completed")]
-    assert len(read(transport)) == 30
-    api.pages = [page("running", *names)] * 30
-    with pytest.raises(JobFailed, match="for 0 hours"):
-        read(transport)
-    assert api.cancelled == 1
-
-
-def test_a_running_job_is_fetched_ahead_up_to_a_bound(
-    api: Api, transport: JobsTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    line = b'{"id": 1}\n'
-    names = [f"f{number}" for number in range(8)]
-    for name in names:
-        api.server.get(f"https://files.example.com/{name}", content=line)
-    monkeypatch.setattr(jobs, "AHEAD_BYTES", 2 * len(line))
-
-    fetched: list[int] = []
-    running, completed = page("running", *names), page("completed", *names)
-
-    def count(request: Any, context: Any) -> Any:
-        fetched.append(sum("files.example.com" in each.url for each in api.server.request_history))
-        return api._page(request, context)
-
-    api.server.get(f"{ROOT}export/7/files", json=count)
-    api.pages = [running, running, completed, completed, page("completed")]
-    assert len(read(transport)) == 8
-    assert fetched[1:3] == [2, 2], "no more than the bound while the job runs"
-    assert sum("files.example.com" in each.url for each in api.server.request_history) == 8, "none twice"
-
-
 @pytest.mark.parametrize(
     "files",
     [
@@ -266,49 +171,62 @@ def test_a_file_that_is_listed_no_more_keeps_its_link(api: Api) -> None:
     assert ExportJob(client, 7).fresh(file) == file
 
 
+@pytest.fixture
+def client() -> IterableClient:
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
+    return IterableClient(config, logging.getLogger("test"))
+
+
+def test_a_job_is_started_for_its_window(api: Api, client: IterableClient) -> None:
+    api.pages = [page("completed")]
+    assert read(JobsTransport(client), Window(1_700_000_000, 1_700_003_600)) == []
+    assert api.server.request_history[0].json() == {
+        "dataTypeName": "emailSend",
+        "outputFormat": "application/x-json-stream",
+        "startDateTime": "2023-11-14 22:13:20 +00:00",
+        "endDateTime": "2023-11-14 23:13:20 +00:00",
+    }
+
+
+def test_a_job_that_says_nothing_of_truncation_is_complete(api: Api, client: IterableClient) -> None:
+    serve(api, "a")
+    listed = page("completed", "a")
+    del listed["exportTruncated"]
+    api.pages = [listed, listed, {"jobState": "completed", "files": []}]
+    assert read(JobsTransport(client)) == [b'{"id": "a"}\n']
+
+
+def test_a_file_that_is_listed_under_two_names_is_read_once(api: Api, client: IterableClient) -> None:
+    serve(api, "a", "b", "a?version=2")
+    listed = page("completed", "a", "b")
+    listed["files"].insert(1, {**listed["files"][0], "file": "a again"})
+    listed["files"].append({"file": "another", "url": "https://files.example.com/a?version=2"})
+    for running in ([], [{**listed, "jobState": "running"}]):
+        api.pages = [*running, listed, listed, page("completed")]
+        assert read(JobsTransport(client)) == [b'{"id": "a"}\n', b'{"id": "b"}\n', b'{"id": "a?version=2"}\n']
+
+
+def test_a_fresh_link_replaces_the_old_one(api: Api, client: IterableClient) -> None:
+    listed = page("completed", "a", "b")
+    listed["files"][1]["url"] = "https://files.example.com/b?fresh"
+    api.pages = [listed]
+    fresh = ExportJob(client, 7).fresh(ExportFile("b", "https://files.example.com/b", "start"))
+    assert fresh == ExportFile("b", "https://files.example.com/b?fresh", "start")
+    assert api.asked == ["start"]
+
+
 @pytest.mark.parametrize(
-    "answer", [{"status_code": 500}, {"exc": requests.ConnectionError}, {"exc": requests.ReadTimeout}]
+    ("response", "told"),
+    [
+        ({"status_code": 502}, "502"),
+        ({"exc": requests.ConnectionError}, "broke"),
+        ({"exc": requests.ReadTimeout}, "No"),
+    ],
 )
-def test_a_job_that_may_have_started_is_a_failed_job_and_its_slot_is_free(
-    api: Api, transport: JobsTransport, answer: dict[str, Any]
+def test_a_start_without_a_response_fails_the_job_and_is_not_repeated(
+    api: Api, client: IterableClient, response: dict[str, Any], told: str
 ) -> None:
-    api.server.post(f"{ROOT}export/start", **answer)
-    for _ in range(6):  # more than there are slots
-        with pytest.raises(JobFailed):
-            read(transport)
-    api.server.post(f"{ROOT}export/start", json={"jobId": 7})
-    api.pages = [page("completed"), page("completed")]
-    assert read(transport) == []
-
-
-@pytest.mark.parametrize("answer", [{"status_code": 404}, {"status_code": 500}, {"exc": requests.ConnectionError}])
-def test_a_job_that_cannot_be_cancelled_is_let_go(api: Api, transport: JobsTransport, answer: dict[str, Any]) -> None:
-    api.server.delete(f"{ROOT}export/7", **answer)
-    api.pages = [page("failed")]
-    for _ in range(6):
-        with pytest.raises(JobFailed, match="ended export job 7 as failed"):
-            read(transport)
-    assert api.cancelled == 6
-
-
-def test_what_a_job_is_waited_for_is_shown(api: Api, transport: JobsTransport) -> None:
-    seen: list[str] = []
-
-    def completed(request: Any, context: Any) -> Any:
-        seen.extend(transport._client.progress.waiting_lines())
-        return page("completed")
-
-    api.server.get(f"{ROOT}export/7/files", json=completed)
-    assert read(transport) == []
-    assert "Waiting for export job 7 (emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T01:00:00+00:00) (" in "".join(
-        seen
-    )
-
-
-def test_a_file_that_failed_is_fetched_from_its_fresh_link(api: Api, transport: JobsTransport) -> None:
-    api.server.get("https://files.example.com/a", status_code=403)
-    api.server.get("https://files.example.com/fresh", content=b"{}\n")
-    fresh = page("completed", "a")
-    fresh["files"][0]["url"] = "https://files.example.com/fresh"
-    api.pages = [page("completed", "a"), page("completed", "a"), page("completed"), fresh]
-    assert read(transport) == [b"{}\n"]
+    api.server.post(f"{ROOT}export/start", **response)
+    with pytest.raises(JobFailed, match=told):
+        read(JobsTransport(client))
+    assert api.server.call_count == 1

@@ -5,18 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timezone
 from email.utils import formatdate
-from typing import Any
 
 import pytest
-import requests
-import requests_mock
 
-from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import Clock, http_date
-from source_iterable.errors import ServerError, Unreachable
-from unit_tests.contexts import ROOT
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc).timestamp()
+
+
 HOUR = 3600.0
 
 
@@ -107,50 +103,3 @@ def test_a_clock_that_is_a_minute_off_is_told_once(off: float, told: str, caplog
 )
 def test_dates_of_headers_are_in_utc(text: str) -> None:
     assert http_date(text) == NOON
-
-
-def test_the_time_is_asked_for_once(client: IterableClient, server: requests_mock.Mocker) -> None:
-    server.get(f"{ROOT}channels", json={"channels": []}, headers=headers(NOON))
-    assert NOON <= client.now() < NOON + HOUR
-    assert NOON <= client.now() < NOON + HOUR
-    assert client.key_works(), "which the same response has told"
-    assert server.call_count == 1
-
-
-def test_the_time_is_not_asked_for_where_any_response_has_told_it(
-    client: IterableClient, server: requests_mock.Mocker
-) -> None:
-    server.get(f"{ROOT}lists", json={"lists": []}, headers=headers(NOON))
-    client.get_json("lists")
-    assert NOON <= client.now() < NOON + HOUR
-    assert server.call_count == 1
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_refusal_tells_the_time(client: IterableClient, server: requests_mock.Mocker, status: int) -> None:
-    for path in ("channels", "lists"):
-        server.get(f"{ROOT}{path}", status_code=status, headers=headers(NOON))
-    assert NOON <= client.now() < NOON + HOUR
-
-
-def test_channels_that_are_out_of_order_do_not_stop_what_is_not(
-    client: IterableClient, server: requests_mock.Mocker
-) -> None:
-    server.get(f"{ROOT}channels", status_code=500)
-    server.get(f"{ROOT}lists", json={"lists": []}, headers=headers(NOON))
-    assert NOON <= client.now() < NOON + HOUR
-    assert client.key_works()
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [({"exc": requests.ConnectionError}, Unreachable), ({"status_code": 502, "headers": headers(NOON)}, ServerError)],
-)
-def test_nothing_is_planned_before_iterable_has_answered(
-    client: IterableClient, server: requests_mock.Mocker, answer: dict[str, Any], error: type[Exception]
-) -> None:
-    server.get(f"{ROOT}lists", **answer)
-    server.get(f"{ROOT}channels", [answer] * 5 + [{"json": {"channels": []}, "headers": headers(NOON)}])
-    with pytest.raises(error, match="tried 5 times"):
-        client.now()
-    assert NOON <= client.now() < NOON + HOUR

@@ -12,7 +12,7 @@ from source_iterable.api import proof, spooled
 from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import BrokenResponse, TooLarge
-from unit_tests.test_body import response
+from unit_tests.api.test_body import response
 
 LINE = b'{"id": 1}\n'
 

@@ -1,32 +1,15 @@
-"""The building blocks of the streams outside the export API."""
+"""Concurrent requests: their order, and how far they run ahead."""
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from source_iterable.api.ahead import as_done, in_order, read_ahead
-from source_iterable.api.client import IterableClient
-from source_iterable.config import REGION_BASE_URLS, Config
+from source_iterable.api.ahead import as_done, in_order
 from source_iterable.errors import IterableError
-
-ROOT = REGION_BASE_URLS["US"]
-
-
-def a_config(**changes: Any) -> Config:
-    return Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1000, **changes})
-
-
-@pytest.fixture
-def client() -> IterableClient:
-    return IterableClient(a_config(), logging.getLogger("test"))
-
-
-# concurrent requests
 
 
 def test_results_keep_their_order_and_are_never_far_ahead_of_the_consumer() -> None:
@@ -108,35 +91,3 @@ def test_no_more_is_worked_on_at_once_than_there_are_threads() -> None:
     release.set()
     thread.join(10)
     assert consumed == [(item, item) for item in range(8)]
-
-
-def test_what_is_read_ahead_is_produced_by_one_thread() -> None:
-    threads: set[int] = set()
-
-    def produce() -> Iterator[int]:
-        for number in range(20):
-            threads.add(threading.get_ident())
-            threading.Event().wait(0.001)  # the others would have their turn
-            yield number
-
-    assert list(read_ahead(produce(), 5)) == list(range(20))
-    assert len(threads) == 1
-
-
-def test_what_is_read_ahead_is_what_there_is() -> None:
-    assert list(read_ahead(iter([1, None, 0, "", 2]), 2)) == [1, None, 0, "", 2]
-    assert list(read_ahead(iter([]), 3)) == []
-    pulled: list[int] = []
-    ahead = read_ahead(counted(pulled), 3)
-    assert [next(ahead), next(ahead)] == [0, 1]
-    assert len(pulled) <= 5
-    assert [next(ahead) for _ in range(998)] == list(range(2, 1000))
-
-    def failing() -> Iterator[int]:
-        yield 1
-        raise IterableError("no")
-
-    ahead = read_ahead(failing(), 2)
-    assert next(ahead) == 1
-    with pytest.raises(IterableError, match="no"):
-        next(ahead)

@@ -1,4 +1,4 @@
-"""How long an export job is waited for, which of its files are fetched when, and what is left of it at the end."""
+"""The jobs transport: how long a job is waited for, how its files are fetched, and when it is cancelled."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ import requests_mock
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
-from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import IterableError, JobFailed, Stopped, TransientError
 from source_iterable.exports import jobs
-from source_iterable.exports.export_job import ExportFile, ExportJob
 from source_iterable.exports.jobs import JobsTransport
-from source_iterable.exports.windows import Window
-from unit_tests.test_jobs import ROOT, WINDOW, Api, page, serve
+from unit_tests.exports.jobs_api import ROOT, WINDOW, Api, page, read, serve
 
 
 @pytest.fixture
@@ -30,39 +27,95 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture
+def transport() -> Iterator[JobsTransport]:
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
+    made = JobsTransport(IterableClient(config, logging.getLogger("test")))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("failure", [500, 403, 401])
+def test_a_job_that_cannot_be_looked_at_is_cancelled(api: Api, transport: JobsTransport, failure: int) -> None:
+    api.server.get(f"{ROOT}channels", status_code=401)
+    api.pages = [page("running"), failure]
+    with pytest.raises(IterableError, match=f"Iterable answered GET export/7/files with {failure}"):
+        read(transport)
+    assert api.cancelled == 1
+    # And its slot is free again.
+    api.pages = [page("completed"), page("completed")]
+    for _ in range(6):
+        assert read(transport) == []
+
+
+def test_a_job_that_moves_is_never_stuck_and_one_that_does_not_is(
+    api: Api, transport: JobsTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "STUCK", 100.0)
+    names = [f"f{number:03d}" for number in range(30)]
+    serve(api, *names)
+    api.pages = [page("running", *names[: number + 1]) for number in range(29)]
+    api.pages += [page("completed", *names), page("completed", *names), page("completed")]
+    assert len(read(transport)) == 30
+    api.pages = [page("running", *names)] * 30
+    with pytest.raises(JobFailed, match="for 0 hours"):
+        read(transport)
+    assert api.cancelled == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status_code": 500}, {"exc": requests.ConnectionError}, {"exc": requests.ReadTimeout}]
+)
+def test_a_job_that_may_have_started_is_a_failed_job_and_its_slot_is_free(
+    api: Api, transport: JobsTransport, answer: dict[str, Any]
+) -> None:
+    api.server.post(f"{ROOT}export/start", **answer)
+    for _ in range(6):  # more than there are slots
+        with pytest.raises(JobFailed):
+            read(transport)
+    api.server.post(f"{ROOT}export/start", json={"jobId": 7})
+    api.pages = [page("completed"), page("completed")]
+    assert read(transport) == []
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 404}, {"status_code": 500}, {"exc": requests.ConnectionError}])
+def test_a_job_that_cannot_be_cancelled_is_let_go(api: Api, transport: JobsTransport, answer: dict[str, Any]) -> None:
+    api.server.delete(f"{ROOT}export/7", **answer)
+    api.pages = [page("failed")]
+    for _ in range(6):
+        with pytest.raises(JobFailed, match="ended export job 7 as failed"):
+            read(transport)
+    assert api.cancelled == 6
+
+
+def test_what_a_job_is_waited_for_is_shown(api: Api, transport: JobsTransport) -> None:
+    seen: list[str] = []
+
+    def completed(request: Any, context: Any) -> Any:
+        seen.extend(transport._client.progress.waits())
+        return page("completed")
+
+    api.server.get(f"{ROOT}export/7/files", json=completed)
+    assert read(transport) == []
+    assert "export job 7 (emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T01:00:00+00:00)" in seen
+
+
+def test_a_file_that_failed_is_fetched_from_its_fresh_link(api: Api, transport: JobsTransport) -> None:
+    api.server.get("https://files.example.com/a", status_code=403)
+    api.server.get("https://files.example.com/fresh", content=b"{}\n")
+    fresh = page("completed", "a")
+    fresh["files"][0]["url"] = "https://files.example.com/fresh"
+    api.pages = [page("completed", "a"), page("completed", "a"), page("completed"), fresh]
+    assert read(transport) == [b"{}\n"]
+
+
+@pytest.fixture
 def client() -> IterableClient:
     config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
     return IterableClient(config, logging.getLogger("test"))
 
 
-def read(client: IterableClient, window: Window = WINDOW) -> list[bytes]:
-    transport = JobsTransport(client)
-    permit = transport.try_acquire()
-    assert isinstance(permit, Permit)
-    return [b"".join(part.chunks()) for part in transport.read("emailSend", window, permit)]
-
-
 def fetched(api: Api, name: str) -> int:
     return sum(request.url == f"https://files.example.com/{name}" for request in api.server.request_history)
-
-
-def test_a_job_is_started_for_its_window(api: Api, client: IterableClient) -> None:
-    api.pages = [page("completed")]
-    assert read(client, Window(1_700_000_000, 1_700_003_600)) == []
-    assert api.server.request_history[0].json() == {
-        "dataTypeName": "emailSend",
-        "outputFormat": "application/x-json-stream",
-        "startDateTime": "2023-11-14 22:13:20 +00:00",
-        "endDateTime": "2023-11-14 23:13:20 +00:00",
-    }
-
-
-def test_a_job_that_says_nothing_of_truncation_is_complete(api: Api, client: IterableClient) -> None:
-    serve(api, "a")
-    listed = page("completed", "a")
-    del listed["exportTruncated"]
-    api.pages = [listed, listed, {"jobState": "completed", "files": []}]
-    assert read(client) == [b'{"id": "a"}\n']
 
 
 def test_a_job_is_looked_at_ever_less_often(api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +123,7 @@ def test_a_job_is_looked_at_ever_less_often(api: Api, client: IterableClient, mo
     client.pace = 1.0
     monkeypatch.setattr(client, "wait", lambda seconds: waited.append(seconds) if seconds >= 2 else None)
     api.pages = [*[page("queued")] * 9, page("completed")]
-    assert read(client) == []
+    assert read(JobsTransport(client)) == []
     assert waited == pytest.approx([2, 3, 4.5, 6.75, 10.125, 15.1875, 22.78125, 30, 30, 30])
 
 
@@ -83,7 +136,7 @@ def test_a_job_without_progress_is_given_up_after_a_day(
     monkeypatch.setattr(jobs, "LONGEST_POLL", 10_000.0)  # fewer polls
     api.pages = [page("queued")]
     with pytest.raises(JobFailed, match="Iterable kept export job 7 queued for 24 hours"):
-        read(client)
+        read(JobsTransport(client))
     assert 86_400 < sum(waited) <= 96_402
     assert api.cancelled == 1
 
@@ -95,51 +148,9 @@ def test_a_file_that_cannot_be_fetched_fails_the_stream(
     api.server.get("https://files.example.com/a", **failure)
     api.pages = [page("completed", "a"), page("completed", "a"), page("completed"), page("completed", "a")]
     with pytest.raises(TransientError, match="The file a of export job 7 could not be fetched whole: .*tried 5 times"):
-        read(client)
+        read(JobsTransport(client))
     assert fetched(api, "a") == 5
     assert api.cancelled == 0, "the job is done"
-
-
-@pytest.mark.parametrize("failure", [{"status_code": 403}, {"exc": requests.ConnectionError}, {"text": "<html>"}])
-def test_a_file_that_cannot_be_fetched_while_its_job_runs_is_fetched_later(
-    api: Api, client: IterableClient, failure: dict[str, Any]
-) -> None:
-    serve(api, "b")
-    api.server.get("https://files.example.com/a", [failure, {"content": b'{"id": "a"}\n'}])
-    api.pages = [page("running", "a", "b"), page("completed", "a", "b"), page("completed", "a", "b"), page("completed")]
-    assert read(client) == [b'{"id": "a"}\n', b'{"id": "b"}\n']
-    assert (fetched(api, "a"), fetched(api, "b")) == (2, 1)
-
-
-def test_a_file_that_is_listed_under_two_names_is_read_once(api: Api, client: IterableClient) -> None:
-    serve(api, "a", "b", "a?version=2")
-    listed = page("completed", "a", "b")
-    listed["files"].insert(1, {**listed["files"][0], "file": "a again"})
-    listed["files"].append({"file": "another", "url": "https://files.example.com/a?version=2"})
-    for running in ([], [{**listed, "jobState": "running"}]):
-        api.pages = [*running, listed, listed, page("completed")]
-        assert read(client) == [b'{"id": "a"}\n', b'{"id": "b"}\n', b'{"id": "a?version=2"}\n']
-
-
-def test_files_of_a_job_that_fails_leave_no_file_open(
-    api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    serve(api, "a", "b")
-    received: list[SpooledResponse] = []
-    receive_file = client.receive_file
-
-    def kept(url: str, max_bytes: int) -> SpooledResponse:
-        received.append(receive_file(url, max_bytes))
-        return received[-1]
-
-    monkeypatch.setattr(client, "receive_file", kept)
-    api.pages = [page("running", "a", "b"), page("failed")]
-    with pytest.raises(JobFailed, match="as failed"):
-        read(client)
-    assert len(received) == 2
-    for part in received:
-        with pytest.raises(ValueError, match="closed"):
-            list(part.chunks())
 
 
 def test_the_end_of_a_sync_cancels_its_jobs_each_once(api: Api, client: IterableClient) -> None:
@@ -229,7 +240,7 @@ def test_a_job_that_is_done_is_not_cancelled_at_the_end(api: Api, client: Iterab
     assert api.cancelled == 0
 
 
-@pytest.mark.parametrize("hanging", ["post_json", "cancel"])
+@pytest.mark.parametrize("hanging", ["json", "cancel"])
 def test_the_end_of_a_sync_does_not_wait_for_ever(
     api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch, hanging: str
 ) -> None:
@@ -243,7 +254,7 @@ def test_the_end_of_a_sync_does_not_wait_for_ever(
         looked_at.set()
         release.wait(10)
         answered.set()
-        return {"jobId": 7}
+        return 7
 
     def wait(seconds: float) -> None:
         if seconds:
@@ -294,29 +305,3 @@ def test_a_request_that_must_wait_takes_no_slot() -> None:
         pass
     pauses = [transport.try_acquire() for _ in range(10)]
     assert all(isinstance(pause, NotYet) and pause.seconds > 900 for pause in pauses)
-
-
-def test_a_fresh_link_replaces_the_old_one(api: Api, client: IterableClient) -> None:
-    listed = page("completed", "a", "b")
-    listed["files"][1]["url"] = "https://files.example.com/b?fresh"
-    api.pages = [listed]
-    fresh = ExportJob(client, 7).fresh(ExportFile("b", "https://files.example.com/b", "start"))
-    assert fresh == ExportFile("b", "https://files.example.com/b?fresh", "start")
-    assert api.asked == ["start"]
-
-
-@pytest.mark.parametrize(
-    ("response", "told"),
-    [
-        ({"status_code": 502}, "502"),
-        ({"exc": requests.ConnectionError}, "broke"),
-        ({"exc": requests.ReadTimeout}, "No"),
-    ],
-)
-def test_a_start_without_a_response_fails_the_job_and_is_not_repeated(
-    api: Api, client: IterableClient, response: dict[str, Any], told: str
-) -> None:
-    api.server.post(f"{ROOT}export/start", **response)
-    with pytest.raises(JobFailed, match=told):
-        read(client)
-    assert api.server.call_count == 1

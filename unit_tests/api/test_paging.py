@@ -1,4 +1,4 @@
-"""Numbered pages: which are requested, and what is no page."""
+"""Pages: which are requested, which is the last, and what is no page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import requests_mock
 
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import an_object, list_shape, pages
+from source_iterable.api.paging import Pages, numbered
 from source_iterable.errors import BrokenResponse, IterableError
 from unit_tests.contexts import ROOT, a_context, asked
 
@@ -17,7 +16,7 @@ def read(server: requests_mock.Mocker, responses: list[Any]) -> list[list[int]]:
     """The ids of each page; the last response comes again and again."""
     server.get(f"{ROOT}things", [{"json": each} for each in responses])
     with a_context() as context:
-        found = pages(context.client, "things", "things", "id", {"sort": "id"}, 3)
+        found = Pages("things", numbered(context.client, "things", "things", "id", {"sort": "id"}, 3))
         return [[item["id"] for item in page.items] for page in found]
 
 
@@ -108,15 +107,3 @@ def test_what_is_no_list_is_named(requests_mock: requests_mock.Mocker, response:
     with pytest.raises(BrokenResponse) as caught:
         read(requests_mock, [response])
     assert str(caught.value) == f"The response to GET things {told} (tried 5 times)."
-
-
-def test_a_list_without_a_key_may_hold_anything() -> None:
-    assert list_shape("things")({"things": [1, "a", None]}) == [1, "a", None]
-    assert list_shape("things", "id")({"things": [{"id": "a"}, {"id": "b"}]}) == [{"id": "a"}, {"id": "b"}]
-
-
-def test_a_response_that_is_one_object() -> None:
-    assert an_object({"a": 1}) == {"a": 1}
-    for response in ([], "text", None, 7):
-        with pytest.raises(ShapeError, match="^is not an object$"):
-            an_object(response)

@@ -126,6 +126,6 @@ def test_threads_are_served_in_turn() -> None:
 
     first = budget.acquire(wait)
     served.append("first")
-    budget.arrived(first)
+    first.arrived()
     second.join(10)
     assert served == ["first", "second"]

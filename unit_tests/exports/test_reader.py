@@ -13,7 +13,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import IterableError, JobFailed, TransientError, WindowFailed
-from source_iterable.exports.reader import ExportReader
+from source_iterable.exports.reader import ExportReader, SubWindow
 from source_iterable.exports.windows import Window, WindowPlan
 
 DAY = 86_400
@@ -39,10 +39,10 @@ def part(window: Window) -> SpooledResponse:
     return SpooledResponse(io.BytesIO(content), len(content))
 
 
-def windows_of(pieces: Iterator[tuple[Window, Iterator[SpooledResponse]]]) -> Iterator[Window]:
-    for window, parts in pieces:
-        list(parts)
-        yield window
+def windows_of(sub_windows: Iterator[SubWindow]) -> Iterator[Window]:
+    for each in sub_windows:
+        list(each)
+        yield each.window
 
 
 def assert_tiles(windows: list[Window], start: int, end: int) -> None:
@@ -132,8 +132,7 @@ def test_many_streams_open_no_more_windows_ahead_than_there_are_threads(
     opening(reader, monkeypatch, opened)
     readings = [reader.read(f"type {number}", WindowPlan(number, 4000 * DAY)) for number in range(20)]
     for reading in readings:
-        window, parts = next(reading)
-        list(parts)  # consumed, so that the next windows of this stream are opened
+        list(next(reading))  # consumed, so that the next windows of this stream are opened
     for reading in readings:
         next(reading)
     with lock:
@@ -270,8 +269,7 @@ def test_four_windows_of_a_stream_are_opened_at_a_time(reader: ExportReader, mon
     opening(reader, monkeypatch, opened)
     reading = reader.read("emailSend", WindowPlan(0, 310 * DAY))
     for _ in range(2):
-        window, parts = next(reading)
-        list(parts)
+        list(next(reading))
     # The first window alone, then the second with three more ahead of it.
     for _ in range(5):
         assert three.acquire(timeout=10)
@@ -280,20 +278,22 @@ def test_four_windows_of_a_stream_are_opened_at_a_time(reader: ExportReader, mon
     reading.close()
 
 
-def test_parts_of_windows_that_were_opened_ahead_are_closed_with_their_stream(
+def test_windows_that_were_opened_ahead_are_closed_with_their_stream(
     reader: ExportReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = threading.Semaphore(0)
     ready = threading.Semaphore(0)
 
-    def pieces(data_type: str, window: Window) -> Iterator[object]:
+    def sub_windows(data_type: str, window: Window) -> Iterator[SubWindow]:
         try:
             ready.release()
-            yield window, type("Sized", (), {"size": 128 * 2**20, "__iter__": lambda self: iter(())})()
+            opened = SubWindow(window, iter(()))
+            opened.size = 128 * 2**20
+            yield opened
         finally:
             closed.release()
 
-    monkeypatch.setattr(reader, "_pieces", pieces)
+    monkeypatch.setattr(reader, "_sub_windows", sub_windows)
     reading = reader.read("emailSend", WindowPlan(0, 310 * DAY))
     next(reading)
     next(reading)
@@ -331,7 +331,7 @@ def test_the_end_of_a_sync_does_not_wait_for_windows(reader: ExportReader, monke
     opening(reader, monkeypatch, opened)
     reading = reader.read("emailSend", WindowPlan(0, 4000 * DAY))
     for _ in range(2):
-        list(next(reading)[1])
+        list(next(reading))
     assert begun.wait(10)
     closing = threading.Thread(target=reader.close, daemon=True)
     closing.start()

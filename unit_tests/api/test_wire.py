@@ -12,7 +12,8 @@ import pytest
 from source_iterable.api import wire
 from source_iterable.api.wire import Chunks, Head, SlowHead, Wire
 from source_iterable.errors import BrokenResponse, Unreachable
-from unit_tests.test_session import a_client, answering
+from source_iterable.exports.files import FileHost
+from unit_tests.contexts import a_client, answering
 
 KB = 2**10
 
@@ -152,7 +153,7 @@ def test_over_a_connection_a_head_that_does_not_end(monkeypatch: pytest.MonkeyPa
         with pytest.raises(Unreachable, match="its head took longer than 60 seconds .tried 5 times"):
             a_client(root).get_json("lists")
         with pytest.raises(Unreachable):
-            a_client(root).receive_file(f"{root}a", 100)
+            FileHost(a_client(root)).receive(f"{root}a", 100)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_over_a_connection_a_body_that_goes_silent(monkeypatch: pytest.MonkeyPat
         with pytest.raises(BrokenResponse, match="stalled"):
             a_client(root).get_json("lists")
         with pytest.raises(BrokenResponse, match="stalled"):
-            a_client(root).receive_file(f"{root}a", 100)
+            FileHost(a_client(root)).receive(f"{root}a", 100)
 
 
 def test_a_line_of_chunks_ends() -> None:

@@ -1,40 +1,126 @@
-"""What happens when Iterable refuses a transport, a data type or its spelling, and when a streamed window fails."""
+"""Which transport reads a window, also when Iterable refuses one, a data type or its spelling."""
 
 from __future__ import annotations
 
 import io
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 import requests_mock
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit, RateBudget
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
-from source_iterable.errors import BadRequest, EndUnknown, Forbidden, IterableError, NotFound, WindowFailed
+from source_iterable.errors import BadRequest, Forbidden, IterableError, NotFound
 from source_iterable.exports import choice
 from source_iterable.exports.choice import TransportChoice
-from source_iterable.exports.streaming import StreamingTransport
 from source_iterable.exports.windows import Window
 from source_iterable.reading.export_stream import EventStream
 from unit_tests import contexts
-from unit_tests.test_session import answering
+
+DAY = 86_400
+
+
+SMALL, LARGE = Window(0, 3600), Window(0, 400 * DAY)
+
 
 LOGGER = logging.getLogger("airbyte")
-WINDOW = Window(1_700_000_000, 1_700_003_600)
-DATA = "https://api.iterable.com/api/export/data.json"
 
 
 @pytest.fixture
 def client() -> Iterator[IterableClient]:
-    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 100_000})
     made = IterableClient(config, LOGGER)
     yield made
     made.stop()
+
+
+@pytest.mark.parametrize("window", [SMALL, LARGE])
+@pytest.mark.parametrize("method", ["streaming", "jobs"])
+def test_a_single_transport_reads_everything(client: IterableClient, method: str, window: Window) -> None:
+    transport, permit = TransportChoice(client, method, LOGGER).acquire("emailSend", window)
+    assert transport.name == method
+    permit.__exit__(None, None, None)
+
+
+def test_large_windows_that_wait_for_a_job_do_not_hold_up_small_ones(client: IterableClient) -> None:
+    export = TransportChoice(client, "auto", LOGGER)
+    (jobs,) = (transport for transport in export.transports if transport.name == "jobs")
+    for _ in range(4):
+        while isinstance(permit := jobs.try_acquire(), NotYet):
+            pass
+        permit.__exit__(None, None, None)
+    threading.Thread(target=lambda: _wait_until_stopped(export), daemon=True).start()
+    while not export._turns[("jobs",)]._lock.locked():
+        pass
+    taken: list[str] = []
+    thread = threading.Thread(target=lambda: taken.append(export.acquire("emailOpen", SMALL)[0].name))
+    thread.start()
+    thread.join(10)
+    assert taken and taken != ["jobs"]
+
+
+def _wait_until_stopped(export: TransportChoice) -> None:
+    with pytest.raises(Exception, match="terminated"):
+        export.acquire("emailSend", LARGE)
+
+
+class Third:
+    """A third transport: one class and one row."""
+
+    name = "third"
+    max_bytes: int | None = 100
+
+    def __init__(self, client: IterableClient) -> None:
+        self._budget = RateBudget(1000, 1.0)
+        self.read_windows: list[Window] = []
+        self.closed = False
+
+    def prefers(self, window: Window) -> bool:
+        return window.seconds == 1
+
+    def try_acquire(self) -> Permit | NotYet:
+        return self._budget.try_acquire()
+
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
+        if data_type == "user":
+            raise Forbidden("No.", 403)
+        self.read_windows.append(window)
+        yield from ()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_third_transport_is_one_class_and_one_row(client: IterableClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "TRANSPORTS", [*choice.TRANSPORTS, Third])
+    export = TransportChoice(client, "auto", LOGGER)
+    third = export.transports[-1]
+    assert isinstance(third, Third)
+    for transport in export.transports[:2]:
+        monkeypatch.setattr(transport, "try_acquire", lambda: NotYet(60.0))
+    shortest = Window(0, 1)
+    assert list(export.open("emailSend", shortest)) == []
+    assert third.read_windows == [shortest]
+
+    alone = TransportChoice(client, "third", LOGGER)
+    assert [transport.name for transport in alone.transports] == ["third"]
+    assert alone.is_too_large("emailSend", Window(0, 10, 101))
+    assert not export.is_too_large("emailSend", Window(0, 10, 101))
+    with pytest.raises(Forbidden):
+        alone.open("user", SMALL)
+    export.close()
+    assert third.closed
+
+
+WINDOW = Window(1_700_000_000, 1_700_003_600)
+
+
+DATA = "https://api.iterable.com/api/export/data.json"
 
 
 class Fake:
@@ -79,9 +165,6 @@ def lines(parts: Iterator[SpooledResponse]) -> list[bytes]:
 
 
 FIRST, SECOND = [b"one\n", b"second\n"], [b"two\n", b"second\n"]
-
-
-# refusals
 
 
 @pytest.mark.parametrize("refusal", [Forbidden("No permission.", 403), NotFound("No endpoint.", 404)])
@@ -148,9 +231,6 @@ def test_an_empty_window_has_no_part(two: tuple[TransportChoice, Fake, Fake], mo
     assert lines(export.open("a", WINDOW)) == []
 
 
-# spellings
-
-
 @pytest.mark.parametrize(
     ("ours", "other"), [("emailUnSubscribe", "emailUnsubscribe"), ("unknownSession", "anonSession")]
 )
@@ -179,9 +259,6 @@ def test_a_data_type_without_another_spelling_fails_with_iterables_words(
     assert one.asked == ["emailSend", "unknownSession", "anonSession"]
 
 
-# the wait for a free transport
-
-
 def test_the_shortest_pause_of_all_busy_transports_is_waited(
     two: tuple[TransportChoice, Fake, Fake], client: IterableClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +268,7 @@ def test_the_shortest_pause_of_all_busy_transports_is_waited(
 
     def wait(seconds: float) -> None:
         waited.append(seconds)
-        shown.extend(client.progress.waiting_lines())
+        shown.extend(client.progress.waits())
 
     monkeypatch.setattr(client, "wait", wait)
     answers: list[Any] = [NotYet(7.0), NotYet(5.0)]
@@ -199,99 +276,7 @@ def test_the_shortest_pause_of_all_busy_transports_is_waited(
     monkeypatch.setattr(other, "try_acquire", lambda: NotYet(6.0))
     assert export.acquire("a", WINDOW)[0] is one
     assert waited == [5.0, 6.0]
-    assert all(line.startswith("Waiting for the export rate limit (a) (") for line in shown) and len(shown) == 2
-
-
-# streaming
-
-
-def stream(client: IterableClient, max_bytes: int = 100) -> list[bytes]:
-    transport = StreamingTransport(client, max_bytes)
-    permit = transport.try_acquire()
-    assert isinstance(permit, Permit)
-    read = lines(transport.read("emailSend", WINDOW, permit))
-    assert permit.arrival is not None, "the permit was used"
-    return read
-
-
-def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
-    with requests_mock.Mocker() as server:
-        server.get(DATA, text='{"id": 1}\n')
-        assert stream(client) == [b'{"id": 1}\n']
-        (request,) = server.request_history
-    assert contexts.query_of(request) == {
-        "dataTypeName": "emailSend",
-        "startDateTime": "2023-11-14 22:13:20 +00:00",
-        "endDateTime": "2023-11-14 23:13:20 +00:00",
-    }
-    assert tuple(request.timeout) == (30.0, 300.0)
-
-
-@pytest.mark.parametrize(
-    ("response", "told", "expected_bytes", "requests_made"),
-    [
-        ({"text": '{"id": 1}\n' * 11}, "over 100 bytes", 110, 1),
-        ({"text": '{"id": 1}\n{"id"'}, "last line is cut", 0, 1),
-        ({"text": "<html>\n"}, "no records but HTML", 0, 1),
-        ({"exc": requests.ReadTimeout}, "within 300 seconds", 0, 1),
-        ({"exc": requests.ConnectionError}, "tried 3 times", 0, 3),
-        ({"status_code": 502}, "502", 0, 3),
-    ],
-)
-def test_a_streamed_window_that_fails_is_to_be_halved(
-    client: IterableClient, response: dict[str, Any], told: str, expected_bytes: int, requests_made: int
-) -> None:
-    with requests_mock.Mocker() as server:
-        server.get(DATA, **response)
-        with pytest.raises(WindowFailed, match=told) as caught:
-            stream(client)
-        assert server.call_count == requests_made
-    assert caught.value.expected_bytes == expected_bytes
-
-
-@pytest.mark.parametrize(("status", "kind"), [(400, BadRequest), (403, Forbidden), (404, NotFound)])
-def test_a_refused_window_is_not_to_be_halved(client: IterableClient, status: int, kind: type[Exception]) -> None:
-    with requests_mock.Mocker() as server:
-        server.get(DATA, status_code=status)
-        with pytest.raises(kind):
-            stream(client)
-        assert server.call_count == 1
-
-
-def test_four_windows_are_streamed_a_minute() -> None:
-    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z"})
-    transport = StreamingTransport(IterableClient(config, LOGGER))
-    assert [isinstance(transport.try_acquire(), Permit) for _ in range(5)] == [True] * 4 + [False]
-    assert transport.max_bytes == 268_435_456
-
-
-def test_a_broken_window_is_read_in_halves() -> None:
-    line = '{"createdAt": "2024-01-02 03:04:05 +00:00"}\n'
-    with requests_mock.Mocker() as server:
-        server.get(DATA, [{"text": "<html>\n"}, {"text": line}, {"text": line}])
-        stream = EventStream("email_send", "emailSend")
-        result = contexts.read(stream, export_method="streaming", end_date="2024-01-05T00:00:00Z")
-        asked = contexts.asked(server, "export/data.json")
-    assert result.error is None
-    windows = [(query["startDateTime"][8:10], query["endDateTime"][8:10]) for query in asked]
-    assert windows == [("01", "05"), ("01", "03"), ("03", "05")]
-    assert [state["createdAt"][:10] for state in result.states] == ["2024-01-03", "2024-01-05"]
-    assert result.streams == {"email_send"}
-
-
-def test_a_window_whose_end_nothing_proves_is_tried_three_times_and_never_halved() -> None:
-    raw = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"createdAt": "2024-01-02 03:04:05 +00:00"}\n'
-    with (
-        answering(raw) as (root, received),
-        contexts.a_context(api_base_url=root, export_method="streaming", end_date="2024-01-05T00:00:00Z") as context,
-    ):
-        result = contexts.gather(EventStream("email_send", "emailSend").read(context, {}))
-    assert type(result.error) is EndUnknown
-    assert result.error.failure == "transient_error"
-    assert "has no length and was closed" in str(result.error)
-    assert str(result.error).endswith("(tried 3 times).")
-    assert len({request.partition(b" HTTP")[0] for request in received}) == 1, "the same window"
-    assert (len(received), result.records, result.states) == (3, [], [])
+    assert shown == ["the export rate limit (a)"] * 2
 
 
 @pytest.mark.parametrize("status", [401, 403])
