@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
-from typing import IO, Any
+from typing import IO
 
 from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
@@ -34,7 +34,7 @@ class SharedLists:
         self._client = client
         self._logger = logger
         self._lock = threading.Lock()
-        self._lists: dict[tuple[Any, ...], SharedList] = {}
+        self._lists: dict[Hashable, SharedList] = {}
 
     def pages(
         self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None
@@ -43,27 +43,26 @@ class SharedLists:
 
         Without a `page_size` the list is one response. Raises IterableError; the next reader then retries the page.
         """
-        name = (path, tuple(sorted(parameters.items())), page_size)
-        return self._shared(name, path, self._fetch(path, selector, key, parameters, page_size), key)
+        fetch = self._fetch(path, selector, key, parameters, page_size)
+        return self.pages_by(path, fetch, key, (path, tuple(sorted(parameters.items())), page_size))
 
-    def pages_by(self, path: str, fetch: Fetch, key: str | None = None) -> Iterator[Items]:
-        """Yield the items of each page that `fetch` returns. The first caller's `fetch` serves all readers of this path.
+    def pages_by(self, path: str, fetch: Fetch, key: str | None = None, name: Hashable = None) -> Iterator[Items]:
+        """Yield the items of each page that `fetch` returns. The first caller's `fetch` serves all of this `name`.
 
-        With a `key` they are proved to be all; without, each page is yielded as soon as it is requested.
+        With a `key` they are proved to be all; without, each page is yielded as soon as it is requested. The name is the
+        path unless there are several lists of this path.
         """
-        return self._shared((path,), path, fetch, key)
+        name = name or path
+        with self._lock:
+            if name not in self._lists:
+                self._lists[name] = SharedList(path, fetch, self._logger, key)
+        yield from self._lists[name].pages()
 
     def unshared(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int) -> Iterator[Items]:
         """The same as `pages`, for a list that only one stream reads: nothing of it is kept."""
         fetch = self._fetch(path, selector, key, parameters, page_size)
         with closing(SharedList(path, fetch, self._logger, key)) as found:
             yield from found.pages()
-
-    def _shared(self, name: tuple[Any, ...], path: str, fetch: Fetch, key: str | None) -> Iterator[Items]:
-        with self._lock:
-            if name not in self._lists:
-                self._lists[name] = SharedList(path, fetch, self._logger, key)
-        yield from self._lists[name].pages()
 
     def _fetch(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> Fetch:
         if page_size is not None:

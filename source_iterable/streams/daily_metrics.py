@@ -98,14 +98,10 @@ def span_of(campaign: Mapping[str, Any]) -> Span | None:
     state = campaign.get("campaignState")
     if state in WITHOUT_METRICS:
         return None
-    created, started, updated, ended = (
-        _day_of(campaign.get(name)) for name in ("createdAt", "startAt", "updatedAt", "endedAt")
-    )
-    if state in _GOING_ON or campaign.get("type") == "Triggered":
-        ended = date.max
-    known = [day for day in (created, started, updated) if day is not None]
-    starts = [day for day in (created, started) if day is not None]
-    return Span(min(starts, default=date.min), ended or max(known, default=date.max))
+    starts = _days_of(campaign, "createdAt", "startAt")
+    ends = _days_of(campaign, "endedAt") or _days_of(campaign, "createdAt", "startAt", "updatedAt")
+    goes_on = state in _GOING_ON or campaign.get("type") == "Triggered"
+    return Span(min(starts, default=date.min), date.max if goes_on else max(ends, default=date.max))
 
 
 def may_have_changed(span: Span, day: date) -> bool:
@@ -116,7 +112,7 @@ def may_have_changed(span: Span, day: date) -> bool:
     return day + ONE_DAY >= span.start and day - span.end <= _AFTERWARDS
 
 
-def _day_of(value: Any) -> date | None:
-    """The day of a time in UTC, None if it is no time."""
-    time = rfc3339(value)
-    return None if time is None else date.fromisoformat(time[:10])
+def _days_of(campaign: Mapping[str, Any], *names: str) -> list[date]:
+    """The days of those of its times that are known, in UTC."""
+    times = filter(None, (rfc3339(campaign.get(name)) for name in names))
+    return [date.fromisoformat(time[:10]) for time in times]
