@@ -138,16 +138,11 @@ class ChildStream(Stream):
         """The keys of all slices, all of one type."""
         return self.parent.keys(context)
 
-    def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
-        """Yield the slices with these keys, in any order."""
-        for key in keys:
-            yield key, self.read_slice(context, key)
-
     def _read(self, context: StreamContext, state: State) -> Reading:
         done = Done(self.keys(context), state if self.resumable else {})
-        for key, slice_ in self.slices(context, done.remaining):
+        for key in done.remaining:
             with skipping(context, self.name, f"{self.noun} {key}"):
-                yield from slice_
+                yield from self.read_slice(context, key)
             done.add(key)
             if self.resumable:
                 yield Checkpoint(done.state)

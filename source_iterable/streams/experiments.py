@@ -16,7 +16,7 @@ import msgspec
 from source_iterable.api.ahead import in_order
 from source_iterable.api.paging import Page, by_offset
 from source_iterable.api.request import ShapeError, an_object, model_of
-from source_iterable.errors import Forbidden, IterableError, NotFound
+from source_iterable.errors import Forbidden, NotFound
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields, Reading, State, Stream
@@ -58,38 +58,29 @@ class ExperimentVariants(Stream):
                 yield variants
 
 
-class _NotOffered(IterableError):
-    """This project or key has no experiments."""
-
-
 def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]:
     """All experiments, a page at a time; none, with a warning, where Iterable does not offer them to this key."""
-    try:
-        yield from context.shared.pages_by(f"{PATH}/{{id}}", partial(_page, context, stream_name))
-    except _NotOffered as error:
-        context.logger.warning(
-            f"{stream_name}: Iterable does not offer experiments to this project or API key; there are no records. {error}"
-        )
-
-
-def _page(context: StreamContext, stream_name: str, start: int | None) -> Page:
-    """The experiments from an index on, without those that no longer exist."""
-    listed, end = _listed(context), (start or 0) + DETAILS
-    page = in_order(partial(_experiment, context, stream_name), listed[start or 0 : end], THREADS)
-    return Page([each for _, each in page if each is not None], end if end < len(listed) else None)
-
-
-def _listed(context: StreamContext) -> list[Fields]:
-    """All experiments as the list has them, each once. It is read at a stretch: new ones shift the pages."""
     fetch = by_offset(context.client, PATH, "experiments", "id", PAGE_SIZE)
     try:
-        pages = list(context.shared.pages_by(PATH, fetch, "id"))
+        # Read at a stretch, since new ones shift the pages: then one may come twice.
+        listed = {item["id"]: item for page in context.shared.pages_by(PATH, fetch, "id") for item in page}
     except (Forbidden, NotFound) as error:
         # A wrong base URL or a proxy may answer 404 to everything.
         if not context.client.key_works():
             raise
-        raise _NotOffered(str(error)) from None
-    return list({item["id"]: item for page in pages for item in page}.values())
+        context.logger.warning(
+            f"{stream_name}: Iterable does not offer experiments to this project or API key; there are no records. {error}"
+        )
+        return
+    page = partial(_page, context, stream_name, list(listed.values()))
+    yield from context.shared.pages_by(f"{PATH}/{{id}}", page)
+
+
+def _page(context: StreamContext, stream_name: str, listed: list[Fields], start: int | None) -> Page:
+    """The experiments from an index on, without those that no longer exist."""
+    end = (start or 0) + DETAILS
+    page = in_order(partial(_experiment, context, stream_name), listed[start or 0 : end], THREADS)
+    return Page([each for _, each in page if each is not None], end if end < len(listed) else None)
 
 
 def _experiment(context: StreamContext, stream_name: str, listed: Fields) -> Fields | None:

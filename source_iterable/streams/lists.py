@@ -16,7 +16,7 @@ from source_iterable.reading import days
 from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.days import DATE
-from source_iterable.reading.lists import ChildStream, Done, Key, PlainList
+from source_iterable.reading.lists import Done, Key, PlainList
 from source_iterable.reading.slices import SliceReader
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
 
@@ -30,28 +30,29 @@ LIST_BYTES, SIZE_BYTES = 16 * 2**30, 1024
 _SIZE = re.compile(rb'\s*"?(\d{1,15})"?\s*', re.ASCII)
 
 
-class ListUsers(ChildStream):
-    """`GET lists/getUsers` for every list: one line per user."""
+class ListUsers(Stream):
+    """`GET lists/getUsers` for every list: one line per user. Its state holds the finished lists, as for child streams."""
 
     name = "list_users"
     primary_key = ("listId", "userIdentifier")
-    parent = LISTS
-    noun = "list"
     resumable = True
     needs = ANY_RESPONSE
     cost = "1 per list (5 a minute)"
 
-    def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
-        """The lists that could be read, and those that are skipped. Raises IterableError at the end for all others."""
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        done = Done(LISTS.keys(context), state)
         lists = ListReader(self.name, context)
-        for list_id, users in lists.users(keys):
-            if list_id not in lists.unread:
-                yield list_id, _records(context, list_id, users)
+        for list_id, users in lists.users(done.remaining):
+            if list_id in lists.unread:
+                continue
+            if users is not None:
+                with closing(users):
+                    for chunk in users.chunks():
+                        yield [_record(context, list_id, user) for user in users_in(chunk)]
+            done.add(list_id)
+            yield Checkpoint(done.state)
         lists.finish()
-
-    def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
-        for _, records in self.slices(context, [key]):
-            yield from records
+        yield Checkpoint({})
 
 
 class ListReader(SliceReader[Key]):
@@ -97,13 +98,6 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
     if config.project_type == "Hybrid":
         return ("email", "userId") if "@" in user else ("userId",)
     return ("email",) if config.project_type == "Email-based" else ("userId",)
-
-
-def _records(context: StreamContext, list_id: Key, users: SpooledResponse | None) -> Iterator[list[Fields]]:
-    if users is not None:
-        with closing(users):
-            for chunk in users.chunks():
-                yield [_record(context, list_id, user) for user in users_in(chunk)]
 
 
 def _record(context: StreamContext, list_id: Key, user: str) -> Fields:
