@@ -102,7 +102,7 @@ def lines(project: Project) -> Seen:
     )
 
 
-@probe("order of an export", "Records may come in any order", "source_iterable/exports/density.py")
+@probe("order of an export", "Records may come in any order", "source_iterable/exports/streaming.py")
 def order(project: Project) -> Seen:
     _, _, answer = busy(project)
     seconds = [each for record in records_in(answer) if (each := second_of(record)) is not None]

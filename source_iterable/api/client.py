@@ -17,7 +17,7 @@ from source_iterable.api.body import whole
 from source_iterable.api.clock import Clock
 from source_iterable.api.key import Key
 from source_iterable.api.rate_budget import Permit, RateBudgets
-from source_iterable.api.request import TIMEOUT, Parameters, Request, ShapeError, Timeout
+from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, ShapeError, Timeout
 from source_iterable.api.retry import (
     ONCE,
     RATE_LIMITED,
@@ -36,10 +36,9 @@ from source_iterable.process.progress import Progress
 
 T = TypeVar("T")
 CANCEL_TIMEOUT = Timeout(5.0, 10.0)
-# Statuses of responses whose time counts. Others may be those of a proxy or gateway, which has a clock of its own.
+# Statuses of responses whose Date is Iterable's. Others may come from a proxy or gateway with a clock of its own.
 _OF_ITERABLE = (200, 400, 401, 403, 404, 429)
-# Seconds up to which a wait for a limit is not worth a word; and the least, however much faster than Iterable's the
-# budgets are.
+# Seconds: shorter waits for a limit are not reported. Scaled by `pace`, but not below the second.
 SHORT_WAIT, SHORTEST_WAIT = 2.0, 0.2
 # Bytes of a JSON or text response: a page of 1,000 catalog items has up to 30 MB, a million hashes of forgotten users
 # 67 MB.
@@ -90,15 +89,15 @@ class IterableClient:
                 raise lacks_permission(error) from None
             raise
 
-    def json(self, request: Request, shape: Callable[[Any], T] = _as_it_is, permit: Permit | None = None) -> T:
+    def json(self, request: Request, shape: Shape[T] = _as_it_is, permit: Permit | None = None) -> T:
         """Send `request` and return what `shape` makes of the response's JSON; its ShapeError is a broken response."""
         return self.fetch(request, partial(self._parsed, request, shape), permit)
 
-    def get_json(self, path: str, parameters: Parameters | None = None, shape: Callable[[Any], T] = _as_it_is) -> T:
+    def get_json(self, path: str, parameters: Parameters | None = None, shape: Shape[T] = _as_it_is) -> T:
         """GET `path` and return what `shape` makes of its JSON; its ShapeError is a broken response."""
         return self.json(Request(path, parameters or {}), shape)
 
-    def get_text(self, path: str, parameters: Parameters | None = None, shape: Callable[[str], T] = _as_it_is) -> T:
+    def get_text(self, path: str, parameters: Parameters | None = None, shape: Shape[T] = _as_it_is) -> T:
         """GET `path` and return what `shape` makes of its UTF-8 text; its ShapeError is a broken response.
 
         Invalid bytes become U+FFFD.
@@ -114,10 +113,9 @@ class IterableClient:
     def cancel(self, path: str) -> None:
         """DELETE `path` once, even while the sync is being terminated. Raises IterableError or RequestException."""
         request, url = Request(path, method="DELETE"), urljoin(self._base_url, path)
-        with (
-            self.budgets.for_path(path).acquire(time.sleep),
-            self._session.delete(url, timeout=CANCEL_TIMEOUT, stream=True) as response,
-        ):
+        with self.budgets.for_path(path).acquire(time.sleep):
+            response = self._session.delete(url, timeout=CANCEL_TIMEOUT, stream=True)
+        with response:
             if response.status_code >= 300:
                 raise self._wording.error_of(response, request)
 
@@ -157,10 +155,8 @@ class IterableClient:
 
     def _fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:
         def attempt() -> T:
-            with (
-                self._send(request, permit) as response,
-                self.progress.waiting(f"the rest of the response to {request}"),
-            ):
+            response = self._send(request, permit)
+            with response, self.progress.waiting(f"the rest of the response to {request}"):
                 result = read(response)
             self._key.is_accepted = True
             return result
@@ -224,9 +220,7 @@ class IterableClient:
             self.wait(seconds)
         return seconds
 
-    def _parsed(
-        self, request: Request, shape: Callable[[Any], T], response: requests.Response, as_text: bool = False
-    ) -> T:
+    def _parsed(self, request: Request, shape: Shape[T], response: requests.Response, as_text: bool = False) -> T:
         """The JSON of a response, or its text, in the shape that was requested. Raises BrokenResponse."""
         body = whole(response, JSON_BYTES)
         content: Any = None

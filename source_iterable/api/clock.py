@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 
+_Time = Callable[[], float]
 # Seconds that this machine may differ from Iterable without a warning.
 MOST_OFF = 60.0
 # Later dates, after the year 9000, are errors.
@@ -18,12 +19,7 @@ _LATEST = 221_845_392_000.0
 class Clock:
     """Learns Iterable's time from its responses. Thread-safe. `machine` and `monotonic` return seconds."""
 
-    def __init__(
-        self,
-        logger: logging.Logger,
-        machine: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, logger: logging.Logger, machine: _Time = time.time, monotonic: _Time = time.monotonic) -> None:
         self._logger = logger
         self._machine = machine
         self._monotonic = monotonic

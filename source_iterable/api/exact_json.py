@@ -46,12 +46,8 @@ def loads(text: bytes) -> Any:
 def careful_loads(text: bytes) -> Any:
     """`loads` by the standard library alone, for texts known to need it."""
     try:
-        value = json.loads(
-            text.removeprefix(_BYTE_ORDER_MARK).decode("utf-8"),
-            parse_constant=_refuse,
-            parse_float=_decimal,
-            parse_int=_integer,
-        )
+        decoded = text.removeprefix(_BYTE_ORDER_MARK).decode("utf-8")
+        value = json.loads(decoded, parse_constant=_refuse, parse_float=_decimal, parse_int=_integer)
         return _without_surrogates(value) if b"\\u" in text else value
     except RecursionError:
         raise ValueError("nested too deep") from None

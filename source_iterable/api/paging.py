@@ -62,10 +62,8 @@ class Pages(Iterator[Page]):
             raise IterableError(f"The responses to GET {self._path} do not end: one {what}.")
 
 
-def numbered(
-    client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, page_size: int
-) -> Fetch:
-    """Pages by number, from 1, the last of which have no `nextPageUrl`.
+def numbered(client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, size: int) -> Fetch:
+    """Pages of `size` items by number, from 1; the last one has no `nextPageUrl`.
 
     Only the page number of `nextPageUrl` is used: the request itself always goes to our own host, with the key.
     """
@@ -77,7 +75,7 @@ def numbered(
             following = max(number + 1, _page_number(str(link))) if link else None
             return Page(shape(response), following, total_in(response, selector))
 
-        return client.get_json(path, {**parameters, "page": number, "pageSize": page_size}, page)
+        return client.get_json(path, {**parameters, "page": number, "pageSize": size}, page)
 
     def fetch(number: int | None) -> Page:
         page = request(number or 1)

@@ -27,13 +27,7 @@ _NOT_JSON = object()
 
 def is_error_object(value: Any) -> bool:
     """Whether JSON is one of Iterable's errors, `{"code", "msg", "params"}`. With `params` it may be data."""
-    return (
-        type(value) is dict
-        and "code" in value
-        and "msg" in value
-        and value.keys() <= _ERROR_KEYS
-        and not value.get("params")
-    )
+    return type(value) is dict and {"code", "msg"} <= value.keys() <= _ERROR_KEYS and not value.get("params")
 
 
 def must_hold_records(chunks: Iterable[bytes]) -> None:

@@ -120,10 +120,8 @@ class RateBudgets:
     def why_exceeded(self) -> str:
         """Why Iterable may answer 429 although the budgets are kept, as the end of a sentence."""
         if self._factor > 1:
-            return (
-                f". This sync may send {self._factor:g} times Iterable's published limits (rate_limit_factor): more than "
-                "this account allows, or another program uses the same project."
-            )
+            limits = f"{self._factor:g} times Iterable's published limits (rate_limit_factor)"
+            return f". This sync may send {limits}: more than this account allows, or another program uses the same project."
         return " although this sync keeps to the rate limit: another program probably uses the same project."
 
     def for_path(self, path: str) -> RateBudget:

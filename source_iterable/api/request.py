@@ -10,10 +10,12 @@ import msgspec
 
 from source_iterable.api.retry import RESPONSE, RetryPolicy
 
-T = TypeVar("T")
 # Query parameters; a list repeats its key.
 Parameters = Mapping[str, "str | int | list[str] | list[int]"]
 Items = list[dict[str, Any]]
+T = TypeVar("T")
+# Makes of a response's JSON or text what its caller wants. Raises ShapeError.
+Shape = Callable[[Any], T]
 
 
 class Timeout(NamedTuple):
@@ -54,7 +56,7 @@ class ShapeError(ValueError):
     """JSON or text that is not what the endpoint returns; str() says how, as the end of a sentence."""
 
 
-def list_shape(selector: str, key: str | None = None) -> Callable[[Any], Items]:
+def list_shape(selector: str, key: str | None = None) -> Shape[Items]:
     """The shape of a list: the objects of a response's list named `selector`, each with a `key` of one type."""
 
     def shape(response: Any) -> Items:

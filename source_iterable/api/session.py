@@ -13,7 +13,6 @@ from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -92,31 +91,17 @@ class _PublicConnection(_SecureConnection):
         return connected
 
 
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class _PublicPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _PublicConnection
-
-
 class _Adapter(HTTPAdapter):
-    def __init__(self, secure_pool: type[urllib3.HTTPSConnectionPool]) -> None:
-        self._pools = {"http": _Pool, "https": secure_pool}
+    """Opens its connections by our classes, `secure` for https."""
+
+    def __init__(self, secure: type[HTTPSConnection]) -> None:
+        self._classes = {"http": _Connection, "https": secure}
         super().__init__(pool_connections=4, pool_maxsize=32)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = self._classes[pool.scheme]
+        return pool
 
 
 class _Session(requests.Session):
@@ -128,14 +113,14 @@ class _Session(requests.Session):
 
 def api_session(api_key: str, loopback: bool) -> requests.Session:
     """A session that sends the key. With a `loopback` API, it ignores the proxies of the environment."""
-    session = _session(_Adapter(_SecurePool), loopback)
+    session = _session(_Adapter(_SecureConnection), loopback)
     session.headers["Api-Key"] = api_key
     return session
 
 
 def file_session(loopback: bool) -> requests.Session:
     """A session for the files of export jobs: https to public addresses; http and private ones with a `loopback` API."""
-    return _session(_Adapter(_SecurePool if loopback else _PublicPool), loopback)
+    return _session(_Adapter(_SecureConnection if loopback else _PublicConnection), loopback)
 
 
 def redirect_of(response: requests.Response, url: str, what: str) -> str:

@@ -30,36 +30,30 @@ _FAR_OVER = 2
 
 # Guesses the bytes of the whole response from the number received so far, the first and the last of them.
 Guess = Callable[[int, bytes, bytes], int]
-
-
-class _Readers:
-    """The SpooledResponses that read one file, each at its own position."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.count = 0
+# Raises BrokenResponse for chunks that are not what was requested.
+Proof = Callable[[Iterable[bytes]], None]
 
 
 class SpooledResponse:
     """The lines of one complete response or file; `size` in bytes. Closing it frees its space. Thread-safe once received."""
 
-    def __init__(self, file: IO[bytes], size: int, readers: _Readers | None = None) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
         self.size = size
-        self._readers = readers or _Readers()
-        self._readers.count += 1
-        self._is_open = True
+        self._lock = threading.Lock()
+        self._readers = 1
 
     def shared(self) -> SpooledResponse:
-        """The same response for another reader, also in another thread. The space is freed when all are closed."""
-        with self._readers.lock:
-            return SpooledResponse(self._file, self.size, self._readers)
+        """The response for one more reader, which closes it, too: the last one to do so frees the space."""
+        with self._lock:
+            self._readers += 1
+        return self
 
     def chunks(self) -> Iterator[bytes]:
         """Yield it in chunks of whole lines, about CHUNK_BYTES each. Lines over MAX_LINE are replaced by TOO_LONG."""
         position = 0
         while True:
-            with self._readers.lock:
+            with self._lock:
                 self._file.seek(position)
                 chunk = self._chunk()
                 position = self._file.tell()
@@ -103,20 +97,16 @@ class SpooledResponse:
         self.size += len(data)
 
     def close(self) -> None:
-        with self._readers.lock:
-            self._readers.count -= self._is_open
-            self._is_open = False
-            if self._readers.count == 0:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
                 self._file.close()
 
 
 def receive(
-    response: requests.Response,
-    max_bytes: int,
-    proof: Callable[[Iterable[bytes]], None] = must_hold_records,
-    guess: Guess = lambda received, head, tail: received,
+    response: requests.Response, max_bytes: int, proof: Proof = must_hold_records, guess: Guess | None = None
 ) -> SpooledResponse:
-    """Receive the body of `response` whole. `proof` raises BrokenResponse for chunks that are not what was requested.
+    """Receive the body of `response` whole.
 
     Raises:
         BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
@@ -133,7 +123,7 @@ def receive(
                 spooled.write(piece)
                 if spooled.size > next_guess:
                     next_guess = min(2 * next_guess, max_bytes)
-                    expected = guess(spooled.size, *spooled.ends())
+                    expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
                     if spooled.size > max_bytes:
                         raise TooLarge(f"The response is over {max_bytes:,} bytes.", expected)
                     if expected > _FAR_OVER * max_bytes:

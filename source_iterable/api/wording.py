@@ -126,17 +126,17 @@ def _proxy_trouble(session: requests.Session, url: str, error: Exception) -> Ite
         return _asks_for_a_password(f"The proxy {proxy}")
     host = urlsplit(url).hostname
     if status.startswith("4") and status not in ("408", "429"):
-        what = f"connections to {host} ({status}): allow {host} there, or set NO_PROXY for it."
-        return ConfigError(f"The proxy {proxy} refuses {what}")
+        refusal = f"The proxy {proxy} refuses connections to {host} ({status})"
+        return ConfigError(f"{refusal}: allow {host} there, or set NO_PROXY for it.")
     if refused:
         return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
     return Unreachable(f"The proxy {proxy} cannot be reached. Check that it runs, and check HTTPS_PROXY.")
 
 
 def _asks_for_a_password(proxy: str) -> ConfigError:
+    example = "http://user:password@host:port"  # ignore-https-check
     return ConfigError(
-        f"{proxy} asks for a user and password (407): put the right ones into the environment variable HTTPS_PROXY, as in "
-        "http://user:password@host:port."  # ignore-https-check
+        f"{proxy} asks for a user and password (407): put the right ones into HTTPS_PROXY, as in {example}."
     )
 
 

@@ -59,7 +59,7 @@ class JobsTransport:
         self._changing = 0
 
     def prefers(self, window: Window) -> bool:
-        """Every window: a job's files are fetched one at a time, and only a broken one is retried."""
+        """Every window: of a job's files, only a broken one is retried."""
         return True
 
     def try_acquire(self) -> Permit | NotYet:
@@ -151,10 +151,12 @@ class JobsTransport:
 
     def _fetch(self, job: ExportJob, file: ExportFile) -> SpooledResponse:
         """Fetch a file, with a fresh link for every retry: links expire after half an hour (seen)."""
-        links = iter([file])
+        was_tried = False
 
         def attempt() -> SpooledResponse:
-            current = next(links, None) or job.fresh(file)
+            nonlocal was_tried
+            current = job.fresh(file) if was_tried else file
+            was_tried = True
             return self._host.receive(current.url, FILE_BYTES)
 
         what = f"file {file.name} of {job}"

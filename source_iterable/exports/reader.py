@@ -95,9 +95,8 @@ class ExportReader:
                 opened = SubWindow(current, self._open(data_type, current))
             except WindowFailed as why:
                 if current.seconds == 1:
-                    raise TransientError(
-                        f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
-                    ) from None
+                    told = f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
+                    raise TransientError(told) from None
                 self._logger.info(f"Reading {data_type}, {current}, in halves: {why}")
                 ahead += reversed(current.expecting(max(current.expected_bytes or 0, why.expected_bytes)).halves())
             else:
@@ -112,10 +111,10 @@ class ExportReader:
             except WindowFailed as why:
                 self._failed_in_a_row += 1
                 if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
-                    raise TransientError(
-                        f"Iterable's export API is out of order: {self._failed_in_a_row} windows in a row failed, the "
-                        f"last one {data_type}, {window}: {why}"
-                    ) from None
+                    failed = (
+                        f"{self._failed_in_a_row} windows in a row failed, the last one {data_type}, {window}: {why}"
+                    )
+                    raise TransientError(f"Iterable's export API is out of order: {failed}") from None
                 raise
             self._failed_in_a_row = 0
             return responses

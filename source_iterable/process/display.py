@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from source_iterable.process.progress import Progress
@@ -71,25 +72,21 @@ def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
     from rich.live import Live
 
     console = Console(file=sys.__stderr__)
-    with Live(_View(progress), console=console, refresh_per_second=_REFRESHES_A_SECOND, transient=alone):
+    view = partial(_view, progress)
+    with Live(get_renderable=view, console=console, refresh_per_second=_REFRESHES_A_SECOND, transient=alone):
         yield
 
 
-class _View:
+def _view(progress: Progress) -> Group:
     """What rich renders at every refresh."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def __rich__(self) -> Group:
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table("stream", "records", "MB", "done", "window", title="source-iterable", title_justify="left")
-        for column in table.columns[1:4]:
-            column.justify = "right"
-        for name, stream in sorted(self._progress.snapshot().items()):
-            done = "" if stream.share is None else f"{stream.share:.0%}"
-            table.add_row(name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
-        return Group(table, *(Text(line, style="dim") for line in _waiting_lines(self._progress)))
+    table = Table("stream", "records", "MB", "done", "window", title="source-iterable", title_justify="left")
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for name, stream in sorted(progress.snapshot().items()):
+        done = "" if stream.share is None else f"{stream.share:.0%}"
+        table.add_row(name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
+    return Group(table, *(Text(line, style="dim") for line in _waiting_lines(progress)))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests_mock
 
-from source_iterable.api.paging import Pages, numbered
-from source_iterable.errors import BrokenResponse, IterableError
+from source_iterable.api.paging import Pages, by_marker, by_offset, numbered
+from source_iterable.errors import BadRequest, BrokenResponse, IterableError
 from unit_tests.contexts import ROOT, a_context, asked
 
 
@@ -107,3 +107,50 @@ def test_what_is_no_list_is_named(requests_mock: requests_mock.Mocker, response:
     with pytest.raises(BrokenResponse) as caught:
         read(requests_mock, [response])
     assert str(caught.value) == f"The response to GET things {told} (tried 5 times)."
+
+
+def test_a_page_that_failed_is_requested_again(requests_mock: requests_mock.Mocker) -> None:
+    requests_mock.get(
+        f"{ROOT}things",
+        [{"json": page(1, following="/x?page=2")}, {"status_code": 400}, {"json": page(2)}],
+    )
+    with a_context() as context:
+        found = Pages("things", numbered(context.client, "things", "things", "id", {}, 3))
+        assert next(found).items == [{"id": 1}]
+        with pytest.raises(BadRequest):
+            next(found)
+        assert [each.items for each in found] == [[{"id": 2}]]
+    assert numbers(requests_mock) == ["1", "2", "2"]
+
+
+def marked(*keys: str, marker: Any = None) -> dict[str, Any]:
+    return {"results": [{"key": key} for key in keys], "nextMarker": marker}
+
+
+def test_pages_by_marker_go_on_to_the_one_without_one(requests_mock: requests_mock.Mocker) -> None:
+    responses = [marked("a", "b", marker="b"), marked(marker="c"), marked("d", marker="")]
+    requests_mock.get(f"{ROOT}metadata/t", [{"json": each} for each in responses])
+    with a_context() as context:
+        found = Pages("metadata/t", by_marker(context.client, "metadata/t", "results", "key"))
+        assert [item["key"] for each in found for item in each.items] == ["a", "b", "d"]
+    assert asked(requests_mock, "metadata/t") == [{}, {"nextMarker": "b"}, {"nextMarker": "c"}]
+
+
+def test_a_marker_that_leads_back_is_no_page(requests_mock: requests_mock.Mocker) -> None:
+    responses = [marked("a", marker="b"), marked(marker="c"), marked(marker="b")]
+    requests_mock.get(f"{ROOT}metadata/t", [{"json": each} for each in responses])
+    with a_context() as context, pytest.raises(IterableError, match="metadata/t do not end: one page leads back"):
+        list(Pages("metadata/t", by_marker(context.client, "metadata/t", "results", "key")))
+    assert requests_mock.call_count == 3
+
+
+@pytest.mark.parametrize(("total", "offsets"), [(5, ["0", "2", "4"]), (None, ["0", "2", "4", "5"])])
+def test_pages_by_offset_end_where_the_total_says_or_with_an_empty_one(
+    requests_mock: requests_mock.Mocker, total: int | None, offsets: list[str]
+) -> None:
+    ids = [[1, 2], [3, 4], [5], []]
+    requests_mock.get(f"{ROOT}things", [{"json": {**page(*each), "totalCount": total}} for each in ids])
+    with a_context() as context:
+        found = Pages("things", by_offset(context.client, "things", "things", "id", 2))
+        assert [item["id"] for each in found for item in each.items] == [1, 2, 3, 4, 5]
+    assert [query["offset"] for query in asked(requests_mock, "things")] == offsets

@@ -179,12 +179,14 @@ def test_urllib3_tells_no_url_and_no_header(caplog: pytest.LogCaptureFixture) ->
         assert private not in caplog.text
 
 
-def test_importing_the_connector_changes_no_logger() -> None:
+def test_importing_the_connector_changes_no_logger_and_no_limit_of_csv() -> None:
     code = (
-        "import logging, urllib3\n"
-        "import source_iterable.api.client\n"
+        "import csv, logging, urllib3\n"
+        "limit = csv.field_size_limit()\n"
+        "import source_iterable.streams.table\n"
         "loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith('urllib3')]\n"
-        "assert loggers and not any(each.filters or each.level for each in loggers), loggers"
+        "assert loggers and not any(each.filters or each.level for each in loggers), loggers\n"
+        "assert csv.field_size_limit() == limit"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
