@@ -25,7 +25,8 @@ VERSION = 1
 MOST = 1500
 # Seconds of a bucket of events.
 BUCKET = 3600
-# Buckets of events in a state; rereading needs 24 a day. Of older ones nothing is known then: they count as not written.
+# Buckets of events in a state; rereading needs 24 a day, for up to 30 days. While a sync catches up on more than a month,
+# older ones are dropped: they count as not written, so that no late event is lost.
 _MOST_BUCKETS = 60 * 24
 _ID, _CREATED_AT = b'{"_event_id":"', b'"createdAt":"'
 _WITHOUT_FRACTION = 19  # characters

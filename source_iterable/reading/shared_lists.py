@@ -92,6 +92,7 @@ class SharedList:
         self._key = key
         self._lock = threading.RLock()
         self._is_whole = key is None
+        # The number of items and the sum of the hashes of their keys, of each reading.
         self._readings: list[tuple[int, int]] = []
         self._open()
 
