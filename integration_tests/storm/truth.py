@@ -36,7 +36,7 @@ SKIPPED = {
     "template_locales": (
         re.compile(r"template (?P<templateId>\d+) no longer"),
         re.compile(r"Iterable does not tell the locales of template (?P<templateId>\d+)"),
-        re.compile(r"template (?P<templateId>\d+) has no content in (?P<locale>\S+) any more"),
+        re.compile(r"locale (?P<locale>\S+) of template (?P<templateId>\d+) no longer"),
     ),
     "template_contents": (re.compile(r"template (?P<templateId>\d+) no longer"),),
 }

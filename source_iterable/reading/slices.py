@@ -48,11 +48,12 @@ def skipping(context: StreamContext, stream_name: str, what: str, permanent: boo
     except ApiError as error:
         if not (error.is_permanent if permanent else isinstance(error, NotFound)):
             raise
-        _skip(context, stream_name, what, error)
+        skip(context, stream_name, what, error)
 
 
-def _skip(context: StreamContext, stream_name: str, what: str, error: ApiError) -> None:
-    why = "no longer exists; skipped." if isinstance(error, NotFound) else f"skipped. {error}"
+def skip(context: StreamContext, stream_name: str, what: str, error: ApiError | None = None) -> None:
+    """Warn that `what` is skipped, and count it: it no longer exists, or Iterable says that it can never return it."""
+    why = "no longer exists; skipped." if error is None or isinstance(error, NotFound) else f"skipped. {error}"
     context.logger.warning(f"{stream_name}: {what} {why}")
     context.progress.count("skipped")
 
@@ -118,11 +119,11 @@ class SliceReader(Generic[K]):
         """Note a slice that could not be read. Raises TransientError if it is one of many in a row."""
         what = self.name(key)
         if isinstance(error, NotFound):
-            _skip(self.context, self.stream_name, what, error)
+            skip(self.context, self.stream_name, what, error)
             return
         self._failed_in_a_row += 1
         if isinstance(error, ApiError) and error.is_permanent:
-            _skip(self.context, self.stream_name, what, error)
+            skip(self.context, self.stream_name, what, error)
             self._skipped += 1
         else:
             self.unread[key] = f"{what}: {error}"

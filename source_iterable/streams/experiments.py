@@ -18,7 +18,7 @@ from source_iterable.api.paging import Page, by_offset
 from source_iterable.api.request import ShapeError, an_object, model_of
 from source_iterable.errors import Forbidden, NotFound
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.slices import skipping
+from source_iterable.reading.slices import skip, skipping
 from source_iterable.reading.stream import Fields, Reading, State, Stream
 from source_iterable.records.timestamps import milliseconds
 
@@ -27,6 +27,8 @@ PATH = "experiments"
 PAGE_SIZE, DETAILS = 1000, 100
 # Requests at a time: the limit is ten a second.
 THREADS = 4
+# Marks an experiment that was deleted after it was listed. No field of Iterable's has a blank.
+_GONE = "no longer exists"
 _TIMES = ("creationDate", "startDate", "finishDate")
 # What {id}/variants has under names of its own (client).
 _CONTENT = ("subject", "preheader", "htmlSource", "plainText")
@@ -72,19 +74,22 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
             f"{stream_name}: Iterable does not offer experiments to this project or API key; there are no records. {error}"
         )
         return
-    page = partial(_page, context, stream_name, list(listed.values()))
-    yield from context.shared.pages_by(f"{PATH}/{{id}}", page)
+    for page in context.shared.pages_by(f"{PATH}/{{id}}", partial(_page, context, list(listed.values()))):
+        for each in page:
+            if each.get(_GONE):
+                skip(context, stream_name, f"experiment {each['id']}")
+        yield [each for each in page if not each.get(_GONE)]
 
 
-def _page(context: StreamContext, stream_name: str, listed: list[Fields], start: int | None) -> Page:
-    """The experiments from an index on, without those that no longer exist."""
+def _page(context: StreamContext, listed: list[Fields], start: int | None) -> Page:
+    """The experiments from an index on."""
     end = (start or 0) + DETAILS
-    page = in_order(partial(_experiment, context, stream_name), listed[start or 0 : end], THREADS)
-    return Page([each for _, each in page if each is not None], end if end < len(listed) else None)
+    page = in_order(partial(_experiment, context), listed[start or 0 : end], THREADS)
+    return Page([each for _, each in page], end if end < len(listed) else None)
 
 
-def _experiment(context: StreamContext, stream_name: str, listed: Fields) -> Fields | None:
-    """The record of an experiment: what the list and its details say of it. None if it no longer exists."""
+def _experiment(context: StreamContext, listed: Fields) -> Fields:
+    """The record of an experiment: what the list and its details say of it. Just _GONE if it no longer exists."""
     experiment_id = listed["id"]
 
     def shape(response: Any) -> Fields:
@@ -93,19 +98,20 @@ def _experiment(context: StreamContext, stream_name: str, listed: Fields) -> Fie
         _variants_in(experiment_id, response)
         return _known(response)
 
-    with skipping(context, stream_name, f"experiment {experiment_id}"):
-        details: Fields = {}
-        with skipping(context, stream_name, f"details of experiment {experiment_id}", permanent=True):
+    details: Fields = {}
+    try:
+        with skipping(context, Experiments.name, f"details of experiment {experiment_id}", permanent=True):
             details = context.client.get_json(f"{PATH}/{experiment_id}", None, shape)
-        meta = details.get("meta", listed.get("meta"))
-        of_meta = _known({name: meta.get(name) for name in ("name", "campaignId")}) if isinstance(meta, dict) else {}
-        experiment = {**listed, **of_meta, **details, "id": experiment_id}
-        if "variants" not in details:
-            # Those of the list are not proved to be variants.
-            experiment.pop("variants", None)
-        # The client had texts where it has milliseconds now.
-        return {name: milliseconds(value) if name in _TIMES else value for name, value in experiment.items()}
-    return None
+    except NotFound:
+        return {"id": experiment_id, _GONE: True}
+    meta = details.get("meta", listed.get("meta"))
+    of_meta = _known({name: meta.get(name) for name in ("name", "campaignId")}) if isinstance(meta, dict) else {}
+    experiment = {**listed, **of_meta, **details, "id": experiment_id}
+    if "variants" not in details:
+        # Those of the list are not proved to be variants.
+        experiment.pop("variants", None)
+    # The client had texts where it has milliseconds now.
+    return {name: milliseconds(value) if name in _TIMES else value for name, value in experiment.items()}
 
 
 def _variants(context: StreamContext, experiment: Fields) -> list[Fields]:
