@@ -169,7 +169,9 @@ class IterableClient:
         while True:
             if permit is None or permit.arrival is not None:
                 budget = self.budgets.for_path(request.path)
-                with self.progress.waiting(f"the rate limit of {request.shown or request.path}", budget.turn.ends):
+                with self.progress.waiting(
+                    f"the rate limit of {request.redacted_path or request.path}", budget.turn.ends
+                ):
                     permit = budget.acquire(self.wait)
             with permit, self.progress.waiting(f"a response to {request}"):
                 response = self._exchange(request)
@@ -200,8 +202,8 @@ class IterableClient:
             # requests would forward our Api-Key header to any host.
             if _origin(url) != self._origin:
                 host = self._wording.redacted(str(urlsplit(url).hostname))
-                told = f"{request} was redirected to another host ({host}); the API key is not sent there."
-                raise BadRequest(f"{told} Check the API base URL.", response.status_code)
+                message = f"{request} was redirected to another host ({host}); the API key is not sent there."
+                raise BadRequest(f"{message} Check the API base URL.", response.status_code)
         raise Unreachable(f"{request} was redirected {MAX_REDIRECTS} times.")
 
     def _wait_out(self, response: requests.Response, request: Request, times: int) -> float:
@@ -209,8 +211,8 @@ class IterableClient:
         response.close()
         retry_after = retry_after_in(response.headers.get("Retry-After", ""), self.clock.at_iterable())
         if retry_after is not None and retry_after > MAX_RETRY_AFTER:
-            told = f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds"
-            raise RateLimited(f"{told}; a sync waits {MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.", 429)
+            message = f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds; a sync waits"
+            raise RateLimited(f"{message} {MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.", 429)
         seconds = pause_after_429(times, retry_after)
         why = self.budgets.why_exceeded()
         self._logger.warning(f"Iterable answered 429 to {request}{why} Waiting {seconds:.1f} s.")

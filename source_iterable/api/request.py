@@ -32,7 +32,7 @@ TIMEOUT = Timeout(30.0, 300.0)
 class Request:
     """`method`, `path` (below the API root) and payload. str() names it in messages.
 
-    `shown` stands for the path in messages, if it holds what they must not; `retry` says when it is sent again.
+    `redacted_path` stands for the path in messages, if it holds what they must not; `retry` says when it is sent again.
     """
 
     path: str
@@ -41,7 +41,7 @@ class Request:
     body: Mapping[str, Any] | None = None
     timeout: Timeout = TIMEOUT
     retry: RetryPolicy = RESPONSE
-    shown: str | None = None
+    redacted_path: str | None = None
 
     @property
     def personal_values(self) -> list[str]:
@@ -49,7 +49,7 @@ class Request:
         return [str(value) for name in ("email", "userId") if (value := self.parameters.get(name))]
 
     def __str__(self) -> str:
-        return f"{self.method} {self.shown or self.path}"
+        return f"{self.method} {self.redacted_path or self.path}"
 
 
 class ShapeError(ValueError):

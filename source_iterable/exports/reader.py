@@ -95,8 +95,8 @@ class ExportReader:
                 opened = SubWindow(current, self._open(data_type, current))
             except WindowFailed as why:
                 if current.seconds == 1:
-                    told = f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
-                    raise TransientError(told) from None
+                    message = f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
+                    raise TransientError(message) from None
                 self._logger.info(f"Reading {data_type}, {current}, in halves: {why}")
                 ahead += reversed(current.expecting(max(current.expected_bytes or 0, why.expected_bytes)).halves())
             else:

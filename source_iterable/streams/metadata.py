@@ -40,9 +40,9 @@ class MetadataEntries(ChildStream):
     def _entry(self, context: StreamContext, path: str, listed: Fields) -> Fields | None:
         """The record of a listed entry; None if the entry no longer exists."""
         # Keys may be those of people.
-        name, shown = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
+        name, redacted = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
         with skipping(context, self.name, f"entry {name} of {path}"):
-            request = Request(f"{path}/{quote(str(listed['key']), safe='')}", shown=shown)
+            request = Request(f"{path}/{quote(str(listed['key']), safe='')}", redacted_path=redacted)
             return {**listed, **context.client.json(request, partial(_entry_of, listed["key"]))}
         return None
 

@@ -84,13 +84,6 @@ def test_every_attempt_acquires_its_own_permit(client: IterableClient, requests_
     assert all(permit.arrival is not None for permit in [held, *taken])
 
 
-def test_no_cookie_is_kept(client: IterableClient, requests_mock: Mocker) -> None:
-    requests_mock.get(ROOT + "lists", json={"lists": []}, headers={"Set-Cookie": "session=1; Path=/"})
-    client.get_json("lists")
-    client.get_json("lists")
-    assert "Cookie" not in requests_mock.last_request.headers
-
-
 def test_a_redirect_within_the_api_is_followed(client: IterableClient, requests_mock: Mocker) -> None:
     requests_mock.get(ROOT + "lists", status_code=302, headers={"Location": "/api/v2/lists"})
     requests_mock.get(ROOT + "v2/lists", json={"lists": []})

@@ -45,14 +45,6 @@ def read_json(client: IterableClient, policy: RetryPolicy = RESPONSE, permit: Pe
     return client.json(Request("lists", retry=policy), permit=permit)
 
 
-def test_server_errors_are_retried_then_raised(client: IterableClient, requests_mock: Mocker) -> None:
-    requests_mock.get(ROOT + "lists", [{"status_code": 500}, {"status_code": 503}, {"json": {"lists": [1]}}])
-    assert client.get_json("lists") == {"lists": [1]}
-    requests_mock.get(ROOT + "lists", status_code=500, json={"code": "GenericError", "msg": "Later."})
-    with pytest.raises(ServerError, match="Later"):
-        client.get_text("lists")
-
-
 @pytest.mark.parametrize("status", [408, 425])
 def test_what_asks_for_another_attempt_gets_some(client: IterableClient, requests_mock: Mocker, status: int) -> None:
     requests_mock.get(ROOT + "lists", status_code=status, json={"code": "Later", "msg": "Not now."})
@@ -120,13 +112,6 @@ def in_an_hour(seconds: float = 0) -> str:
     return email.utils.formatdate(time.time() + seconds, usegmt=True)
 
 
-def test_a_date_in_retry_after_is_waited_for(client: IterableClient, requests_mock: Mocker) -> None:
-    headers = {"Retry-After": in_an_hour(600)}
-    requests_mock.get(ROOT + "lists", [{"status_code": 429, "headers": headers}, {"json": {"lists": []}}])
-    client.get_text("lists")
-    assert 590 < max(client.waited) <= 600  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize("as_date", [False, True])
 def test_a_retry_after_of_days_ends_the_stream_at_once(
     client: IterableClient, requests_mock: Mocker, as_date: bool
@@ -149,26 +134,6 @@ def test_a_retry_after_that_makes_no_sense_means_the_usual_pause(
     requests_mock.get(ROOT + "lists", [limited, {"json": {"lists": []}}])
     client.get_text("lists")
     assert max(client.waited) <= 1  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(
-    ("header", "least", "most"), [("7", 7, 7), ("0.5", 0.5, 0.5), ("nonsense", 0.5, 1), (None, 0.5, 1)]
-)
-def test_a_429_is_waited_out_as_retry_after_says(
-    client: IterableClient, requests_mock: Mocker, header: str | None, least: float, most: float
-) -> None:
-    headers = {} if header is None else {"Retry-After": header}
-    requests_mock.get(ROOT + "lists", [{"status_code": 429, "headers": headers}, {"json": {"lists": []}}])
-    client.get_text("lists")
-    assert least <= max(client.waited) <= most  # type: ignore[attr-defined]
-
-
-def test_endless_429s_raise(client: IterableClient, requests_mock: Mocker) -> None:
-    requests_mock.get(ROOT + "lists", status_code=429, json={"code": "RateLimitExceeded", "msg": "Slow down."})
-    with pytest.raises(RateLimited, match="Slow down"):
-        client.get_text("lists")
-    assert max(client.waited) <= 60  # type: ignore[attr-defined]
-    assert sum(client.waited) > 300  # type: ignore[attr-defined]
 
 
 def failure(client: IterableClient) -> IterableError:
