@@ -18,7 +18,6 @@ from source_iterable.errors import BrokenResponse, ServerError, TimedOut, TooLar
 from source_iterable.exports.windows import DAY, TARGET_BYTES, Window
 from source_iterable.records.timestamps import rfc3339
 
-PATH = "export/data.json"
 # Most bytes of a response to spool; a larger window is halved.
 SPOOL_BYTES = 256 * 2**20
 # Windows of unknown size longer than this, in seconds, are better read by jobs; so are windows over LARGE_BYTES.
@@ -33,6 +32,7 @@ class StreamingTransport:
     """Reads a window as one streamed response."""
 
     name = "streaming"
+    path = "export/data.json"
 
     def __init__(self, client: IterableClient, max_bytes: int = SPOOL_BYTES) -> None:
         self._client = client
@@ -49,12 +49,12 @@ class StreamingTransport:
         return window.seconds <= LONG_WINDOW
 
     def try_acquire(self) -> Permit | NotYet:
-        return self._client.budgets.for_path(PATH).try_acquire()
+        return self._client.budgets.for_path(self.path).try_acquire()
 
     def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
         """Yield the window's only response. Raises WindowFailed if it should be halved, or another IterableError."""
         parameters = {"dataTypeName": data_type, **window.parameters}
-        request = Request(PATH, parameters, timeout=TIMEOUT, retry=STREAMED_WINDOW)
+        request = Request(self.path, parameters, timeout=TIMEOUT, retry=STREAMED_WINDOW)
 
         def spool(response: requests.Response) -> SpooledResponse:
             return receive(response, self.max_bytes, guess=partial(expected_bytes, window))

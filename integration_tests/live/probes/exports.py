@@ -6,23 +6,22 @@ from collections import Counter
 from typing import Any
 
 from integration_tests.live import oddities
-from integration_tests.live.client import OK, Answer
-from integration_tests.live.errors import NotVisible
-from integration_tests.live.items import fields_of
+from integration_tests.live.answers import encoding_of, fields_of, type_of
+from integration_tests.live.client import OK, Answer, NotVisible
 from integration_tests.live.probe import Project, Seen, judged, probe
 from integration_tests.live.records import (
     HOUR,
     MINUTE,
+    apart,
     ask,
     busy,
     event_ids,
     export,
-    ids_of,
-    records_in,
-    second_of,
+    seconds_of,
     users_in_export,
+    whole_export,
 )
-from integration_tests.live.words import kinds, public
+from integration_tests.live.words import kinds
 from source_iterable.exports.windows import Window
 from source_iterable.records.timestamps import rfc3339
 
@@ -33,32 +32,24 @@ _APART = 180
 _LOOKBACK = 5 * MINUTE
 
 
-@probe(
-    "half-open windows",
-    "An export's start is inclusive, its end exclusive, in whole seconds: two windows have each event once",
-    "source_iterable/exports/windows.py",
-)
+@probe("half-open windows", "exports/windows.py")
 def half_open(project: Project) -> Seen:
+    """An export's start is inclusive, its end exclusive, in whole seconds: two windows have each event once."""
     data_type, window, answer = busy(project)
-    seconds = sorted(each for record in records_in(answer) if (each := second_of(record)) is not None)
+    seconds = sorted(each for each in seconds_of(answer.records) if each is not None)
     border = next((each for each in seconds[len(seconds) // 2 :] if each > window.start), None)
     if border is None:
         raise NotVisible("all events are in the first second of their window")
     halves = [Window(window.start, border), Window(border, window.end)]
-    answers = [export(project, data_type, half) for half in halves]
-    if not all(each.is_whole for each in answers):
-        raise NotVisible("a window could not be read whole")
-    both: Counter[str] = Counter()
-    for of_half in answers:
-        both += event_ids(data_type, of_half.lines)
+    answers = [whole_export(project, data_type, half) for half in halves]
+    lines = [line for each in answers for line in each.lines]
     within = all(
-        half.start <= second < half.end
+        second is None or half.start <= second < half.end
         for half, of_half in zip(halves, answers, strict=True)
-        for record in records_in(of_half)
-        if (second := second_of(record)) is not None
+        for second in seconds_of(of_half.records)
     )
     return judged(
-        within and both == event_ids(data_type, answer.lines),
+        within and Counter(event_ids(data_type, lines)) == Counter(event_ids(data_type, answer.lines)),
         {"all within their window": within},
         {
             "events": len(answer.lines),
@@ -68,63 +59,53 @@ def half_open(project: Project) -> Seen:
     )
 
 
-@probe("empty windows", "A window without events is an empty answer with 200", "source_iterable/exports/reader.py")
+@probe("empty windows", "exports/reader.py")
 def empty(project: Project) -> Seen:
+    """A window without events is an empty answer with 200."""
     data_type, window, answer = busy(project)
-    taken = {second_of(record) for record in records_in(answer)}
+    taken = set(seconds_of(answer.records))
     free = next((each for each in range(window.start, window.end) if each not in taken), None)
     if free is None:
         raise NotVisible("there is an event in each second")
     found = ask(project, data_type, Window(free, free + 1))
-    return judged(
-        found.status == OK and found.is_whole and not found.body.strip(),
-        {"status": found.status, "type": public(found.content_type)},
-        {"bytes": len(found.body)},
-    )
+    is_empty = found.status == OK and found.is_whole and not found.body.strip()
+    return judged(is_empty, {"status": found.status, "type": type_of(found)}, {"bytes": len(found.body)})
 
 
-@probe(
-    "lines of an export",
-    "Exports are lines of JSON objects; the last may lack its newline",
-    "source_iterable/api/proof.py",
-)
+@probe("lines of an export", "api/proof.py")
 def lines(project: Project) -> Seen:
+    """Exports are lines of JSON objects; the last may lack its newline."""
     _, _, answer = busy(project)
     return judged(
-        len(records_in(answer)) == len(answer.lines) and answer.is_whole,
-        {
-            "type": public(answer.content_type),
-            "encoding": public(answer.headers.get("Content-Encoding", "none")),
-            "in chunks": "Transfer-Encoding" in answer.headers,
-            "ends with a newline": answer.body.endswith(b"\n"),
-        },
+        len(answer.records) == len(answer.lines) and answer.is_whole,
+        {**encoding_of(answer), "ends with a newline": answer.body.endswith(b"\n")},
         {"lines": len(answer.lines), "bytes": len(answer.body), "seconds": [round(each, 1) for each in answer.seconds]},
     )
 
 
-@probe("order of an export", "Records may come in any order", "source_iterable/exports/streaming.py")
+@probe("order of an export", "exports/streaming.py")
 def order(project: Project) -> Seen:
+    """Records may come in any order."""
     _, _, answer = busy(project)
-    seconds = [each for record in records_in(answer) if (each := second_of(record)) is not None]
-    rising = seconds == sorted(seconds)
-    return judged(
-        True,
-        {"order": "oldest first" if rising else "newest first" if seconds == sorted(seconds)[::-1] else "none"},
-        {"records": len(seconds)},
-    )
+    seconds = [each for each in seconds_of(answer.records) if each is not None]
+    orders = {"oldest first": sorted(seconds), "newest first": sorted(seconds, reverse=True)}
+    word = next((name for name, in_order in orders.items() if seconds == in_order), "none")
+    return judged(True, {"order": word}, {"records": len(seconds)})
 
 
-@probe("events once", "A window has each event once", "source_iterable/records/events.py")
+@probe("events once", "records/events.py")
 def once(project: Project) -> Seen:
+    """A window has each event once."""
     data_type, _, answer = busy(project)
     ids = event_ids(data_type, answer.lines)
-    return judged(max(ids.values()) == 1, {}, {"events": ids.total(), "different": len(ids)})
+    return judged(len(set(ids)) == len(ids), {}, {"events": len(ids), "different": len(set(ids))})
 
 
-@probe("times of events", "createdAt is a time in a known form, in UTC", "source_iterable/records/timestamps.py")
+@probe("times of events", "records/timestamps.py")
 def times(project: Project) -> Seen:
+    """createdAt is a time in a known form, in UTC."""
     _, _, answer = busy(project)
-    created = [record.get("createdAt") for record in records_in(answer)]
+    created = [record.get("createdAt") for record in answer.records]
     forms = kinds(created)
     return judged(
         all(rfc3339(each) is not None for each in created),
@@ -134,24 +115,19 @@ def times(project: Project) -> Seen:
     )
 
 
-@probe(
-    "users",
-    "The export of users is by profileUpdatedAt, and each has the key of the project's type",
-    "source_iterable/streams/users.py",
-)
+@probe("users", "streams/users.py")
 def users(project: Project) -> Seen:
+    """The export of users is by profileUpdatedAt, and each has the key of the project's type."""
     window, answer = users_in_export(project)
-    found = records_in(answer)
-    key = project.client.config.users_key
-    keys = Counter(record.get(key) for record in found)
-    updated = [second_of(record, "profileUpdatedAt") for record in found]
-    own = {"Email-based": "email", "UserID-based": "userId"}.get(project.client.config.project_type, "itblUserId")
+    found, config = answer.records, project.client.config
+    keys = [record.get(config.users_key) for record in found]
+    own = {"Email-based": "email", "UserID-based": "userId"}.get(config.project_type, "itblUserId")
+    updated = seconds_of(found, "profileUpdatedAt")
+    within = all(each is not None and window.start <= each < window.end for each in updated)
     return judged(
-        None not in keys
-        and max(keys.values()) == 1
-        and all(each is not None and window.start <= each < window.end for each in updated),
+        within and None not in keys and len(set(keys)) == len(keys),
         {
-            "keys": sorted(kinds(record.get(key) for record in found)),
+            "keys": sorted(kinds(keys)),
             "have itblUserId": all("itblUserId" in record for record in found),
             "have the identifier of their type": all(own in record for record in found),
             "profileUpdatedAt": sorted(kinds(record.get("profileUpdatedAt") for record in found)),
@@ -161,15 +137,12 @@ def users(project: Project) -> Seen:
     )
 
 
-@probe(
-    "events of a user",
-    "GET export/userEvents has the events of the exports, with _type, and by the same _event_id",
-    "source_iterable/streams/user_events.py",
-)
+@probe("events of a user", "streams/user_events.py")
 def user_events(project: Project) -> Seen:
+    """GET export/userEvents has the events of the exports, with _type, and by the same _event_id."""
     data_type, _, answer = busy(project)
     name = "email" if project.client.config.project_type == "Email-based" else "userId"
-    exported = answer.records
+    exported = answer.parsed_lines
     person = next((record[name] for _, record in exported if isinstance(record.get(name), str)), None)
     if person is None:
         raise NotVisible("the events name no user")
@@ -177,19 +150,20 @@ def user_events(project: Project) -> Seen:
     found = project.client.get("export/userEvents", **{name: person, "includeCustomEvents": "true"})
     if not found.is_whole:
         raise NotVisible("a user's events are too many to be read whole")
-    events = found.records
+    events = found.parsed_lines
     same = [each for each in events if each[1].get("_type") == data_type]
     at, later = (_times_of_index(data_type, each) for each in (mine, same))
+    have_same_ids = at.keys() <= later.keys()
     rewritten = any(later.get(event_id, time_of) != time_of for event_id, time_of in at.items())
     return judged(
-        found.status == OK and at.keys() <= later.keys() and all("_type" in event for _, event in events),
+        found.status == OK and have_same_ids and all("_type" in event for _, event in events),
         {
             "status": found.status,
-            "type": public(found.content_type),
+            "type": type_of(found),
             "_type is the data type": bool(same),
             "itblInternal of exports": _internal(exported),
             "itblInternal of userEvents": _internal(events),
-            "the same _event_id": at.keys() <= later.keys(),
+            "the same _event_id": have_same_ids,
         },
         {"exported": len(mine), "of userEvents": len(events), "of this type": len(same)},
         oddities.REWRITTEN if rewritten else None,
@@ -205,8 +179,7 @@ def _internal(lines: Lines) -> str:
 def _times_of_index(data_type: str, lines: Lines) -> dict[str, Any]:
     """When each event was written to Iterable's index, by its `_event_id`."""
     found = {}
-    ids = ids_of(data_type, (line for line, _ in lines))
-    for event_id, (_, record) in zip(ids, lines, strict=True):
+    for event_id, (_, record) in zip(event_ids(data_type, (line for line, _ in lines)), lines, strict=True):
         internal = record.get("itblInternal")
         nested = internal.get("documentUpdatedAt") if isinstance(internal, dict) else None
         found[event_id] = rfc3339(record.get("itblInternal.documentUpdatedAt", nested))
@@ -222,29 +195,22 @@ def _recent(project: Project) -> tuple[Window, Answer, float]:
         answer = export(project, data_type, window)
         if answer.is_whole:
             return window, answer, project.client.clock()
-    raise NotVisible("a minute is too large to be read whole")
+    raise NotVisible("a window is too large to be read whole")
 
 
-@probe(
-    "late events",
-    "After the five minutes of lookback_window, an hour of events is complete",
-    "source_iterable/reading/export_stream.py",
-    begin=lambda project: project.once(_recent),
-    last=1,
-)
+@probe("late events", "reading/export_stream.py", begin=lambda project: project.once(_recent), last=1)
 def late(project: Project) -> Seen:
+    """After the five minutes of lookback_window, an hour of events is complete."""
     data_type, _, _ = busy(project)
     window, first, begun = project.once(_recent)
     # What it takes to ask again must be left, too.
     project.client.pause(max(_APART - (project.client.clock() - begun), 0))
-    second = export(project, data_type, window)
-    if not second.is_whole:
-        raise NotVisible("a minute is too large to be read whole")
-    before, after = (event_ids(data_type, each.lines) for each in (first, second))
+    second = whole_export(project, data_type, window)
+    before, after = (Counter(event_ids(data_type, each.lines)) for each in (first, second))
     if not before and not after:
         raise NotVisible("nothing happened in the last hour")
     return judged(
-        before == after,
+        not apart(before, after),
         {},
         {
             "events": before.total(),

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from integration_tests.live import oddities
-from integration_tests.live.client import NOT_FOUND, OK, Answer
-from integration_tests.live.errors import NotVisible, Unexpected
-from integration_tests.live.items import ask_templates, fields_of, plain_items
-from integration_tests.live.probe import Project, Seen, judged, list_in, probe, some_in
-from integration_tests.live.words import kind, kinds, public
+from integration_tests.live.answers import Items, fields_of, list_in, object_in, some_in
+from integration_tests.live.client import NOT_FOUND, OK, Answer, NotVisible
+from integration_tests.live.items import PAGE, ask_templates, plain_items
+from integration_tests.live.probe import Project, Seen, judged, probe
+from integration_tests.live.words import kind, kinds
 
 # Things that are looked at for one that is not empty.
 _TRIED = 8
-_PAGE = 1000
 
 
 def _ask_catalogs(project: Project) -> list[str]:
     return [each["name"] for each in some_in(project.client.get("catalogs", page=1, pageSize=100), "catalogNames")]
 
 
-def _object_of(answer: Answer) -> dict[str, Any]:
-    """The object that an answer is, or has in `params`. Raises Unexpected."""
-    if answer.status != OK or not answer.object:
-        raise Unexpected({"status": answer.status, "type": public(answer.content_type), "is": kind(answer.json)})
-    return answer.object
-
-
-@probe(
-    "items of a catalog",
-    "GET catalogs/{name}/items pages like catalogs, and each item has an itemId of its own",
-    "source_iterable/streams/catalogs.py",
-)
-def catalog_items(project: Project) -> Seen:
+def _of_catalogs(project: Project, endpoint: str, **parameters: Any) -> Iterator[Answer]:
+    """What an endpoint tells about each of the first catalogs that still exists."""
     for name in project.once(_ask_catalogs)[:_TRIED]:
-        answer = project.client.get("catalogs/{}/items", name, page=1, pageSize=200)
-        items = [] if answer.status == NOT_FOUND else list_in(answer, "catalogItemsWithProperties")
-        if items:
+        answer = project.client.get(endpoint, name, **parameters)
+        if answer.status != NOT_FOUND:
+            yield answer
+
+
+@probe("items of a catalog", "streams/catalogs.py")
+def catalog_items(project: Project) -> Seen:
+    """GET catalogs/{name}/items pages like catalogs, and each item has an itemId of its own."""
+    for answer in _of_catalogs(project, "catalogs/{}/items", page=1, pageSize=200):
+        if items := list_in(answer, "catalogItemsWithProperties"):
             break
     else:
         raise NotVisible("the first catalogs are empty")
@@ -50,18 +46,12 @@ def catalog_items(project: Project) -> Seen:
     )
 
 
-@probe(
-    "types of a catalog's fields",
-    "GET catalogs/{name}/fieldMappings has definedMappings, a map of names to types",
-    "source_iterable/streams/catalogs.py",
-)
-def mappings(project: Project) -> Seen:
+@probe("types of a catalog's fields", "streams/catalogs.py")
+def field_types(project: Project) -> Seen:
+    """GET catalogs/{name}/fieldMappings has definedMappings, a map of names to types."""
     defined: Any = None
-    for name in project.once(_ask_catalogs)[:_TRIED]:
-        answer = project.client.get("catalogs/{}/fieldMappings", name)
-        if answer.status == NOT_FOUND:
-            continue
-        defined = _object_of(answer).get("definedMappings")
+    for answer in _of_catalogs(project, "catalogs/{}/fieldMappings"):
+        defined = object_in(answer).get("definedMappings")
         if defined:
             break
     if defined is None:
@@ -79,13 +69,10 @@ def mappings(project: Project) -> Seen:
     )
 
 
-@probe(
-    "pages of metadata",
-    "GET metadata/{table} lists keys page by page, by nextMarker; GET metadata/{table}/{key} has the value",
-    "source_iterable/streams/metadata.py",
-)
+@probe("pages of metadata", "streams/metadata.py")
 def metadata(project: Project) -> Seen:
-    pages: list[list[dict[str, Any]]] = []
+    """GET metadata/{table} lists keys page by page, by nextMarker; GET metadata/{table}/{key} has the value."""
+    pages: list[Items] = []
     table = marker = None
     for each in project.once(plain_items, "metadata", "results")[:_TRIED]:
         answer = project.client.get("metadata/{}", each["name"])
@@ -98,7 +85,7 @@ def metadata(project: Project) -> Seen:
         raise NotVisible("the first tables are empty")
     if marker:
         pages.append(list_in(project.client.get("metadata/{}", table, nextMarker=marker), "results"))
-    entry = _object_of(project.client.get("metadata/{}/{}", table, pages[0][0]["key"]))
+    entry = object_in(project.client.get("metadata/{}/{}", table, pages[0][0]["key"]))
     keys = [each["key"] for page in pages for each in page]
     return judged(
         len(set(keys)) == len(keys) and all(pages) and "value" in entry,
@@ -112,19 +99,16 @@ def metadata(project: Project) -> Seen:
     )
 
 
-@probe(
-    "types and media of templates",
-    "Templates are asked for by type and medium; none is in two of these lists, and none comes without them only",
-    "source_iterable/streams/templates.py",
-)
+@probe("types and media of templates", "streams/templates.py")
 def types_of_templates(project: Project) -> Seen:
+    """Templates are asked for by type and medium; none is in two of these lists, and none comes without them only."""
     kinds_of = project.once(ask_templates)
     ids = [each["templateId"] for items in kinds_of.values() for each in items]
-    plain = list_in(project.client.get("templates", page=1, pageSize=_PAGE, sort="-updatedAt"), "templates")
+    plain = list_in(project.client.get("templates", page=1, pageSize=PAGE, sort="-updatedAt"), "templates")
     without = {each["templateId"] for each in plain}
     # Where a list goes on, what it lacks may be on its next page.
-    all_are_here = all(len(items) < _PAGE for items in (*kinds_of.values(), plain))
-    missing = without - set(ids) if all_are_here else set()
+    are_complete = all(len(items) < PAGE for items in (*kinds_of.values(), plain))
+    missing = without - set(ids) if are_complete else set()
     return judged(
         len(set(ids)) == len(ids) and not missing,
         {
@@ -136,13 +120,10 @@ def types_of_templates(project: Project) -> Seen:
     )
 
 
-@probe(
-    "contents of templates",
-    "GET templates/{medium}/get has the content of a template, whatever its type",
-    "source_iterable/streams/templates.py",
-)
+@probe("contents of templates", "streams/templates.py")
 def template_contents(project: Project) -> Seen:
-    facts: dict[str, Any] = {}
+    """GET templates/{medium}/get has the content of a template, whatever its type."""
+    have_ids: dict[str, bool] = {}
     fields: dict[str, Any] = {}
     holds = True
     for (_, medium), templates in project.once(ask_templates).items():
@@ -152,23 +133,20 @@ def template_contents(project: Project) -> Seen:
         answer = project.client.get("templates/{}/get", medium.lower(), templateId=asked)
         if answer.status == NOT_FOUND:
             continue
-        content = _object_of(answer)
+        content = object_in(answer)
         holds = holds and content.get("templateId", asked) == asked
-        facts.setdefault("has its templateId", {}).setdefault(medium, "templateId" in content)
+        have_ids.setdefault(medium, "templateId" in content)
         fields[medium] = {**fields.get(medium, {}), **fields_of(project, [content])}
-    if not facts:
+    if not have_ids:
         raise NotVisible("the first templates no longer exist")
-    return judged(holds, facts, fields=fields)
+    return judged(holds, {"has its templateId": have_ids}, fields=fields)
 
 
-@probe(
-    "locales of templates",
-    "templates/getByClientTemplateId tells a template's locales, and each has its content",
-    "source_iterable/streams/templates.py",
-)
+@probe("locales of templates", "streams/templates.py")
 def locales(project: Project) -> Seen:
+    """templates/getByClientTemplateId tells a template's locales, and each has its content."""
     named = [
-        (medium, each)
+        (medium.lower(), each)
         for (_, medium), templates in project.once(ask_templates).items()
         for each in templates
         if each.get("clientTemplateId")
@@ -177,29 +155,28 @@ def locales(project: Project) -> Seen:
         raise NotVisible("no template has a clientTemplateId")
     told: list[str] = []
     for tried in named[:_TRIED]:
-        asked = tried[1]
-        answer = project.client.get("templates/getByClientTemplateId", clientTemplateId=asked["clientTemplateId"])
-        entries = [each for each in list_in(answer, "templates") if each.get("templateId") == asked["templateId"]]
-        of_this = (entries[0].get("locales") or []) if entries else []
-        if len(of_this) > len(told):
-            told, (medium, template) = of_this, tried
+        if len(found := _locales_of(project, tried[1])) > len(told):
+            told, (medium, template) = found, tried
         if len(told) > 1:
             break
     if not told:
         raise NotVisible("no template tells its locales")
-    found = []
-    for locale in told:
-        content = project.client.get(
-            "templates/{}/get", medium.lower(), templateId=template["templateId"], locale=locale
-        )
-        found.append((locale, content.status, content.object))
-    defaults = [fields.get("isDefaultLocale") for _, _, fields in found]
+    wanted = {"templateId": template["templateId"]}
+    contents = [(each, project.client.get("templates/{}/get", medium, **wanted, locale=each)) for each in told]
+    defaults = [content.object.get("isDefaultLocale") for _, content in contents]
     return judged(
-        all(status == OK and fields.get("locale") in (locale, None) for locale, status, fields in found),
+        all(content.status == OK and content.object.get("locale") in (locale, None) for locale, content in contents),
         {
-            "statuses of contents": sorted({status for _, status, _ in found}),
+            "statuses of contents": sorted({content.status for _, content in contents}),
             "isDefaultLocale": sorted(kinds(defaults)),
             "one default": defaults.count(True) == 1,
         },
         {"templates with a clientTemplateId": len(named), "locales": len(told)},
     )
+
+
+def _locales_of(project: Project, template: dict[str, Any]) -> list[str]:
+    client_id = template["clientTemplateId"]
+    answer = project.client.get("templates/getByClientTemplateId", clientTemplateId=client_id)
+    entries = [each for each in list_in(answer, "templates") if each.get("templateId") == template["templateId"]]
+    return (entries[0].get("locales") or []) if entries else []
