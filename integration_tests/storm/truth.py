@@ -8,8 +8,6 @@ from collections import Counter
 from hashlib import blake2b
 from typing import Any
 
-from source_iterable.reading.children import ChildStream
-
 from integration_tests.connector import time_text
 from integration_tests.expected import truth
 from integration_tests.sandbox import Sandbox
@@ -18,6 +16,7 @@ from integration_tests.test_exports import event_ids
 from integration_tests.test_streams_members import as_read, as_sent
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream
+from source_iterable.reading.lists import ChildStream
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.table import STREAMS
 
