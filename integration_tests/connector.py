@@ -28,6 +28,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from integration_tests.sandbox import Sandbox
 from source_iterable.airbyte.catalog import as_airbyte_stream
 from source_iterable.airbyte.source import SourceIterable
+from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.streams.table import STREAMS
 
@@ -93,10 +94,11 @@ def config_for(sandbox: Sandbox, days: float = 3, **changes: Any) -> dict[str, A
 def catalog_for(config: Mapping[str, Any], names: Iterable[str], mode: str | None = None) -> dict[str, Any]:
     """A configured catalog of the named streams, incremental where supported (or all in `mode`)."""
     parsed = Config.parse(config)
+    client = IterableClient(parsed, logging.getLogger("airbyte"))
     streams = []
     for name in names:
         unknown = AirbyteStream(name=name, json_schema={}, supported_sync_modes=[SyncMode.full_refresh])
-        stream = as_airbyte_stream(STREAMS[name], parsed) if name in STREAMS else unknown
+        stream = as_airbyte_stream(STREAMS[name], parsed, client) if name in STREAMS else unknown
         modes = [each.value for each in stream.supported_sync_modes]
         streams.append(
             {

@@ -20,16 +20,15 @@ from source_iterable.streams.table import EXPORTS
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 EVENTS = {stream.name: stream.data_type for stream in EXPORTS if stream.name != "users"}
-# The length of the pieces for seven days, in seconds.
-PIECE = 900
+HOUR = 3600
 
 
 def ids(records: list[dict[str, Any]]) -> list[str]:
     return [record["_event_id"] for record in records]
 
 
-def piece(record: dict[str, Any]) -> int:
-    return int(datetime.fromisoformat(record["createdAt"][:19] + "+00:00").timestamp()) // PIECE
+def hour_of(record: dict[str, Any]) -> int:
+    return int(datetime.fromisoformat(record["createdAt"][:19] + "+00:00").timestamp()) // HOUR
 
 
 @pytest.mark.parametrize(("late_hours", "seed"), [(0.1, 1), (12, 2), (150, 3)])
@@ -49,7 +48,7 @@ def test_many_syncs_have_every_event_and_repeat_only_what_is_near_a_late_one(lat
             assert result.failure is None
             fresh = [record for record in result.records[name] if record["_event_id"] not in seen]
             again = [record for record in result.records[name] if record["_event_id"] in seen]
-            assert {piece(record) for record in again} <= {piece(record) for record in fresh}
+            assert {hour_of(record) for record in again} <= {hour_of(record) for record in fresh}
             assert max(Counter(ids(result.records[name])).values(), default=1) == 1, "twice in one sync"
             written += result.records[name]
             repeated += len(again)

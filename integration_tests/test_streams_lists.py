@@ -10,9 +10,8 @@ import pytest
 from integration_tests.connector import config_for, sync
 from integration_tests.expected import assert_exact, in_any_order, truth
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
-from source_iterable.streams.campaigns import Campaigns, ChildCampaigns
+from source_iterable.streams.campaigns import Campaigns, ChildCampaigns, Journeys
 from source_iterable.streams.catalogs import CATALOGS, CatalogItems
-from source_iterable.streams.journeys import Journeys
 from source_iterable.streams.table import EXPORTS, STREAMS
 from source_iterable.streams.templates import Templates
 

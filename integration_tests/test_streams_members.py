@@ -338,7 +338,7 @@ def test_a_user_whose_events_cannot_be_read_is_skipped(
     assert missing > 0
     assert skipped in caplog.text
     assert user not in caplog.text
-    assert ("1 skipped" in caplog.text) == (status == 500)
+    assert ("1 skipped because" in caplog.text) == (status == 500)
 
 
 def test_a_cut_response_with_events_is_retried() -> None:

@@ -70,7 +70,8 @@ class SourceIterable(Source):
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
         try:
             parsed = parse_config(config)
-            return AirbyteCatalog(streams=[as_airbyte_stream(stream, parsed) for stream in STREAMS.values()])
+            client = IterableClient(parsed, logger)
+            return AirbyteCatalog(streams=[as_airbyte_stream(stream, parsed, client) for stream in STREAMS.values()])
         except IterableError as error:
             raise traced(error) from error
 

@@ -23,8 +23,7 @@ from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import trouble
 from source_iterable.reading.context import StreamContext
 from source_iterable.streams.configuration import read_config
-from source_iterable.streams.groups import EXPENSIVE, GROUPS, chosen
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen
 
 _STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
 

@@ -29,8 +29,7 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import State
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
-from source_iterable.streams.groups import chosen
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import STREAMS, chosen
 
 # dlt's names of kinds, where they are others.
 _DATA_TYPES = {"integer": "bigint", "number": "double", "boolean": "bool", "time": "timestamp"}
@@ -61,7 +60,8 @@ def iterable(
     parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
     sync = _Sync(parsed)
     names = chosen(streams if isinstance(streams, str) else ",".join(streams))
-    return [sync.resource(table_of(STREAMS[name], parsed)) for name in names]
+    with sync.context() as context:
+        return [sync.resource(table_of(STREAMS[name], parsed, context.client)) for name in names]
 
 
 class _Sync:
@@ -83,7 +83,7 @@ class _Sync:
             states = dlt.current.resource_state()
             key = backfill_key(self._config)
             full: list[RowFile] = []
-            with self._shared_context() as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
+            with self.context() as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
                 # Small files: dlt reads a few resources at a time, each of which has two at the most.
                 spool = Spool(Path(folder), full.append, keeps_nul=False, file_bytes=8 * 2**20)
                 for item in STREAMS[table.name].read(context, states.get(key, {}) if table.merged else {}):
@@ -98,7 +98,7 @@ class _Sync:
         return dlt.resource(rows, name=table.name, section=_SOURCE, parallelized=True, **_hints(table, table.columns))
 
     @contextmanager
-    def _shared_context(self) -> Iterator[StreamContext]:
+    def context(self) -> Iterator[StreamContext]:
         with self._lock:
             if self._users == 0:
                 logger = logging.getLogger("source_iterable")

@@ -52,7 +52,7 @@ def load(
         results[name] = Loaded()
         try:
             stream.check_state(state)
-            tables[name] = table_of(stream, context.config)
+            tables[name] = table_of(stream, context.config, context.client)
         except IterableError as error:
             results[name] = Loaded(error=error)
             continue

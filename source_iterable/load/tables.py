@@ -11,6 +11,7 @@ from operator import itemgetter
 from string import punctuation
 from typing import Any, Literal, NamedTuple, cast
 
+from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.reading.stream import Stream
 from source_iterable.records.schemas import milliseconds
@@ -51,9 +52,9 @@ class Table:
     fits: bool
 
 
-def table_of(stream: Stream, config: Config) -> Table:
+def table_of(stream: Stream, config: Config, client: IterableClient | None = None) -> Table:
     """The table of a stream. Raises IterableError if its schema depends on the project and cannot be requested."""
-    fields, times = stream.schema(config)["properties"], milliseconds(stream.name)
+    fields, times = stream.schema(config, client)["properties"], milliseconds(stream.name)
     columns = tuple(Column(name, snake_case(name), _kind(each, name in times)) for name, each in fields.items())
     key = tuple(map(snake_case, stream.key(config)))
     merged = stream.cursor_field is not None

@@ -14,7 +14,7 @@ from source_iterable.errors import Forbidden, TransientError
 from source_iterable.streams import user_events
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import ROOT, asked, query_of, read
-from unit_tests.test_lists import BROKEN, LIST_USERS, Api, digest, in_order, names, text, users_of
+from unit_tests.streams.test_lists import BROKEN, LIST_USERS, Api, digest, in_order, names, text, users_of
 
 EVENTS = STREAMS["events"]
 
@@ -174,8 +174,8 @@ def test_a_user_with_too_many_bad_lines_is_left_to_the_next_sync(
     good = '{"createdAt": "2024-01-02 03:04:05 +00:00", "email": "x@y.z", "eventName": "x"}\n'
     Api(requests_mock, {1: text(1, 2)}, {order[0]: "[1]\n" * 11 + good})
     result = read(EVENTS)
-    who = f"user {digest(order[0])[:12]}"
-    bad = f"events, {who}: 11 of 12 lines are not JSON objects."
+    who, whose = f"user u*** ({digest(order[0])[:12]})", f"user {digest(order[0])[:12]}"
+    bad = f"events, {whose}: 11 of 12 lines are not JSON objects."
     assert users_of(result) == ["x@y.z", order[1]]
     assert result.streams == {"events"}
     assert result.states == [{"after": digest(order[1]), "missing": [digest(order[0])], "ids": "1"}]

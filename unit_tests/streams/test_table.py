@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from source_iterable.errors import ConfigError
-from source_iterable.streams.groups import EXPENSIVE, GROUPS, chosen
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen
 
 
 def test_streams_are_chosen_by_name_and_by_group() -> None:

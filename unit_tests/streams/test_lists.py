@@ -14,8 +14,9 @@ import requests_mock
 
 from source_iterable.config import Config
 from source_iterable.errors import TransientError
+from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.records.batch import RecordBatch
-from source_iterable.streams.lists import ListUsers, identifiers_of, users_in, users_of_lists
+from source_iterable.streams.lists import ListReader, ListUsers, identifiers_of, users_in
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import ROOT, Read, a_config, a_context, asked, query_of, read
 
@@ -165,8 +166,8 @@ def test_a_stream_that_gives_up_on_its_lists_does_not_hold_up_the_other_one(
 ) -> None:
     Api(requests_mock, {key: f"user{key}@example.com\n" for key in range(1, 61)})
     with a_context() as context, ThreadPoolExecutor(1) as pool:
-        context.expect([STREAMS["list_users"], STREAMS["events"]])
-        with closing(users_of_lists(context, "events", range(1, 61))) as given_up:
+        context.barrier.expect({"list_users": ANY_RESPONSE, "events": ANY_RESPONSE})
+        with closing(ListReader("events", context).users(list(range(1, 61)))) as given_up:
             next(given_up)
         reading = pool.submit(lambda: list(ListUsers().read(context, {})))
         try:
@@ -178,14 +179,15 @@ def test_a_stream_that_gives_up_on_its_lists_does_not_hold_up_the_other_one(
 def test_a_stream_that_resumes_keeps_no_list_that_it_has_read(requests_mock: requests_mock.Mocker) -> None:
     Api(requests_mock, {key: f"user{key}@example.com\n" for key in range(1, 61)})
     with a_context() as context, ThreadPoolExecutor(1) as pool:
-        context.expect([STREAMS["list_users"], STREAMS["events"]])
+        context.barrier.expect({"list_users": ANY_RESPONSE, "events": ANY_RESPONSE})
         resumed = ListUsers().read(context, {"after": 58})
         assert isinstance(next(resumed), RecordBatch)
+        lists = ListReader("events", context)
         # It is not read on: only what it still wants may wait for it.
-        reading = pool.submit(lambda: [part.close() for _, part in users_of_lists(context, "events", range(1, 61))])
+        reading = pool.submit(lambda: [part.close() for _, part in lists.users(list(range(1, 61))) if part])
         try:
             assert len(reading.result(60)) == 60
-            assert not context.members._kept
+            assert not context.barrier._kept
         finally:
             context.client.stop()
             resumed.close()

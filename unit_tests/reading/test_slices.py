@@ -14,9 +14,19 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
-from source_iterable.errors import BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped, TransientError
+from source_iterable.errors import (
+    ApiError,
+    BadKey,
+    ConfigError,
+    Forbidden,
+    LocalError,
+    RateLimited,
+    Stopped,
+    TransientError,
+)
+from source_iterable.process.progress import STREAM
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.slices import SliceReader, Unread
+from source_iterable.reading.slices import SliceReader, skipping
 
 URL = "https://api.iterable.com/api/lists/getUsers"
 GENERIC: dict[str, Any] = {"status_code": 500, "json": {"code": "GenericError", "msg": "Please try again later."}}
@@ -38,12 +48,17 @@ def context() -> Iterator[StreamContext]:
     made.close()
 
 
-def a_reader(context: StreamContext, max_bytes: int = 100) -> SliceReader:
-    return SliceReader("list_users", context, 45.0, max_bytes, must_hold_identifiers)
+def a_reader(context: StreamContext, max_bytes: int = 100) -> SliceReader[int]:
+    return SliceReader("list_users", context, 45.0, max_bytes, must_hold_identifiers, lambda number: f"list {number}")
 
 
-def get(reader: SliceReader, what: str = "list 1") -> SpooledResponse | Unread | None:
-    return reader.get(what, "lists/getUsers", {"listId": 1})
+def get(reader: SliceReader[int], *numbers: int) -> list[SpooledResponse | None]:
+    """Read these slices, the first one by default, one after another."""
+
+    def fetch(number: int) -> SpooledResponse:
+        return reader.request("lists/getUsers", {"listId": 1})
+
+    return [response for _, response in reader.read(numbers or (1,), fetch, 1, ordered=True)]
 
 
 def told(caplog: pytest.LogCaptureFixture) -> str:
@@ -53,8 +68,8 @@ def told(caplog: pytest.LogCaptureFixture) -> str:
 def test_a_slice_is_the_whole_response(context: StreamContext, server: requests_mock.Mocker) -> None:
     server.get(URL, text="a@example.com\nb@example.com\n")
     reader = a_reader(context)
-    part = get(reader)
-    assert isinstance(part, SpooledResponse)
+    (part,) = get(reader)
+    assert part is not None
     assert b"".join(part.chunks()) == b"a@example.com\nb@example.com\n"
     assert server.request_history[-1].qs == {"listid": ["1"]}
     assert tuple(server.request_history[-1].timeout) == (30.0, 45.0)  # type: ignore[arg-type]
@@ -66,7 +81,8 @@ def test_a_slice_that_is_gone_is_skipped_and_not_counted(
 ) -> None:
     server.get(URL, status_code=404)
     reader = a_reader(context)
-    assert [get(reader, f"list {number}") for number in range(30)] == [None] * 30
+    assert get(reader, *range(30)) == [None] * 30
+    assert reader.unread == {}
     reader.finish()
     assert server.call_count == 30
     assert "list_users: list 7 no longer exists; skipped." in told(caplog)
@@ -86,8 +102,8 @@ def test_a_slice_that_iterable_can_never_return_is_skipped(
 ) -> None:
     server.get(URL, **response)
     reader = a_reader(context)
-    assert get(reader) is None
-    assert get(reader, "list 2") is None
+    assert get(reader, 1, 2) == [None, None]
+    assert reader.unread == {}
     reader.finish()
     assert server.call_count == 6
     assert "list_users: list 1 skipped. Iterable answered GET" in told(caplog)
@@ -115,15 +131,14 @@ def test_any_other_failure_leaves_the_slice_to_the_next_sync(
 ) -> None:
     server.get(URL, **response)
     reader = a_reader(context)
-    unread = get(reader)
-    assert isinstance(unread, Unread)
-    assert unread.what == "list 1"
+    assert get(reader) == [None]
+    (unread,) = reader.unread.values()
+    assert unread.startswith("list 1: ")
     assert "list_users: list 1 not read; the next sync will retry it. " in told(caplog)
     with pytest.raises(TransientError) as caught:
         reader.finish()
     assert str(caught.value) == (
-        f"list_users is incomplete, 1 of its parts could not be read. list 1: {unread.error} The next sync will read what "
-        "is missing."
+        f"list_users is incomplete, 1 of its parts could not be read. {unread} The next sync will read what is missing."
     )
     assert "skipped because" not in told(caplog)
 
@@ -132,15 +147,15 @@ def test_a_response_that_does_not_begin_is_waited_for_as_long_as_the_stream_says
     context: StreamContext, server: requests_mock.Mocker
 ) -> None:
     server.get(URL, exc=requests.ReadTimeout)
-    unread = get(a_reader(context))
-    assert isinstance(unread, Unread)
-    assert str(unread.error) == "No response to GET lists/getUsers within 45 seconds (tried 3 times)."
+    reader = a_reader(context)
+    get(reader)
+    assert reader.unread[1] == "list 1: No response to GET lists/getUsers within 45 seconds (tried 3 times)."
 
 
 def test_a_slice_may_be_as_large_as_its_bound(context: StreamContext, server: requests_mock.Mocker) -> None:
     server.get(URL, text="x" * 100)
-    part = get(a_reader(context))
-    assert isinstance(part, SpooledResponse)
+    (part,) = get(a_reader(context))
+    assert part is not None
     assert part.size == 100
 
 
@@ -150,8 +165,7 @@ def test_the_error_names_three_slices_and_counts_the_others(
 ) -> None:
     server.get(URL, **BROKEN)
     reader = a_reader(context)
-    for number in range(1, count + 1):
-        get(reader, f"list {number}")
+    get(reader, *range(1, count + 1))
     with pytest.raises(TransientError, match=f"incomplete, {count} of its parts") as caught:
         reader.finish()
     assert [f"list {number}:" in str(caught.value) for number in (1, 2, 3, 4)] == [True, True, True, False]
@@ -166,15 +180,13 @@ def test_ten_failures_in_a_row_end_the_stream(
 ) -> None:
     reader = a_reader(context)
     server.get(URL, **failure)
-    for number in range(9):
-        get(reader, f"list {number}")
+    get(reader, *range(9))
     server.get(URL, text="a@example.com\n")
     get(reader)
     server.get(URL, **failure)
-    for number in range(9):
-        get(reader, f"list {number}")
+    get(reader, *range(9))
     with pytest.raises(TransientError, match="in a row, the last one list 99. .* The next sync resumes here.$"):
-        get(reader, "list 99")
+        get(reader, 99)
 
 
 def test_a_missing_permission_a_bad_key_and_the_end_of_the_sync_are_no_fault_of_a_slice(
@@ -226,3 +238,27 @@ def test_a_full_machine_is_no_fault_of_a_slice(context: StreamContext, server: r
     with pytest.raises(LocalError):
         get(reader)
     reader.finish()
+
+
+def test_what_is_gone_is_skipped_with_a_warning_and_counted(
+    context: StreamContext, server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.get(URL, status_code=404)
+    token = STREAM.set("list_users")
+    with skipping(context, "list_users", "list 7"):
+        context.client.get_json("lists/getUsers")
+    get(a_reader(context))
+    STREAM.reset(token)
+    assert told(caplog).splitlines() == [f"list_users: list {number} no longer exists; skipped." for number in (7, 1)]
+    assert context.progress.stream("list_users").counts["skipped"] == 2
+
+
+@pytest.mark.parametrize(
+    ("permanent", "answer"), [(True, {"status_code": 404}), (True, BROKEN), (False, GENERIC), (False, BROKEN)]
+)
+def test_what_iterable_does_not_rule_out_is_not_skipped(
+    context: StreamContext, server: requests_mock.Mocker, permanent: bool, answer: dict[str, Any]
+) -> None:
+    server.get(URL, **answer)
+    with pytest.raises(ApiError), skipping(context, "list_users", "list 7", permanent):
+        context.client.get_json("lists/getUsers")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -16,10 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_iterable.config import Config, ConfigError
-from source_iterable.errors import Stopped
 from source_iterable.exports.windows import Window, WindowPlan
-from source_iterable.reading.fingerprints import Fingerprints, events_in, piece_seconds
-from source_iterable.reading.rereading import NewFirst, Rereading
+from source_iterable.reading.fingerprints import BUCKET
+from source_iterable.reading.rereading import Rereading
 from source_iterable.records.batch import RecordBatch, batch_of
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import ROOT, a_context, gather
@@ -91,7 +89,7 @@ def times_in(batch: RecordBatch) -> list[float]:
     return [datetime.fromisoformat(record["createdAt"]).timestamp() for record in batch.records()]
 
 
-def test_a_late_event_is_written_with_its_piece_and_nothing_else() -> None:
+def test_a_late_event_is_written_with_its_hour_and_nothing_else() -> None:
     hourly = [NOW - 10 * DAY + 3600.5 * number for number in range(230)]
     iterable = Iterable(*hourly)
     syncs = Syncs(iterable)
@@ -135,12 +133,10 @@ def test_whatever_comes_late_is_written_in_the_end(events: list[tuple[int, int]]
         iterable.times = sorted(shown)
         before = set(syncs.written)
         repeated = syncs.sync(now)
-        seconds = piece_seconds(days)
-        pieces = {time // seconds for time in set(syncs.written) - before}
-        # A piece may have grown longer while there was no rereading.
+        hours = {time // BUCKET for time in set(syncs.written) - before}
         again = [time for time in repeated if time in before]
         assert len(again) == len(set(again))
-        assert all(any(abs(time // seconds - piece) < 8 for piece in pieces) for time in again)
+        assert {time // BUCKET for time in again} <= hours
         assert len(json.dumps(syncs.state)) < 16 * KILOBYTE
         now += pause
     now = max(now, NOW + 31 * DAY)
@@ -152,8 +148,8 @@ def test_whatever_comes_late_is_written_in_the_end(events: list[tuple[int, int]]
 
 @pytest.mark.parametrize("days", [1, 2, 3, 7, 10, 16, 30])
 def test_the_state_stays_small(days: int) -> None:
-    every_piece = [NOW - 220 * number for number in range(1, (days + 1) * DAY // 220)]
-    syncs = Syncs(Iterable(*every_piece), days)
+    often = [NOW - 220 * number for number in range(1, (days + 1) * DAY // 220)]
+    syncs = Syncs(Iterable(*often), days)
     syncs.sync(NOW)
     assert len(json.dumps(syncs.state)) < 11 * KILOBYTE
     # Weeks without a sync.
@@ -282,45 +278,8 @@ def test_an_event_of_another_time_does_not_spoil_the_fingerprints() -> None:
 
     syncs.iterable.windows = with_odd_ones  # type: ignore[method-assign]
     syncs.sync(NOW)
-    assert syncs.state["seconds"] == 900
+    assert syncs.state["seconds"] == 3600
     assert set(syncs.sync(NOW + DAY)) == {253_402_000_000, 0}, "nobody knows whether these were written"
-
-
-def test_the_time_of_an_event_is_that_of_its_column() -> None:
-    odd = {"_event_id": "f" * 32, "attachment": {"createdAt": iso(NOW - DAY)}, "createdAt": iso(NOW + 7), "data": {}}
-    (event,) = events_in(batch_of("email_open", [odd]))
-    assert (event.time, event.fingerprint) == (NOW + 7, 2**48 - 1)
-    assert [each.time for each in events_in(opens(NOW, data={"createdAt": "x"}))] == [NOW]
-    # What orjson does not read.
-    batch = opens(NOW, data={"createdAt": "x", "big": 1})
-    lines = batch.lines.replace(b'"big":1', b'"big":1e999')
-    assert [each.time for each in events_in(RecordBatch("email_open", 1, lines))] == [NOW]
-
-
-def test_pieces_can_be_joined() -> None:
-    fine = Fingerprints(900)
-    for number in range(100):
-        fine.add(NOW + number * 700, number)
-    joined = fine.joined(3600)
-    assert sum(joined.sums.values()) == sum(range(100))
-    assert joined.joined(900).seconds == 3600
-
-
-def test_new_events_come_first() -> None:
-    with a_context() as context:
-        first = NewFirst(context.client)
-        first.expect(["a", "b"])
-        first.done("a")
-        waiter = threading.Thread(target=first.wait)
-        waiter.start()
-        assert waiter.is_alive()
-        first.done("b")
-        waiter.join(5)
-        assert not waiter.is_alive()
-        first.expect(["a"])
-        context.client.stop()
-        with pytest.raises(Stopped):
-            first.wait()
 
 
 @pytest.mark.parametrize("value", [-1, 31, 1.5, True, "soon"])

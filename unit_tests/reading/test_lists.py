@@ -1,9 +1,7 @@
-"""Lists by content: every change is emitted once, whatever updatedAt says, and nothing else is."""
+"""Lists: by content, every change is emitted once, whatever updatedAt says; children are read once per item of another."""
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +11,14 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_iterable.api import exact_json
-from source_iterable.errors import BrokenResponse, IterableError
-from source_iterable.reading.by_content import MOST, ByContentStream, Contents, fingerprint
+from source_iterable.api.paging import Pages, numbered
+from source_iterable.errors import BrokenResponse, IterableError, ServerError
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.fingerprints import MOST, fingerprint
+from source_iterable.reading.lists import ByContentStream, ChildStream, Done, Key, PlainList
+from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns
 from unit_tests.contexts import ROOT, Read, a_context, asked, gather, query_of
+from unit_tests.contexts import read as read_stream
 
 Item = dict[str, Any]
 
@@ -119,21 +121,6 @@ def test_a_change_of_form_alone_emits_nothing() -> None:
     ids, again = read(things(MOST), many)
     assert len(ids) < 15
     assert again == few
-
-
-@pytest.mark.parametrize("count", [0, 1, MOST, MOST + 1, 60_000])
-def test_a_state_stays_small(count: int) -> None:
-    contents = Contents()
-    for number in range(count):
-        contents.add(fingerprint("all", number, {"id": number}))
-    state = contents.state
-    assert len(base64.b64decode(state["hashes"])) == 6 * min(count, MOST)
-    assert len(json.dumps(state)) < 12_100
-    # What one more of so many emits besides itself.
-    contents.add(fingerprint("all", count, {"id": count}))
-    is_new = contents.since(Contents.from_state(json.loads(json.dumps(state))))
-    assert is_new(fingerprint("all", count, {"id": count}))
-    assert sum(is_new(fingerprint("all", number, {"id": number})) for number in range(count)) < 80
 
 
 def test_a_state_is_understood_by_later_versions() -> None:
@@ -247,48 +234,6 @@ def test_one_state_holds_the_items_of_all_kinds() -> None:
     assert of_color(after) == ([], after)
 
 
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab\x00é\U0001f600", max_size=2), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-
-
-@given(st.dictionaries(st.text("abc", max_size=2), values, max_size=4), st.randoms())
-def test_a_hash_does_not_depend_on_how_the_page_was_parsed(item: Item, dice: Any) -> None:
-    item = {**item, "id": 1}
-    shuffled = list(item.items())
-    dice.shuffle(shuffled)
-    text, other = (json.dumps(each, ensure_ascii=False).encode() for each in (item, dict(shuffled)))
-    quick = exact_json.loads(b"[%b]" % text)
-    # As a page with a number that is too long for orjson, and again as it comes back from the temporary file.
-    careful = exact_json.careful_loads(b'[%b, {"n": 123456789012345678901234567890}]' % other)
-    again = exact_json.loads(exact_json.dumps(careful))
-    prints = {fingerprint("all", 1, parsed[0]) for parsed in (quick, careful, again)}
-    assert len(prints) == 1
-
-
-def test_long_numbers_count_digit_by_digit() -> None:
-    texts = [b"0.12345678901234567890", b"0.12345678901234567891", b"12345678901234567890123", b"1e999", b"1e998"]
-    items = [exact_json.loads(b'{"id": 1, "n": %b}' % text) for text in texts]
-    assert len({fingerprint("all", 1, item) for item in items}) == len(texts)
-    deep: Any = 1
-    for _ in range(300):
-        deep = [deep]
-    assert fingerprint("all", 1, {"deep": deep}) == fingerprint("all", 1, {"deep": deep})
-
-
-def test_kind_and_id_are_part_of_the_hash() -> None:
-    prints = {fingerprint(kind, key, {"a": 1}).hash for kind in ("x", "y") for key in (1, 2, "1")}
-    assert len(prints) == 6
-
-
 def test_a_salt_keys_the_hashes() -> None:
     """Or whoever has the records could find a hidden field by trying values until the hash fits."""
     _, plain = read(things(3), {})
@@ -338,3 +283,150 @@ def test_a_state_in_the_future_hides_nothing(caplog: pytest.LogCaptureFixture) -
         assert read(things(2), state)[0] == [1, 2]
     assert ids == [1, 2]
     assert not caplog.records
+
+
+# child streams
+
+
+class Leaves(ChildStream):
+    """The leaves of every branch."""
+
+    name = "lists"
+    primary_key = ("id",)
+    parent = PlainList("branches", "branches", "branches", "name")
+    noun = "branch"
+    cost = "1 per branch"
+
+    def __init__(self, resumable: bool) -> None:
+        self.resumable = resumable
+
+    def read_slice(self, context: StreamContext, key: Key) -> Any:
+        fetch = numbered(context.client, f"branches/{key}", "leaves", "id", {}, 2)
+        for page in Pages(f"branches/{key}", fetch):
+            yield page.items
+
+
+def serve(server: requests_mock.Mocker, **branches: Any) -> None:
+    server.get(f"{ROOT}branches", json={"branches": [{"name": name} for name in branches]})
+    for name, answer in branches.items():
+        if isinstance(answer, int):
+            server.get(f"{ROOT}branches/{name}", status_code=answer)
+        else:
+            server.get(f"{ROOT}branches/{name}", [{"json": each} for each in answer])
+
+
+def leaves(*ids: int, more: bool = False) -> dict[str, Any]:
+    return {"leaves": [{"id": each} for each in ids], **({"nextPageUrl": "/x?page=2"} if more else {})}
+
+
+def test_every_slice_is_read_in_the_order_of_its_key(requests_mock: requests_mock.Mocker) -> None:
+    serve(requests_mock, b=[leaves(1)], a=[leaves(2, 3, more=True), leaves(4)], c=[leaves()])
+    result = read_stream(Leaves(resumable=False))
+    assert [record["id"] for record in result.records] == [2, 3, 4, 1]
+    assert result.states == [{}], "a stream that cannot resume starts over"
+    assert [query["page"] for query in asked(requests_mock, "branches/a")] == ["1", "2"]
+
+
+def test_a_resumable_stream_has_a_state_behind_every_slice(requests_mock: requests_mock.Mocker) -> None:
+    serve(requests_mock, b=[leaves(1)], a=[leaves(2)], c=[leaves(3)])
+    result = read_stream(Leaves(resumable=True))
+    assert result.order == [1, {"after": "a"}, 1, {"after": "b"}, 1, {"after": "c"}, {}]
+    again = read_stream(Leaves(resumable=True), {"after": "a"})
+    assert [record["id"] for record in again.records] == [1, 3]
+    ignored = read_stream(Leaves(resumable=False), {"after": "a"})
+    assert [record["id"] for record in ignored.records] == [2, 1, 3]
+
+
+def test_a_slice_that_is_gone_is_skipped_and_done(
+    requests_mock: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    serve(requests_mock, a=[leaves(1)], b=404, c=[leaves(3)])
+    result = read_stream(Leaves(resumable=True))
+    assert result.error is None
+    assert result.order == [1, {"after": "a"}, {"after": "b"}, 1, {"after": "c"}, {}]
+    assert caplog.messages == ["lists: branch b no longer exists; skipped."]
+
+
+def test_a_slice_that_fails_ends_the_stream_behind_the_last_state(requests_mock: requests_mock.Mocker) -> None:
+    serve(requests_mock, a=[leaves(1)], b=500, c=[leaves(3)])
+    result = read_stream(Leaves(resumable=True))
+    assert isinstance(result.error, ServerError)
+    assert result.order == [1, {"after": "a"}]
+    assert asked(requests_mock, "branches/c") == []
+
+
+def test_the_parent_is_requested_once_for_all_its_children(requests_mock: requests_mock.Mocker) -> None:
+    serve(requests_mock, a=[leaves(1)])
+    with a_context() as context:
+        for _ in range(3):
+            list(Leaves(resumable=False).read(context, {}))
+    assert len(asked(requests_mock, "branches")) == 1
+
+
+def test_the_children_of_recurring_campaigns(requests_mock: requests_mock.Mocker) -> None:
+    states = {3: "Recurring", 1: "Finished", 2: "Recurring", 4: None}
+    campaigns = [{"id": key, "campaignState": state, "updatedAt": 5} for key, state in states.items()]
+    requests_mock.get(f"{ROOT}campaigns", json={"campaigns": campaigns})
+    for key in (2, 3):
+        requests_mock.get(f"{ROOT}campaigns/recurring/{key}/childCampaigns", json={"campaigns": [{"id": 10 * key}]})
+    assert [record["id"] for record in read_stream(ChildCampaigns()).records] == [20, 30]
+    # As items, all campaigns come, also those without a time.
+    requests_mock.get(f"{ROOT}campaigns", json={"campaigns": [{"id": 1}, {"id": 2, "updatedAt": 0}]})
+    with a_context() as context:
+        assert [item["id"] for item in CAMPAIGNS.items(context)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("keys", "state", "remaining"),
+    [
+        ([1, 2, 3], {"after": 2}, [3]),
+        ([1, 3], {"after": 2}, [3]),
+        ([1, 2, 3], {"after": 9}, []),
+        ([1, 2, 3, 4], {"after": 1, "done": [3]}, [2, 4]),
+        ([1, 2, 3], {"done": [2, "3", None, {}]}, [1, 3]),
+        (["a", "b"], {"done": ["b"]}, ["a"]),
+        ([0, 1], {"after": 0}, [1]),
+        ([], {"after": 1}, []),
+    ],
+)
+def test_the_slices_that_a_state_leaves(keys: list[Key], state: dict[str, Any], remaining: list[Key]) -> None:
+    assert Done(keys, state).remaining == remaining
+
+
+def test_a_state_of_slices_before_any_is_done_is_empty() -> None:
+    done = Done([1, 2, 3], {})
+    assert done.state == {}
+    done.add(3)
+    assert done.state == {"done": [3]}
+    done.add(1)
+    assert done.state == {"after": 1, "done": [3]}
+    done.add(2)
+    assert done.state == {"after": 3}
+
+
+def test_true_is_not_the_key_1() -> None:
+    assert Done([1, 2], {"done": [True]}).remaining == [1, 2]
+    assert Done([1, 2], {"after": True}).remaining == [1, 2]
+    assert Done([1, 2], {"done": [1]}).remaining == [2]
+
+
+@given(st.sets(st.integers(0, 50)), st.data())
+def test_a_state_covers_exactly_the_finished_slices_in_any_order(keys: set[int], data: Any) -> None:
+    order = data.draw(st.permutations(sorted(keys)))
+    cut = data.draw(st.integers(0, len(order)))
+    done = Done(keys, {})
+    for key in order[:cut]:
+        done.add(key)
+    assert Done(keys, done.state).remaining == sorted(order[cut:])
+
+
+def test_the_state_of_slices_finished_in_order_does_not_grow() -> None:
+    done = Done(range(1000), {})
+    for key in range(900):
+        done.add(key)
+        assert done.state == {"after": key}
+
+
+@pytest.mark.parametrize("state", [{"after": "a"}, {"after": None, "done": 3}, {"done": ["x"]}, {"other": 1}])
+def test_a_foreign_state_is_ignored(state: dict[str, Any]) -> None:
+    assert Done([2, 1], state).remaining == [1, 2]

@@ -1,4 +1,4 @@
-"""SharedResponses: one request for all streams, little kept, nobody waits for ever."""
+"""CatchUpBarrier: one request for all streams, little kept, nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import Stopped, TransientError
-from source_iterable.reading.shared_responses import SharedResponses
+from source_iterable.reading.catch_up import ANY_RESPONSE, NEW_EVENTS, CatchUpBarrier
+from unit_tests.contexts import a_context
 
 FAST, SLOW = "events", "list_users"
 
 
 class Client:
-    """What SharedResponses needs of a client: a wait that lets others go on, and that ends when the sync is stopped."""
+    """What a barrier needs of a client: a wait that lets others go on, and that ends when the sync is stopped."""
 
     def __init__(self) -> None:
         self.waits = 0
@@ -61,9 +62,9 @@ def server() -> Server:
     return Server()
 
 
-def shared(client: Client, *streams: str) -> SharedResponses:
-    made = SharedResponses(client)  # type: ignore[arg-type]
-    made.expect(streams)
+def shared(client: Client, *streams: str) -> CatchUpBarrier:
+    made = CatchUpBarrier(client)  # type: ignore[arg-type]
+    made.expect(dict.fromkeys(streams, ANY_RESPONSE))
     return made
 
 
@@ -71,7 +72,7 @@ def users(part: SpooledResponse) -> list[bytes]:
     return b"".join(part.chunks()).split(b"\n")[:-1]
 
 
-def take(parts: SharedResponses, server: Server, stream: str, key: int) -> list[bytes]:
+def take(parts: CatchUpBarrier, server: Server, stream: str, key: int) -> list[bytes]:
     part = parts.get(stream, key, lambda: server.request(key))
     try:
         return users(part)
@@ -82,7 +83,7 @@ def take(parts: SharedResponses, server: Server, stream: str, key: int) -> list[
 def test_two_streams_get_the_same_response_of_one_request(client: Client, server: Server) -> None:
     parts = shared(client, FAST, SLOW)
     for stream in (FAST, SLOW):
-        parts.want(stream, range(1, 9))
+        parts.need(stream, range(1, 9))
     first = [take(parts, server, FAST, key) for key in range(1, 9)]
     second = [take(parts, server, SLOW, key) for key in range(1, 9)]
     assert first == second
@@ -93,10 +94,10 @@ def test_two_streams_get_the_same_response_of_one_request(client: Client, server
 
 def test_a_response_is_kept_for_a_stream_that_has_not_begun(client: Client, server: Server) -> None:
     parts = shared(client, FAST, SLOW)
-    parts.want(FAST, [1, 2])
+    parts.need(FAST, [1, 2])
     take(parts, server, FAST, 1)
     assert server.open == 1
-    parts.want(SLOW, [2])  # which resumes behind it
+    parts.need(SLOW, [2])  # which resumes behind it
     assert server.open == 0
     take(parts, server, FAST, 2)
     take(parts, server, SLOW, 2)
@@ -107,7 +108,7 @@ def test_a_response_is_kept_for_a_stream_that_has_not_begun(client: Client, serv
 @pytest.mark.parametrize("streams", [(), (FAST,)])
 def test_a_stream_alone_keeps_nothing(client: Client, server: Server, streams: tuple[str, ...]) -> None:
     parts = shared(client, *streams)
-    parts.want(FAST, [1])
+    parts.need(FAST, [1])
     part = parts.get(FAST, 1, lambda: server.request(1))
     assert server.open == 1
     part.close()
@@ -117,7 +118,7 @@ def test_a_stream_alone_keeps_nothing(client: Client, server: Server, streams: t
 def test_readers_at_the_same_time_do_not_disturb_each_other(client: Client, server: Server) -> None:
     parts = shared(client, FAST, SLOW)
     for stream in (FAST, SLOW):
-        parts.want(stream, [90])
+        parts.need(stream, [90])
     one, other = (parts.get(stream, 90, lambda: server.request(90)) for stream in (FAST, SLOW))
     pairs = list(zip(one.chunks(), other.chunks(), strict=True))
     assert len(pairs) > 1
@@ -132,7 +133,7 @@ def test_readers_at_the_same_time_do_not_disturb_each_other(client: Client, serv
 def test_a_failure_is_everybodys(client: Client, server: Server) -> None:
     parts = shared(client, FAST, SLOW)
     for stream in (FAST, SLOW):
-        parts.want(stream, [1, 2])
+        parts.need(stream, [1, 2])
     asked = []
 
     def fail() -> SpooledResponse:
@@ -150,7 +151,7 @@ def test_a_failure_is_everybodys(client: Client, server: Server) -> None:
 def test_a_stream_far_ahead_waits_for_the_other(client: Client, server: Server, ends: str) -> None:
     parts = shared(client, FAST, SLOW)
     for stream in (FAST, SLOW):
-        parts.want(stream, range(100))
+        parts.need(stream, range(100))
 
     def ahead() -> Any:
         return [len(take(parts, server, FAST, key)) for key in range(100)]
@@ -179,7 +180,7 @@ def test_requests_under_way_do_not_let_a_stream_get_far_ahead(client: Client, se
     """A stream has several: one that takes long is no reason to keep all others."""
     parts = shared(client, FAST, SLOW)
     for stream in (FAST, SLOW):
-        parts.want(stream, range(200))
+        parts.need(stream, range(200))
     long_one = threading.Event()
 
     def slow() -> SpooledResponse:
@@ -205,7 +206,7 @@ def test_a_response_that_is_under_way_is_not_freed_under_its_reader(client: Clie
     """Even if its stream says meanwhile that it takes no more."""
     parts = shared(client, FAST, SLOW)
     for stream in (FAST, SLOW):
-        parts.want(stream, [5])
+        parts.need(stream, [5])
     begun, go_on = threading.Event(), threading.Event()
 
     def slow() -> SpooledResponse:
@@ -226,7 +227,7 @@ def test_who_is_behind_never_waits(client: Client, server: Server) -> None:
     """Whatever the orders in which the two take them."""
     parts = shared(client, FAST, SLOW)
     for stream in (FAST, SLOW):
-        parts.want(stream, range(60))
+        parts.need(stream, range(60))
     with ThreadPoolExecutor(8) as pool:
         orders = {FAST: range(60), SLOW: range(59, -1, -1)}
         taken = [pool.submit(take, parts, server, stream, key) for pair in zip(*orders.values(), strict=True)
@@ -234,3 +235,20 @@ def test_who_is_behind_never_waits(client: Client, server: Server) -> None:
         assert sum(len(each.result(60)) for each in taken) == 2 * sum(100 * key for key in range(60))
     assert sorted(server.requests) == list(range(60))
     assert server.open == 0
+
+
+def test_new_events_come_first() -> None:
+    with a_context() as context:
+        barrier = context.barrier
+        barrier.expect({"a": NEW_EVENTS, "b": NEW_EVENTS, "list_users": ANY_RESPONSE})
+        barrier.done("a")
+        waiter = threading.Thread(target=barrier.wait)
+        waiter.start()
+        assert waiter.is_alive()
+        barrier.done("b")
+        waiter.join(5)
+        assert not waiter.is_alive()
+        barrier.expect({"a": NEW_EVENTS})
+        context.client.stop()
+        with pytest.raises(Stopped):
+            barrier.wait()
