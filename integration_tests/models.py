@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import duckdb
 import psycopg2
 
+from integration_tests import preloaded
 from integration_tests.connector import config_for
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.warehouses import texts
@@ -72,7 +72,7 @@ def load(sandbox: Sandbox, folder: Path, to: str, streams: str = "all") -> None:
     """Load streams of the sandbox."""
     (folder / "config.json").write_text(json.dumps(config_for(sandbox, days=900)), encoding="utf-8")
     arguments = ["load", "--config", str(folder / "config.json"), "--to", to, "--streams", streams]
-    subprocess.run([sys.executable, "-m", "source_iterable", *arguments], check=True, capture_output=True)
+    subprocess.run([*preloaded.python_for_load(), "-m", "source_iterable", *arguments], check=True, capture_output=True)
 
 
 def in_duckdb(file: Path, folder: Path, **variables: Any) -> Built:

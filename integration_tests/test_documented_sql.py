@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from integration_tests import preloaded
 from integration_tests.connector import config_for
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.warehouses import DuckDBWarehouse, PostgresWarehouse, postgres
@@ -38,7 +38,9 @@ def engine(
 
     def load(to: str) -> None:
         arguments = ["load", "--config", str(folder / "config.json"), "--to", to, "--streams", STREAMS]
-        subprocess.run([sys.executable, "-m", "source_iterable", *arguments], check=True, capture_output=True)
+        subprocess.run(
+            [*preloaded.python_for_load(), "-m", "source_iterable", *arguments], check=True, capture_output=True
+        )
 
     if request.param == "DuckDB":
         warehouse = DuckDBWarehouse(folder)

@@ -19,6 +19,7 @@ import duckdb
 import psycopg2
 import pytest
 
+from integration_tests import preloaded
 from integration_tests.connector import config_for, sync, time_text
 from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.warehouses import (
@@ -37,10 +38,15 @@ HELD_BACK = 300
 KILLS = int(os.environ.get("KILLS", "5"))
 
 
-def load_command(folder: Path, config: Mapping[str, Any], *arguments: str) -> list[str]:
+def load_words(folder: Path, config: Mapping[str, Any], *arguments: str) -> list[str]:
+    """What follows `source-iterable`."""
     file = folder / "config.json"
     file.write_text(json.dumps(config))
-    return [sys.executable, "-m", "source_iterable", "load", "--config", str(file), *arguments]
+    return ["load", "--config", str(file), *arguments]
+
+
+def load_command(folder: Path, config: Mapping[str, Any], *arguments: str) -> list[str]:
+    return [*preloaded.python_for_load(), "-m", "source_iterable", *load_words(folder, config, *arguments)]
 
 
 def load(folder: Path, config: Mapping[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -164,7 +170,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: 
         killed = 0
         for _ in range(KILLS):
             sandbox.clear_requests()
-            process = subprocess.Popen(load_command(tmp_path, config, *arguments), stderr=subprocess.DEVNULL)
+            process = preloaded.Process(load_command(tmp_path, config, *arguments), stderr=subprocess.DEVNULL)
             while not sandbox.requests and process.poll() is None:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=0.01)
@@ -281,8 +287,7 @@ def test_a_connection_that_is_lost_in_the_middle_is_opened_again(tmp_path: Path)
         arguments = ["--to", server.to, "--streams", ",".join(names), "--commit-rows", "300"]
         first = load(tmp_path, config, "--to", server.to, "--streams", "channels")
         assert first.returncode == 0, first.stderr
-        command = load_command(tmp_path, config, *arguments)
-        command[1:3] = ["-c", AT_ONCE]
+        command = [*preloaded.python_for_load(), "-c", AT_ONCE, *load_words(tmp_path, config, *arguments)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         while process.poll() is None and not server.disconnect_others():
             pass
@@ -343,7 +348,7 @@ def test_parts_of_a_backfill_go_into_one_dataset(warehouse: Warehouse, tmp_path:
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     without = "import sys; sys.modules['duckdb'] = None; from source_iterable.run import run; run(sys.argv[1:])"
     with Sandbox(SandboxSettings()) as sandbox:
-        _, _, _, *arguments = load_command(tmp_path, config_for(sandbox), "--to", str(tmp_path / "iterable.duckdb"))
+        arguments = load_words(tmp_path, config_for(sandbox), "--to", str(tmp_path / "iterable.duckdb"))
     done = subprocess.run([sys.executable, "-c", without, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert 'pip install "source-iterable[load]"' in done.stderr
