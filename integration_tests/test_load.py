@@ -24,9 +24,9 @@ from integration_tests.connector import config_for, sync, time_text
 from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.warehouses import (
     ParquetWarehouse,
+    PostgresWarehouse,
     Warehouse,
     expected,
-    postgres,
     texts,
 )
 from source_iterable.config import Config
@@ -66,9 +66,9 @@ def assert_all_there(warehouse: Warehouse, config: dict[str, Any], names: list[s
         assert there == wanted, name
 
 
-def test_the_line_for_psql_leads_to_the_tables(tmp_path: Path) -> None:
-    with postgres(tmp_path) as warehouse, Sandbox(SandboxSettings(users=2, days=1)) as sandbox:
-        done = load(tmp_path, config_for(sandbox), "--to", warehouse.to, "--streams", "channels")
+def test_the_line_for_psql_leads_to_the_tables(tmp_path: Path, postgres_warehouse: PostgresWarehouse) -> None:
+    with Sandbox(SandboxSettings(users=2, days=1)) as sandbox:
+        done = load(tmp_path, config_for(sandbox), "--to", postgres_warehouse.to, "--streams", "channels")
         (command,) = [line for line in done.stdout.splitlines() if line.strip().startswith("psql ")]
         _, *options, database = shlex.split(command)
         given = dict(zip(options[::2], options[1::2], strict=True))
@@ -76,7 +76,7 @@ def test_the_line_for_psql_leads_to_the_tables(tmp_path: Path) -> None:
         with psycopg2.connect(host=given["-h"], port=given["-p"], user=given["-U"], dbname=database) as connection:
             cursor = connection.cursor()
             cursor.execute("SELECT count(*) FROM iterable.channels")
-            assert cursor.fetchone() == (len(warehouse.rows("channels")),)
+            assert cursor.fetchone() == (len(postgres_warehouse.rows("channels")),)
 
 
 def test_a_load_that_finds_nothing_new_says_so(tmp_path: Path) -> None:
@@ -277,12 +277,12 @@ run(sys.argv[1:])
 """
 
 
-def test_a_connection_that_is_lost_in_the_middle_is_opened_again(tmp_path: Path) -> None:
+def test_a_connection_that_is_lost_in_the_middle_is_opened_again(
+    tmp_path: Path, postgres_warehouse: PostgresWarehouse
+) -> None:
     names = ["users", "email_send"]
-    with (
-        Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000)) as sandbox,
-        postgres(tmp_path) as server,
-    ):
+    server = postgres_warehouse
+    with Sandbox(SandboxSettings(users=50, days=3, events_per_day=6_000)) as sandbox:
         config = config_for(sandbox, days=3)
         arguments = ["--to", server.to, "--streams", ",".join(names), "--commit-rows", "300"]
         first = load(tmp_path, config, "--to", server.to, "--streams", "channels")
@@ -312,12 +312,12 @@ def test_a_stream_that_fails_keeps_its_table_and_the_others_are_loaded(warehouse
         assert_all_there(warehouse, config, ["channels", "snippets", "email_open"])
 
 
-def test_the_tables_of_postgresql_can_be_read_and_have_views_while_they_are_loaded(tmp_path: Path) -> None:
+def test_the_tables_of_postgresql_can_be_read_and_have_views_while_they_are_loaded(
+    tmp_path: Path, postgres_warehouse: PostgresWarehouse
+) -> None:
     names = ["channels", "email_open"]
-    with (
-        Sandbox(SandboxSettings(users=20, days=2, events_per_day=500)) as sandbox,
-        postgres(tmp_path) as server,
-    ):
+    server = postgres_warehouse
+    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=500)) as sandbox:
         config = config_for(sandbox, days=2)
         arguments = ["--to", server.to, "--streams", ",".join(names)]
         assert load(tmp_path, {**config, "lookback_window": HELD_BACK}, *arguments).returncode == 0
@@ -354,12 +354,12 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     assert 'pip install "source-iterable[load]"' in done.stderr
 
 
-def test_a_destination_of_dlt_gets_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_destination_of_dlt_gets_the_same(
+    tmp_path: Path, postgres_warehouse: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = ["users", "campaigns", "list_users", "email_open", "template_contents"]
-    with (
-        Sandbox(SandboxSettings(users=40, days=3, events_per_day=900)) as sandbox,
-        postgres(tmp_path) as server,
-    ):
+    server = postgres_warehouse
+    with Sandbox(SandboxSettings(users=40, days=3, events_per_day=900)) as sandbox:
         user, address = server.address
         monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", f"postgresql://{user}:unused@localhost/{address}")
         config = config_for(sandbox, days=3)

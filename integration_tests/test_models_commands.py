@@ -13,6 +13,8 @@ import pytest
 
 from integration_tests.models import BIN, PACKAGE, Record
 
+pytestmark = pytest.mark.models
+
 
 class Page(HTMLParser):
     """What a browser would load, the headings, and the cells of the tables."""

@@ -12,6 +12,8 @@ import pytest
 from integration_tests.models import BIN, MODELS, Built
 from integration_tests.test_models_commands import Page, report
 
+pytestmark = pytest.mark.models
+
 # Draws every chart with the library that the page has inlined.
 DRAW = "import json, sys, vl_convert; print(json.dumps([vl_convert.vegalite_to_svg(each) for each in json.load(sys.stdin)]))"
 NOTHING = "There is nothing to show"
