@@ -88,7 +88,7 @@ def test_a_load_that_finds_nothing_new_says_so(tmp_path: Path) -> None:
 
 
 def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path: Path) -> None:
-    settings = SandboxSettings(users=40, days=3, events_per_day=900, odd=True)
+    settings = SandboxSettings(users=40, days=3, events_per_day=400, odd=True)
     with Sandbox(settings) as sandbox:
         config = config_for(sandbox, days=3)
         early = {**config, "lookback_window": HELD_BACK}
