@@ -81,8 +81,8 @@ def _started_for(client: socket.socket) -> Program:
     for number in (running, *standard):
         os.close(number)
     client.sendall(b"%d\n" % process)
-    readable, _, _ = select.select([ended, client], [], [])
-    if client in readable:
+    readable, _, _ = select.select([ended, client.fileno()], [], [])
+    if client.fileno() in readable:
         os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
     with suppress(OSError):  # it may be gone
