@@ -8,7 +8,7 @@ from typing import Any
 
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import EventStream
-from source_iterable.schemas import milliseconds, references
+from source_iterable.records.schemas import milliseconds, references
 from source_iterable.streams.table import STREAMS
 
 FILE = Path(__file__).with_name("columns.md")

@@ -15,7 +15,7 @@ from layered import Edge, Node, layout
 from packing import LINE, Picture, Rectangle, Wire
 
 from source_iterable.config import Config
-from source_iterable.schemas import references
+from source_iterable.records.schemas import references
 from source_iterable.streams.table import STREAMS
 
 DOCS = Path(__file__).parent

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from integration_tests.live.probes import PROBES
-from source_iterable.config import Config, connection_specification, option_docs
+from source_iterable.config import Config, connection_specification
 from source_iterable.streams.table import STREAMS
 
 DOCS = Path(__file__).parent
@@ -33,7 +33,7 @@ def streams_table() -> str:
 
 
 def options() -> str:
-    """Every option, hidden ones too: a table, then what there is to say about each."""
+    """Every option, hidden ones too."""
     specification = connection_specification()
     lines = ["| option | type | default | description |", "| --- | --- | --- | --- |"]
     for name, option in specification["properties"].items():
@@ -41,8 +41,6 @@ def options() -> str:
         default = "required" if name in specification["required"] else _text(option.get("default", "none"))
         hidden = " (not in Airbyte's form)" if option.get("airbyte_hidden") else ""
         lines.append(f"| `{name}` | {kind} | {default} | {option['description']}{hidden} |")
-    lines.append("")
-    lines += [f"- **{name}**: {text}" for name, text in option_docs().items()]
     return "\n".join(lines)
 
 

@@ -26,8 +26,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from integration_tests import preloaded
 from integration_tests.sandbox import Sandbox
+from source_iterable.airbyte.catalog import as_airbyte_stream
 from source_iterable.airbyte.source import SourceIterable
-from source_iterable.airbyte.streams import as_airbyte_stream
 from source_iterable.config import Config
 from source_iterable.streams.table import STREAMS
 

@@ -12,8 +12,8 @@ from jsonschema import Draft7Validator, FormatChecker
 from integration_tests.connector import catalog_for, config_for
 from integration_tests.sandbox import Sandbox
 from source_iterable.config import Config
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.timestamps import rfc3339
-from source_iterable.schemas import load_schema
 from source_iterable.streams.daily_metrics import columns
 from source_iterable.streams.table import STREAMS
 

@@ -75,7 +75,11 @@ def test_no_command_opens_with_lines_that_nobody_needs(tmp_path: Path) -> None:
     # Not even with one about the machine's clock, where that is right.
     with Sandbox(SandboxSettings(users=2, days=1, now=None)) as sandbox:
         config = config_for(sandbox)
-        for command, first in (("check", "Check succeeded"), ("discover", None), ("read", "Starting syncing")):
+        for command, first in (
+            ("check", "Check succeeded"),
+            ("discover", None),
+            ("read", "lists: reading from its beginning."),
+        ):
             catalog = catalog_for(config, ["lists"]) if command == "read" else None
             messages, _ = run_command(tmp_path, command, config, catalog=catalog)
             assert messages[0].get("log", {}).get("message") == first

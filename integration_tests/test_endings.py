@@ -174,7 +174,7 @@ def test_process_1_ends_with_143(tmp_path: Path) -> None:
     program = """
 import os, signal, sys
 os.getpid = lambda: 1
-from source_iterable.ending import end
+from source_iterable.process.ending import end
 end(143)
 """
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 143
@@ -245,9 +245,9 @@ def test_no_temporary_folder_ends_the_sync_and_is_not_blamed_on_iterable(tmp_pat
 
 # Everything is spooled to files, and the lists' users are sorted in one.
 SMALL_MEMORY = """
-from source_iterable.api import parts
+from source_iterable.api import spooled
 from source_iterable.reading import distinct_users
-parts.MEMORY_BYTES = 100
+spooled.MEMORY_BYTES = 100
 distinct_users._CACHE = 8
 from source_iterable.run import run
 run()
@@ -258,7 +258,7 @@ def test_a_temporary_folder_that_does_not_exist_is_named(tmp_path: Path, monkeyp
     program = """
 import tempfile
 tempfile._candidate_tempdir_list = lambda: ["/nowhere-at-all"]
-from source_iterable.machine import trouble
+from source_iterable.process.machine import trouble
 print(trouble(FileNotFoundError(2, "No usable temporary directory found")))
 """
     done = subprocess.run([*preloaded.python(), "-c", program], capture_output=True, timeout=60, check=True)

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 
 from integration_tests.connector import FACTOR, Sync, config_for, state_of, sync, time_text
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.records.events import EventRecords
@@ -34,7 +34,7 @@ def world() -> Iterator[Sandbox]:
 def event_ids(stream: str, records: list[dict[str, Any]]) -> list[str]:
     """The ids of a stream's events as the API sends them, in order."""
     lines = b"".join(exact_json.dumps(record) + b"\n" for record in records)
-    return sorted(message["data"]["_event_id"] for message in _parser(stream).parse(lines).batch.messages())
+    return sorted(record["_event_id"] for record in _parser(stream).parse(lines).batch.records())
 
 
 @cache

@@ -30,7 +30,7 @@ from integration_tests.warehouses import (
     texts,
 )
 from source_iterable.config import Config
-from source_iterable.schemas import milliseconds
+from source_iterable.records.schemas import milliseconds
 from source_iterable.streams.table import STREAMS
 
 HELD_BACK = 300

@@ -22,7 +22,7 @@ from source_iterable.load.postgres import Postgres
 from source_iterable.load.reconnecting import Reconnecting
 from source_iterable.load.spool import Spool
 from source_iterable.load.tables import table_of
-from source_iterable.records.batch import LineFormat
+from source_iterable.records.batch import batch_of
 from source_iterable.streams.table import STREAMS
 
 CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
@@ -59,7 +59,7 @@ class Load:
     def add(self, *numbers: int) -> None:
         """Users: every tenth has no key. And members of a list, which replace their table."""
         for table, row in ((USERS, self._user), (MEMBERS, self._member)):
-            self.spool.add(table, LineFormat(table.stream).batch(map(row, numbers)))
+            self.spool.add(table, batch_of(table.stream, map(row, numbers)))
         self.spool.flush_all()
 
     @staticmethod

@@ -19,7 +19,7 @@ from source_iterable.load.incoming import errors_of
 from source_iterable.load.open import open_destination
 from source_iterable.load.spool import Spool
 from source_iterable.load.tables import table_of
-from source_iterable.records.batch import LineFormat
+from source_iterable.records.batch import batch_of
 from source_iterable.streams.table import STREAMS
 
 CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
@@ -36,7 +36,7 @@ def put(destination: Destination, table: Any, folder: Path, *rows: Row) -> None:
     """Rows, each a batch of its own, on their way through the spool."""
     spool = Spool(folder, destination.add)
     for row in rows:
-        spool.add(table, LineFormat(table.stream).batch([row]))
+        spool.add(table, batch_of(table.stream, [row]))
     spool.flush_all()
 
 
@@ -121,7 +121,7 @@ def test_a_full_disk_is_named_with_what_to_do(
         put(destination, USERS, tmp_path, noise[0])
         destination.commit({"users": {"last": 0}})
         spool = Spool(tmp_path, destination.add)
-        spool.add(USERS, LineFormat("users").batch(noise))
+        spool.add(USERS, batch_of("users", noise))
         # No file may be larger: to a program that is like a disk that is full.
         resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, hard))
         try:

@@ -11,8 +11,8 @@ import pytest
 
 from integration_tests.connector import FACTOR, config_for, start_read, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from source_iterable import progress as progress_module
-from source_iterable.progress import Progress
+from source_iterable.process import progress as progress_module
+from source_iterable.process.progress import Progress
 
 
 def test_progress_lines_show_waits_and_streams() -> None:

@@ -131,8 +131,8 @@ def test_campaigns_that_ended_long_ago_are_not_asked_for() -> None:
         ended = campaign.get("endedAt", max(times))
         age = TODAY - datetime.fromtimestamp(ended / 1000, timezone.utc).date()
         goes_on = campaign["campaignState"] in ("Recurring", "Running") or campaign["type"] == "Triggered"
-        may_move = campaign["campaignState"] not in ("Draft", "Scheduled") and (goes_on or age <= 30 * DAY)
-        assert (campaign["id"] in of_today) == may_move, campaign
+        may_have_changed = campaign["campaignState"] not in ("Draft", "Scheduled") and (goes_on or age <= 30 * DAY)
+        assert (campaign["id"] in of_today) == may_have_changed, campaign
     assert len(of_today) < 0.8 * len(campaigns)
     # Nor before they were made, but for a day, wherever Iterable's days begin.
     made = [(day, datetime.fromtimestamp(campaign["createdAt"] / 1000, timezone.utc).date()) for day, campaign in asked]

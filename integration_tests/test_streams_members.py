@@ -14,8 +14,8 @@ from jsonschema import Draft7Validator, FormatChecker
 from integration_tests.connector import catalog_for, config_for, sync
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 from source_iterable.airbyte.source import SourceIterable
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.timestamps import rfc3339
-from source_iterable.schemas import load_schema
 from source_iterable.streams import lists, user_events
 from source_iterable.streams.table import EXPORTS
 

@@ -18,7 +18,7 @@ import pytest
 from integration_tests.connector import FACTOR, Sync, catalog_for, config_for, start_read, sync, time_text
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
 from integration_tests.test_exports import event_ids, truth_between
-from source_iterable.api import parts
+from source_iterable.api import spooled
 from source_iterable.api.request import Timeout
 from source_iterable.exports import jobs, streaming, windows
 from source_iterable.streams.table import EXPORTS
@@ -97,8 +97,8 @@ def test_a_response_over_the_spool_limit_is_read_in_halves(sandbox: Sandbox, mon
 
 
 def test_a_response_larger_than_memory_is_spooled(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "MEMORY_BYTES", 1000)
-    monkeypatch.setattr(parts, "CHUNK_BYTES", 777)
+    monkeypatch.setattr(spooled, "MEMORY_BYTES", 1000)
+    monkeypatch.setattr(spooled, "CHUNK_BYTES", 777)
     config = config_for(sandbox, export_method="streaming")
     assert_truth(sandbox, config, sync(config, ["email_send"]))
     assert sandbox.count("export/data.json") == 1

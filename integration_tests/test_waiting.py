@@ -76,10 +76,11 @@ def test_a_429_is_told_for_the_stream_that_got_it() -> None:
     assert not any(limited(status) for status in found["lists"])
 
 
-# The heart beats whenever the queue is empty, as if each wait were long.
+# The state is repeated whenever the queue is empty, as if each wait were long.
 ALWAYS_WAITING = """
-from source_iterable.airbyte import heartbeat
-heartbeat.BEAT_SECONDS = 0.0
+from source_iterable.airbyte import messages
+from source_iterable.reading import together
+messages.BEAT_SECONDS, together.TICK = 0.0, 0.0
 from source_iterable.run import run
 run()
 """

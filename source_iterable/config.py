@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from source_iterable.errors import ConfigError
+
 # Iterable's own page, until `make release` is told where ours are.
 DOCUMENTATION_URL = "https://api.iterable.com/api/docs"
 
@@ -33,8 +35,6 @@ _PART = r"[^.]*[^. \t\r\n][^.]*"
 _FIELD_PATTERN = rf"^{_PART}(\.{_PART})*$"
 # What a text that does not fit its pattern must be, by pattern.
 _MUST_BE = {_DATE_PATTERN: _NO_DATE, _FIELD_PATTERN: "must be the name of a field, such as email or address.city"}
-# The keyword of json_schema_extra that holds an option's explanation; not part of the spec.
-_DOCS = "docs"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -57,14 +57,10 @@ FieldName = Annotated[
 DateText = Annotated[str, StringConstraints(pattern=_DATE_PATTERN), AfterValidator(_must_be_a_date)]
 
 
-class InvalidConfig(ValueError):
-    """An unusable configuration. The message names the option and what it must be, never its value."""
-
-
 class Config(BaseModel):
     """The options. Unknown keys are ignored, so configurations of the published connector work.
 
-    `description` is the help text of Airbyte's form, `docs` the longer explanation for docs/options.md.
+    Airbyte's form shows them in this order, each with its `description`; docs/options.md explains them at length.
     """
 
     model_config = ConfigDict(extra="ignore", title="Iterable")
@@ -72,43 +68,23 @@ class Config(BaseModel):
     api_key: str = Field(
         title="API key",
         description="A server-side API key of the Iterable project (Integrations > API Keys).",
-        json_schema_extra={
-            "airbyte_secret": True,
-            "order": 0,
-            "docs": "create a *server-side* key without JWT, in Iterable under Integrations > API Keys. Mobile, "
-            "JavaScript and read-only keys cannot export. The connector never writes the key to any output.",
-        },
+        json_schema_extra={"airbyte_secret": True},
     )
     start_date: DateText = Field(
         title="Start date",
         description="Read events and user changes from this time on (UTC, YYYY-MM-DDTHH:MM:SSZ).",
         examples=["2024-01-01T00:00:00Z"],
-        json_schema_extra={
-            "format": "date-time",
-            "order": 1,
-            "docs": "where the first sync of events and users starts, and the period of the metrics. A stream with a state "
-            "starts from its state, even if that is earlier. Campaigns, templates and other lists are read in full.",
-        },
+        json_schema_extra={"format": "date-time"},
     )
     region: Literal["US", "EU"] = Field(
         default="US",
         title="Region",
         description="The data center that hosts the project. API keys work only in their own data center.",
-        json_schema_extra={
-            "order": 2,
-            "docs": "`EU` for projects at `app.eu.iterable.com`, `US` for all others. If a key belongs to the other data "
-            "center, the connection check says so.",
-        },
     )
     project_type: Literal["Email-based", "UserID-based", "Hybrid"] = Field(
         default="Email-based",
         title="Project type",
         description="How the project identifies users. Determines the primary key of the users stream.",
-        json_schema_extra={
-            "order": 3,
-            "docs": "see the project settings in Iterable. It determines the key of `users` (`email`, or `itblUserId` in "
-            "projects that are not email-based), how `list_users` identifies users, and how `events` requests them.",
-        },
     )
     lookback_window: int = Field(
         default=5,
@@ -117,43 +93,23 @@ class Config(BaseModel):
         title="Lookback window (minutes)",
         description="End each sync this many minutes before now: Iterable may not have indexed newer events yet.",
         examples=[5, 15, 60],
-        json_schema_extra={
-            "order": 4,
-            "docs": "5 minutes suffice for most projects; with 0, events that Iterable has not indexed yet may be lost. "
-            "See [Incremental syncs](incremental.md#late-events).",
-        },
     )
     end_date: DateText | None = Field(
         default=None,
         title="End date",
         description="Read events and user changes before this time only (UTC, YYYY-MM-DDTHH:MM:SSZ). Empty: no end.",
         examples=["2024-02-01T00:00:00Z"],
-        json_schema_extra={
-            "format": "date-time",
-            "order": 5,
-            "docs": "splits a long backfill into parts, see [Limits](limits.md#backfill-in-parts). Nothing at or "
-            "after it is read.",
-        },
+        json_schema_extra={"format": "date-time"},
     )
     export_method: Literal["auto", "streaming", "jobs"] = Field(
         default="auto",
         title="Export method",
         description="The transport for events and users: streaming exports, export jobs, or whichever is free.",
-        json_schema_extra={
-            "order": 6,
-            "docs": "keep `auto`, which uses both transports. `streaming` uses only `GET export/data.json` (4 requests a "
-            "minute), `jobs` only `POST export/start`. A key that is permitted only one of them works with `auto`, too.",
-        },
     )
     user_fields_as_columns: bool = Field(
         default=False,
         title="Custom user fields as columns",
         description="Give each custom user profile field a typed column in the users stream.",
-        json_schema_extra={
-            "order": 7,
-            "docs": "`discover` asks Iterable for the user profile fields and gives `users` a typed column for each custom "
-            "one; otherwise they are under `data`. Refresh the schema to pick up new fields.",
-        },
     )
     reread_window: int = Field(
         default=0,
@@ -162,11 +118,6 @@ class Config(BaseModel):
         title="Reread window (days)",
         description="Read the last days again, once a day, for events that were recorded offline and sent late.",
         examples=[3, 7],
-        json_schema_extra={
-            "order": 8,
-            "docs": "with 0 it does not. 7 finds events that reach Iterable up to seven days after they happened, for a "
-            "request or two a day for each event stream. See [Incremental syncs](incremental.md#late-events).",
-        },
     )
     metrics_days: int = Field(
         default=30,
@@ -175,45 +126,24 @@ class Config(BaseModel):
         title="Days of campaign metrics",
         description="How many days campaigns_metrics_daily goes back from today or the end date, to the start date at most.",
         examples=[30, 90, 365],
-        json_schema_extra={
-            "order": 9,
-            "docs": "the first sync of `campaigns_metrics_daily` takes a request for each day and each hundred campaigns "
-            "active then, ten a minute; later ones read three days. Raise it, and the next sync reads the days before. See "
-            "[Streams](streams.md#campaigns-day-by-day).",
-        },
     )
     excluded_fields: list[FieldName] = Field(
         default=[],
         title="Excluded fields",
         description="Fields to leave out of all streams, wherever they occur: email, phoneNumber, address.street.",
         examples=[["ip", "phoneNumber", "data.address"]],
-        json_schema_extra={
-            "order": 10,
-            "docs": "names of fields that never leave the connector, in no column and no object. See "
-            "[Private fields](private-fields.md).",
-        },
     )
     hashed_fields: list[FieldName] = Field(
         default=[],
         title="Hashed fields",
         description="Fields of all streams to replace by their SHA-256, so that tables can still be joined on them.",
         examples=[["email", "userId"]],
-        json_schema_extra={
-            "order": 11,
-            "docs": "names of fields as for `excluded_fields`. The columns become texts of 64 hex digits. See "
-            "[Private fields](private-fields.md).",
-        },
     )
     hash_salt: str = Field(
         default="",
         title="Salt of the hashes",
         description="A secret text that is hashed together with each value. Without it, email addresses can be guessed.",
-        json_schema_extra={
-            "airbyte_secret": True,
-            "order": 12,
-            "docs": "a long random text, for example from `openssl rand -hex 32`. Keep it: with another one, the hashes of "
-            "later syncs do not fit the earlier ones, and neither do the ids of events, which are keyed by it.",
-        },
+        json_schema_extra={"airbyte_secret": True},
     )
     rate_limit_factor: float = Field(
         default=1,
@@ -222,22 +152,13 @@ class Config(BaseModel):
         allow_inf_nan=False,
         title="Rate limit factor",
         description="Multiplies all rate budgets, for accounts whose rate limits Iterable has raised.",
-        json_schema_extra={
-            "airbyte_hidden": True,
-            "order": 13,
-            "docs": "2 doubles the request rate over Iterable's published limits. Use it only if Iterable has raised them "
-            "for your account; otherwise Iterable answers 429 and the sync waits.",
-        },
+        json_schema_extra={"airbyte_hidden": True},
     )
     api_base_url: str | None = Field(
         default=None,
         title="API base URL",
         description="Overrides the API's base URL: https, or plain http for a loopback host.",
-        json_schema_extra={
-            "airbyte_hidden": True,
-            "order": 14,
-            "docs": "for a proxy, or for the sandbox that `make run` starts.",
-        },
+        json_schema_extra={"airbyte_hidden": True},
     )
 
     @field_validator("api_key")
@@ -250,16 +171,12 @@ class Config(BaseModel):
             raise ValueError("must be plain ASCII without spaces or line breaks; was it copied completely?")
         return value
 
-    @field_validator("excluded_fields", "hashed_fields", "hash_salt", mode="before")
+    @field_validator("end_date", "excluded_fields", "hashed_fields", "hash_salt", "api_base_url", mode="before")
     @classmethod
-    def _null_means_none(cls, value: Any, info: ValidationInfo) -> Any:
-        return cls.model_fields[str(info.field_name)].default if value is None else value
-
-    @field_validator("end_date", "api_base_url", mode="before")
-    @classmethod
-    def _empty_means_unset(cls, value: Any) -> Any:
+    def _empty_means_unset(cls, value: Any, info: ValidationInfo) -> Any:
         # Airbyte's form sends an emptied optional text field as "".
-        return None if value == "" else value
+        default = cls.model_fields[str(info.field_name)].default
+        return default if value is None or (value == "" and default is None) else value
 
     @field_validator("lookback_window", "reread_window", "metrics_days", "rate_limit_factor", mode="before")
     @classmethod
@@ -307,13 +224,16 @@ class Config(BaseModel):
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Config:
-        """Validate a configuration read from JSON. Raises InvalidConfig, which names the invalid option."""
+        """Validate a configuration read from JSON. Raises ConfigError, which names the invalid option, never its value."""
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
-            raise InvalidConfig(
-                "; ".join(_describe(problem) for problem in error.errors(include_input=False))
-            ) from None
+            raise invalid("; ".join(_describe(problem) for problem in error.errors(include_input=False))) from None
+
+
+def invalid(why: str) -> ConfigError:
+    """The error for a configuration that cannot be used."""
+    return ConfigError(f"The configuration is not valid: {why}.")
 
 
 def _describe(problem: Any) -> str:
@@ -343,8 +263,8 @@ def specification() -> dict[str, Any]:
 def connection_specification() -> dict[str, Any]:
     """Return the JSON schema of Config as Airbyte's form expects it."""
     schema = Config.model_json_schema()
-    for name, prop in schema["properties"].items():
-        prop.pop(_DOCS, None)
+    for order, (name, prop) in enumerate(schema["properties"].items()):
+        prop["order"] = order
         # Optional fields: Airbyte's form expects the plain type, not "this or null".
         for choice in prop.pop("anyOf", []):
             if choice.get("type") != "null":
@@ -360,9 +280,3 @@ def connection_specification() -> dict[str, Any]:
         "additionalProperties": True,
         "properties": schema["properties"],
     }
-
-
-def option_docs() -> dict[str, str]:
-    """Return the explanation of each option, in Markdown, for docs/options.md."""
-    schema = Config.model_json_schema()
-    return {name: prop[_DOCS] for name, prop in schema["properties"].items()}

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from source_iterable import __version__
-from source_iterable.ending import print_and_end
+from source_iterable.process.ending import print_and_end
+from source_iterable.version import __version__
 
 _HELP = f"""\
 source-iterable {__version__} reads everything that Iterable's API offers: as messages of the Airbyte protocol, or into a

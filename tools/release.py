@@ -1,6 +1,6 @@
 """A release in one command: `python tools/release.py 0.2.0`.
 
-The version lives in source_iterable/__init__.py. This writes it there, into metadata.yaml, pyproject.toml, dbt/ and the
+The version lives in source_iterable/version.py. This writes it there, into metadata.yaml, pyproject.toml, dbt/ and the
 Dockerfile, gives the changelog's Unreleased section its heading, commits the files and tags the commit. Nothing is pushed.
 
 With `--documentation`, the spec and metadata.yaml point to that address, from this release on.
@@ -67,7 +67,7 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
         return text.replace(f"\n{UNRELEASED}\n", f"\n{UNRELEASED}\n\n## {version} - {day:%Y-%m-%d}\n", 1)
 
     return {
-        "source_iterable/__init__.py": version_line,
+        "source_iterable/version.py": version_line,
         "CHANGELOG.md": changelog,
         "metadata.yaml": in_line("metadata.yaml", r"^(  dockerImageTag: ).*()$", version),
         "pyproject.toml": in_line("pyproject.toml", r'^(version = ").*(")$', version),

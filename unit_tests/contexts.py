@@ -73,9 +73,8 @@ def gather(reading: Reading) -> Read:
                 result.states.append(json.loads(json.dumps(dict(item.state))))
                 result.order.append(result.states[-1])
             else:
-                for message in item.messages():
-                    result.records.append(message["data"])
-                    result.streams.add(message["stream"])
+                result.records += item.records()
+                result.streams.add(item.stream_name)
                 result.order.append(item.count)
     except IterableError as error:
         result.error = error

@@ -13,7 +13,7 @@ import pytest
 import requests
 from requests_mock import Mocker
 
-from source_iterable.airbyte.errors import traced
+from source_iterable.airbyte.messages import traced
 from source_iterable.api.client import IterableClient, _as_it_is
 from source_iterable.api.rate_budget import Permit
 from source_iterable.api.request import Request
@@ -151,7 +151,7 @@ def test_every_attempt_acquires_its_own_permit(client: IterableClient, requests_
     requests_mock.get(
         BASE + "lists", [{"status_code": 500}, {"status_code": 429}, {"exc": requests.ConnectionError}, {"json": 1}]
     )
-    budget = client.budgets.of("lists")
+    budget = client.budgets.for_path("lists")
     held = budget.acquire(client.wait)
     taken: list[Permit] = []
     acquire = budget.acquire

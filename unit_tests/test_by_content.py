@@ -13,7 +13,7 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.errors import BrokenResponse, IterableError
 from source_iterable.reading.by_content import MOST, ByContentStream, Contents, fingerprint
 from unit_tests.contexts import ROOT, Read, a_context, asked, gather, query_of
@@ -131,7 +131,7 @@ def test_a_state_stays_small(count: int) -> None:
     assert len(json.dumps(state)) < 12_100
     # What one more of so many emits besides itself.
     contents.add(fingerprint("all", count, {"id": count}))
-    is_new = contents.since(Contents.of(json.loads(json.dumps(state))))
+    is_new = contents.since(Contents.from_state(json.loads(json.dumps(state))))
     assert is_new(fingerprint("all", count, {"id": count}))
     assert sum(is_new(fingerprint("all", number, {"id": number})) for number in range(count)) < 80
 

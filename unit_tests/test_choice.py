@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit, RateBudget
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import Forbidden
 from source_iterable.exports import choice
@@ -96,7 +96,7 @@ class Third:
     def try_acquire(self) -> Permit | NotYet:
         return self._budget.try_acquire()
 
-    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
         if data_type == "user":
             raise Forbidden("No.", 403)
         self.read_windows.append(window)

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from source_iterable.airbyte.source import SourceIterable
-from source_iterable.config import Config, InvalidConfig, connection_specification, parse_date
+from source_iterable.config import Config, ConfigError, connection_specification, parse_date
 
 GOOD = {"api_key": "k-123456789", "start_date": "2024-01-01T00:00:00Z"}
 
@@ -48,13 +48,13 @@ def test_fractions_of_a_second_are_accepted() -> None:
     ],
 )
 def test_an_invalid_value_is_rejected_and_its_key_named(change: dict[str, object], named: str) -> None:
-    with pytest.raises(InvalidConfig, match=named) as caught:
+    with pytest.raises(ConfigError, match=named) as caught:
         Config.parse({**GOOD, **change})
     assert "k-123456789" not in str(caught.value)
 
 
 def test_a_key_of_the_wrong_type_is_not_shown() -> None:
-    with pytest.raises(InvalidConfig) as caught:
+    with pytest.raises(ConfigError) as caught:
         Config.parse({**GOOD, "api_key": 987654321})
     assert "987654321" not in str(caught.value)
 
@@ -65,7 +65,7 @@ def test_a_custom_base_url_may_be_https_or_loopback(url: str) -> None:
 
 
 def test_a_missing_key_is_named() -> None:
-    with pytest.raises(InvalidConfig, match="'start_date' is required"):
+    with pytest.raises(ConfigError, match="'start_date' is required"):
         Config.parse({"api_key": "x"})
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-import source_iterable.schemas
 from integration_tests.connector import FACTOR
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from source_iterable.config import Config, option_docs
+from source_iterable.config import Config
 from source_iterable.reading.plain_list import PlainList
+from source_iterable.records import schemas
 from source_iterable.streams.table import STREAMS
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def test_every_column_of_every_stream_is_on_the_page() -> None:
             (row,) = rows
             assert told["description"] in row
             assert ("| never |" in row) == isinstance(told["type"], str)
-            assert ("epoch milliseconds |" in row) == (column in source_iterable.schemas.milliseconds(name))
+            assert ("epoch milliseconds |" in row) == (column in schemas.milliseconds(name))
 
 
 def test_descriptions_say_more_than_the_name() -> None:
@@ -95,7 +95,8 @@ def test_descriptions_say_more_than_the_name() -> None:
 
 
 def test_every_option_is_explained() -> None:
-    assert set(option_docs()) == set(Config.model_fields)
+    page = Path(__file__).parents[1].joinpath("docs/options.md").read_text(encoding="utf-8")
+    assert re.findall(r"^- \*\*(\w+)\*\*: ", page, re.MULTILINE) == list(Config.model_fields)
 
 
 def test_every_stream_states_its_cost() -> None:
@@ -104,7 +105,7 @@ def test_every_stream_states_its_cost() -> None:
 
 def test_every_schema_reference_names_an_existing_column() -> None:
     for name in STREAMS:
-        for column, (parent, parent_column) in source_iterable.schemas.references(name).items():
+        for column, (parent, parent_column) in schemas.references(name).items():
             assert parent_column in STREAMS[parent].schema(CONFIG)["properties"], (name, column)
 
 
@@ -143,10 +144,10 @@ def test_lines_to_different_streams_never_overlap() -> None:
 
 
 def test_a_new_stream_is_placed_automatically(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: Any = source_iterable.schemas._read
+    read: Any = schemas._read
     schema = json.loads(BLOCKS["example: schema"])
     schema["properties"]["listId"] = {"type": ["null", "integer"], "x-references": "lists.id"}
-    monkeypatch.setattr(source_iterable.schemas, "_read", lambda name: schema if name == "new.json" else read(name))
+    monkeypatch.setattr(schemas, "_read", lambda name: schema if name == "new.json" else read(name))
     monkeypatch.setitem(STREAMS, "new", PlainList("new", "new", "new", "id"))
     entities = module("entities")
     assert entities.picture().boxes["new"].x < entities.picture().boxes["lists"].x
@@ -215,11 +216,9 @@ def test_the_plain_list_example_of_contributing_works(monkeypatch: pytest.Monkey
     from integration_tests import connector
 
     stream = eval(BLOCKS["example: plain list"], {"PlainList": PlainList})
-    read: Any = source_iterable.schemas._read
+    read: Any = schemas._read
     schema = json.loads(BLOCKS["example: schema"])
-    monkeypatch.setattr(
-        source_iterable.schemas, "_read", lambda name: schema if name == f"{stream.name}.json" else read(name)
-    )
+    monkeypatch.setattr(schemas, "_read", lambda name: schema if name == f"{stream.name}.json" else read(name))
     monkeypatch.setitem(STREAMS, stream.name, stream)
     with Sandbox(SandboxSettings()) as sandbox:
         jobs = {sandbox.foreign_job(), sandbox.foreign_job("purchase")}

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from source_iterable.exact_json import careful_loads, dumps, is_complete, lines_with_long_numbers, loads
+from source_iterable.api.exact_json import careful_loads, dumps, is_complete, lines_with_long_numbers, loads
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import requests
 import requests_mock
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import IterableError, JobFailed, Stopped, TransientError
 from source_iterable.exports import jobs
@@ -125,10 +125,10 @@ def test_files_of_a_job_that_fails_leave_no_file_open(
     api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve(api, "a", "b")
-    received: list[Part] = []
+    received: list[SpooledResponse] = []
     receive_file = client.receive_file
 
-    def kept(url: str, max_bytes: int) -> Part:
+    def kept(url: str, max_bytes: int) -> SpooledResponse:
         received.append(receive_file(url, max_bytes))
         return received[-1]
 

@@ -81,12 +81,12 @@ def serve(api: Api, *names: str) -> None:
 
 @pytest.mark.parametrize("word", ["completed", "Completed", "COMPLETED"])
 def test_states_are_read_without_regard_to_case(word: str) -> None:
-    assert JobState.of(word) is JobState.COMPLETED
+    assert JobState.from_word(word) is JobState.COMPLETED
 
 
 @pytest.mark.parametrize("word", ["melted", None, 7, ["completed"]])
 def test_a_word_that_nobody_knows_is_no_end(word: Any) -> None:
-    assert JobState.of(word) is JobState.UNKNOWN
+    assert JobState.from_word(word) is JobState.UNKNOWN
 
 
 def test_files_count_once_the_job_has_completed_each_once(api: Api, transport: JobsTransport) -> None:

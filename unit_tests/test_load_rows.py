@@ -15,7 +15,7 @@ from source_iterable.errors import ConfigError
 from source_iterable.load.custom_events import views_of
 from source_iterable.load.rows import RowFile, TextColumns, needs_care, quoted, select, without_nul
 from source_iterable.load.tables import Table, free_name, snake_case, table_of
-from source_iterable.records.batch import LineFormat
+from source_iterable.records.batch import batch_of
 from source_iterable.streams.groups import EXPENSIVE, GROUPS, chosen
 from source_iterable.streams.table import STREAMS
 
@@ -25,7 +25,7 @@ CAMPAIGNS, OPENS = table_of(STREAMS["campaigns"], CONFIG), table_of(STREAMS["ema
 
 def rows(tmp_path: Path, table: Table, *records: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows that records become, without what is NULL."""
-    batch = LineFormat(table.stream).batch(records)
+    batch = batch_of(table.stream, records)
     columns = TextColumns(table)
     texts = needs_care(table, batch.lines)
     lines = columns.texts(batch.lines) if texts else batch.lines
@@ -65,7 +65,7 @@ def test_a_value_is_kept_whatever_its_type(tmp_path: Path, field: str, value: An
 def test_an_event_keeps_every_digit(tmp_path: Path) -> None:
     event = {"_event_id": "a", "createdAt": "2024-05-01T10:20:30.123456+00:00", "itblInternal": {}}
     data = b'{"long":0.123456789012345678901,"big":123456789012345678901234567890,"usual":1.5}'
-    batch = LineFormat("email_open").batch([{**event, "data": {}}])
+    batch = batch_of("email_open", [{**event, "data": {}}])
     lines = batch.lines.replace(b'"data":{}', b'"data":' + data)
     assert needs_care(OPENS, lines)
     path = tmp_path / "rows.jsonl"
@@ -93,7 +93,7 @@ def test_an_event_keeps_every_digit(tmp_path: Path) -> None:
 def test_a_warehouse_without_nul_gets_another_character(tmp_path: Path, sent: str, kept: str) -> None:
     path = tmp_path / "rows.jsonl"
     columns = TextColumns(OPENS)
-    path.write_bytes(columns.texts(LineFormat("s").batch([{"_event_id": sent, "data": {"x": sent}}]).lines))
+    path.write_bytes(columns.texts(batch_of("s", [{"_event_id": sent, "data": {"x": sent}}]).lines))
     file = RowFile(path, 1000, tuple(columns), True)
     value = without_nul(file)
     shown = ", ".join(f"{value(column)} AS {quoted(column.name)}" for column in file.columns)

@@ -13,7 +13,7 @@ import urllib3
 from requests_mock import Mocker
 
 from source_iterable.errors import LocalError
-from source_iterable.machine import local_cause, temporary_files, trouble
+from source_iterable.process.machine import local_cause, local_errors, trouble
 from unit_tests.contexts import ROOT, a_context
 
 FREE = "Free space there, or set TMPDIR to another folder."
@@ -44,7 +44,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> str:
     ],
 )
 def test_trouble_with_temporary_files_says_where_why_and_what_to_do(folder: str, error: Exception, told: str) -> None:
-    with pytest.raises(LocalError) as caught, temporary_files():
+    with pytest.raises(LocalError) as caught, local_errors():
         raise error
     assert str(caught.value) == folder + told
     assert str(trouble(error)) == folder + told
@@ -59,7 +59,7 @@ def test_trouble_elsewhere_is_told_of_that_place() -> None:
 
 
 def test_memory_and_a_missing_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LocalError) as caught, temporary_files():
+    with pytest.raises(LocalError) as caught, local_errors():
         raise MemoryError
     assert str(caught.value) == "This machine ran out of memory. Give it more, or sync fewer streams at a time."
 
@@ -73,7 +73,7 @@ def test_memory_and_a_missing_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    with pytest.raises(KeyError), temporary_files():
+    with pytest.raises(KeyError), local_errors():
         raise KeyError("x")
 
 

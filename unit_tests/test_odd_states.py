@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteCatalog
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
-from airbyte_cdk.sources.message import InMemoryMessageRepository
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from source_iterable.airbyte.messages import Messages
 from source_iterable.airbyte.source import SourceIterable
-from source_iterable.airbyte.streams import as_concurrent_stream
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
@@ -68,7 +67,7 @@ def test_a_state_that_is_nested_too_deep_is_named(name: str) -> None:
     states = ConnectorStateManager([AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})])
     try:
         with pytest.raises(ConfigError, match=f"The state of stream {name} cannot be read: it is nested too deep"):
-            as_concurrent_stream(STREAMS[name], context, states, InMemoryMessageRepository())
+            Messages(context, states).add(STREAMS[name])
     finally:
         context.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests_mock
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.errors import BrokenResponse, IterableError, LocalError
 from source_iterable.reading import whole_list
 from unit_tests.contexts import ROOT, a_context, asked, query_of

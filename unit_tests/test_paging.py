@@ -8,7 +8,7 @@ import pytest
 import requests_mock
 
 from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import an_object, items_in, pages
+from source_iterable.api.paging import an_object, list_shape, pages
 from source_iterable.errors import BrokenResponse, IterableError
 from unit_tests.contexts import ROOT, a_context, asked
 
@@ -111,8 +111,8 @@ def test_what_is_no_list_is_named(requests_mock: requests_mock.Mocker, response:
 
 
 def test_a_list_without_a_key_may_hold_anything() -> None:
-    assert items_in("things")({"things": [1, "a", None]}) == [1, "a", None]
-    assert items_in("things", "id")({"things": [{"id": "a"}, {"id": "b"}]}) == [{"id": "a"}, {"id": "b"}]
+    assert list_shape("things")({"things": [1, "a", None]}) == [1, "a", None]
+    assert list_shape("things", "id")({"things": [{"id": "a"}, {"id": "b"}]}) == [{"id": "a"}, {"id": "b"}]
 
 
 def test_a_response_that_is_one_object() -> None:

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from source_iterable.api import parts, proof
-from source_iterable.api.parts import Part, receive
+from source_iterable.api import proof, spooled
 from source_iterable.api.proof import must_hold_identifiers
+from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import BrokenResponse, TooLarge
 from unit_tests.test_body import response
 
 LINE = b'{"id": 1}\n'
 
 
-def part_of(content: bytes) -> Part:
-    return Part(io.BytesIO(content), len(content))
+def part_of(content: bytes) -> SpooledResponse:
+    return SpooledResponse(io.BytesIO(content), len(content))
 
 
 # receiving
@@ -82,7 +82,7 @@ def test_records_may_end_with_anything_else(end: bytes) -> None:
 
 
 def test_a_last_line_over_the_bound_is_a_bad_line_and_not_a_cut_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "MAX_LINE", 20)
+    monkeypatch.setattr(spooled, "MAX_LINE", 20)
     monkeypatch.setattr(proof, "MAX_LINE", 20)
     with pytest.raises(BrokenResponse, match="cut"):
         receive(response(LINE + b'{"id": "' + b"x" * 11, None), 1000)
@@ -119,7 +119,7 @@ def test_a_part_that_is_refused_leaves_no_file_open(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 10, 25, 1000])
 @pytest.mark.parametrize("end", [b"", b"\n"])
 def test_pieces_have_whole_lines_whatever_their_size(monkeypatch: pytest.MonkeyPatch, size: int, end: bytes) -> None:
-    monkeypatch.setattr(parts, "CHUNK_BYTES", size)
+    monkeypatch.setattr(spooled, "CHUNK_BYTES", size)
     content = b"\n".join(b"x" * length for length in (3, 0, 12, 1, 7, 7, 30)) + end
     chunks = list(part_of(content).chunks())
     assert b"".join(chunks) == content
@@ -132,17 +132,17 @@ def test_pieces_have_whole_lines_whatever_their_size(monkeypatch: pytest.MonkeyP
 def test_an_endless_line_becomes_one_bad_line_and_its_neighbors_stay(
     monkeypatch: pytest.MonkeyPatch, length: int, end: bytes
 ) -> None:
-    monkeypatch.setattr(parts, "CHUNK_BYTES", 6)
-    monkeypatch.setattr(parts, "MAX_LINE", 10)
-    monkeypatch.setattr(parts, "_READ_BYTES", 5)
+    monkeypatch.setattr(spooled, "CHUNK_BYTES", 6)
+    monkeypatch.setattr(spooled, "MAX_LINE", 10)
+    monkeypatch.setattr(spooled, "_READ_BYTES", 5)
     lines = b"".join(part_of(b"a\nb\n" + b"x" * length + end).chunks()).split(b"\n")
     assert lines == [b"a", b"b", b"\x00", *([b"z"] if end == b"\nz\n" else []), b""]
 
 
 @pytest.mark.parametrize(("length", "kept"), [(11, True), (12, False)])
 def test_the_longest_line(monkeypatch: pytest.MonkeyPatch, length: int, kept: bool) -> None:
-    monkeypatch.setattr(parts, "CHUNK_BYTES", 2)
-    monkeypatch.setattr(parts, "MAX_LINE", 10)
+    monkeypatch.setattr(spooled, "CHUNK_BYTES", 2)
+    monkeypatch.setattr(spooled, "MAX_LINE", 10)
     lines = b"".join(part_of(b"x" * length + b"\nb\n").chunks()).split(b"\n")
     assert lines == [b"x" * length if kept else b"\x00", b"b", b""]
 
@@ -156,11 +156,11 @@ def test_the_longest_line(monkeypatch: pytest.MonkeyPatch, length: int, kept: bo
 def test_the_last_line_is_found_from_the_end(
     monkeypatch: pytest.MonkeyPatch, content: bytes, last: bytes, step: int
 ) -> None:
-    monkeypatch.setattr(parts, "_READ_BYTES", step)
+    monkeypatch.setattr(spooled, "_READ_BYTES", step)
     assert part_of(content).last_line() == last
 
 
 def test_no_more_than_the_longest_line_is_read_from_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "_READ_BYTES", 5)
-    monkeypatch.setattr(parts, "MAX_LINE", 20)
+    monkeypatch.setattr(spooled, "_READ_BYTES", 5)
+    monkeypatch.setattr(spooled, "MAX_LINE", 20)
     assert len(part_of(b"x" * 1000).last_line()) == 20

@@ -27,7 +27,7 @@ def test_the_request_for_the_key_waits_for_its_turn_too(
 ) -> None:
     server.get(f"{ROOT}journeys", status_code=401)
     channels = server.get(f"{ROOT}channels", json={})
-    budget = client.budgets.of("channels")
+    budget = client.budgets.for_path("channels")
     held: list[Permit] = []
     while isinstance(permit := budget.try_acquire(), Permit):
         held.append(permit)
@@ -49,13 +49,13 @@ def test_cancelling_waits_for_its_turn(
     client: IterableClient, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.delete(f"{ROOT}export/7", json={})
-    held = client.budgets.of("export/7").try_acquire()
+    held = client.budgets.for_path("export/7").try_acquire()
     assert isinstance(held, Permit)
     before: list[int] = []
 
     def sleep(seconds: float) -> None:
         before.append(server.call_count)
-        client.budgets.of("export/7").arrived(held)
+        client.budgets.for_path("export/7").arrived(held)
 
     monkeypatch.setattr(time, "sleep", sleep)
     client.stop()

@@ -94,20 +94,20 @@ def test_a_permit_is_available_after_the_seconds_of_notyet() -> None:
 def test_the_limit_of_every_endpoint(path: str, requests: int, seconds: float) -> None:
     row = next(row for row in LIMITS if path.startswith(row[0]))
     assert row[1:] == (requests, seconds)
-    budget = RateBudgets().of(path)
+    budget = RateBudgets().for_path(path)
     permits = [budget.try_acquire() for _ in range(requests + 1)]
     assert [isinstance(permit, Permit) for permit in permits] == [True] * requests + [False]
 
 
 def test_the_three_job_calls_share_one_budget() -> None:
     budgets = RateBudgets()
-    assert budgets.of("export/start") is budgets.of("export/9/files") is budgets.of("export/9")
+    assert budgets.for_path("export/start") is budgets.for_path("export/9/files") is budgets.for_path("export/9")
 
 
 def test_members_and_sizes_of_lists_share_one_budget() -> None:
     budgets = RateBudgets()
-    assert budgets.of("lists/getUsers") is budgets.of("lists/1001/size")
-    assert budgets.of("lists") is not budgets.of("lists/getUsers")
+    assert budgets.for_path("lists/getUsers") is budgets.for_path("lists/1001/size")
+    assert budgets.for_path("lists") is not budgets.for_path("lists/getUsers")
 
 
 def test_threads_are_served_in_turn() -> None:

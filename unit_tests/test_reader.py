@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import IterableError, JobFailed, TransientError, WindowFailed
 from source_iterable.exports.reader import ExportReader
 from source_iterable.exports.windows import Window, WindowPlan
 
 DAY = 86_400
-Open = Callable[[str, Window], Iterator[Part]]
+Open = Callable[[str, Window], Iterator[SpooledResponse]]
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def opening(reader: ExportReader, monkeypatch: pytest.MonkeyPatch, opened: Open)
     monkeypatch.setattr(reader._choice, "open", opened)
 
 
-def part(window: Window) -> Part:
+def part(window: Window) -> SpooledResponse:
     """A byte a second, up to a megabyte."""
     content = b"x" * min(window.seconds, 2**20)
-    return Part(io.BytesIO(content), len(content))
+    return SpooledResponse(io.BytesIO(content), len(content))
 
 
-def windows_of(pieces: Iterator[tuple[Window, Iterator[Part]]]) -> Iterator[Window]:
+def windows_of(pieces: Iterator[tuple[Window, Iterator[SpooledResponse]]]) -> Iterator[Window]:
     for window, parts in pieces:
         list(parts)
         yield window
@@ -56,7 +56,7 @@ def test_windows_are_yielded_in_time_order_even_if_later_ones_open_first(
 ) -> None:
     later_opened = threading.Event()
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         if window.start == 31 * DAY:  # the second one: the first to be opened alongside others
             assert later_opened.wait(10)
         elif window.start > 31 * DAY:
@@ -70,7 +70,7 @@ def test_windows_are_yielded_in_time_order_even_if_later_ones_open_first(
 
 
 def test_nothing_is_yielded_after_a_failed_window(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         if window.start <= 900 * DAY < window.end:
             raise IterableError("no")
         return iter([part(window)])
@@ -88,7 +88,7 @@ def test_a_failed_window_is_halved_down_to_one_second(reader: ExportReader, monk
     tried: list[Window] = []
     broken = True
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         tried.append(window)
         if broken and window.start <= 1000 < window.end:
             raise WindowFailed("The response broke off.")
@@ -107,7 +107,7 @@ def test_a_failed_job_is_retried_once_before_its_window_is_halved(
 ) -> None:
     tried: list[Window] = []
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         tried.append(window)
         if window.seconds == DAY:
             raise JobFailed("Iterable ended export job 7 as failed.")
@@ -124,7 +124,7 @@ def test_many_streams_open_no_more_windows_ahead_than_there_are_threads(
     held: set[Window] = set()
     lock = threading.Lock()
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         with lock:
             held.add(window)
         return iter([part(window)])
@@ -150,7 +150,7 @@ def test_a_window_that_is_expected_to_be_too_large_is_halved_before_it_is_read(
 ) -> None:
     tried: list[Window] = []
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         assert data_type == "emailSend"
         tried.append(window)
         return iter([part(window)])
@@ -173,7 +173,7 @@ def test_halves_expect_what_the_failed_window_had_and_the_rest_what_the_first_on
 ) -> None:
     tried: list[Window] = []
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         tried.append(window)
         if window.seconds == 4000:
             raise WindowFailed("Too much.", expected_bytes=1000)
@@ -202,7 +202,7 @@ def test_windows_that_fail_one_after_the_other_end_the_stream(
 ) -> None:
     tried: list[Window] = []
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         tried.append(window)
         # One success before them, and one after 59 failures.
         if len(tried) in (1, 61):
@@ -229,7 +229,7 @@ def test_the_shortest_window_says_what_failed_and_what_is_next(
 ) -> None:
     tried: list[int] = []
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         tried.append(window.seconds)
         raise JobFailed("It broke.")
 
@@ -246,9 +246,9 @@ def test_the_shortest_window_says_what_failed_and_what_is_next(
 def test_windows_are_sized_by_what_was_read(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Window] = []
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         tried.append(window)
-        content = Part(io.BytesIO(b""), 128 * 2**20) if window.start == 0 else part(window)
+        content = SpooledResponse(io.BytesIO(b""), 128 * 2**20) if window.start == 0 else part(window)
         return iter([content])
 
     opening(reader, monkeypatch, opened)
@@ -262,10 +262,10 @@ def test_four_windows_of_a_stream_are_opened_at_a_time(reader: ExportReader, mon
     opened_ahead: list[int] = []
     three = threading.Semaphore(0)
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         opened_ahead.append(window.start)
         three.release()
-        return iter([Part(io.BytesIO(b""), 128 * 2**20 * window.seconds // (31 * DAY))])
+        return iter([SpooledResponse(io.BytesIO(b""), 128 * 2**20 * window.seconds // (31 * DAY))])
 
     opening(reader, monkeypatch, opened)
     reading = reader.read("emailSend", WindowPlan(0, 310 * DAY))
@@ -307,11 +307,11 @@ def test_parts_of_windows_that_were_opened_ahead_are_closed_with_their_stream(
 def test_a_window_that_was_halved_counts_as_a_whole(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Window] = []
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         tried.append(window)
         if window.seconds == 31 * DAY and window.start == 0:
             raise WindowFailed("It broke.")
-        return iter([Part(io.BytesIO(b""), 2**26 if window.start < 31 * DAY else 0)])
+        return iter([SpooledResponse(io.BytesIO(b""), 2**26 if window.start < 31 * DAY else 0)])
 
     opening(reader, monkeypatch, opened)
     list(windows_of(reader.read("emailSend", WindowPlan(0, 62 * DAY))))
@@ -322,7 +322,7 @@ def test_a_window_that_was_halved_counts_as_a_whole(reader: ExportReader, monkey
 def test_the_end_of_a_sync_does_not_wait_for_windows(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, release = threading.Event(), threading.Event()
 
-    def opened(data_type: str, window: Window) -> Iterator[Part]:
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         if window.start > 31 * DAY:
             begun.set()
             assert release.wait(10)

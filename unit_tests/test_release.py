@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from source_iterable import __version__
+from source_iterable.version import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = (
-    *("source_iterable/__init__.py", "source_iterable/config.py", "metadata.yaml", "dbt/dbt_project.yml"),
+    *("source_iterable/version.py", "source_iterable/config.py", "metadata.yaml", "dbt/dbt_project.yml"),
     *("pyproject.toml", "Dockerfile", "tools/release.py"),
 )
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n- Faster.\n\n## 0.1.0 - 2026-01-01\n\n- First.\n"
@@ -26,7 +26,7 @@ def checkout(tmp_path: Path) -> Path:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text((ROOT / name).read_text())
-    (tmp_path / "source_iterable/__init__.py").write_text('"""The package."""\n\n__version__ = "0.1.0"\n')
+    (tmp_path / "source_iterable/version.py").write_text('"""The version."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.name", "Somebody")
@@ -54,7 +54,7 @@ def in_file(path: Path, pattern: str) -> str:
 def versions(root: Path) -> dict[str, str]:
     """The version that each file names."""
     return {
-        "package": in_file(root / "source_iterable/__init__.py", r'^__version__ = "(.*)"$'),
+        "package": in_file(root / "source_iterable/version.py", r'^__version__ = "(.*)"$'),
         "metadata": in_file(root / "metadata.yaml", r"^  dockerImageTag: (.*)$"),
         "poetry": in_file(root / "pyproject.toml", r'^version = "(.*)"$'),
         "models": in_file(root / "dbt/dbt_project.yml", r"^version: (.*)$"),

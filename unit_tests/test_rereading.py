@@ -15,30 +15,30 @@ import requests_mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_iterable.config import Config, InvalidConfig
+from source_iterable.config import Config, ConfigError
 from source_iterable.errors import Stopped
 from source_iterable.exports.windows import Window, WindowPlan
 from source_iterable.reading.fingerprints import Fingerprints, events_in, piece_seconds
 from source_iterable.reading.rereading import NewFirst, Rereading
-from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.records.batch import RecordBatch, batch_of
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import ROOT, a_context, gather
 
 DAY = 86_400
 NOW = 1_800_000_000
 KILOBYTE = 1024
-FORMAT = LineFormat("email_open")
 
 
 def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
 
 
-def batch_of(*times: float, data: Any = None) -> RecordBatch:
+def opens(*times: float, data: Any = None) -> RecordBatch:
     """Events of these times, which are their ids, too."""
-    return FORMAT.batch(
+    events = (
         {"_event_id": f"{int(time * 7919):032x}"[::-1], "createdAt": iso(time), "data": data or {}} for time in times
     )
+    return batch_of("email_open", events)
 
 
 class Iterable:
@@ -53,7 +53,7 @@ class Iterable:
         self.asked.append((window.start, window.end))
         for start in range(window.start, window.end, 5000):
             part = Window(start, min(start + 5000, window.end))
-            yield part, batch_of(*(time for time in self.times if part.start <= time < part.end))
+            yield part, opens(*(time for time in self.times if part.start <= time < part.end))
             yield part, None
 
 
@@ -88,7 +88,7 @@ class Syncs:
 
 
 def times_in(batch: RecordBatch) -> list[float]:
-    return [datetime.fromisoformat(message["data"]["createdAt"]).timestamp() for message in batch.messages()]
+    return [datetime.fromisoformat(record["createdAt"]).timestamp() for record in batch.records()]
 
 
 def test_a_late_event_is_written_with_its_piece_and_nothing_else() -> None:
@@ -260,7 +260,7 @@ def test_nothing_before_the_start_date_is_read() -> None:
 
 def test_events_without_a_time_are_written_again() -> None:
     record = {"_event_id": "0" * 32, "data": {"createdAt": "soon"}}
-    stray = FORMAT.batch([record])
+    stray = batch_of("email_open", [record])
 
     def windows(plan: WindowPlan) -> Iterator[tuple[Window, RecordBatch | None]]:
         yield plan.next(), stray
@@ -272,7 +272,7 @@ def test_events_without_a_time_are_written_again() -> None:
 def test_an_event_of_another_time_does_not_spoil_the_fingerprints() -> None:
     syncs = Syncs(Iterable(*(NOW - 1000 * number for number in range(1, 400))))
     windows = syncs.iterable.windows
-    odd = batch_of(253_402_000_000, 0)
+    odd = opens(253_402_000_000, 0)
 
     def with_odd_ones(plan: WindowPlan) -> Iterator[tuple[Window, RecordBatch | None]]:
         for window, batch in windows(plan):
@@ -288,11 +288,11 @@ def test_an_event_of_another_time_does_not_spoil_the_fingerprints() -> None:
 
 def test_the_time_of_an_event_is_that_of_its_column() -> None:
     odd = {"_event_id": "f" * 32, "attachment": {"createdAt": iso(NOW - DAY)}, "createdAt": iso(NOW + 7), "data": {}}
-    (event,) = events_in(FORMAT.batch([odd]))
+    (event,) = events_in(batch_of("email_open", [odd]))
     assert (event.time, event.fingerprint) == (NOW + 7, 2**48 - 1)
-    assert [each.time for each in events_in(batch_of(NOW, data={"createdAt": "x"}))] == [NOW]
+    assert [each.time for each in events_in(opens(NOW, data={"createdAt": "x"}))] == [NOW]
     # What orjson does not read.
-    batch = batch_of(NOW, data={"createdAt": "x", "big": 1})
+    batch = opens(NOW, data={"createdAt": "x", "big": 1})
     lines = batch.lines.replace(b'"big":1', b'"big":1e999')
     assert [each.time for each in events_in(RecordBatch("email_open", 1, lines))] == [NOW]
 
@@ -325,7 +325,7 @@ def test_new_events_come_first() -> None:
 
 @pytest.mark.parametrize("value", [-1, 31, 1.5, True, "soon"])
 def test_the_option_is_a_number_of_days(value: Any) -> None:
-    with pytest.raises(InvalidConfig, match="reread_window"):
+    with pytest.raises(ConfigError, match="reread_window"):
         Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "reread_window": value})
 
 

@@ -19,7 +19,6 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from source_iterable import __version__
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import (
@@ -31,6 +30,7 @@ from source_iterable.errors import (
     IterableError,
     Unreachable,
 )
+from source_iterable.version import __version__
 
 KEY = "k-0123456789abcdef"
 
@@ -167,7 +167,7 @@ def test_a_file_is_not_redirected_to_another_scheme() -> None:
     ["https://user:pa@api.example.com/", "https://k@api.example.com/", "https://a.example.com/?key=1", "https://a:x/"],
 )
 def test_an_api_base_url_holds_no_secret(url: str) -> None:
-    with pytest.raises(ValueError, match="api_base_url"):
+    with pytest.raises(ConfigError, match="api_base_url"):
         a_client(url)
 
 

@@ -1,4 +1,4 @@
-"""SharedParts: one request for all streams, little kept, nobody waits for ever."""
+"""SharedResponses: one request for all streams, little kept, nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from source_iterable.api.parts import Part
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import Stopped, TransientError
-from source_iterable.reading.shared_parts import SharedParts
+from source_iterable.reading.shared_responses import SharedResponses
 
 FAST, SLOW = "events", "list_users"
 
 
 class Client:
-    """What SharedParts needs of a client: a wait that lets others go on, and that ends when the sync is stopped."""
+    """What SharedResponses needs of a client: a wait that lets others go on, and that ends when the sync is stopped."""
 
     def __init__(self) -> None:
         self.waits = 0
@@ -39,12 +39,12 @@ class Server:
         self.files: list[io.BytesIO] = []
         self._lock = threading.Lock()
 
-    def request(self, key: int) -> Part:
+    def request(self, key: int) -> SpooledResponse:
         with self._lock:
             self.requests.append(key)
             content = b"".join(b"%d-%d@example.com\n" % (key, number) for number in range(key * 100))
             self.files.append(io.BytesIO(content))
-            return Part(self.files[-1], len(content))
+            return SpooledResponse(self.files[-1], len(content))
 
     @property
     def open(self) -> int:
@@ -61,17 +61,17 @@ def server() -> Server:
     return Server()
 
 
-def shared(client: Client, *streams: str) -> SharedParts:
-    made = SharedParts(client)  # type: ignore[arg-type]
+def shared(client: Client, *streams: str) -> SharedResponses:
+    made = SharedResponses(client)  # type: ignore[arg-type]
     made.expect(streams)
     return made
 
 
-def users(part: Part) -> list[bytes]:
+def users(part: SpooledResponse) -> list[bytes]:
     return b"".join(part.chunks()).split(b"\n")[:-1]
 
 
-def take(parts: SharedParts, server: Server, stream: str, key: int) -> list[bytes]:
+def take(parts: SharedResponses, server: Server, stream: str, key: int) -> list[bytes]:
     part = parts.get(stream, key, lambda: server.request(key))
     try:
         return users(part)
@@ -136,7 +136,7 @@ def test_a_failure_is_everybodys(client: Client, server: Server) -> None:
         parts.want(stream, [1, 2])
     asked = []
 
-    def fail() -> Part:
+    def fail() -> SpooledResponse:
         asked.append(1)
         raise TransientError("The list is broken.")
 
@@ -183,7 +183,7 @@ def test_requests_under_way_do_not_let_a_stream_get_far_ahead(client: Client, se
         parts.want(stream, range(200))
     long_one = threading.Event()
 
-    def slow() -> Part:
+    def slow() -> SpooledResponse:
         assert long_one.wait(60)
         return server.request(0)
 
@@ -209,7 +209,7 @@ def test_a_response_that_is_under_way_is_not_freed_under_its_reader(client: Clie
         parts.want(stream, [5])
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow() -> Part:
+    def slow() -> SpooledResponse:
         begun.set()
         assert go_on.wait(60)
         return server.request(5)

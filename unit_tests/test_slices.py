@@ -11,8 +11,8 @@ import requests
 import requests_mock
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
 from source_iterable.api.proof import must_hold_identifiers
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped, TransientError
 from source_iterable.reading.context import StreamContext
@@ -42,7 +42,7 @@ def a_reader(context: StreamContext, max_bytes: int = 100) -> SliceReader:
     return SliceReader("list_users", context, 45.0, max_bytes, must_hold_identifiers)
 
 
-def get(reader: SliceReader, what: str = "list 1") -> Part | Unread | None:
+def get(reader: SliceReader, what: str = "list 1") -> SpooledResponse | Unread | None:
     return reader.get(what, "lists/getUsers", {"listId": 1})
 
 
@@ -54,7 +54,7 @@ def test_a_slice_is_the_whole_response(context: StreamContext, server: requests_
     server.get(URL, text="a@example.com\nb@example.com\n")
     reader = a_reader(context)
     part = get(reader)
-    assert isinstance(part, Part)
+    assert isinstance(part, SpooledResponse)
     assert b"".join(part.chunks()) == b"a@example.com\nb@example.com\n"
     assert server.request_history[-1].qs == {"listid": ["1"]}
     assert tuple(server.request_history[-1].timeout) == (30.0, 45.0)  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ def test_a_response_that_does_not_begin_is_waited_for_as_long_as_the_stream_says
 def test_a_slice_may_be_as_large_as_its_bound(context: StreamContext, server: requests_mock.Mocker) -> None:
     server.get(URL, text="x" * 100)
     part = get(a_reader(context))
-    assert isinstance(part, Part)
+    assert isinstance(part, SpooledResponse)
     assert part.size == 100
 
 

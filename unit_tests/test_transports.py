@@ -12,8 +12,8 @@ import requests
 import requests_mock
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit, RateBudget
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BadRequest, EndUnknown, Forbidden, IterableError, NotFound, WindowFailed
 from source_iterable.exports import choice
@@ -54,14 +54,14 @@ class Fake:
     def try_acquire(self) -> Permit | NotYet:
         return self._budget.try_acquire()
 
-    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
         assert isinstance(permit, Permit)
         self.asked.append(data_type)
         self.windows.append(window)
         if data_type in self.failures:
             raise self.failures[data_type]
         for content in (f"{self.name}\n".encode(), b"second\n"):
-            yield Part(io.BytesIO(content), len(content))
+            yield SpooledResponse(io.BytesIO(content), len(content))
 
     def close(self) -> None:
         """Nothing."""
@@ -74,7 +74,7 @@ def two(client: IterableClient, monkeypatch: pytest.MonkeyPatch) -> tuple[Transp
     return TransportChoice(client, "auto", LOGGER), one, other
 
 
-def lines(parts: Iterator[Part]) -> list[bytes]:
+def lines(parts: Iterator[SpooledResponse]) -> list[bytes]:
     return [b"".join(part.chunks()) for part in parts]
 
 

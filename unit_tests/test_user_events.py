@@ -229,7 +229,7 @@ def test_the_progress_of_the_users_is_shown(
     shares: list[float | None] = []
     with a_context() as context:
         for _ in EVENTS.read(context, {}):
-            shares.append(context.progress.of("events").share)
+            shares.append(context.progress.stream("events").share)
     assert shares == [None, None, 0.5, 0.5, 1.0]
 
 

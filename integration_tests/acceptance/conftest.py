@@ -70,7 +70,7 @@ def scenario(request: pytest.FixtureRequest, sandboxes: dict[tuple[str, str], Sa
 
 
 @pytest.fixture(autouse=True)
-def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def local_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the files that the standard tests leave behind in the test's own temporary folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 

@@ -14,7 +14,7 @@ from airbyte_cdk.test.models import ConnectorTestScenario
 
 from integration_tests.acceptance.conftest import IMAGE_VARIABLE, ROOT
 from integration_tests.acceptance.test_syncs import ListedIn
-from source_iterable import __version__
+from source_iterable.version import __version__
 
 pytestmark = pytest.mark.image_tests
 

@@ -172,7 +172,7 @@ class Client:
 
     def post(self, endpoint: str, body: Mapping[str, Any]) -> Answer:
         """POST a body, once. Raises NoAnswer."""
-        with self._budgets.of(endpoint).acquire(self.pause):
+        with self._budgets.for_path(endpoint).acquire(self.pause):
             answer = self._once(self._session, "POST", self.config.base_url + endpoint, MANY_BYTES, PATIENCE, json=body)
         self._count(endpoint, answer)
         if answer.status == RATE_LIMITED or answer.status >= SERVER_ERROR:
@@ -188,7 +188,7 @@ class Client:
     def _tried(self, endpoint: str, names: tuple[object, ...], most: int, patience: float, **rest: Any) -> Answer:
         path = endpoint.format(*(quote(str(name), safe="") for name in names))
         for attempt in range(_TRIES):
-            with self._budgets.of(path).acquire(self.pause):
+            with self._budgets.for_path(path).acquire(self.pause):
                 answer = self._once(self._session, "GET", self.config.base_url + path, most, patience, **rest)
             self._count(endpoint, answer)
             is_ours = not rest.get("headers")

@@ -49,7 +49,7 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        return JobState.of(self.words[-1]) if self.words else JobState.UNKNOWN
+        return JobState.from_word(self.words[-1]) if self.words else JobState.UNKNOWN
 
     @property
     def files(self) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ def states(project: Project) -> Seen:
     jobs = _jobs(project)
     words = [word for job in jobs for word in job.words]
     cases = {next((name for make, name in _CASES.items() if make(word) == word), "mixed") for word in words}
-    states_of = [[JobState.of(word) for word in job.words] for job in jobs]
+    states_of = [[JobState.from_word(word) for word in job.words] for job in jobs]
     facts = {
         "status of export/start": sorted({job.started.status for job in jobs}),
         "jobId": sorted(kinds(job.id for job in jobs)),
@@ -280,9 +280,9 @@ def listed(project: Project) -> Seen:
     jobs = some_in(project.client.get("export/jobs"), "jobs")
     words = [str(each.get("jobState")) for each in jobs]
     return judged(
-        JobState.UNKNOWN not in map(JobState.of, words) and own <= {str(each.get("id")) for each in jobs},
+        JobState.UNKNOWN not in map(JobState.from_word, words) and own <= {str(each.get("id")) for each in jobs},
         {
-            "states": sorted({JobState.of(word).value for word in words}),
+            "states": sorted({JobState.from_word(word).value for word in words}),
             "names": project.words.of(name for each in jobs for name in each),
             "types": project.words.of(each.get("dataTypeName") for each in jobs),
         },

@@ -64,7 +64,7 @@ def ids_of(data_type: str, lines: Iterable[bytes]) -> list[str]:
     """The `_event_id` of each line of an export, as the connector writes it; lines that are no records have none."""
     parser = EventRecords(STREAM_OF[data_type], {"properties": columns_of(STREAM_OF[data_type])}, EventIds(data_type))
     parsed = parser.parse(b"".join(line + b"\n" for line in lines))
-    return [message["data"]["_event_id"] for message in parsed.batch.messages()]
+    return [record["_event_id"] for record in parsed.batch.records()]
 
 
 def busy(project: Project) -> tuple[str, Window, Answer]:

@@ -15,7 +15,7 @@ from rich.table import Table
 from integration_tests.live.probe import Probe, Project, Seen, Verdict, run
 from integration_tests.live.probes import PROBES
 from integration_tests.sandbox.settings import PROJECT_TYPES
-from source_iterable import __version__
+from source_iterable.version import __version__
 
 # Of the file's form.
 _VERSION = 1

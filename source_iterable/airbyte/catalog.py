@@ -1,9 +1,10 @@
-"""The command `source-iterable catalog`: a configured catalog for `read`."""
+"""Streams as a catalog shows them, and the command `source-iterable catalog`: a configured catalog for `read`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import orjson
@@ -15,14 +16,30 @@ from airbyte_cdk.models import (
     DestinationSyncMode,
     SyncMode,
 )
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_iterable.airbyte.source import SourceIterable, parsed_config
-from source_iterable.airbyte.streams import as_airbyte_stream
-from source_iterable.ending import print_and_end
+from source_iterable.config import Config
 from source_iterable.errors import IterableError
+from source_iterable.process.ending import print_and_end
+from source_iterable.reading.stream import Stream
+from source_iterable.streams.configuration import read_config
 from source_iterable.streams.groups import GROUPS, chosen
 from source_iterable.streams.table import STREAMS
+
+
+def as_airbyte_stream(stream: Stream, config: Config) -> AirbyteStream:
+    """The stream as `discover` shows it."""
+    incremental = stream.cursor_field is not None
+    resumable = incremental or stream.resumable
+    return AirbyteStream(
+        name=stream.name,
+        json_schema=stream.schema(config),
+        supported_sync_modes=[SyncMode.full_refresh, *([SyncMode.incremental] if incremental else [])],
+        # Required of all that are resumable, also where the cursor is only the progress of a full refresh.
+        source_defined_cursor=True if resumable else None,
+        default_cursor_field=[stream.cursor_field] if stream.cursor_field else None,
+        source_defined_primary_key=[[column] for column in stream.key(config)] or None,
+        is_resumable=resumable,
+    )
 
 
 def run(arguments: list[str]) -> NoReturn:
@@ -30,7 +47,7 @@ def run(arguments: list[str]) -> NoReturn:
     parser = argparse.ArgumentParser(
         prog="source-iterable catalog", description="Print a configured catalog, for source-iterable read --catalog."
     )
-    parser.add_argument("--config", required=True, help="the configuration, a JSON file: docs/options.md")
+    parser.add_argument("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
     parser.add_argument(
         "--streams",
         default="all",
@@ -43,10 +60,8 @@ def run(arguments: list[str]) -> NoReturn:
     )
     options = parser.parse_args(arguments)
     try:
-        config = parsed_config(SourceIterable.read_config(options.config))
+        config = read_config(options.config)
         streams = [as_airbyte_stream(STREAMS[name], config) for name in chosen(options.streams)]
-    except AirbyteTracedException as error:
-        sys.exit(error.message)
     except IterableError as error:
         sys.exit(str(error))
     catalog = ConfiguredAirbyteCatalog(streams=[_configured(stream, options.full_refresh) for stream in streams])

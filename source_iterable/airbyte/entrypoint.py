@@ -1,4 +1,4 @@
-"""The Airbyte protocol on stdout: the CDK's entrypoint, with batches written verbatim."""
+"""The Airbyte protocol on stdout: the CDK's entrypoint, with batches written at once."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import os
 import select
 import signal
 import sys
-import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from types import FrameType
 from typing import Any, NoReturn
 
+import orjson
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 
-from source_iterable.airbyte.errors import traced
+from source_iterable.airbyte.messages import traced
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.airbyte.state_file import HELP, StateFile, taken_from
-from source_iterable.ending import StopSignals, end
-from source_iterable.machine import trouble
+from source_iterable.process.ending import StopSignals, end
+from source_iterable.process.machine import trouble
 from source_iterable.records.batch import RecordBatch
 
 
 class Entrypoint(AirbyteEntrypoint):
-    """The CDK's entrypoint, which also counts batches, writes their lines verbatim, and keeps a state file up to date."""
+    """The CDK's entrypoint, which also counts and writes batches, and keeps a state file up to date."""
 
     def __init__(self, source: SourceIterable, state_file: StateFile | None) -> None:
         # The CDK would open every command with a line about the thresholds of its memory monitor.
@@ -43,13 +43,19 @@ class Entrypoint(AirbyteEntrypoint):
     def read(self, source_spec: Any, config: Any, catalog: Any, state: Any) -> Iterator[AirbyteMessage]:
         if self._state_file:
             state = self._state_file.begin(state, catalog)
+        assert sys.__stdout__ is not None
+        stdout = select.poll()
+        stdout.register(sys.__stdout__.fileno(), 0)
         for message in super().read(source_spec, config, catalog, state):
-            if isinstance(message, RecordBatch):
-                write(message.lines)
-                continue
-            yield message
+            if not isinstance(message, RecordBatch):
+                yield message
+            elif message.count:
+                write(record_messages(message))
+            # An empty one comes when a sync waits for Iterable, perhaps for long: does anybody still read?
+            elif any(event & select.POLLERR for _, event in stdout.poll(0)):
+                raise BrokenPipeError
             # By now it is on stdout.
-            if self._state_file and message.state:
+            if self._state_file and isinstance(message, AirbyteMessage) and message.state:
                 self._state_file.update(message.state)
 
     @staticmethod
@@ -66,6 +72,13 @@ class Entrypoint(AirbyteEntrypoint):
         return AirbyteEntrypoint.handle_record_counts(message, stream_message_count)
 
 
+def record_messages(batch: RecordBatch) -> bytes:
+    """The RECORD messages of a batch, a line each, as the CDK's serializer writes them. The times are in milliseconds."""
+    before = b'{"type":"RECORD","record":{"stream":%b,"data":' % orjson.dumps(batch.stream_name)
+    after = b',"emitted_at":%d}}\n' % (time.time_ns() // 1_000_000)
+    return before + batch.lines[:-1].replace(b"\n", after + before) + after
+
+
 def write(lines: bytes) -> None:
     """Write whole lines to stdout, after everything logged so far, and flush."""
     assert sys.__stdout__ is not None
@@ -73,10 +86,6 @@ def write(lines: bytes) -> None:
         PRINT_BUFFER.flush()
         sys.__stdout__.buffer.write(lines)
         sys.__stdout__.buffer.flush()
-
-
-class _ReaderGone(BaseException):
-    """Nobody reads stdout any more."""
 
 
 def launch(arguments: list[str]) -> NoReturn:
@@ -94,20 +103,18 @@ def launch(arguments: list[str]) -> NoReturn:
             print(HELP)
         raise
     StopSignals()
-    signal.signal(signal.SIGUSR1, _end_quietly)
     # A line of the log that finds stdout closed is no reason for a traceback on stderr: the next message ends the process.
     logging.raiseExceptions = False
     # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes. Ours are written at once.
     PRINT_BUFFER.flush_interval = 0.0
     _return_memory_to_the_system()
     try:
-        threading.Thread(target=_watch_the_reader, name="reader of stdout", daemon=True).start()
         entrypoint = Entrypoint(SourceIterable(batched=True), state_file)
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:
                 write(f"{message}\n".encode())
         end(0)
-    except (BrokenPipeError, _ReaderGone):
+    except BrokenPipeError:
         os._exit(128 + signal.SIGPIPE)
     except BaseException as error:
         code = error.code if isinstance(error, SystemExit) else 1
@@ -122,20 +129,6 @@ def launch(arguments: list[str]) -> NoReturn:
         except OSError as unwritable:  # a full disk behind stdout, say
             print(f"The output cannot be written: {unwritable.strerror}.", file=sys.__stderr__)
         end(code if isinstance(code, int) else 1)
-
-
-def _end_quietly(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    raise _ReaderGone
-
-
-def _watch_the_reader() -> None:
-    """Interrupt the main thread when the reader of stdout goes away: it may wait for Iterable for long without writing."""
-    assert sys.__stdout__ is not None
-    stdout = select.poll()
-    stdout.register(sys.__stdout__.fileno(), 0)
-    if any(event & select.POLLERR for _, event in stdout.poll()):
-        os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def _return_memory_to_the_system() -> None:

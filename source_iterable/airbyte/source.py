@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from airbyte_cdk.models import (
@@ -13,30 +14,23 @@ from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteRecordMessage,
     AirbyteStateMessage,
-    AirbyteStreamStatus,
     ConfiguredAirbyteCatalog,
-    ConfiguredAirbyteStream,
     ConnectorSpecification,
+    FailureType,
     Status,
-    StreamDescriptor,
     Type,
 )
-from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.source import Source
-from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
-from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as stream_status
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_iterable.airbyte.catalog import as_airbyte_stream
 from source_iterable.airbyte.check import problem_with
-from source_iterable.airbyte.concurrent import BatchingConcurrentSource
-from source_iterable.airbyte.errors import traced
-from source_iterable.airbyte.queue import BatchQueue, QueueMessageRepository
-from source_iterable.airbyte.streams import as_airbyte_stream, as_concurrent_stream
+from source_iterable.airbyte.messages import Messages, rejected, state_manager, traced
 from source_iterable.api.client import IterableClient
-from source_iterable.config import Config, InvalidConfig, specification
-from source_iterable.display import progress_display
+from source_iterable.config import Config, specification
 from source_iterable.errors import ConfigError, IterableError
+from source_iterable.process.display import progress_display
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Stream
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
 from source_iterable.streams.table import STREAMS
@@ -47,7 +41,10 @@ _PYTHON_ERROR = re.compile(r"\b[A-Z]\w+Error: [^\n]*(?= \(instance_path=)")
 
 
 class SourceIterable(Source):
-    """The connector. With `batched`, `read` yields RecordBatch items for a caller that writes their lines."""
+    """The connector. With `batched`, `read` yields RecordBatch items for a caller that writes their lines.
+
+    Errors are raised as AirbyteTracedException.
+    """
 
     # Config's errors name the offending key; those of the CDK's check against the spec do not.
     check_config_against_spec = False
@@ -66,13 +63,13 @@ class SourceIterable(Source):
         """Whether a sync with this configuration would work; a failed status says what to do."""
         try:
             problem = problem_with(parse_config(config), logger)
-        except InvalidConfig as error:
-            problem = f"The configuration is not valid: {error}."
+        except ConfigError as error:
+            problem = str(error)
         return AirbyteConnectionStatus(status=Status.FAILED if problem else Status.SUCCEEDED, message=problem)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
-        parsed = parsed_config(config)
         try:
+            parsed = parse_config(config)
             return AirbyteCatalog(streams=[as_airbyte_stream(stream, parsed) for stream in STREAMS.values()])
         except IterableError as error:
             raise traced(error) from error
@@ -84,16 +81,20 @@ class SourceIterable(Source):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
-        """Read the catalog's streams concurrently. A failed stream does not stop the others.
-
-        Raises AirbyteTracedException at the end if a stream failed, for the exit code.
-        """
-        for message in self._read(logger, parsed_config(config), catalog, state):
-            if isinstance(message, RecordBatch) and not self._batched:
-                for record in message.messages():
-                    yield AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(**record))
-            else:
+        """Read the catalog's streams at once. A failed stream does not stop the others; it raises at the end."""
+        try:
+            parsed = parse_config(config)
+        except ConfigError as error:
+            raise traced(error) from None
+        for message in self._read(logger, parsed, catalog, state):
+            if isinstance(message, AirbyteMessage):
                 yield message
+            elif self._batched:
+                yield message  # type: ignore[misc]  # the entrypoint writes it
+            else:
+                for data in message.records():
+                    record = AirbyteRecordMessage(message.stream_name, data, time.time_ns() // 1_000_000)
+                    yield AirbyteMessage(type=Type.RECORD, record=record)
 
     def _read(
         self,
@@ -101,40 +102,40 @@ class SourceIterable(Source):
         config: Config,
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None,
-    ) -> Iterator[AirbyteMessage]:
-        queue = BatchQueue()
-        messages = QueueMessageRepository(queue)
-        states = _states(state)
+    ) -> Iterator[AirbyteMessage | RecordBatch]:
+        # Each once: two readings of one stream would emit its records twice, and race for its state.
         schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
         context = StreamContext(config, IterableClient(config, logger), logger, schemas)
-        streams: list[AbstractStream] = []
-        chosen: list[Stream] = []
-        failures: list[ConfigError] = []
-        for configured in _in_reading_order(catalog.streams):
+        try:
+            messages = Messages(context, state_manager(state))
+        except ConfigError as error:
+            raise traced(error) from None
+        for name in [
+            *(name for name in schemas if name not in STREAMS),
+            *(name for name in STREAMS if name in schemas),
+        ]:
             try:
-                stream = _stream_of(configured)
-                made = as_concurrent_stream(stream, context, states, messages)
-                queue.heartbeat.begins(stream.name, made.cursor.state)
-                streams.append(made)
-                chosen.append(stream)
+                if name not in STREAMS:
+                    raise ConfigError(
+                        f"This source has no stream {name}: refresh the schema of the connection, or remove {name} from the "
+                        "catalog."
+                    )
+                messages.add(STREAMS[name])
             except ConfigError as error:
-                failures.append(error)
-                yield traced(error).as_airbyte_message(StreamDescriptor(name=configured.stream.name))
-                yield stream_status(configured.stream, AirbyteStreamStatus.INCOMPLETE)
-        context.expect(chosen)
+                messages.failed[name] = error
+                yield from rejected(name, error)
         try:
             with context.progress.heartbeat(), progress_display(context.progress):
-                if streams:
-                    for message in BatchingConcurrentSource(queue, messages, logger).read(streams):
-                        queue.heartbeat.observe(message)
-                        yield message
+                yield from messages
         finally:
-            # If the caller stops consuming midway, no thread stays blocked on a full queue.
-            context.client.stop()
-            queue.close()
             context.close()
-        if failures:
-            raise traced(ConfigError("; ".join(map(str, failures))))
+        if messages.failed:
+            # The platform needs an exit code, and shows the errors of the streams.
+            said = "; ".join(f"{name} ({traced(error).message})" for name, error in messages.failed.items())
+            message = f"{len(messages.failed)} of {len(schemas)} streams are incomplete: {said}"
+            raise AirbyteTracedException(
+                message=message, internal_message=message, failure_type=FailureType.config_error
+            )
 
     @classmethod
     def read_config(cls, config_path: str) -> MutableMapping[str, Any]:
@@ -149,59 +150,14 @@ class SourceIterable(Source):
         return _readable("state", state_path, super().read_state)
 
 
-def _states(state: list[AirbyteStateMessage] | None) -> ConnectorStateManager:
-    try:
-        return ConnectorStateManager(state)
-    except ValueError:
-        raise traced(
-            ConfigError(
-                "The state is GLOBAL with a shared part, which this connector does not write. Reset the streams."
-            )
-        ) from None
-    except RecursionError:
-        raise traced(
-            ConfigError("The state is nested too deep to be read. Correct the state, or reset the streams.")
-        ) from None
-    except AttributeError:
-        raise traced(
-            ConfigError(
-                "The state holds an entry that is not what its type says. Correct the state, or reset the streams."
-            )
-        ) from None
-
-
-def _in_reading_order(streams: Iterable[ConfiguredAirbyteStream]) -> list[ConfiguredAirbyteStream]:
-    """The catalog's streams, each once: two readings of one would emit its records twice, and race for its state."""
-    order = {name: position for position, name in enumerate(STREAMS)}
-    once = {configured.stream.name: configured for configured in streams}
-    return sorted(once.values(), key=lambda configured: order.get(configured.stream.name, -1))
-
-
-def _stream_of(configured: ConfiguredAirbyteStream) -> Stream:
-    name = configured.stream.name
-    if name not in STREAMS:
-        raise ConfigError(
-            f"This source has no stream {name}. Refresh the schema of the connection, or remove {name} from the catalog."
-        )
-    return STREAMS[name]
-
-
-def parsed_config(config: Mapping[str, Any]) -> Config:
-    """Validate a configuration. Raises AirbyteTracedException."""
-    try:
-        return parse_config(config)
-    except InvalidConfig as error:
-        raise traced(ConfigError(f"The configuration is not valid: {error}.")) from None
-
-
 def _readable(what: str, path: str, read: Callable[[str], _T]) -> _T:
     """Read one of the command's files; any failure is a config error."""
     try:
         return read(path)
     except OSError as error:
-        raise traced(ConfigError(f"The {what} file {path} cannot be read: {error.strerror}.")) from None
+        why = f"cannot be read: {error.strerror}."
     except TypeError:  # a number where the CDK expects a list
-        raise traced(ConfigError(f"The {what} file {path} is not valid: it is not of the expected form.")) from None
+        why = "is not valid: it is not of the expected form."
     except Exception as error:  # the CDK's parsers raise all kinds of errors
-        why = _PYTHON_ERROR.sub("not an object", str(error))
-        raise traced(ConfigError(f"The {what} file {path} is not valid: {why}")) from None
+        why = f"is not valid: {_PYTHON_ERROR.sub('not an object', str(error))}"
+    raise traced(ConfigError(f"The {what} file {path} {why}"))

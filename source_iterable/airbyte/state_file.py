@@ -17,9 +17,9 @@ from airbyte_cdk.models import (
     SyncMode,
 )
 
-from source_iterable.airbyte.errors import traced
+from source_iterable.airbyte.messages import traced
 from source_iterable.errors import ConfigError
-from source_iterable.machine import trouble
+from source_iterable.process.machine import trouble
 from source_iterable.streams.table import STREAMS
 
 _OPTION = "--state-file"

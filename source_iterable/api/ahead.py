@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
-from source_iterable.progress import inherited
+from source_iterable.process.progress import inherited
 
 T = TypeVar("T")
 R = TypeVar("R")

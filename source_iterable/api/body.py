@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import requests
 import urllib3
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 
 # Larger ones are returned to the system after each read, and cost a page fault for each 4 KB of the next.

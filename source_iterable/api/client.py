@@ -13,10 +13,9 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.api.body import whole
 from source_iterable.api.clock import Clock
-from source_iterable.api.parts import Part, receive
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Timeout
 from source_iterable.api.retry import (
@@ -30,6 +29,7 @@ from source_iterable.api.retry import (
     retry_after_in,
 )
 from source_iterable.api.session import PrivateAddress, api_session, file_session
+from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.api.wording import HINTS, Wording, asks_for_a_password, proxy_trouble
 from source_iterable.config import Config, is_loopback
 from source_iterable.errors import (
@@ -45,8 +45,8 @@ from source_iterable.errors import (
     TimedOut,
     Unreachable,
 )
-from source_iterable.machine import local_cause
-from source_iterable.progress import Progress
+from source_iterable.process.machine import local_cause
+from source_iterable.process.progress import Progress
 
 T = TypeVar("T")
 CANCEL_TIMEOUT = Timeout(5.0, 10.0)
@@ -180,13 +180,13 @@ class IterableClient:
         """DELETE `path` once, even while the sync is being terminated."""
         url = urljoin(self._base_url, path)
         with (
-            self.budgets.of(path).acquire(time.sleep),
+            self.budgets.for_path(path).acquire(time.sleep),
             self._session.delete(url, timeout=CANCEL_TIMEOUT, stream=True) as response,
         ):
             if response.status_code >= 300:
                 raise self._wording.error_of(response, f"DELETE {path}")
 
-    def receive_file(self, url: str, max_bytes: int) -> Part:
+    def receive_file(self, url: str, max_bytes: int) -> SpooledResponse:
         """GET a presigned URL, once and without the key.
 
         Raises Unreachable, BrokenResponse, EndUnknown, TooLarge, ConfigError if a proxy refuses, LocalError or Stopped.
@@ -308,7 +308,7 @@ class IterableClient:
         while True:
             if permit is None:
                 with self.progress.waiting(f"the rate limit of {request.shown or request.path}"):
-                    permit = self.budgets.of(request.path).acquire(self.wait, self.limit_teller())
+                    permit = self.budgets.for_path(request.path).acquire(self.wait, self.limit_teller())
             with permit, self.progress.waiting(f"a response to {request}"):
                 response = self._exchange(request)
             permit = None

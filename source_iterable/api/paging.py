@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient, ShapeError
 from source_iterable.api.request import Parameters
 from source_iterable.errors import IterableError
@@ -24,7 +24,7 @@ class Page(NamedTuple):
     total: int | None = None
 
 
-def items_in(selector: str, key: str | None = None) -> Callable[[Any], Items]:
+def list_shape(selector: str, key: str | None = None) -> Callable[[Any], Items]:
     """The shape of a list: the objects of a response's list named `selector`, each with a `key` of one type."""
 
     def shape(response: Any) -> Items:
@@ -75,7 +75,7 @@ def read_page(
 
     Only the page number of `nextPageUrl` is used: the request itself always goes to our own host, with the key.
     """
-    shape = items_in(selector, key)
+    shape = list_shape(selector, key)
 
     def page(response: Any) -> Page:
         following = holder_of(response, selector).get("nextPageUrl")
@@ -96,7 +96,7 @@ def read_from(client: IterableClient, path: str, selector: str, key: str, limit:
     There is none where `totalCount` says so and the page is not full, or else where nothing comes any more, as a
     server may return fewer items than it was asked for.
     """
-    shape = items_in(selector, key)
+    shape = list_shape(selector, key)
 
     def page(response: Any) -> Page:
         items, total = shape(response), total_in(response, selector)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.errors import BrokenResponse
 
 _ERROR_KEYS = {"code", "msg", "params"}

@@ -146,6 +146,6 @@ class RateBudgets:
             )
         return " although this sync keeps to the rate limit: another program probably uses the same project."
 
-    def of(self, path: str) -> RateBudget:
+    def for_path(self, path: str) -> RateBudget:
         """The budget of an endpoint, by its path below the API root."""
         return next(budget for prefixes, budget in self._rows if path.startswith(prefixes))

@@ -16,8 +16,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from source_iterable import __version__
 from source_iterable.api.wire import MAX_INTERIM, Chunks, Head, Wire
+from source_iterable.version import __version__
 
 # A value in a message of the logging module.
 _VALUE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]", re.I)

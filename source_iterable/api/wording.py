@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 import requests
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.api.body import whole
 from source_iterable.api.proof import is_error_object
 from source_iterable.api.request import Request

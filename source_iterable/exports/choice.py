@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit, Turn
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import BadRequest, Forbidden, NotFound
 from source_iterable.exports.jobs import JobsTransport
 from source_iterable.exports.refusals import Refusals
@@ -36,7 +36,7 @@ class TransportChoice:
         # Windows with different candidates queue separately, so that large ones do not hold up small ones.
         self._lines: defaultdict[tuple[str, ...], Turn] = defaultdict(Turn)
 
-    def open(self, data_type: str, window: Window) -> Iterator[Part]:
+    def open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
         """Open a window of a data type, by the spelling that Iterable accepts. Raises as `_open` does."""
         spelling = self._spellings.get(data_type, data_type)
         try:
@@ -53,7 +53,7 @@ class TransportChoice:
             self._spellings[data_type] = other
             return parts
 
-    def _open(self, data_type: str, window: Window) -> Iterator[Part]:
+    def _open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
         """The parts of a window, the first already received, so that failures up to it are raised here.
 
         Raises WindowFailed if halves of the window may work, or another IterableError.
@@ -102,7 +102,7 @@ class TransportChoice:
         return [transport for transport in usable if transport.prefers(window)] or usable
 
 
-def _chain(first: Part | None, rest: Iterator[Part]) -> Iterator[Part]:
+def _chain(first: SpooledResponse | None, rest: Iterator[SpooledResponse]) -> Iterator[SpooledResponse]:
     if first is not None:
         yield first
         yield from rest

@@ -43,7 +43,7 @@ class JobState(Enum):
     UNKNOWN = "unknown"
 
     @classmethod
-    def of(cls, word: Any) -> JobState:
+    def from_word(cls, word: Any) -> JobState:
         """The state for Iterable's `word`."""
         lower = str(word).lower()
         return next((state for state in cls if state.value == lower), cls.UNKNOWN)
@@ -63,7 +63,7 @@ class ListedFile(BaseModel):
 class FilesPage(BaseModel):
     """A response of `export/{jobId}/files`: the job's state and a page of its files (ten, seen)."""
 
-    state: Annotated[JobState, BeforeValidator(JobState.of)] = Field(alias="jobState")
+    state: Annotated[JobState, BeforeValidator(JobState.from_word)] = Field(alias="jobState")
     truncated: bool = Field(default=False, alias="exportTruncated")
     files: list[ListedFile]
 

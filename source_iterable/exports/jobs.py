@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from source_iterable.api.ahead import read_ahead
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.retry import FILE
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import (
     BrokenResponse,
     EndUnknown,
@@ -64,17 +64,17 @@ class JobsTransport:
     def try_acquire(self) -> Permit | NotYet:
         if not self._slots.acquire(blocking=False):
             return _FULL
-        permit = self._client.budgets.of(START).try_acquire()
+        permit = self._client.budgets.for_path(START).try_acquire()
         if isinstance(permit, NotYet):
             self._slots.release()
         return permit
 
-    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
         """Yield the window's files, one part each, once the job has completed.
 
         Raises WindowFailed or JobFailed before the first part, IterableError if a file of a completed job cannot be fetched.
         """
-        held: dict[str, Part] = {}
+        held: dict[str, SpooledResponse] = {}
         try:
             job, files = self._run(data_type, window, permit, held)
             parts = (held.pop(file.name) if file.name in held else self._fetch(job, file) for file in files)
@@ -95,7 +95,7 @@ class JobsTransport:
             self._changed.wait_for(lambda: not self._running and not self._cancelling, deadline - time.monotonic())
 
     def _run(
-        self, data_type: str, window: Window, permit: Permit, held: dict[str, Part]
+        self, data_type: str, window: Window, permit: Permit, held: dict[str, SpooledResponse]
     ) -> tuple[ExportJob, list[ExportFile]]:
         """Start a job, wait until it completes, and list its files. Releases its slot."""
         try:
@@ -142,7 +142,7 @@ class JobsTransport:
                 self._cancelling -= 1
                 self._changed.notify_all()
 
-    def _wait_for(self, job: ExportJob, held: dict[str, Part]) -> set[str]:
+    def _wait_for(self, job: ExportJob, held: dict[str, SpooledResponse]) -> set[str]:
         """Wait until a job has completed. Returns the names of the files that were shown meanwhile."""
         pause, waited = FIRST_POLL, 0.0
         last: tuple[JobState, tuple[str, ...]] | None = None
@@ -165,7 +165,7 @@ class JobsTransport:
                 raise JobFailed(f"Iterable kept {job} {page.state.value} for {STUCK / 3600:.0f} hours.")
             pause = min(pause * 1.5, LONGEST_POLL)
 
-    def _fetch_ahead(self, page: FilesPage, held: dict[str, Part]) -> None:
+    def _fetch_ahead(self, page: FilesPage, held: dict[str, SpooledResponse]) -> None:
         """Fetch files while the job runs. A restarted job resumes where it was, so its files stay (reference)."""
         for listed in page.files:
             room = AHEAD_BYTES - sum(part.size for part in held.values())
@@ -175,11 +175,11 @@ class JobsTransport:
                 except (BrokenResponse, EndUnknown, TooLarge, Unreachable):
                     return
 
-    def _fetch(self, job: ExportJob, file: ExportFile) -> Part:
+    def _fetch(self, job: ExportJob, file: ExportFile) -> SpooledResponse:
         """Fetch a file, with a fresh link for every retry: links expire after half an hour (seen)."""
         current: ExportFile | None = None
 
-        def attempt() -> Part:
+        def attempt() -> SpooledResponse:
             nonlocal current
             current = file if current is None else job.fresh(current)
             return self._client.receive_file(current.url, FILE_BYTES)

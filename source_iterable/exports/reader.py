@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
 from source_iterable.api.retry import SHORTEST_WINDOW, WINDOW
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import TransientError, WindowFailed
 from source_iterable.exports.choice import TransportChoice
 from source_iterable.exports.windows import Window, WindowPlan
-from source_iterable.progress import inherited
+from source_iterable.process.progress import inherited
 
 # After this many failed windows in a row, across streams, the windows are not to blame.
 MAX_FAILED_IN_A_ROW = 60
@@ -24,14 +24,14 @@ MAX_FAILED_IN_A_ROW = 60
 WINDOWS_AHEAD = 8
 
 
-class Parts(Iterator[Part]):
+class Parts(Iterator[SpooledResponse]):
     """The parts of a window; `size` is the bytes consumed so far."""
 
-    def __init__(self, parts: Iterator[Part]) -> None:
+    def __init__(self, parts: Iterator[SpooledResponse]) -> None:
         self._parts = parts
         self.size = 0
 
-    def __next__(self) -> Part:
+    def __next__(self) -> SpooledResponse:
         part = next(self._parts)
         self.size += part.size
         return part
@@ -116,8 +116,8 @@ class ExportReader:
                 # What remains is probably as dense.
                 ahead = [each.expecting(parts.size * each.seconds // current.seconds) for each in ahead]
 
-    def _open(self, data_type: str, window: Window) -> Iterator[Part]:
-        def attempt() -> Iterator[Part]:
+    def _open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
+        def attempt() -> Iterator[SpooledResponse]:
             try:
                 parts = self._choice.open(data_type, window)
             except WindowFailed as why:

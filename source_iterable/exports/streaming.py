@@ -8,10 +8,10 @@ from functools import partial
 import requests
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part, receive
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.request import TIMEOUT, Request
 from source_iterable.api.retry import STREAMED_WINDOW
+from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import BrokenResponse, ServerError, TimedOut, TooLarge, Unreachable, WindowFailed
 from source_iterable.exports.density import expected_bytes
 from source_iterable.exports.windows import DAY, TARGET_BYTES, Window
@@ -44,13 +44,13 @@ class StreamingTransport:
         return window.seconds <= LONG_WINDOW
 
     def try_acquire(self) -> Permit | NotYet:
-        return self._client.budgets.of(PATH).try_acquire()
+        return self._client.budgets.for_path(PATH).try_acquire()
 
-    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
         """Yield the window's response as one part. Raises WindowFailed if it should be halved, or another IterableError."""
         request = Request(PATH, {"dataTypeName": data_type, **window.parameters}, timeout=TIMEOUT)
 
-        def spool(response: requests.Response) -> Part:
+        def spool(response: requests.Response) -> SpooledResponse:
             return receive(response, self.max_bytes, guess=partial(expected_bytes, window))
 
         try:

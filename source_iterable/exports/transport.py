@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from source_iterable.api.parts import Part
 from source_iterable.api.rate_budget import NotYet, Permit
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.exports.windows import Window
 
 
@@ -26,7 +26,7 @@ class Transport(Protocol):
     def try_acquire(self) -> Permit | NotYet:
         """A permit to read one window now, or when to retry. Never waits."""
 
-    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[Part]:
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
         """Yield the parts of the window, each received whole.
 
         Raises:

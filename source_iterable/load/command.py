@@ -13,8 +13,6 @@ from traceback import format_exception
 from typing import NoReturn
 
 from source_iterable.api.client import IterableClient
-from source_iterable.display import progress_display
-from source_iterable.ending import StopSignals, end
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.load.address import hidden
 from source_iterable.load.destination import Destination, HasViews
@@ -22,7 +20,9 @@ from source_iterable.load.loader import COMMIT_ROWS, Loaded, Loader
 from source_iterable.load.open import open_destination
 from source_iterable.load.parts import part_of
 from source_iterable.load.work_folder import work_folder
-from source_iterable.machine import trouble
+from source_iterable.process.display import progress_display
+from source_iterable.process.ending import StopSignals, end
+from source_iterable.process.machine import trouble
 from source_iterable.reading.context import StreamContext
 from source_iterable.streams.configuration import read_config
 from source_iterable.streams.groups import EXPENSIVE, GROUPS, chosen

@@ -14,8 +14,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 
 from source_iterable.api.client import IterableClient
-from source_iterable.config import Config, InvalidConfig
-from source_iterable.errors import ConfigError
+from source_iterable.config import Config
 from source_iterable.load.dlt_tables import arrow_batches, hints
 from source_iterable.load.parts import part_of
 from source_iterable.load.rows import RowFile
@@ -51,10 +50,7 @@ def iterable(
     Raises ConfigError.
     """
     given = {"api_key": api_key, "start_date": start_date, "region": region, "project_type": project_type}
-    try:
-        parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
-    except InvalidConfig as error:
-        raise ConfigError(f"The configuration is not valid: {error}.") from None
+    parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
     sync = _Sync(parsed)
     names = chosen(streams if isinstance(streams, str) else ",".join(streams))
     return [_resource(sync, name) for name in names]

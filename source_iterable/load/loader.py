@@ -12,12 +12,12 @@ from typing import Any
 
 from source_iterable.errors import IterableError
 from source_iterable.load.destination import Destination
-from source_iterable.load.reading import Ended, read
 from source_iterable.load.rows import RowFile
 from source_iterable.load.spool import Spool
 from source_iterable.load.tables import Table, table_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, State, Stream
+from source_iterable.reading.together import Ended, read
 from source_iterable.records.batch import RecordBatch
 
 # A commit at the latest after so many seconds, or rows: what a kill costs.
@@ -83,16 +83,15 @@ class Loader:
         uncommitted, due = 0, time.monotonic() + self.commit_seconds
         try:
             for name, item in reading:
-                table, result = tables[name], self.results[name]
                 if isinstance(item, RecordBatch):
-                    spool.add(table, item)
-                    result.rows += item.count
+                    spool.add(tables[name], item)
+                    self.results[name].rows += item.count
                     uncommitted += item.count
                 elif isinstance(item, Checkpoint):
                     checkpoints[name] = item.state
-                else:
-                    self._end(name, item, spool, worker, table)
-                    result.seconds = time.monotonic() - begun
+                elif isinstance(item, Ended):
+                    self.results[name].seconds = time.monotonic() - begun
+                    self._end(name, item, spool, worker, tables[name])
                 if uncommitted >= self.commit_rows or time.monotonic() >= due:
                     commit()
                     uncommitted, due = 0, time.monotonic() + self.commit_seconds
@@ -103,6 +102,8 @@ class Loader:
             worker.close()
 
     def _end(self, name: str, ended: Ended, spool: Spool, worker: _Worker, table: Table) -> None:
+        if ended.error is not None and not isinstance(ended.error, IterableError):
+            raise ended.error  # a fault of ours
         self.results[name].error = ended.error
         spool.flush(table)
         if ended.error is None:

@@ -1,4 +1,4 @@
-"""Rows: from RECORD messages to rows with types, by DuckDB's JSON reader.
+"""Rows: from records to rows with types, by DuckDB's JSON reader.
 
 Two ways. Messages of events and users, whose values all fit their columns, are read as they are. All others are taken apart
 here first, value by value, each as text (`texts`): JSON has numbers that no 64 bits hold, and times that no SQL type does.
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.load.tables import Column, Kind, Table, free_name
 from source_iterable.records.timestamps import is_date, rfc3339
 
@@ -36,7 +36,7 @@ _LEAST_LINE_BYTES = 2 * 2**20
 
 
 class RowFile(NamedTuple):
-    """A file of rows: RECORD messages, or texts of `columns`. No line is longer than `longest` bytes."""
+    """A file of rows: records, or texts of `columns`. No line is longer than `longest` bytes."""
 
     path: Path
     longest: int
@@ -56,7 +56,7 @@ class TextColumns:
         yield from self._misfits.values()
 
     def texts(self, lines: bytes) -> bytes:
-        """For each RECORD message an object of column names and texts, on a line of its own."""
+        """For each record an object of column names and texts, on a line of its own."""
         return b"".join(orjson.dumps(self._row(data)) + b"\n" for data in _records(lines))
 
     def _row(self, data: Mapping[str, Any]) -> dict[str, str]:
@@ -80,7 +80,7 @@ class TextColumns:
 
 def select(file: RowFile) -> str:
     """SQL that reads a file of rows."""
-    return _select_texts(file) if file.texts else _select_messages(file)
+    return _select_texts(file) if file.texts else _select_records(file)
 
 
 def needs_care(table: Table, lines: bytes) -> bool:
@@ -116,14 +116,12 @@ def literal(text: str) -> str:
     return "'{}'".format(text.replace("'", "''"))
 
 
-def _select_messages(file: RowFile) -> str:
-    struct = ", ".join(f"{quoted(column.field)} {_sent_as(column.kind)}" for column in file.columns)
+def _select_records(file: RowFile) -> str:
+    fields = ", ".join(f"{literal(column.field)}: '{_sent_as(column.kind)}'" for column in file.columns)
     shown = ", ".join(
-        f"record.data.{quoted(column.field)}::{SQL_TYPES[column.kind]} AS {quoted(column.name)}"
-        for column in file.columns
+        f"{quoted(column.field)}::{SQL_TYPES[column.kind]} AS {quoted(column.name)}" for column in file.columns
     )
-    record = literal(f"STRUCT(data STRUCT({struct}))")
-    return f"SELECT {shown} FROM {_reader(file, f'record: {record}')}"
+    return f"SELECT {shown} FROM {_reader(file, fields)}"
 
 
 def _select_texts(file: RowFile) -> str:
@@ -143,7 +141,7 @@ def _reader(file: RowFile, columns: str) -> str:
 def _records(lines: bytes) -> Iterator[Mapping[str, Any]]:
     for line in lines.split(b"\n"):
         if line:
-            yield exact_json.loads(line)["record"]["data"]
+            yield exact_json.loads(line)
 
 
 def _sent_as(kind: Kind) -> str:

@@ -8,7 +8,7 @@ from typing import IO
 
 from source_iterable.load.rows import RowFile, TextColumns, needs_care
 from source_iterable.load.tables import Table
-from source_iterable.machine import temporary_files
+from source_iterable.process.machine import local_errors
 from source_iterable.records.batch import RecordBatch
 
 # A file is given to the warehouse at this size: large enough to be worth it, small enough to be read in memory.
@@ -45,7 +45,7 @@ class Spool:
             # A table has one file at a time: of two rows with one key the last must come last.
             self.flush(table)
             file = None
-        with temporary_files():
+        with local_errors():
             if file is None:
                 self._number += 1
                 file = self._files[table.stream] = _OpenFile(table, self._folder / f"{self._number}.jsonl", texts)
@@ -58,7 +58,7 @@ class Spool:
         file = self._files.pop(table.stream, None)
         if file is None:
             return
-        with temporary_files():
+        with local_errors():
             file.close()
         columns = tuple(self._columns_of(table)) if file.texts else table.columns
         self._deliver(table, RowFile(file.path, file.longest, columns, file.texts))

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from source_iterable.config import Config
 from source_iterable.reading.stream import Stream
-from source_iterable.schemas import milliseconds
+from source_iterable.records.schemas import milliseconds
 
 Kind = Literal["text", "integer", "number", "boolean", "date", "time", "milliseconds", "json"]
 _KINDS: dict[str, Kind] = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from source_iterable.machine import temporary_files
+from source_iterable.process.machine import local_errors
 
 _PREFIX, _LOCK = "source-iterable-load-", ".lock"
 
@@ -17,7 +17,7 @@ _PREFIX, _LOCK = "source-iterable-load-", ".lock"
 @contextmanager
 def work_folder() -> Iterator[Path]:
     """A temporary folder, removed in the end. Raises LocalError."""
-    with temporary_files():
+    with local_errors():
         _remove_abandoned(Path(tempfile.gettempdir()))
         path = Path(tempfile.mkdtemp(prefix=_PREFIX))
         lock = open(path / _LOCK, "w")  # noqa: SIM115  held until the end

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.api.request import Parameters
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
-from source_iterable.records.batch import RecordBatch
 
 UPDATED_AT = "updatedAt"
 # Of the state's content. One of another version is not read: all items are emitted once.
@@ -48,9 +47,9 @@ class ByContentStream(Stream):
         """The record for one item of the response."""
         return item
 
-    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
-        """Yield the records for the items of a page that are new or have changed."""
-        yield self.batch(self.record(kind, item) for item in items)
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
+        """Yield what is emitted for the items of a page that are new or have changed."""
+        yield [self.record(kind, item) for item in items]
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
         """Yield every item, whatever the state, for other streams."""
@@ -70,7 +69,7 @@ class ByContentStream(Stream):
                 updated_at = item.get(UPDATED_AT)
                 newest = max(newest, updated_at) if type(updated_at) is int else newest
                 now.add(fingerprint(kind, item[key], item, secret))
-        is_new = now.since(Contents.of(state.get("content")))
+        is_new = now.since(Contents.from_state(state.get("content")))
         for kind, items in self._pages(context):
             if changed := [item for item in items if is_new(fingerprint(kind, item[key], item, secret))]:
                 yield from self.batches(context, kind, changed)
@@ -137,7 +136,7 @@ class Contents:
         return {"version": VERSION, "form": form, "hashes": base64.b64encode(packed).decode()}
 
     @classmethod
-    def of(cls, state: Any) -> Contents | None:
+    def from_state(cls, state: Any) -> Contents | None:
         """Those of a state; None for anything else."""
         try:
             version, form = state["version"], state["form"]

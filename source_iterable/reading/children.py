@@ -55,8 +55,7 @@ class ChildStream(Stream):
         done = Done(self.keys(context), state if self.resumable else {})
         for key, slice_ in self.slices(context, done.remaining):
             try:
-                for records in slice_:
-                    yield self.batch(records)
+                yield from slice_
             except NotFound:
                 context.logger.warning(f"{self.name}: {self.noun} {key} no longer exists; skipped.")
             done.add(key)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.exports.reader import ExportReader
-from source_iterable.progress import Progress
+from source_iterable.process.progress import Progress
 from source_iterable.reading.rereading import NewFirst
 from source_iterable.reading.shared_pages import SharedPages
-from source_iterable.reading.shared_parts import SharedParts
+from source_iterable.reading.shared_responses import SharedResponses
 from source_iterable.records.private_fields import PrivateFields
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ class StreamContext:
     private_fields: PrivateFields = field(init=False)
     exports: ExportReader = field(init=False)
     shared: SharedPages = field(init=False)
-    members: SharedParts = field(init=False)
+    members: SharedResponses = field(init=False)
     new_first: NewFirst = field(init=False)
 
     def __post_init__(self) -> None:
-        self.private_fields = PrivateFields.of(self.config)
+        self.private_fields = PrivateFields.from_config(self.config)
         self.exports = ExportReader(self.client, self.config, self.logger)
         self.shared = SharedPages(self.client, self.logger)
-        self.members = SharedParts(self.client)
+        self.members = SharedResponses(self.client)
         self.new_first = NewFirst(self.client)
 
     @property

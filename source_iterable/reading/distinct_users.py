@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b, sha256
 
-from source_iterable.machine import temporary_files
+from source_iterable.process.machine import local_errors
 
 # SQLite's page cache, in KiB.
 _CACHE = 16 * 1024
@@ -33,7 +33,7 @@ class DistinctUsers:
         """Add users; known ones change nothing. `again` marks them to be read wherever their digest is."""
         # In order: neighbors in the file are written together.
         rows = sorted((blake2b(user.encode(), digest_size=16, key=self._key).digest(), user, again) for user in users)
-        with temporary_files():
+        with local_errors():
             self._database.execute("BEGIN")
             self._database.executemany(
                 "INSERT INTO users VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET again = again OR excluded.again",
@@ -43,20 +43,20 @@ class DistinctUsers:
 
     def mark(self, digests: Iterable[bytes]) -> None:
         """Mark users to be read wherever their digest is."""
-        with temporary_files():
+        with local_errors():
             self._database.executemany("UPDATE users SET again = 1 WHERE digest = ?", ((digest,) for digest in digests))
 
     def count(self, after: bytes = b"") -> int:
         """How many are marked or follow a digest."""
         query = "SELECT count(*) FROM users WHERE digest > ? OR again"
-        with temporary_files():
+        with local_errors():
             (count,) = self._database.execute(query, (after,)).fetchone()
         return int(count)
 
     def after(self, after: bytes = b"") -> Iterator[tuple[bytes, str]]:
         """Digest and name of each that is marked or follows a digest, in order."""
         query = "SELECT digest, name FROM users WHERE digest > ? OR again ORDER BY digest"
-        with temporary_files():
+        with local_errors():
             yield from self._database.execute(query, (after,))
 
     def close(self) -> None:

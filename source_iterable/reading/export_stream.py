@@ -17,8 +17,8 @@ from source_iterable.reading.state import state_time
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
-from source_iterable.records.line_count import LineCount
-from source_iterable.records.lines import RecordParser
+from source_iterable.records.lines import LineCount, RecordParser
+from source_iterable.records.private_fields import Redact
 
 # The field of an event stream's state that says what of the last days was written.
 REREAD = "reread"
@@ -142,11 +142,11 @@ class EventStream(ExportStream):
             yield Checkpoint({**last, **self.marks(config), REREAD: again.state})
 
     def records(self, context: StreamContext) -> RecordParser:
-        return self.events(self.name, context.config)
+        return self.events(self.name, context.config, self.redaction(context))
 
-    def events(self, stream_name: str, config: Config) -> EventRecords:
+    def events(self, stream_name: str, config: Config, redact: Redact | None = None) -> EventRecords:
         """The parser of events of this type, for records of a stream."""
-        return EventRecords(stream_name, self._schema(config), EventIds(self.data_type, config.hash_salt))
+        return EventRecords(stream_name, self._schema(config), EventIds(self.data_type, config.hash_salt), redact)
 
 
 def must_have_ids(stream: str, state: State, mark: str) -> None:

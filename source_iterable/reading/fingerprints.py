@@ -10,9 +10,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.exports.windows import DAY, iso_time
-from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.records.batch import RecordBatch
 
 # Lengths of a piece in seconds: each a multiple of the one before, so that pieces can be joined to longer ones.
 SMALLEST = 225
@@ -35,9 +35,8 @@ class Event(NamedTuple):
 
 def events_in(batch: RecordBatch) -> Iterator[Event]:
     """The events of a batch of an event stream."""
-    start = len(LineFormat(batch.stream_name).before) + len(_ID)
     for line in batch.lines.split(b"\n")[:-1]:
-        yield Event(line, int(line[start : start + _HEX_DIGITS], 16), _time_of(line))
+        yield Event(line, int(line[len(_ID) :][:_HEX_DIGITS], 16), _time_of(line))
 
 
 def piece_seconds(days: int) -> int:
@@ -94,7 +93,7 @@ class Fingerprints:
         }
 
     @classmethod
-    def of(cls, state: Any) -> Fingerprints | None:
+    def from_state(cls, state: Any) -> Fingerprints | None:
         """Those of a state; None for anything else: all is then read as if it had not been."""
         try:
             seconds, start = state["seconds"], seconds_of(state["start"])
@@ -126,7 +125,7 @@ def _at_most(count: int, pieces: Callable[[int], int]) -> int:
 
 def _time_of(line: bytes) -> int | None:
     if line.count(_CREATED_AT) > 1:  # one of them within an object
-        text = str(exact_json.loads(line)["record"]["data"].get("createdAt"))
+        text = str(exact_json.loads(line).get("createdAt"))
     else:
         at = line.find(_CREATED_AT)
         text = line[at + len(_CREATED_AT) :][:_WITHOUT_FRACTION].decode(errors="replace") if at >= 0 else ""

@@ -21,7 +21,7 @@ class PlainList(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         for items in self._pages(context):
-            yield self.batch(map(self.record, items))
+            yield [self.record(item) for item in items]
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
         """Yield every item, for the child streams. Requested once per sync for all of them."""

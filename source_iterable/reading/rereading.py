@@ -41,7 +41,7 @@ class Rereading:
         self.is_due = self._is_first or at is None or abs(now - at) >= _EVERY
         self._read_at(at if at is not None else cursor or now)
         # Of what was read before there were fingerprints, nothing is known: it counts as not written.
-        self._known = Fingerprints.of(given) or Fingerprints(self._seconds)
+        self._known = Fingerprints.from_state(given) or Fingerprints(self._seconds)
         self._new = Fingerprints(self._seconds)
 
     def _read_at(self, at: int) -> None:

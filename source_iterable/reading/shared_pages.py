@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import Any
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.paging import Items, Page, items_in, read_page
+from source_iterable.api.paging import Items, Page, list_shape, read_page
 from source_iterable.api.request import Parameters
 from source_iterable.reading.whole_list import Fetch, SpooledPages, WholeList
 
@@ -64,7 +64,7 @@ class SharedPages:
     def _whole(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> WholeList:
         def fetch(number: int) -> Page:
             if page_size is None:
-                return Page(self._client.get_json(path, parameters, items_in(selector, key)), None)
+                return Page(self._client.get_json(path, parameters, list_shape(selector, key)), None)
             return read_page(self._client, path, selector, key, parameters, page_size, number)
 
         return WholeList(path, key, fetch, self._logger)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import requests
 
-from source_iterable.api.parts import Part, receive
 from source_iterable.api.request import Parameters, Request, Timeout
 from source_iterable.api.retry import SLICE
+from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import (
     ApiError,
     BadKey,
@@ -31,7 +31,7 @@ MAX_FAILED_IN_A_ROW = 10
 NAMED = 3
 
 
-def _not_shared(request: Callable[[], Part]) -> Part:
+def _not_shared(request: Callable[[], SpooledResponse]) -> SpooledResponse:
     return request()
 
 
@@ -68,8 +68,12 @@ class SliceReader:
         self._in_a_row = 0
 
     def get(
-        self, what: str, path: str, parameters: Parameters, share: Callable[[Callable[[], Part]], Part] = _not_shared
-    ) -> Part | Unread | None:
+        self,
+        what: str,
+        path: str,
+        parameters: Parameters,
+        share: Callable[[Callable[[], SpooledResponse]], SpooledResponse] = _not_shared,
+    ) -> SpooledResponse | Unread | None:
         """The whole response to GET `path`; `what` names the slice in messages, `share` may know the response already.
 
         None if it is skipped, with a warning: it does not exist (404), or Iterable says after all retries that it cannot
@@ -79,7 +83,7 @@ class SliceReader:
             IterableError: the failure is not this slice's: the key, a proxy, the rate limit, this machine, or many in a row.
         """
 
-        def spool(response: requests.Response) -> Part:
+        def spool(response: requests.Response) -> SpooledResponse:
             return receive(response, self._max_bytes, self._proof)
 
         try:
@@ -112,7 +116,7 @@ class SliceReader:
 
     def failed(self, what: str, error: IterableError) -> Unread | None:
         """Note a slice that could not be read: Unread, or None if it is skipped. Raises TransientError like `get`."""
-        skipped = says_never(error)
+        skipped = is_permanent(error)
         unread = Unread(what, error)
         with self._lock:
             self._in_a_row += 1
@@ -131,7 +135,7 @@ class SliceReader:
         return None if skipped else unread
 
 
-def says_never(error: IterableError) -> bool:
+def is_permanent(error: IterableError) -> bool:
     """Whether Iterable says that it can never return this slice, as opposed to being out of order.
 
     500 GenericError, sometimes spelled `Generic Error` (both seen); 503 `Request timeout` of lists/getUsers (reference).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +13,11 @@ from source_iterable.api.clock import iso_time
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
-from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.records.batch import RecordBatch, batch_of
 from source_iterable.records.columns import DATA, Columns
 from source_iterable.records.columns import Fields as Fields
-from source_iterable.records.private_fields import Layout, PrivateFields
-from source_iterable.schemas import load_schema
+from source_iterable.records.private_fields import Layout, PrivateFields, Redact
+from source_iterable.records.schemas import load_schema
 
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
 State = Mapping[str, Any]
@@ -30,7 +30,9 @@ class Checkpoint:
     state: State
 
 
-Reading: TypeAlias = "Generator[RecordBatch | Checkpoint, None, None]"
+# What a stream itself yields: items as Iterable sent them, or batches of finished records; and what is made of it.
+Reading: TypeAlias = "Generator[list[Fields] | RecordBatch | Checkpoint, None, None]"
+Batches: TypeAlias = "Generator[RecordBatch | Checkpoint, None, None]"
 
 
 class Stream(ABC):
@@ -38,7 +40,7 @@ class Stream(ABC):
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
     was. `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x, too.
-    `reads_exports`, `reads_members`: it reads the export API, the users of all lists. `keeps_its_key`: it is about
+    `reads_exports`, `reads_members`: it reads the export API, the users of all lists. `exempt_key`: it is about
     things, and excluded_fields leave its key. `cost` tells people how many requests a sync makes.
     """
 
@@ -50,27 +52,45 @@ class Stream(ABC):
     reads_exports = False
     reads_members = False
     may_have_private_fields = True
-    keeps_its_key = False
+    exempt_key = False
     cost: str
 
-    def read(self, context: StreamContext, state: State) -> Reading:
+    def read(self, context: StreamContext, state: State) -> Batches:
         """Yield the stream's records in batches, and a Checkpoint wherever everything before it is complete.
 
         A stream that yields no Checkpoint is read in full every time. Raises IterableError.
         """
-        private = context.private_fields
-        with closing(self._read(context, state)) as reading:
-            if not private or not self.may_have_private_fields:
-                yield from reading
-                return
-            layout = self.layout
-            private.schema(load_schema(self.name), layout)  # which notes the names of its columns
-            for item in reading:
-                yield private.batch(item, layout) if isinstance(item, RecordBatch) else item
+        redact = self.redaction(context)
+        with closing(self._read(context, state)) as items:
+            for item in items:
+                yield self._batch(item, redact) if isinstance(item, list) else item
 
     @abstractmethod
     def _read(self, context: StreamContext, state: State) -> Reading:
-        """What `read` yields, with the private fields still in it."""
+        """Yield items as Iterable sent them, in lists, batches of finished records, and Checkpoints."""
+
+    def _batch(self, items: list[Fields], redact: Redact | None) -> RecordBatch:
+        records = map(self.to_record, items)
+        return batch_of(self.name, map(redact, records) if redact else records)
+
+    def to_record(self, item: Fields) -> Fields:
+        """The record for an item: what is no declared column, or does not fit it, goes under `data`."""
+        if not self._columns.has_data_column:
+            return item
+        columns, data = self._columns.split(item)
+        for name in self.primary_key:
+            # Rows without a key would take the place of each other.
+            if name in data:
+                columns[name] = data.pop(name)
+        return {**columns, DATA: data}
+
+    def redaction(self, context: StreamContext) -> Redact | None:
+        """What takes the private fields out of the stream's records; None if there are none."""
+        private = context.private_fields
+        if not private or not self.may_have_private_fields:
+            return None
+        private.schema(load_schema(self.name), self.layout)  # which notes the names of its columns
+        return private.redaction(self.name, self.layout)
 
     def key(self, config: Config) -> list[str]:
         """The columns of the primary key; empty if there is none."""
@@ -78,7 +98,7 @@ class Stream(ABC):
 
     def schema(self, config: Config) -> dict[str, Any]:
         """The JSON schema of the records. Raises IterableError."""
-        private = PrivateFields.of(config)
+        private = PrivateFields.from_config(config)
         schema = self._schema(config)
         if not private or not self.may_have_private_fields:
             return schema
@@ -89,7 +109,7 @@ class Stream(ABC):
         """What is where in the stream's records."""
         return Layout(
             of_people=self.of_people,
-            kept={name: name == self.cursor_field for name in self.primary_key} if self.keeps_its_key else {},
+            kept={name: name == self.cursor_field for name in self.primary_key} if self.exempt_key else {},
         )
 
     def _schema(self, config: Config) -> dict[str, Any]:
@@ -115,22 +135,6 @@ class Stream(ABC):
                 f"happens before is never read. To read it, set {self.cursor_field} in the state to the time from which to "
                 "read on, or reset the stream."
             )
-
-    def batch(self, items: Iterable[Fields]) -> RecordBatch:
-        """A batch of items as Iterable sent them: what is no declared column, or does not fit it, goes under `data`."""
-        return self.finished_batch(map(self._split, items) if self._columns.has_data else items)
-
-    def finished_batch(self, records: Iterable[Fields]) -> RecordBatch:
-        """A batch of records that are as declared."""
-        return LineFormat(self.name).batch(records)
-
-    def _split(self, item: Fields) -> Fields:
-        columns, data = self._columns.split(item)
-        for name in self.primary_key:
-            # Rows without a key would take the place of each other.
-            if name in data:
-                columns[name] = data.pop(name)
-        return {**columns, DATA: data}
 
     @cached_property
     def _columns(self) -> Columns:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import IO, Any
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.api.paging import Items, KnownPages, Page
 from source_iterable.errors import TransientError
-from source_iterable.machine import temporary_files
+from source_iterable.process.machine import local_errors
 
 # The pages of one list over this many bytes spill from memory to a temporary file.
 MEMORY_BYTES = 256 * 2**10
@@ -35,7 +35,7 @@ class SpooledPages:
         self._key = key
         self._known = KnownPages(path)
         self._lock = threading.Lock()
-        with temporary_files():
+        with local_errors():
             self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
         self._ends = [0]
         self._next: int | None = 1
@@ -58,7 +58,7 @@ class SpooledPages:
                     return None
                 page = self._fetch(self._next)
                 self._known.add(page.items)
-                with temporary_files():
+                with local_errors():
                     self._file.seek(self._ends[-1])
                     size = self._file.write(exact_json.dumps(page.items))
                 if self._key is not None:
@@ -67,7 +67,7 @@ class SpooledPages:
                 self._next = page.following
                 return page.items
             start, end = self._ends[place : place + 2]
-            with temporary_files():
+            with local_errors():
                 self._file.seek(start)
                 return list(exact_json.loads(self._file.read(end - start)))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from source_iterable.records.schemas import LATE
 from source_iterable.records.timestamps import rfc3339
-from source_iterable.schemas import LATE
 
 Fields = dict[str, Any]
 # Columns that the connector adds; an API field of the same name goes under `data`.
@@ -27,14 +27,14 @@ _ANY = frozenset(each for types in _PYTHON_TYPES.values() for each in types)
 class Columns:
     """Which values the columns of a stream accept, from its JSON schema: `types` by column, and which are `times`.
 
-    `has_data`: there is a column for all other fields, and for values that do not fit.
+    `has_data_column`: there is a column for all other fields, and for values that do not fit.
     `late` are the columns that the schema got after ids of events were given out (`x-late`), `frozen` the columns as they
     were before, None if there are no late ones. `true` marks a column that is new; one that was widened is marked with what
     it was.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self.has_data = DATA in schema["properties"]
+        self.has_data_column = DATA in schema["properties"]
         self.types: dict[str, frozenset[type]] = {}
         self.times: set[str] = set()
         # Names and types of values that are columns as they are: one look-up instead of two.

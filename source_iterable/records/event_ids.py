@@ -37,7 +37,7 @@ class EventIds:
             seed = xxh3_64_intdigest(name)
             self._digests = lambda texts: map(xxh3_128_digest, texts, repeat(seed))
 
-    def of(self, texts: Iterable[bytes]) -> list[bytes]:
+    def digests(self, texts: Iterable[bytes]) -> list[bytes]:
         """The id of each event, 32 hex digits, from the JSON of its columns and its data."""
         digests = b"".join(self._digests(texts))
         return digests.hex(" ", -_BYTES).encode().split()

@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 from msgspec import UNSET, Raw, Struct
 
-from source_iterable import exact_json
-from source_iterable.records.columns import Columns, Fields
+from source_iterable.api import exact_json
+from source_iterable.records.columns import DATA, Columns, Fields
 from source_iterable.records.event_ids import EventIds
 from source_iterable.records.lines import Dumps, ShapedRecords
+from source_iterable.records.private_fields import Redact
 from source_iterable.records.shape import (
     CUT,
     DATA_TAIL,
@@ -34,12 +35,14 @@ _SORTED = orjson.OPT_SORT_KEYS
 class EventRecords(ShapedRecords):
     """Records of events of one type: `_event_id`, columns, `data`, `itblInternal`."""
 
-    def __init__(self, stream_name: str, schema: Mapping[str, Any], ids: EventIds) -> None:
+    def __init__(
+        self, stream_name: str, schema: Mapping[str, Any], ids: EventIds, redact: Redact | None = None
+    ) -> None:
         self._columns = Columns(schema)
         self._ids = ids
-        super().__init__(stream_name, Shape(self._columns, of_events=True))
+        super().__init__(stream_name, Shape(self._columns, of_events=True), redact)
 
-    def data(self, record: Fields, dumps: Dumps) -> bytes:
+    def json(self, record: Fields, dumps: Dumps) -> bytes:
         internal: Fields = {}
         if INTERNAL not in record:
             for dotted, name in _USUAL_INTERNAL:
@@ -51,15 +54,19 @@ class EventRecords(ShapedRecords):
         has_more = any(name.startswith(INTERNAL) for name in data)
         if has_more:
             internal.update(take_internal(data))
-        # Only userEvents returns a type, and the ids know it anyway. Its name sorts before those of all other columns.
-        data_type = b',"%b":%b' % (TYPE.encode(), dumps(columns.pop(TYPE), None, 0)) if TYPE in columns else b""
+        # Only userEvents returns a type, and the ids know it anyway.
+        data_type = {TYPE: columns.pop(TYPE)} if TYPE in columns else {}
         shown = identity = _text(columns, data, dumps)
         if has_more or TYPE in data or self._columns.frozen is not None:
             counted = {name: value for name, value in record.items() if _counts(name)}
             identity = _text(*(self._columns.frozen or self._columns).split(counted), dumps)
-        (event_id,) = self._ids.of([identity])
-        internal_text = dumps(internal, None, _SORTED)
-        return b'{"_event_id":"%b"%b%b,"itblInternal":%b}' % (event_id, data_type, shown, internal_text)
+        (event_id,) = self._ids.digests([identity])
+        if self._redact:
+            event = {"_event_id": event_id.decode(), **data_type, **dict(sorted(columns.items()))}
+            return dumps(self._redact({**event, DATA: data, INTERNAL: internal}), None, 0)
+        members = dumps(data_type, None, 0)[1:-1]
+        text = b'{"_event_id":"%b"%b%b%b,"itblInternal":%b}'
+        return text % (event_id, b"," if members else b"", members, shown, dumps(internal, None, _SORTED))
 
     def structs(self, shape: Shape, lines: bytes, searched: bool) -> list[Any] | None:
         records = super().structs(shape, lines, searched)
@@ -100,9 +107,9 @@ class EventRecords(ShapedRecords):
         # Decimals are in transactionalData only.
         return searched or not exact_json.lines_with_long_numbers("\n".join(texts).encode() if in_texts else lines)
 
-    def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
+    def lines(self, shape: Shape, records: list[Any]) -> bytes:
         if not records:
-            return
+            return b""
         late = []
         if shape.identity is not shape.finished:
             _set_class(records, shape.identity)
@@ -110,15 +117,15 @@ class EventRecords(ShapedRecords):
             for slot in shape.late_times:
                 set_times(records, slot)
         _set_class(records, shape.finished)
-        after = after if shape.nests_internal else b"}" + after
         # A newline is the end of a record: in JSON they are escaped.
-        pieces = _cut(before + encode_lines(records)[:-1].replace(b"\n", after + before) + after, shape)
+        text = encode_lines(records) if shape.nests_internal else encode_lines(records).replace(b"\n", b"}\n")
+        pieces = _cut(text, shape)
         between, shown = pieces[0], _identities(pieces)
         if not shape.nests_internal:
             between[1:] = [b',"itblInternal":{' + piece.removeprefix(b",") for piece in between[1:]]
         done = [b'"'] * (4 * len(records) + 1)
-        done[0::4], done[1::4], done[3::4] = between, self._ids.of(late or shown), shown
-        out += done
+        done[0::4], done[1::4], done[3::4] = between, self._ids.digests(late or shown), shown
+        return b"".join(done)
 
 
 def _cut(text: bytes, shape: Shape) -> tuple[list[bytes], list[bytes], list[bytes]]:

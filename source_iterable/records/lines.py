@@ -1,20 +1,23 @@
-"""From lines to a batch: parse each line, make its message in the stream's format, and report bad lines.
+"""From lines to a batch: parse each line, make its record, and report bad lines.
 
 This and what it calls runs for every record, so it is written for speed.
 """
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.api.proof import is_error_object
-from source_iterable.records.batch import LineFormat, RecordBatch
+from source_iterable.errors import BrokenResponse
+from source_iterable.records.batch import RecordBatch
 from source_iterable.records.columns import Fields
+from source_iterable.records.private_fields import Redact
 from source_iterable.records.shape import Shape
 
 # orjson.dumps, or that of the careful path (exact_json.py).
@@ -22,6 +25,10 @@ Dumps = Callable[[Any, None, int], bytes]
 # A record that its struct does not fit costs more than one without: above this share of them, structs are not tried for
 # twice as many chunks as the last time.
 _MISSES, _LONGEST_REST = 0.25, 64
+
+
+# A window, or a user's events, fails if its bad lines exceed both of these: a number, and a share.
+BAD_LINES, BAD_SHARE = 10, 0.001
 
 
 class NotARecord(ValueError):
@@ -36,44 +43,38 @@ class Parsed(NamedTuple):
     bad: list[int]
 
 
-class RecordParser(Protocol):
-    """Parses the records of one stream."""
+class RecordParser(ABC):
+    """Parses the records of one stream line by line, with a dict for each.
+
+    `redact` takes the private fields out of a record, if there are any.
+    """
+
+    def __init__(self, stream_name: str, redact: Redact | None = None) -> None:
+        self._stream_name = stream_name
+        self._redact = redact
+
+    @abstractmethod
+    def json(self, record: Fields, dumps: Dumps) -> bytes:
+        """The JSON of the record for any object of the input, which is consumed. Raises ValueError or TypeError."""
 
     def parse(self, chunk: bytes) -> Parsed:
         """Parse a chunk of whole lines."""
-
-
-class LineRecords(ABC):
-    """A RecordParser that parses line by line, with a dict for each record."""
-
-    def __init__(self, stream_name: str) -> None:
-        self._format = LineFormat(stream_name)
-
-    @abstractmethod
-    def data(self, record: Fields, dumps: Dumps) -> bytes:
-        """The JSON of any record, which is consumed. Raises ValueError or TypeError."""
-
-    def parse(self, chunk: bytes) -> Parsed:
         return self._by_line(chunk, lambda record: None)
 
     def _by_line(self, chunk: bytes, learn: Callable[[Fields], None]) -> Parsed:
         """Parse a chunk; `learn` is called with each record that needs no special care."""
         careful = exact_json.lines_with_long_numbers(chunk)
-        before, after = self._format.before, self._format.after()
         out: list[bytes] = []
         bad: list[int] = []
-        blank = 0
         lines = _lines_of(chunk)
         for position, line in enumerate(lines):
             if not line.strip():
-                blank += 1
                 continue
             try:
-                out += before, self._with_care(line, line in careful, learn), after
+                out += self._with_care(line, line in careful, learn), b"\n"
             except ValueError:
                 bad.append(position)
-        count = len(lines) - len(bad) - blank
-        return Parsed(RecordBatch(self._format.stream_name, count, b"".join(out)), len(lines), bad)
+        return Parsed(RecordBatch(self._stream_name, len(out) // 2, b"".join(out)), len(lines), bad)
 
     def _with_care(self, line: bytes, careful: bool, learn: Callable[[Fields], None]) -> bytes:
         """The JSON of the record on any line. Raises ValueError if there is none."""
@@ -81,27 +82,27 @@ class LineRecords(ABC):
             try:
                 record = _record(orjson.loads(line))
                 learn(record)
-                return self.data(record, orjson.dumps)
+                return self.json(record, orjson.dumps)
             except NotARecord:
                 raise
             # orjson refuses more than JSON does (exact_json.py), with a ValueError or a TypeError.
             except (ValueError, TypeError):
                 pass
-        return self.data(_record(exact_json.careful_loads(line)), exact_json.dumps)
+        return self.json(_record(exact_json.careful_loads(line)), exact_json.dumps)
 
 
-class ShapedRecords(LineRecords):
+class ShapedRecords(RecordParser):
     """A RecordParser that parses a chunk of records that all have the stream's shape at once, any other line by line."""
 
-    def __init__(self, stream_name: str, shape: Shape) -> None:
-        super().__init__(stream_name)
+    def __init__(self, stream_name: str, shape: Shape, redact: Redact | None = None) -> None:
+        super().__init__(stream_name, redact)
         self._shape = shape
         # Chunks to read without structs, and how many those were the last time.
         self._rest = self._rested = 0
 
     @abstractmethod
-    def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
-        """Append the JSON of records of a shape, which are consumed, in pieces: each between `before` and `after`."""
+    def lines(self, shape: Shape, records: list[Any]) -> bytes:
+        """The JSON of records of a shape, which are consumed: each on a line of its own."""
 
     def structs(self, shape: Shape, lines: bytes, searched: bool) -> list[Any] | None:
         """The records on some lines as structs of a shape; None if any does not fit it, or may have a long number.
@@ -114,8 +115,9 @@ class ShapedRecords(LineRecords):
         return shape.parse(lines)
 
     def parse(self, chunk: bytes) -> Parsed:
-        if self._rest:
-            self._rest -= 1
+        # Private fields may be anywhere in a record: a dict shows them all.
+        if self._rest or self._redact:
+            self._rest = max(self._rest - 1, 0)
             return super().parse(chunk)
         # Five times as fast as count().
         lines = len(chunk) - len(chunk.replace(b"\n", b"")) + (not chunk.endswith(b"\n"))
@@ -123,14 +125,11 @@ class ShapedRecords(LineRecords):
         # Blank lines and lines of two objects are parsed line by line.
         if records is None or len(records) != lines:
             return self._structs_by_line(chunk)
-        out: list[bytes] = []
-        self.write(out, self._shape, records, self._format.before, self._format.after())
-        return Parsed(RecordBatch(self._format.stream_name, lines, b"".join(out)), lines, [])
+        return Parsed(RecordBatch(self._stream_name, lines, self.lines(self._shape, records)), lines, [])
 
     def _structs_by_line(self, chunk: bytes) -> Parsed:
         """Parse a chunk: as structs what fits one, and learn from what does not."""
         careful = exact_json.lines_with_long_numbers(chunk)
-        before, after = self._format.before, self._format.after()
         out: list[bytes] = []
         bad: list[int] = []
         count = misses = 0
@@ -144,20 +143,44 @@ class ShapedRecords(LineRecords):
                 count += 1
                 continue
             # Before the shape changes.
-            self.write(out, self._shape, in_a_row, before, after)
+            out.append(self.lines(self._shape, in_a_row))
             in_a_row = []
             one = self._by_line(line, self._learn)
             out.append(one.batch.lines)
             bad += [position] * len(one.bad)
             count += one.batch.count
             misses += 1
-        self.write(out, self._shape, in_a_row, before, after)
+        out.append(self.lines(self._shape, in_a_row))
         in_vain = misses > _MISSES * len(lines) and self._shape is shape
         self._rest = self._rested = min(2 * self._rested or 1, _LONGEST_REST) if in_vain else 0
-        return Parsed(RecordBatch(self._format.stream_name, count, b"".join(out)), len(lines), bad)
+        return Parsed(RecordBatch(self._stream_name, count, b"".join(out)), len(lines), bad)
 
     def _learn(self, record: Fields) -> None:
         self._shape = self._shape.learned(record) or self._shape
+
+
+class LineCount:
+    """Counts the lines of a window or of a user's events (`what`, for messages), and logs the bad ones."""
+
+    def __init__(self, what: str, logger: logging.Logger) -> None:
+        self._what = what
+        self._logger = logger
+        self._lines = 0
+        self._bad = 0
+
+    def add(self, lines: int, bad: list[int]) -> None:
+        """Add `lines`, of which those at the positions `bad` (from 0) are no records."""
+        for position in bad:
+            self._bad += 1
+            if self._bad <= BAD_LINES + 1:
+                # Never log the line itself: it is personal data.
+                self._logger.warning(f"{self._what}: line {self._lines + position + 1} is not a JSON object; skipped.")
+        self._lines += lines
+
+    def check(self) -> None:
+        """Raise BrokenResponse if too many lines were bad."""
+        if self._bad > BAD_LINES and self._bad > BAD_SHARE * self._lines:
+            raise BrokenResponse(f"{self._what}: {self._bad} of {self._lines} lines are not JSON objects.")
 
 
 def _lines_of(chunk: bytes) -> list[bytes]:

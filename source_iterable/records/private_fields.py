@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from itertools import accumulate
 from types import MappingProxyType
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
-from source_iterable.records.batch import LineFormat, RecordBatch
 from source_iterable.records.columns import DATA, Fields
 
-_EMITTED_AT = b',"emitted_at":'
+# A record without what is private in it. Raises IterableError.
+Redact = Callable[[Fields], Fields]
 # How a text begins that is the JSON of an object, a list or such a text.
 _JSON_STARTS = frozenset('{["' + exact_json.BLANKS)
 _SIMPLE = frozenset((int, float, bool, type(None)))
@@ -75,7 +75,7 @@ class PrivateFields:
         self._unseen = {rule.name for rules in self._rules.values() for rule in rules}
 
     @classmethod
-    def of(cls, config: Config) -> PrivateFields:
+    def from_config(cls, config: Config) -> PrivateFields:
         """Those of a configuration."""
         return cls(config.excluded_fields, config.hashed_fields, config.hash_salt)
 
@@ -99,22 +99,19 @@ class PrivateFields:
         text = value.encode() if isinstance(value, str) else exact_json.dumps(value, None, orjson.OPT_SORT_KEYS)
         return sha256(self._salt.encode() + text).hexdigest()
 
-    def batch(self, batch: RecordBatch, layout: Layout) -> RecordBatch:
-        """A batch without what is private. Raises IterableError."""
-        start = len(LineFormat(batch.stream_name).before)
-        out: list[bytes] = []
-        self._had_records = self._had_records or batch.count > 0
-        try:
-            for line in batch.lines.split(b"\n")[:-1]:
-                end = line.rindex(_EMITTED_AT)
-                record = exact_json.loads(line[start:end])
-                shown = self._fields(record, layout.root)
-                out += line[:start], exact_json.dumps(_with_kept(layout, record, shown)), line[end:], b"\n"
-        except (RecursionError, ValueError):
-            raise IterableError(
-                f"A record of {batch.stream_name} is nested too deep to find private fields in it."
-            ) from None
-        return RecordBatch(batch.stream_name, batch.count, b"".join(out))
+    def redaction(self, stream_name: str, layout: Layout) -> Redact:
+        """What takes the private fields out of a record of a stream. It raises IterableError."""
+
+        def redact(record: Fields) -> Fields:
+            self._had_records = True
+            try:
+                return _with_kept(layout, record, self._fields(record, layout.root))
+            except (RecursionError, ValueError):
+                raise IterableError(
+                    f"A record of {stream_name} is nested too deep to find private fields in it."
+                ) from None
+
+        return redact
 
     def schema(self, schema: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
         """The schema of such records: without the excluded columns, with texts for the hashed ones."""

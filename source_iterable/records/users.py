@@ -7,6 +7,7 @@ from typing import Any
 
 from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.lines import Dumps, ShapedRecords
+from source_iterable.records.private_fields import Redact
 from source_iterable.records.shape import CUT, Shape, encode_lines
 
 
@@ -16,26 +17,25 @@ class UserRecords(ShapedRecords):
     `without_key` counts those that have nothing in the column `key`.
     """
 
-    def __init__(self, stream_name: str, schema: Mapping[str, Any], key: str) -> None:
+    def __init__(self, stream_name: str, schema: Mapping[str, Any], key: str, redact: Redact | None = None) -> None:
         self._columns = Columns(schema)
         self._key = key
         self.without_key = 0
-        super().__init__(stream_name, Shape(self._columns, of_events=False))
+        super().__init__(stream_name, Shape(self._columns, of_events=False), redact)
 
-    def data(self, record: Fields, dumps: Dumps) -> bytes:
+    def json(self, record: Fields, dumps: Dumps) -> bytes:
         self._columns.take_nested(record)
         columns, data = self._columns.split(record)
+        has_no_key = not columns.get(self._key)
         columns["data"] = data
-        text = dumps(columns, None, 0)
-        self.without_key += not columns.get(self._key)
+        text = dumps(self._redact(columns) if self._redact else columns, None, 0)
+        self.without_key += has_no_key
         return text
 
-    def write(self, out: list[bytes], shape: Shape, records: list[Any], before: bytes, after: bytes) -> None:
+    def lines(self, shape: Shape, records: list[Any]) -> bytes:
         self.without_key += shape.count_without(records, self._key)
         for record in records:
             record.__class__ = shape.finished
-        if records:
-            after = b"}" + after
-            # A newline is the end of a record: in JSON they are escaped.
-            text = before + encode_lines(records)[:-1].replace(b"\n", after + before) + after
-            out += [piece.removeprefix(b",") for piece in text.split(CUT)]
+        # A newline is the end of a record: in JSON they are escaped. The first brace closes `data`.
+        text = encode_lines(records).replace(b"\n", b"}\n")
+        return text.replace(CUT + b",", b"").replace(CUT, b"")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from source_iterable.config import Config, InvalidConfig
+from source_iterable.config import Config, invalid
 from source_iterable.errors import ConfigError
 from source_iterable.reading.stream import Stream
 from source_iterable.streams.lists import ListUsers
@@ -18,19 +18,19 @@ _IDENTIFIERS = {"Email-based": ("email",), "UserID-based": ("userId",), "Hybrid"
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:
-    """Validate a configuration read from JSON. Raises InvalidConfig, which names the invalid option."""
+    """Validate a configuration read from JSON. Raises ConfigError, which names the invalid option."""
     config = Config.parse(raw)
     cursors, keys = _cursors(), _keys(config)
     for option, names in (("excluded_fields", config.excluded_fields), ("hashed_fields", config.hashed_fields)):
         for name in names:
             if name in cursors:
-                raise InvalidConfig(
+                raise invalid(
                     f"'{option}': {name} must stay as it is, because it is the cursor of {cursors[name]} and others"
                 )
     for name in config.excluded_fields:
         if name in keys:
             column = name.rpartition(".")[2]
-            raise InvalidConfig(
+            raise invalid(
                 f"'excluded_fields': {name} must stay, because it is in the key of {keys[name]}. Hash it (hashed_fields), "
                 f"or name the object that it is to be left out of, as in address.{column}"
             )
@@ -43,8 +43,6 @@ def read_config(path: Path) -> Config:
         return parse_config(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except InvalidConfig as error:
-        raise ConfigError(f"The configuration is not valid: {error}.") from None
     except ValueError as error:
         raise ConfigError(f"The configuration file {path} is not JSON: {error}.") from None
 
@@ -60,7 +58,7 @@ def _cursors() -> dict[str, str]:
 
 
 def _private() -> list[Stream]:
-    return [stream for stream in STREAMS.values() if stream.may_have_private_fields and not stream.keeps_its_key]
+    return [stream for stream in STREAMS.values() if stream.may_have_private_fields and not stream.exempt_key]
 
 
 def _with_streams(columns: Iterable[tuple[str, Stream]]) -> dict[str, str]:

@@ -59,7 +59,7 @@ class CampaignsMetricsDaily(Stream):
     name = "campaigns_metrics_daily"
     primary_key = ("campaignId", DATE)
     cursor_field = DATE
-    keeps_its_key = True
+    exempt_key = True
     path = "campaigns/metrics"
     cost = (
         "1 per day and 100 campaigns that went on or had ended in the 30 days before, roughly (10 a minute); metrics_days "
@@ -79,14 +79,19 @@ class CampaignsMetricsDaily(Stream):
         # Not the campaigns themselves: a project may have very many.
         spans = {item["id"]: span_of(item) for item in CAMPAIGNS.items(context)} if unread else {}
         for number, day in enumerate(unread, 1):
-            asked = [campaign_id for campaign_id, span in spans.items() if span is not None and may_move(span, day)]
+            asked = [
+                campaign_id for campaign_id, span in spans.items() if span is not None and may_have_changed(span, day)
+            ]
             texts = set(map(str, asked))
             for rows in read_reports(context, self.path, asked, _one_row_each, day):
                 # Any other one is asked for itself, or has nothing new.
-                yield self.finished_batch(_record(row, day) for row in rows if str(row["id"]) in texts)
+                yield [_record(row, day) for row in rows if str(row["id"]) in texts]
             read.add(day)
             context.progress.advance(self.name, share=number / len(unread))
             yield Checkpoint(read.state)
+
+    def to_record(self, item: Fields) -> Fields:
+        return item
 
 
 def _one_row_each(text: str) -> list[Fields]:
@@ -136,7 +141,7 @@ def span_of(campaign: Mapping[str, Any]) -> Span | None:
     return Span(min(starts, default=date.min), ended or max(known, default=date.max))
 
 
-def may_move(span: Span, day: date) -> bool:
+def may_have_changed(span: Span, day: date) -> bool:
     """Whether the numbers of a campaign may have moved on a day.
 
     Iterable does not say in which time zone its days begin: there may be numbers on the day before the start in UTC.

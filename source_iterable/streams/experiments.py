@@ -12,10 +12,10 @@ from typing import Any
 
 from source_iterable.api.ahead import in_order
 from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import Page, an_object, items_in, read_from
+from source_iterable.api.paging import Page, an_object, list_shape, read_from
 from source_iterable.errors import Forbidden, IterableError, NotFound, ServerError
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.slices import says_never
+from source_iterable.reading.slices import is_permanent
 from source_iterable.reading.stream import Fields, Reading, State, Stream
 from source_iterable.records.timestamps import milliseconds
 
@@ -34,12 +34,11 @@ class Experiments(Stream):
 
     name = "experiments"
     primary_key = ("id",)
-    keeps_its_key = True
+    exempt_key = True
     cost = "1 per 1,000 experiments, plus 1 per experiment"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for experiments in _offered(context, self.name):
-            yield self.batch(experiments)
+        yield from _offered(context, self.name)
 
 
 class ExperimentVariants(Stream):
@@ -47,13 +46,13 @@ class ExperimentVariants(Stream):
 
     name = "experiment_variants"
     primary_key = ("experimentId", "id")
-    keeps_its_key = True
+    exempt_key = True
     cost = "2 per experiment, plus those of experiments"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         for experiments in _offered(context, self.name):
             for _, variants in in_order(partial(_variants, context), experiments, THREADS):
-                yield self.batch(variants)
+                yield variants
 
 
 class _NotOffered(IterableError):
@@ -110,7 +109,7 @@ def _details(context: StreamContext, listed: Fields) -> Fields | None:
     except NotFound:
         return None
     except ServerError as error:
-        if not says_never(error):
+        if not is_permanent(error):
             raise
         context.logger.warning(f"{PATH}: details of experiment {experiment_id} skipped. {error}")
         return {}
@@ -155,14 +154,14 @@ def _part(context: StreamContext, experiment_id: Any, part: str) -> dict[Any, Fi
         named = _must_be_of(experiment_id, response, "experimentId", "id")
         if named is not None and response.get("variants") is None:
             return {}
-        return _by_id(items_in("variants")(response))
+        return _by_id(list_shape("variants")(response))
 
     try:
         return context.client.get_json(f"{PATH}/{experiment_id}/{part}", None, shape)
     except (Forbidden, NotFound):
         return {}
     except ServerError as error:
-        if not says_never(error):
+        if not is_permanent(error):
             raise
         context.logger.warning(f"experiment_variants: {part} of experiment {experiment_id} skipped. {error}")
         return {}
@@ -203,7 +202,7 @@ def _details_of(experiment_id: Any, response: Any) -> Fields:
     if _must_be_of(experiment_id, details, "id") is None:
         raise ShapeError(f"is not that of experiment {experiment_id}")
     if details.get("variants") is not None:
-        _by_id(items_in("variants")(details))
+        _by_id(list_shape("variants")(details))
     return details
 
 

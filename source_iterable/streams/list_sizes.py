@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing
 
 from source_iterable.api.ahead import as_done
-from source_iterable.api.parts import Part
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import BrokenResponse
 from source_iterable.reading import days
 from source_iterable.reading.children import Done, Key, keys_of
@@ -33,7 +33,7 @@ class ListSizes(Stream):
     name = "list_sizes"
     primary_key = ("listId", DATE)
     cursor_field = DATE
-    keeps_its_key = True
+    exempt_key = True
     cost = "1 per list and day (5 a minute, shared with list_users and events)"
 
     def check_state(self, state: State) -> None:
@@ -48,7 +48,7 @@ class ListSizes(Stream):
         done = Done(keys_of(LISTS, "id", context), state if days.day_of(state) == now else {})
         slices = SliceReader(self.name, context, READ_TIMEOUT, _SIZE_BYTES, _must_be_a_size)
 
-        def fetch(list_id: Key) -> Part | Unread | None:
+        def fetch(list_id: Key) -> SpooledResponse | Unread | None:
             return slices.get(f"list {list_id}", f"lists/{list_id}/size", {})
 
         for number, (list_id, part) in enumerate(as_done(fetch, done.remaining, THREADS), 1):
@@ -58,7 +58,7 @@ class ListSizes(Stream):
             if part is not None:
                 with closing(part):
                     size = _size_in(part.chunks())
-                yield self.batch([{"listId": list_id, DATE: day, "size": size}])
+                yield [{"listId": list_id, DATE: day, "size": size}]
             done.add(list_id)
             yield Checkpoint({DATE: day, **done.state})
         slices.finish()

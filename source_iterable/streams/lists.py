@@ -7,8 +7,8 @@ from contextlib import closing
 from functools import partial
 
 from source_iterable.api.ahead import as_done
-from source_iterable.api.parts import Part
 from source_iterable.api.proof import must_hold_identifiers
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
@@ -49,7 +49,7 @@ class ListUsers(ChildStream):
 
 def users_of_lists(
     context: StreamContext, stream_name: str, keys: Iterable[Key]
-) -> Iterator[tuple[Key, Part | Unread | None]]:
+) -> Iterator[tuple[Key, SpooledResponse | Unread | None]]:
     """The users of the lists with these ids, as they arrive; None for a list that is skipped. The caller closes the parts.
 
     Raises IterableError at the end if there were unread lists.
@@ -60,7 +60,7 @@ def users_of_lists(
     # Where a user has both identifiers, the userId is the one that never changes.
     prefer_user_id = {} if emails_only else {"preferUserId": "true"}
 
-    def fetch(list_id: Key) -> Part | Unread | None:
+    def fetch(list_id: Key) -> SpooledResponse | Unread | None:
         share = partial(context.members.get, stream_name, list_id)
         return slices.get(f"list {list_id}", "lists/getUsers", {"listId": list_id, **prefer_user_id}, share)
 
@@ -90,7 +90,7 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
     return ("email",) if config.project_type == "Email-based" else ("userId",)
 
 
-def _records(context: StreamContext, list_id: Key, part: Part | None) -> Iterator[list[Fields]]:
+def _records(context: StreamContext, list_id: Key, part: SpooledResponse | None) -> Iterator[list[Fields]]:
     if part is not None:
         with closing(part):
             for chunk in part.chunks():

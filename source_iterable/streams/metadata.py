@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from source_iterable.api.ahead import in_order
 from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import an_object, holder_of, items_in
+from source_iterable.api.paging import an_object, holder_of, list_shape
 from source_iterable.errors import IterableError, NotFound
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
@@ -65,7 +65,7 @@ def _entry_of(key: Any, response: Any) -> Fields:
 
 def _listed(context: StreamContext, path: str) -> Iterator[Fields]:
     """The entries of a table, without their values."""
-    entries = items_in("results", "key")
+    entries = list_shape("results", "key")
 
     def page(response: Any) -> tuple[list[Fields], Any]:
         return entries(response), holder_of(response, "results").get("nextMarker")

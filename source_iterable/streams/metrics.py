@@ -28,7 +28,10 @@ class CampaignsMetrics(Stream):
         states = {item["id"]: item.get("campaignState") for item in CAMPAIGNS.items(context)}
         sent = [campaign_id for campaign_id, each in states.items() if each not in WITHOUT_METRICS]
         for rows in read_reports(context, self.path, sent, campaign_rows):
-            yield self.finished_batch({"id": row["id"], "data": row} for row in rows)
+            yield [{"id": row["id"], "data": row} for row in rows]
+
+    def to_record(self, item: Fields) -> Fields:
+        return item
 
 
 class ExperimentsMetrics(Stream):
@@ -45,8 +48,10 @@ class ExperimentsMetrics(Stream):
     def _read(self, context: StreamContext, state: State) -> Reading:
         media = {item["id"]: item.get("messageMedium", "Email") for item in CAMPAIGNS.items(context)}
         emails = [campaign_id for campaign_id, medium in media.items() if medium == "Email"]
-        for records in read_reports(context, self.path, emails, _experiments):
-            yield self.finished_batch(records)
+        yield from read_reports(context, self.path, emails, _experiments)
+
+    def to_record(self, item: Fields) -> Fields:
+        return item
 
 
 def campaign_rows(text: str) -> list[Fields]:

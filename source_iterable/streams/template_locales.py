@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from source_iterable.api.ahead import in_order
 from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import items_in
+from source_iterable.api.paging import list_shape
 from source_iterable.errors import BadRequest, NotFound, ServerError
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.slices import says_never
+from source_iterable.reading.slices import is_permanent
 from source_iterable.reading.stream import Fields
-from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.templates import CONTENT_THREADS, Templates, content_of
 
 # Statuses of a clientTemplateId that Iterable does not take: invalid, or too long for a URL.
@@ -37,20 +36,20 @@ class TemplateLocales(Templates):
 
     name = "template_locales"
     primary_key = ("templateId", "messageMedium", "locale")
-    keeps_its_key = True
+    exempt_key = True
     cost = (
         "those of templates; per template whose entry there is new or has changed 1, plus 1 if it has a clientTemplateId, "
         "plus 1 per further locale"
     )
 
-    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
         planned = in_order(partial(self._further, context, medium), items, CONTENT_THREADS)
         # One content at a time: a template may have dozens of large ones.
         wanted = (further for _, of_template in planned for further in of_template)
         for _, content in in_order(partial(self._content, context, medium), wanted, CONTENT_THREADS):
             if content is not None:
-                yield self.batch([content])
+                yield [content]
 
     def _further(self, context: StreamContext, medium: str, item: Fields) -> list[_Further]:
         """The locales of a template that are to be requested: all but the one that template_contents has."""
@@ -74,7 +73,7 @@ class TemplateLocales(Templates):
 
         def shape(response: Any) -> list[str] | None:
             # Several templates may have one clientTemplateId.
-            entries = {entry["templateId"]: entry for entry in items_in("templates", "templateId")(response)}
+            entries = {entry["templateId"]: entry for entry in list_shape("templates", "templateId")(response)}
             # Only its id must be in an entry (reference): without locales it tells nothing.
             entry = entries.get(template_id, {})
             return None if entry.get("locales") is None else _locales_in(entry)
@@ -84,7 +83,7 @@ class TemplateLocales(Templates):
             return context.client.get_json(path, {"clientTemplateId": client_id}, shape)
         except (NotFound, BadRequest, ServerError) as error:
             # One clientTemplateId that Iterable cannot take must not end the stream at this template for ever.
-            if not isinstance(error, NotFound) and error.status not in _REFUSED and not says_never(error):
+            if not isinstance(error, NotFound) and error.status not in _REFUSED and not is_permanent(error):
                 raise
             context.logger.warning(
                 f"{self.name}: Iterable does not tell the locales of template {template_id} by its clientTemplateId. {error}"

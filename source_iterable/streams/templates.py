@@ -15,7 +15,6 @@ from source_iterable.errors import NotFound
 from source_iterable.reading.by_content import ByContentStream
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Fields
-from source_iterable.records.batch import RecordBatch
 from source_iterable.records.timestamps import rfc3339
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
@@ -55,15 +54,15 @@ class TemplateContents(Templates):
     primary_key: tuple[str, ...] = ("templateId", "messageMedium")
     cost = "those of templates, plus 1 per template whose entry there is new or has changed"
 
-    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[RecordBatch]:
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
         contents: list[Fields] = []
         for _, content in in_order(partial(self.contents, context, medium), items, CONTENT_THREADS):
             contents += content
             if len(contents) >= CONTENTS:
-                yield self.batch(contents)
+                yield contents
                 contents = []
-        yield self.batch(contents)
+        yield contents
 
     def contents(self, context: StreamContext, medium: str, item: Fields) -> list[Fields]:
         """The records for a template of the list: one here, none if it no longer exists."""

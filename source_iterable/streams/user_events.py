@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.parts import Part
 from source_iterable.api.proof import must_hold_records
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse, IterableError
 from source_iterable.reading.children import Key, keys_of
@@ -21,10 +21,10 @@ from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
-from source_iterable.records.line_count import LineCount
-from source_iterable.records.lines import Dumps, LineRecords, RecordParser
+from source_iterable.records.lines import Dumps, LineCount, RecordParser
+from source_iterable.records.private_fields import Redact
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import TYPE
-from source_iterable.schemas import load_schema
 from source_iterable.streams.lists import LISTS, identifiers_of, users_in, users_of_lists
 
 PATH = "export/userEvents"
@@ -50,7 +50,7 @@ class _Progress:
     ids: str = ""
 
     @classmethod
-    def of(cls, state: State) -> _Progress:
+    def from_state(cls, state: State) -> _Progress:
         """That of a state. What does not fit is ignored: the users are read again."""
         missing, lists = state.get("missing"), state.get("lists")
         return cls(
@@ -66,18 +66,20 @@ class _Progress:
         return {"after": self.after.hex(), **missing, **lists, IDS: self.ids}
 
 
-class TypedEvents(LineRecords):
+class TypedEvents(RecordParser):
     """Records of events of any type, each as the stream of its type has it: with the same id and columns."""
 
-    def __init__(self, stream_name: str, types: Mapping[str, EventStream], config: Config) -> None:
-        super().__init__(stream_name)
+    def __init__(
+        self, stream_name: str, types: Mapping[str, EventStream], config: Config, redact: Redact | None = None
+    ) -> None:
+        super().__init__(stream_name, redact)
         self._config = config
         self._types = types
         self._parsers: dict[str, EventRecords] = {}
 
-    def data(self, record: Fields, dumps: Dumps) -> bytes:
+    def json(self, record: Fields, dumps: Dumps) -> bytes:
         data_type = record.get(TYPE)
-        return self._parser(data_type if type(data_type) is str else "").data(record, dumps)
+        return self._parser(data_type if type(data_type) is str else "").json(record, dumps)
 
     def _parser(self, data_type: str) -> EventRecords:
         parser = self._parsers.get(data_type)
@@ -88,10 +90,10 @@ class TypedEvents(LineRecords):
         return parser
 
     def _made(self, data_type: str) -> EventRecords:
-        stream_name = self._format.stream_name
         if data_type in self._types:
-            return self._types[data_type].events(stream_name, self._config)
-        return EventRecords(stream_name, _COMMON, EventIds(data_type, self._config.hash_salt))
+            return self._types[data_type].events(self._stream_name, self._config, self._redact)
+        ids = EventIds(data_type, self._config.hash_salt)
+        return EventRecords(self._stream_name, _COMMON, ids, self._redact)
 
 
 class UserEvents(Stream):
@@ -116,7 +118,7 @@ class UserEvents(Stream):
         mark = mark_of_ids(context.config.hash_salt)
         must_have_ids(self.name, state, mark)
         # What was read by ids of another version, or without a mark, is read again.
-        before = _Progress.of(state if state.get(IDS) == mark else {})
+        before = _Progress.from_state(state if state.get(IDS) == mark else {})
         progress = _Progress(before.after, ids=mark)
         failure: IterableError | None = None
         with closing(DistinctUsers(context.config.hash_salt)) as users:
@@ -141,7 +143,7 @@ class UserEvents(Stream):
     def _read_users(self, context: StreamContext, users: DistinctUsers, progress: _Progress) -> Reading:
         """Read the users that are marked or come after `progress`, and move it. Raises IterableError if some are unread."""
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records)
-        records = TypedEvents(self.name, self.types, context.config)
+        records = TypedEvents(self.name, self.types, context.config, self.redaction(context))
         start = progress.after
         total = users.count(start)
         batches: list[RecordBatch] = []
@@ -172,18 +174,18 @@ class UserEvents(Stream):
 
     def _parts(
         self, context: StreamContext, slices: SliceReader, users: DistinctUsers, after: bytes
-    ) -> Iterator[tuple[bytes, Part | Unread | None]]:
-        def fetch(item: tuple[bytes, str]) -> Part | Unread | None:
+    ) -> Iterator[tuple[bytes, SpooledResponse | Unread | None]]:
+        def fetch(item: tuple[bytes, str]) -> SpooledResponse | Unread | None:
             digest, user = item
             first, last = ("", "") if context.private_fields else (f"{user[:1]}*** (", ")")
-            part: Part | Unread | None = None
+            part: SpooledResponse | Unread | None = None
             # Iterable returns nothing for an identifier of the wrong kind: nothing is believed before all are tried.
             for identifier in identifiers_of(context.config, user):
-                if isinstance(part, Part):
+                if isinstance(part, SpooledResponse):
                     part.close()
                 parameters = {identifier: user, "includeCustomEvents": "true"}
                 part = slices.get(f"user {first}{_shown(digest)}{last}", PATH, parameters)
-                if not isinstance(part, Part) or part.size:
+                if not isinstance(part, SpooledResponse) or part.size:
                     break
             return part
 
@@ -191,7 +193,7 @@ class UserEvents(Stream):
             yield digest, part
 
     def _batches(
-        self, context: StreamContext, records: RecordParser, digest: bytes, part: Part
+        self, context: StreamContext, records: RecordParser, digest: bytes, part: SpooledResponse
     ) -> Iterator[RecordBatch]:
         lines = LineCount(f"{self.name}, user {_shown(digest)}", context.logger)
         with closing(part):

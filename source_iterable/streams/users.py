@@ -14,8 +14,8 @@ from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Reading, State, Stream
 from source_iterable.records.lines import RecordParser
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.users import UserRecords
-from source_iterable.schemas import load_schema
 from source_iterable.streams.user_columns import configured_columns, discovered_columns
 
 # Hashes per batch.
@@ -56,7 +56,7 @@ class Users(ExportStream):
             schema = configured_columns(
                 schema, catalog_schema, partial(context.private_fields.hashes, layout=self.layout)
             )
-        return UserRecords(self.name, schema, context.config.users_key)
+        return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
 
     def tell(self, context: StreamContext, records: RecordParser) -> None:
         if isinstance(records, UserRecords) and records.without_key:
@@ -75,7 +75,7 @@ class UserFields(Stream):
     cost = "1"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        yield self.batch({"name": name, "type": kind} for name, kind in user_fields(context.client).items())
+        yield [{"name": name, "type": kind} for name, kind in user_fields(context.client).items()]
 
 
 def user_fields(client: IterableClient) -> dict[str, str]:
@@ -119,7 +119,7 @@ class ForgottenUsers(Stream):
             if context.config.project_type != without:
                 hashes = iter(context.client.get_json(path, None, partial(_hashes_in, selector)))
                 while some := list(islice(hashes, HASHES)):
-                    yield self.batch({"hash": each, "identifierType": kind} for each in some)
+                    yield [{"hash": each, "identifierType": kind} for each in some]
 
 
 def _hashes_in(selector: str, response: Any) -> list[str]:

@@ -6,10 +6,11 @@ import itertools
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -25,12 +26,16 @@ LOG_INTERVAL = 20.0
 
 @dataclass
 class StreamProgress:
-    """One stream's progress: records and bytes written, the window being read, the share (0 to 1) of its time range read."""
+    """One stream's progress: records and bytes written, the window being read, the share (0 to 1) of its time range read.
+
+    `counts` is what else its last line in the log tells: retries, skipped, and windows by transport.
+    """
 
     records: int = 0
     bytes: int = 0
     window: str = ""
     share: float | None = None
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 class Progress:
@@ -96,6 +101,12 @@ class Progress:
             progress.window = window or progress.window
             progress.share = progress.share if share is None else share
 
+    def count(self, what: str) -> None:
+        """Count a retry, a skipped item or a window for the stream that this thread reads for."""
+        if (name := STREAM.get()) is not None:
+            with self._lock:
+                self._streams.setdefault(name, StreamProgress()).counts[what] += 1
+
     def lines(self) -> list[str]:
         """One line per stream being read, and one per thing waited for."""
         streams = [_stream_line(name, stream) for name, stream in self.snapshot().items() if stream.share != 1.0]
@@ -115,7 +126,7 @@ class Progress:
         with self._lock:
             return {name: replace(stream) for name, stream in self._streams.items()}
 
-    def of(self, name: str) -> StreamProgress:
+    def stream(self, name: str) -> StreamProgress:
         """One stream's progress at this moment."""
         with self._lock:
             return replace(self._streams.get(name, StreamProgress()))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests_mock
 
-from source_iterable.api import parts
+from source_iterable.api import spooled
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, IterableError
@@ -50,9 +50,8 @@ def read(state: dict[str, Any] | None = None, **options: Any) -> tuple[list[dict
             if isinstance(item, Checkpoint):
                 states.append(dict(item.state))
             else:
-                for message in item.messages():
-                    assert message["stream"] == "email_click"
-                    records.append(message["data"])
+                assert item.stream_name == "email_click"
+                records += item.records()
     finally:
         context.close()
     return records, states
@@ -183,7 +182,7 @@ def test_a_window_with_more_bad_lines_fails_before_its_state(server: requests_mo
 def test_bad_lines_are_named_by_their_place_in_the_window(
     server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "CHUNK_BYTES", 100)  # so that the window comes in several batches
+    monkeypatch.setattr(spooled, "CHUNK_BYTES", 100)  # so that the window comes in several batches
     server.get(DATA, text=LINE + "[1]\n" + LINE * 5 + "secret\n" + LINE)
     assert len(read()[0]) == 7
     told = [record.getMessage() for record in caplog.records if "not a JSON object" in record.getMessage()]
@@ -214,7 +213,7 @@ def test_the_progress_says_which_window_is_read_and_how_much_is_done(server: req
         windows: list[str] = []
         shares: list[float | None] = []
         for item in EventStream("email_click", "emailClick").read(context, {}):
-            progress = context.progress.of("email_click")
+            progress = context.progress.stream("email_click")
             if isinstance(item, Checkpoint):
                 shares.append(progress.share)
             else:
@@ -229,8 +228,8 @@ def test_the_progress_says_which_window_is_read_and_how_much_is_done(server: req
 def test_a_line_too_long_for_any_record_is_a_bad_line(
     server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "CHUNK_BYTES", 100)
-    monkeypatch.setattr(parts, "MAX_LINE", 2000)
+    monkeypatch.setattr(spooled, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(spooled, "MAX_LINE", 2000)
     server.get(DATA, text=LINE + LINE.replace("a@", "a" * 10_000 + "@") + LINE)
     assert [record["email"] for record in read()[0]] == ["a@example.com"] * 2
     assert "line 2 is not a JSON object; skipped." in caplog.text

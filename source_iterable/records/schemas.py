@@ -71,4 +71,4 @@ def _order(name: str) -> tuple[int, str]:
 
 @cache
 def _read(name: str) -> Any:
-    return json.loads(files(__package__).joinpath(*name.split("/")).read_text(encoding="utf-8"))
+    return json.loads(files("source_iterable").joinpath("schemas", *name.split("/")).read_text(encoding="utf-8"))

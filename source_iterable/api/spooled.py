@@ -12,7 +12,7 @@ import requests
 from source_iterable.api.body import pieces
 from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
 from source_iterable.errors import TooLarge
-from source_iterable.machine import temporary_files
+from source_iterable.process.machine import local_errors
 
 # A part is kept in memory up to this many bytes, beyond them in a temporary file.
 MEMORY_BYTES = 256 * 2**10
@@ -40,7 +40,7 @@ class _Readers:
         self.count = 0
 
 
-class Part:
+class SpooledResponse:
     """The lines of one complete response or file; `size` in bytes. Closing it frees its space."""
 
     def __init__(self, file: IO[bytes], size: int, readers: _Readers | None = None) -> None:
@@ -50,10 +50,10 @@ class Part:
         self._readers.count += 1
         self._is_open = True
 
-    def shared(self) -> Part:
+    def shared(self) -> SpooledResponse:
         """The same part for another reader, also in another thread. The space is freed when all are closed."""
         with self._readers.lock:
-            return Part(self._file, self.size, self._readers)
+            return SpooledResponse(self._file, self.size, self._readers)
 
     def chunks(self) -> Iterator[bytes]:
         """The part in pieces of whole lines, about CHUNK_BYTES each. Lines over MAX_LINE are replaced by TOO_LONG."""
@@ -98,7 +98,7 @@ class Part:
 
     def write(self, data: bytes) -> None:
         """Append to the part. Raises LocalError."""
-        with temporary_files():
+        with local_errors():
             self._file.write(data)
         self.size += len(data)
 
@@ -115,7 +115,7 @@ def receive(
     max_bytes: int,
     proof: Callable[[Iterable[bytes]], None] = must_hold_records,
     guess: Guess = lambda received, head, tail: received,
-) -> Part:
+) -> SpooledResponse:
     """Receive the body of `response` whole. `proof` raises BrokenResponse for chunks that are not what was requested.
 
     Raises:
@@ -124,8 +124,8 @@ def receive(
         TooLarge: the body has more than `max_bytes`, or by `guess` far more.
         LocalError: this machine has no room for it.
     """
-    with temporary_files():
-        part = Part(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES), 0)  # noqa: SIM115  the Part closes it
+    with local_errors():
+        part = SpooledResponse(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES), 0)  # noqa: SIM115  the SpooledResponse closes it
     try:
         with response:
             next_guess = min(_FIRST_GUESS_BYTES, max_bytes)

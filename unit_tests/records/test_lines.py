@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
+from source_iterable.records.batch import batch_of
 from source_iterable.records.lines import RecordParser
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.records.users import UserRecords
-from source_iterable.schemas import load_schema
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import events_of
 
@@ -93,7 +94,7 @@ def loads(text: str | bytes) -> Any:
 def record_of(parser: RecordParser, text: str) -> Any:
     parsed = parser.parse(text.encode() + b"\n")
     assert (parsed.bad, parsed.batch.count) == ([], 1)
-    return loads(parsed.batch.lines)["record"]["data"]
+    return loads(parsed.batch.lines)
 
 
 def must_hold(record: dict[str, Any], sent: dict[str, Any]) -> None:
@@ -139,7 +140,7 @@ def test_a_record_does_not_depend_on_those_around_it(all_fields: list[dict[str, 
     lines = [json_of(fields, draw) for fields in all_fields]
     parser = EVENTS["purchase"]
     parsed = parser.parse("\n".join(lines).encode() + b"\n")
-    together = [loads(line)["record"]["data"] for line in parsed.batch.lines.split(b"\n") if line]
+    together = [loads(line) for line in parsed.batch.lines.split(b"\n") if line]
     assert together == [record_of(parser, line) for line in lines]
 
 
@@ -151,5 +152,5 @@ def test_items_of_a_list_are_kept_whole(value: Any, draw: random.Random, line_en
         text = f"[{line_end}{written_so[1:]}"
         item = exact_json.loads(text.encode())
         assert loads(exact_json.dumps(item)) == loads(text)
-        batch = STREAMS["lists"].batch([{"id": 1, "value": item}])
-        assert loads(batch.lines)["record"]["data"] == {"id": 1, "data": {"value": loads(text)}}
+        batch = batch_of("lists", [STREAMS["lists"].to_record({"id": 1, "value": item})])
+        assert loads(batch.lines) == {"id": 1, "data": {"value": loads(text)}}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from source_iterable.records.columns import Columns
 from source_iterable.records.lines import ShapedRecords
+from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import Shape
 from source_iterable.records.users import UserRecords
-from source_iterable.schemas import load_schema
 from unit_tests.contexts import events_of
 
 EVENTS = load_schema("in_app_click", required=["_event_id", "createdAt"])
@@ -69,7 +69,7 @@ RECORDS = st.lists(st.dictionaries(NAMES, VALUES, max_size=6), min_size=1, max_s
 def parsed(records: ShapedRecords, lines: list[bytes]) -> list[Any]:
     result = records.parse(b"".join(lines))
     assert (result.bad, result.lines, result.batch.count) == ([], len(lines), len(lines))
-    return [message["data"] for message in result.batch.messages()]
+    return list(result.batch.records())
 
 
 @settings(max_examples=300)
@@ -153,7 +153,7 @@ def test_a_record_is_a_line(chunk: bytes, bad: list[int]) -> None:
     users.parse(b'{"email":"a"}\n')
     result = users.parse(chunk)
     assert result.bad == bad
-    assert [message["data"]["email"] for message in result.batch.messages()][-1] == "c"
+    assert [record["email"] for record in result.batch.records()][-1] == "c"
 
 
 def test_records_that_no_struct_fits_are_read_all_the_same_chunk_after_chunk() -> None:

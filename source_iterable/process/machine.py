@@ -20,7 +20,7 @@ _ADVICE = {
 
 
 @contextmanager
-def temporary_files() -> Iterator[None]:
+def local_errors() -> Iterator[None]:
     """Around the use of temporary files: what goes wrong with them raises LocalError."""
     try:
         yield

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from source_iterable.progress import Progress
+from source_iterable.process.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Group

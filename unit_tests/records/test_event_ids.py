@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
 
-from source_iterable import exact_json
+from source_iterable.api import exact_json
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import RecordParser
-from source_iterable.schemas import LATE, load_schema
+from source_iterable.records.schemas import LATE, load_schema
 from source_iterable.streams.table import EXPORTS
 from source_iterable.streams.table import STREAMS as STREAMS_BY_NAME
 from source_iterable.streams.user_events import TypedEvents, UserEvents
@@ -37,7 +37,7 @@ SALT = "pepper"
 def ids(records: RecordParser, chunk: bytes) -> list[str]:
     parsed = records.parse(chunk)
     assert parsed.bad == []
-    return re.findall(r'"data":\{"_event_id":"([0-9a-f]{32})"', parsed.batch.lines.decode())
+    return re.findall(r'^\{"_event_id":"([0-9a-f]{32})"', parsed.batch.lines.decode(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -81,13 +81,13 @@ def test_a_type_that_the_table_lacks_has_ids_of_its_own() -> None:
     assert found[3] == found[4] == found[5] == found[6] == ids(of_users, json.dumps(event).encode())[0]
     assert len(set(found[:4])) == 4
     for each in ("emailUnSubscribe", "emailUnsubscribe"):
-        (message,) = of_users.parse(json.dumps({**event, "_type": each}).encode()).batch.messages()
-        assert message["data"]["_event_id"] == ids(events_of("email_unsubscribe"), json.dumps(event).encode())[0]
-        assert message["data"]["data"] == {"ip": "203.0.113.1"}
-    (message,) = of_users.parse(json.dumps({**event, "_type": "newThing"}).encode()).batch.messages()
-    assert (message["data"]["_type"], message["data"]["data"]) == ("newThing", {"ip": "203.0.113.1"})
-    (message,) = of_users.parse(json.dumps({**event, "_type": 5}).encode()).batch.messages()
-    assert message["data"]["data"] == {"_type": 5, "ip": "203.0.113.1"}
+        (record,) = of_users.parse(json.dumps({**event, "_type": each}).encode()).batch.records()
+        assert record["_event_id"] == ids(events_of("email_unsubscribe"), json.dumps(event).encode())[0]
+        assert record["data"] == {"ip": "203.0.113.1"}
+    (record,) = of_users.parse(json.dumps({**event, "_type": "newThing"}).encode()).batch.records()
+    assert (record["_type"], record["data"]) == ("newThing", {"ip": "203.0.113.1"})
+    (record,) = of_users.parse(json.dumps({**event, "_type": 5}).encode()).batch.records()
+    assert record["data"] == {"_type": 5, "ip": "203.0.113.1"}
 
 
 def test_events_of_different_types_have_different_ids() -> None:
@@ -107,7 +107,7 @@ def test_an_id_is_made_of_the_text_of_columns_and_data(stream: str, salt: str) -
     name = TYPES[stream].encode()
     for line in LINES:
         written = events_of(stream, hash_salt=salt).parse(line).batch.lines
-        match = re.search(rb'"data":\{"_event_id":"(\w{32})"(.*),"itblInternal":\{', written)
+        match = re.search(rb'\{"_event_id":"(\w{32})"(.*),"itblInternal":\{', written)
         assert match
         if b'"_type"' in match[2] or b'"itblInternal' in match[2]:  # no part of it
             continue
@@ -134,10 +134,10 @@ def test_the_mark_of_a_salt_does_not_tell_it() -> None:
 
 
 def test_none_and_many_ids() -> None:
-    assert EventIds("emailSend").of([]) == []
-    assert EventIds("emailSend", SALT).of([b"a", b"b"]) == [
-        *EventIds("emailSend", SALT).of([b"a"]),
-        *EventIds("emailSend", SALT).of([b"b"]),
+    assert EventIds("emailSend").digests([]) == []
+    assert EventIds("emailSend", SALT).digests([b"a", b"b"]) == [
+        *EventIds("emailSend", SALT).digests([b"a"]),
+        *EventIds("emailSend", SALT).digests([b"b"]),
     ]
 
 
@@ -185,9 +185,9 @@ def test_a_column_added_later_changes_no_id(column: dict[str, Any], sent: Any, s
     check_later(event, {"novelty": column})
     later = parser({"novelty": column})
     for _ in range(3):  # with care, then as structs
-        (message,) = later.parse(json.dumps(event).encode()).batch.messages()
-        assert message["data"]["novelty"] == shown
-        assert message["data"]["data"] == own
+        (record,) = later.parse(json.dumps(event).encode()).batch.records()
+        assert record["novelty"] == shown
+        assert record["data"] == own
 
 
 @pytest.mark.parametrize("sent", [7, "seven", None, [7], "2024-05-01 10:20:30 +00:00"])

@@ -1,4 +1,4 @@
-"""SharedParts: long responses that several streams read, each requested once per sync.
+"""SharedResponses: long responses that several streams read, each requested once per sync.
 
 list_users and events need the users of the same lists. Iterable allows five lists a minute, and takes an hour for a large
 one.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.parts import Part
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import IterableError
 
 # Responses kept for streams that have not come to them yet. Each takes memory, or a descriptor and disk.
@@ -27,11 +27,11 @@ class _Response:
     """The outcome of one request, once there is one. The lock is held while it is under way; `users` wait for it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    part: Part | None = None
+    part: SpooledResponse | None = None
     error: IterableError | None = None
     users: int = 0
 
-    def take(self, request: Callable[[], Part]) -> Part:
+    def take(self, request: Callable[[], SpooledResponse]) -> SpooledResponse:
         """The response for one stream, requested by the first that comes."""
         with self.lock:
             if self.part is None and self.error is None:
@@ -49,7 +49,7 @@ class _Response:
             self.part.close()
 
 
-class SharedParts:
+class SharedResponses:
     """The shared responses of one sync. Thread-safe.
 
     A response is kept until every expected stream that wants it has taken it. Without expected streams nothing is kept.
@@ -77,7 +77,7 @@ class SharedParts:
         """A stream takes no more."""
         self.want(stream, ())
 
-    def get(self, stream: str, key: Key, request: Callable[[], Part]) -> Part:
+    def get(self, stream: str, key: Key, request: Callable[[], SpooledResponse]) -> SpooledResponse:
         """The response of this key, which the caller closes. Raises what `request` raised, to every stream."""
         self._wait_for_room(stream)
         with self._lock:

@@ -1,23 +1,27 @@
-"""A stream's output as messages: batches and states in order, and at least one state."""
+"""What a sync writes: batches, states and statuses in order, at least one state a stream, and states in silence."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer, SyncMode
+import yaml
+from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, AirbyteStateMessageSerializer, SyncMode
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
-from airbyte_cdk.sources.message import InMemoryMessageRepository
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_iterable.airbyte.streams import as_airbyte_stream, as_concurrent_stream
+from source_iterable.airbyte import messages as messages_module
+from source_iterable.airbyte.catalog import as_airbyte_stream
+from source_iterable.airbyte.messages import BEAT_SECONDS, Messages
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, NotFound
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.reading.together import Ended, Limited, Nothing, Started
+from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS
 
 NO_CURSOR = {"__ab_no_cursor_state_message": True}
@@ -41,7 +45,7 @@ class Fake(Stream):
         for item in self.items:
             if isinstance(item, Exception):
                 raise item
-            yield Checkpoint(item) if isinstance(item, dict) else self.batch({"id": n} for n in range(item))
+            yield Checkpoint(item) if isinstance(item, dict) else [{"id": n} for n in range(item)]
 
 
 @pytest.fixture
@@ -53,33 +57,62 @@ def context() -> Iterator[StreamContext]:
     made.close()
 
 
-def read(
-    stream: Fake, context: StreamContext, state: dict[str, Any] | None = None
-) -> tuple[list[Any], Exception | None]:
-    """What the CDK would write (batches as their number of records, states as they are), and the stream's failure."""
+def messages_of(stream: Stream, context: StreamContext, state: dict[str, Any] | None = None) -> Messages:
     given: list[AirbyteStateMessage] = []
     if state is not None:
         message = {"stream_descriptor": {"name": stream.name}, "stream_state": state}
         given = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})]
-    messages = InMemoryMessageRepository()
-    made = as_concurrent_stream(stream, context, ConnectorStateManager(given), messages)
-    out: list[Any] = []
+    made = Messages(context, ConnectorStateManager(given))
+    made.add(stream)
+    return made
 
-    def states() -> Iterator[dict[str, Any]]:
-        for each in messages.consume_queue():
-            if each.state and each.state.stream:
-                yield vars(each.state.stream.stream_state)
 
-    failure = None
-    (partition,) = made.generate_partitions()
-    try:
-        for batch in partition.read():
-            out += [*states(), batch.count]  # type: ignore[attr-defined]
-        made.cursor.close_partition(partition)
-    except AirbyteTracedException as error:
-        failure = error
-    made.cursor.ensure_at_least_one_state_emitted()
-    return [*out, *states()], failure
+def shown(message: AirbyteMessage | RecordBatch) -> Any:
+    """A batch as its number of records, a state as it is, a status and an error as their text."""
+    if isinstance(message, RecordBatch):
+        return message.count
+    if message.state:
+        assert message.state.stream
+        return vars(message.state.stream.stream_state)
+    assert message.trace
+    if message.trace.stream_status:
+        return message.trace.stream_status.status.value
+    assert message.trace.error
+    return message.trace.error.message
+
+
+def read(
+    stream: Fake, context: StreamContext, state: dict[str, Any] | None = None
+) -> tuple[list[Any], Exception | None]:
+    """What is written, without statuses and errors, and the stream's failure."""
+    messages = messages_of(stream, context, state)
+    out = [shown(message) for message in messages]
+    return [each for each in out if not isinstance(each, str)], messages.failed.get(stream.name)
+
+
+def test_statuses_enclose_what_a_stream_writes(context: StreamContext) -> None:
+    done = [shown(message) for message in messages_of(Fake([2, {"after": 1}, 3]), context)]
+    assert done == ["STARTED", "RUNNING", 2, {"after": 1}, 3, "COMPLETE"]
+    empty = [shown(message) for message in messages_of(Fake([]), context)]
+    assert empty == ["STARTED", NO_CURSOR, "COMPLETE"]
+    failed = [shown(message) for message in messages_of(Fake([1, NotFound("It is gone.", 404)]), context, {"after": 5})]
+    assert failed == ["STARTED", "RUNNING", 1, "It is gone.", {"after": 5}, "INCOMPLETE"]
+
+
+def test_a_fault_of_ours_ends_its_stream_with_a_trace(context: StreamContext, caplog: pytest.LogCaptureFixture) -> None:
+    done = [shown(message) for message in messages_of(Fake([1, ZeroDivisionError()]), context)]
+    assert done == ["STARTED", "RUNNING", 1, "Unexpected error: ZeroDivisionError.", NO_CURSOR, "INCOMPLETE"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_log_says_when_a_stream_begins_and_what_it_came_to(
+    context: StreamContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    list(messages_of(Fake([2, 3], "createdAt"), context, {"createdAt": "2024-06-01T00:00:00+00:00"}))
+    begin, end = caplog.messages
+    assert begin == "lists: reading from 2024-06-01T00:00:00+00:00."
+    assert end.startswith("lists: complete, 5 records, 0.1 KB in 0.0 s")
 
 
 def test_a_checkpoint_is_emitted_where_it_is_yielded(context: StreamContext) -> None:
@@ -200,3 +233,78 @@ def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: st
 def test_an_invalid_state_is_rejected_before_anything_is_read(context: StreamContext) -> None:
     with pytest.raises(ConfigError, match="'soon'"):
         read(Fake([1], "createdAt"), context, {"createdAt": "soon"})
+
+
+class Clock:
+    """time.monotonic of the messages, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+
+def heard(monkeypatch: pytest.MonkeyPatch, context: StreamContext, state: dict[str, Any], *items: Any) -> list[Any]:
+    """What is written while these things happen to the stream `lists`; a number is seconds that pass."""
+    clock = Clock()
+
+    def happenings(*_: Any) -> Iterator[tuple[str, Any]]:
+        yield "lists", Started()
+        for item in items:
+            if isinstance(item, float):
+                clock.now += item
+            else:
+                yield "lists", item
+        yield "lists", Ended()
+
+    monkeypatch.setattr(messages_module, "time", clock)
+    monkeypatch.setattr(messages_module, "read", happenings)
+    out = [shown(message) for message in messages_of(Fake([], "createdAt"), context, state)]
+    return [each for each in out if each != 0 and not isinstance(each, str)]
+
+
+STATE = {"createdAt": "2024-06-01T00:00:00Z"}
+LATER = {"createdAt": "2024-06-02T00:00:00Z"}
+BATCH = RecordBatch("lists", 3, b"...")
+
+
+def test_a_state_comes_four_times_before_the_platform_loses_its_patience() -> None:
+    metadata = yaml.safe_load((Path(__file__).parents[2] / "metadata.yaml").read_text())
+    assert 0 < BEAT_SECONDS < metadata["data"]["maxSecondsBetweenMessages"] / 4
+
+
+def test_the_state_that_a_stream_started_from_is_repeated_in_silence(
+    monkeypatch: pytest.MonkeyPatch, context: StreamContext
+) -> None:
+    silence = [BEAT_SECONDS, Nothing(), Nothing()]
+    assert heard(monkeypatch, context, STATE, *silence, *silence) == [STATE, STATE, STATE], "two, and one at the end"
+    assert heard(monkeypatch, context, STATE, BEAT_SECONDS - 1, Nothing()) == [STATE], "none before it is due"
+
+
+def test_the_last_state_that_was_written_is_repeated(monkeypatch: pytest.MonkeyPatch, context: StreamContext) -> None:
+    out = heard(monkeypatch, context, STATE, Checkpoint(LATER), BEAT_SECONDS, Nothing())
+    assert out == [LATER, LATER]
+
+
+@pytest.mark.parametrize("item", [BATCH, Checkpoint(LATER)])
+def test_records_and_states_put_off_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, context: StreamContext, item: Any
+) -> None:
+    half = BEAT_SECONDS / 2
+    out = heard(monkeypatch, context, STATE, half, item, half, Nothing())
+    assert len([each for each in out if isinstance(each, dict)]) == 1
+
+
+def test_statuses_do_not_put_it_off(monkeypatch: pytest.MonkeyPatch, context: StreamContext) -> None:
+    """A stream that waits for a limit has one a minute, and the platform does not count them."""
+    half = BEAT_SECONDS / 2
+    assert heard(monkeypatch, context, STATE, half, Limited(1.0), half, Nothing()) == [STATE, STATE]
+
+
+def test_no_state_overtakes_what_is_on_its_way(monkeypatch: pytest.MonkeyPatch, context: StreamContext) -> None:
+    out = heard(monkeypatch, context, STATE, 2 * BEAT_SECONDS, BATCH, Checkpoint(LATER), Nothing())
+    assert out == [3, LATER]

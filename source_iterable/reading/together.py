@@ -1,0 +1,135 @@
+"""All streams of a sync, read at once, each in a thread of its own, as one sequence of what happens."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from source_iterable.errors import LocalError
+from source_iterable.process.machine import trouble
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import Checkpoint, State, Stream
+from source_iterable.records.batch import RecordBatch
+
+# One thread for each stream: most of them just wait for Iterable.
+_READERS = 100
+# Bytes of batches between the readers and whoever takes them.
+CAPACITY = 8 * 2**20
+# Seconds without anything new after which Nothing is yielded.
+TICK = 1.0
+
+
+class Started(NamedTuple):
+    """A stream begins."""
+
+
+class Limited(NamedTuple):
+    """A stream waits for a limit of Iterable, until `end` (seconds since the epoch)."""
+
+    end: float
+
+
+class Ended(NamedTuple):
+    """A stream was read to its end, or failed with `error`: an IterableError, or a fault of ours."""
+
+    error: Exception | None = None
+
+
+class Nothing(NamedTuple):
+    """Nothing happened for a while. Everything before it has been taken."""
+
+
+Item = Started | RecordBatch | Checkpoint | Limited | Ended | Nothing
+
+
+def read(
+    context: StreamContext, streams: Mapping[str, tuple[Stream, State]]
+) -> Generator[tuple[str, Item], None, None]:
+    """Yield what the streams yield, each with its name and in its order, between a Started and an Ended for each.
+
+    Streams begin in the order of `streams`. A failed stream does not stop the others, unless this machine is the reason.
+    Closing the generator stops the readers.
+    """
+    queue = _Queue()
+    context.expect([stream for stream, _ in streams.values()])
+    pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
+    for name, (stream, state) in streams.items():
+        pool.submit(_read_stream, context, name, stream, state, queue)
+    left = len(streams)
+    try:
+        while left:
+            name, item = queue.get(TICK) or ("", Nothing())
+            left -= isinstance(item, Ended)
+            yield name, item
+    finally:
+        # Nobody waits for room that nobody makes.
+        queue.close()
+        context.client.stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read_stream(context: StreamContext, name: str, stream: Stream, state: State, queue: _Queue) -> None:
+    queue.put(name, Started())
+    error: Exception | None = None
+    try:
+        with context.progress.telling(name, lambda end: queue.put(name, Limited(end))):
+            for item in stream.read(context, state):
+                if isinstance(item, Checkpoint):
+                    queue.put(name, item)
+                elif item.count:
+                    context.progress.advance(name, item.count, len(item.lines))
+                    queue.put(name, item)
+                if queue.closed:
+                    return
+        context.progress.advance(name, share=1.0)
+    except (OSError, MemoryError) as failure:
+        error = trouble(failure)
+    except Exception as failure:
+        error = failure
+    finally:
+        context.done(name)
+    if isinstance(error, LocalError):
+        context.client.stop(f"The sync was ended: {error}")
+    queue.put(name, Ended(error))
+
+
+class _Queue:
+    """What the readers have put, first in first out: full at CAPACITY bytes of batches, however much else there is."""
+
+    def __init__(self) -> None:
+        self._items: deque[tuple[str, Item]] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self.closed = False
+
+    def put(self, name: str, item: Item) -> None:
+        """Append an item once there is room; drop it if nobody reads any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._bytes < CAPACITY or self.closed)
+            if not self.closed:
+                self._items.append((name, item))
+                self._bytes += _size(item)
+                self._changed.notify_all()
+
+    def get(self, timeout: float) -> tuple[str, Item] | None:
+        """The next item; None if there is none within `timeout` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._items, timeout):
+                return None
+            name, item = self._items.popleft()
+            self._bytes -= _size(item)
+            self._changed.notify_all()
+            return name, item
+
+    def close(self) -> None:
+        """Take nothing more."""
+        with self._changed:
+            self.closed = True
+            self._changed.notify_all()
+
+
+def _size(item: Item) -> int:
+    return len(item.lines) if isinstance(item, RecordBatch) else 0

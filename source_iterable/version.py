@@ -1,0 +1,3 @@
+"""The version, which `make release` sets."""
+
+__version__ = "0.1.0"

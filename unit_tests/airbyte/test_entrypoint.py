@@ -1,0 +1,18 @@
+"""RECORD messages on stdout."""
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_message
+
+from source_iterable.airbyte.entrypoint import record_messages
+from source_iterable.records.batch import batch_of
+
+
+def test_a_line_is_that_of_the_cdk_byte_for_byte() -> None:
+    record = {"id": 1, "name": 'Ünï \u2028 "quoted"', "nested": {"none": None, "list": [1.5, True]}}
+    one, two, end = record_messages(batch_of("lists", [record, record])).decode().split("\n")
+    theirs = AirbyteEntrypoint.airbyte_message_to_string(stream_data_to_airbyte_message("lists", record))
+    before, _, time = one.rpartition(":")
+    before_theirs, _, time_theirs = theirs.rpartition(":")
+    assert (before, two, end) == (before_theirs, one, "")
+    assert time.endswith("}}")
+    assert abs(int(time[:-2]) - int(time_theirs[:-2])) < 60_000

@@ -1,0 +1,112 @@
+"""Streams read at once: each in its order, none stopped by the failure of another, within a bounded memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from source_iterable.errors import LocalError, NotFound
+from source_iterable.reading import together
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.reading.together import Ended, Nothing, Started, read
+from source_iterable.records.batch import RecordBatch
+from unit_tests.contexts import a_context
+
+
+class Fake(Stream):
+    """Yields `items`: a number is a batch of so many records, a dict a checkpoint; an error is raised, an event awaited."""
+
+    primary_key = ("id",)
+    cost = "0"
+
+    def __init__(self, name: str, *items: Any) -> None:
+        self.name = name
+        self.items = items
+        self.yielded = 0
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        for item in self.items:
+            if isinstance(item, Exception):
+                raise item
+            if isinstance(item, threading.Event):
+                item.wait()
+            elif isinstance(item, dict):
+                yield Checkpoint(item)
+            else:
+                yield RecordBatch(self.name, item, b"{}\n" * item)
+            self.yielded += 1
+
+
+@pytest.fixture
+def context() -> Iterator[StreamContext]:
+    with a_context() as made:
+        yield made
+
+
+def shown(item: Any) -> Any:
+    if isinstance(item, RecordBatch):
+        return item.count
+    return item.state if isinstance(item, Checkpoint) else item
+
+
+def all_of(context: StreamContext, *streams: Fake) -> dict[str, list[Any]]:
+    """What happens to each stream."""
+    found: dict[str, list[Any]] = {stream.name: [] for stream in streams}
+    for name, item in read(context, {stream.name: (stream, {}) for stream in streams}):
+        if not isinstance(item, Nothing):
+            found[name].append(shown(item))
+    return found
+
+
+def test_each_stream_is_in_order_between_its_begin_and_its_end(context: StreamContext) -> None:
+    many = [each for number in range(50) for each in (number + 1, {"after": number})]
+    found = all_of(context, Fake("lists", *many), Fake("channels", 2, 0, 3), Fake("users"))
+    assert found["lists"] == [Started(), *many, Ended()]
+    assert found["channels"] == [Started(), 2, 3, Ended()], "an empty batch is none"
+    assert found["users"] == [Started(), Ended()]
+    assert context.progress.stream("lists").records == sum(range(1, 51))
+    assert context.progress.stream("users").share == 1.0
+
+
+def test_a_failed_stream_ends_with_its_error_and_the_others_go_on(context: StreamContext) -> None:
+    gone, fault = NotFound("It is gone.", 404), ZeroDivisionError()
+    found = all_of(context, Fake("lists", 1, gone, 1), Fake("channels", fault), Fake("users", 2))
+    assert found["lists"] == [Started(), 1, Ended(gone)]
+    assert found["channels"] == [Started(), Ended(fault)]
+    assert found["users"] == [Started(), 2, Ended()]
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), MemoryError()])
+def test_trouble_of_this_machine_stops_all_of_them(context: StreamContext, failure: Exception) -> None:
+    (_, ended) = all_of(context, Fake("lists", failure))["lists"]
+    assert isinstance(ended.error, LocalError)
+    with pytest.raises(Exception, match="The sync was ended: This machine"):
+        context.client.wait(0)
+
+
+def test_nothing_happens_until_something_does(context: StreamContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "TICK", 0.01)
+    more = threading.Event()
+    silent = 0
+    for _, item in read(context, {"lists": (Fake("lists", 1, more, 2), {})}):
+        if isinstance(item, Nothing):
+            silent += 1
+            more.set()
+    assert silent > 0
+
+
+def test_readers_wait_for_room_and_stop_when_nobody_takes_anything_any_more(
+    context: StreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "CAPACITY", 300)
+    stream = Fake("lists", *[10] * 1000)
+    reading = read(context, {"lists": (stream, {})})
+    assert [shown(next(reading)[1]) for _ in range(3)] == [Started(), 10, 10]
+    reading.close()
+    assert stream.yielded <= 2 + 300 // 30 + 2
+    with pytest.raises(Exception, match="terminated"):
+        context.client.wait(0)
