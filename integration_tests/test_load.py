@@ -164,7 +164,7 @@ def test_private_fields_stay_out_of_tables(warehouse: Warehouse, tmp_path: Path)
 def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: Warehouse, tmp_path: Path) -> None:
     names = ["users", "campaigns", "list_users", "email_send", "email_open", "custom_event"]
     moments = random.Random(7)
-    with Sandbox(SandboxSettings(users=300, days=3, events_per_day=20_000)) as sandbox:
+    with Sandbox(SandboxSettings(users=300, days=3, events_per_day=12_000)) as sandbox:
         config = config_for(sandbox, days=3)
         arguments = ["--to", warehouse.to, "--streams", ",".join(names), "--commit-rows", "2000"]
         killed = 0
