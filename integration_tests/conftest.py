@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.models import BIN, SETTINGS, Built, in_duckdb, load
+from integration_tests.models import BIN, FILE, SETTINGS, Built, in_duckdb, load
 from integration_tests.sandbox import Sandbox
 from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, PostgresWarehouse, Warehouse, postgres
 
@@ -65,4 +65,4 @@ def loaded(project: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The models of all streams, in a DuckDB file."""
     folder = tmp_path_factory.mktemp("built")
-    return in_duckdb(Path(shutil.copy(loaded, folder / "iterable.duckdb")), folder)
+    return in_duckdb(Path(shutil.copy(loaded, folder / FILE)), folder)

@@ -136,11 +136,13 @@ def test_dlts_tables_give_the_same(
 
 
 def test_users_of_projects_that_are_not_email_based(tmp_path: Path) -> None:
+    # The name that the README has: that of the schema, too.
+    file = tmp_path / "iterable.duckdb"
     with Sandbox(SandboxSettings(project_type="Hybrid", users=40, days=5, events_per_day=100, now=NOW)) as sandbox:
         load(
             sandbox,
             tmp_path,
-            str(tmp_path / FILE),
+            str(file),
             "users,lists,list_users,email_send,email_open,purchase",
         )
         users = {user["itblUserId"] for user in sandbox.truth("user", "2000-01-01", NOW)}
@@ -150,7 +152,7 @@ def test_users_of_projects_that_are_not_email_based(tmp_path: Path) -> None:
             for user in sandbox.truth("user", "2000-01-01", NOW)
             if each["userIdentifier"] in (user.get("userId"), user.get("email"), user["itblUserId"])
         }
-    other = in_duckdb(tmp_path / FILE, tmp_path, iterable_user_key="itbl_user_id", iterable_days_fresh=99_999)
+    other = in_duckdb(file, tmp_path, iterable_user_key="itbl_user_id", iterable_days_fresh=99_999)
     assert {row["unique_user_key"] for row in other.rows("SELECT unique_user_key FROM iterable__users")} == users
     found = {(row["unique_user_key"], row["list_id"]) for row in other.rows("SELECT * FROM iterable__user_lists")}
     assert members <= found
