@@ -7,7 +7,7 @@
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint       style, types and declared dependencies
-# make docs       the tables and pictures of docs/, from the code
+# make docs       the tables and diagrams of docs/, from the code
 # make bench      the connector against its published peers
 # make witnesses  what published connectors and Iterable's own client read in the local Iterable (needs Node)
 # make image      the image, without a Docker engine (root on Debian), tested against the local Iterable
@@ -69,7 +69,6 @@ lint: $(VENV)/.installed
 docs: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/python docs/tables.py
 	$(BIN)/python docs/columns.py
-	$(BIN)/python docs/entities.py
 	$(BIN)/python dbt/generate.py
 
 bench: $(VENV)/.installed

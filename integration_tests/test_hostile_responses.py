@@ -27,6 +27,7 @@ from source_iterable.api.client import MAX_RETRY_AFTER, IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
 from source_iterable.exports import export_job, jobs
+from source_iterable.exports.files import FileHost
 
 # Bytes of memory that a sync may take, whatever is sent.
 MEMORY = 300 * 2**20
@@ -234,7 +235,7 @@ def public_client() -> IterableClient:
 def test_a_file_is_fetched_by_https_only(public_client: IterableClient, link: str) -> None:
     with HostileServer(lambda _: [plain(b"{}")]) as server:
         with pytest.raises(BrokenResponse, match="no https URL of a public host"):
-            public_client.receive_file(link.format(port=server.port), 1000)
+            FileHost(public_client).receive(link.format(port=server.port), 1000)
         assert server.requests == []
         assert server.handshakes == 0
 
@@ -243,5 +244,5 @@ def test_a_file_is_fetched_by_https_only(public_client: IterableClient, link: st
 def test_nothing_is_sent_to_a_private_address(public_client: IterableClient, host: str) -> None:
     with HostileServer(lambda _: [head(200)]) as server:
         with pytest.raises(BrokenResponse, match="no https URL of a public host"):
-            public_client.receive_file(f"https://{host}:{server.port}/f1", 1000)
+            FileHost(public_client).receive(f"https://{host}:{server.port}/f1", 1000)
         assert server.handshakes == 0

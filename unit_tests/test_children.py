@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests_mock
 
-from source_iterable.api.paging import pages
+from source_iterable.api.paging import Pages, numbered
 from source_iterable.errors import ServerError
 from source_iterable.reading.children import ChildStream, Done, Key
 from source_iterable.reading.context import StreamContext
@@ -30,7 +30,8 @@ class Leaves(ChildStream):
         self.resumable = resumable
 
     def read_slice(self, context: StreamContext, key: Key) -> Any:
-        for page in pages(context.client, f"branches/{key}", "leaves", "id", {}, 2):
+        path = f"branches/{key}"
+        for page in Pages(path, numbered(context.client, path, "leaves", "id", {}, 2)):
             yield page.items
 
 

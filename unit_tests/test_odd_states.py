@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from source_iterable.airbyte.messages import Messages
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.api.client import IterableClient
+from source_iterable.api.clock import iso_time
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
-from source_iterable.exports.windows import Window, iso_time
+from source_iterable.exports.windows import Window
 from source_iterable.reading.children import Done
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time

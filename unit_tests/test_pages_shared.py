@@ -8,6 +8,7 @@ import pytest
 import requests_mock
 
 from source_iterable.api import exact_json
+from source_iterable.api.paging import Page
 from source_iterable.errors import BrokenResponse, IterableError, LocalError
 from source_iterable.reading import whole_list
 from unit_tests.contexts import ROOT, a_context, asked, query_of
@@ -94,3 +95,18 @@ def test_items_of_a_shared_list_have_their_key(requests_mock: requests_mock.Mock
     requests_mock.get(f"{ROOT}things", json={"things": [{"id": 1}, {"name": "x"}]})
     with a_context() as context, pytest.raises(BrokenResponse, match=r"without a valid id \(number 2\)"):
         list(context.shared.pages("things", "things", "id", {}, page_size))
+
+
+def test_a_page_that_could_not_be_written_is_not_lost_to_other_readers(
+    requests_mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests_mock.get(f"{ROOT}things", json={"things": [{"id": 1}]})
+    with a_context() as context:
+        pages = whole_list.SpooledPages("things", lambda _: Page(context.client.get_json("things")["things"]))
+        with monkeypatch.context() as patch, open("/dev/full", "wb", buffering=0) as full:
+            patch.setattr(pages, "_file", full)
+            with pytest.raises(LocalError, match="No space left on device"):
+                list(pages.pages())
+        assert ids(pages.pages()) == [[1]]
+        pages.close()
+    assert requests_mock.call_count == 1

@@ -124,7 +124,6 @@ def test_readers_at_the_same_time_do_not_disturb_each_other(client: Client, serv
     assert all(left == right for left, right in pairs)
     assert len(b"".join(left for left, _ in pairs).split()) == 9000
     one.close()
-    one.close()
     assert len(users(other)) == 9000, "it is open for the other one"
     other.close()
     assert server.open == 0

@@ -29,7 +29,7 @@ from source_iterable.airbyte.messages import Messages, rejected, state_manager, 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, specification
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.process.display import progress_display
+from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.reading.context import StreamContext
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
@@ -125,7 +125,7 @@ class SourceIterable(Source):
                 messages.failed[name] = error
                 yield from rejected(name, error)
         try:
-            with context.progress.heartbeat(), progress_display(context.progress):
+            with heartbeat(context.progress, logger), progress_display(context.progress):
                 yield from messages
         finally:
             context.close()

@@ -20,7 +20,7 @@ from source_iterable.load.loader import COMMIT_ROWS, Loaded, Loader
 from source_iterable.load.open import open_destination
 from source_iterable.load.parts import part_of
 from source_iterable.load.work_folder import work_folder
-from source_iterable.process.display import progress_display
+from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import trouble
 from source_iterable.reading.context import StreamContext
@@ -73,7 +73,7 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
                 )
             loader = Loader(context, destination, folder, commit_rows=options.commit_rows)
             with (
-                nullcontext() if sys.stderr.isatty() else context.progress.heartbeat(),
+                nullcontext() if sys.stderr.isatty() else heartbeat(context.progress, logger),
                 progress_display(context.progress, alone=True),
             ):
                 loader.run([STREAMS[name] for name in names])

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
+from source_iterable.api.clock import iso_time
 from source_iterable.config import Config, parse_date
 from source_iterable.errors import ConfigError
-from source_iterable.exports.windows import WindowPlan, iso_time
+from source_iterable.exports.windows import WindowPlan
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.rereading import Rereading, Windows
 from source_iterable.reading.state import state_time
@@ -74,11 +75,12 @@ class ExportStream(Stream):
         """Say what there is to say of the records that were read."""
 
     def _parsed(self, context: StreamContext, plan: WindowPlan, records: RecordParser) -> Windows:
-        for window, parts in context.exports.read(self.data_type, plan):
+        for responses in context.exports.read(self.data_type, plan):
+            window = responses.window
             lines = LineCount(f"{self.name}, {window}", context.logger)
-            for part in parts:
-                with closing(part):
-                    for chunk in part.chunks():
+            for response in responses:
+                with closing(response):
+                    for chunk in response.chunks():
                         # Held until the batch is in the queue: a slow destination must not cost memory per stream.
                         with context.batch_slots:
                             parsed = records.parse(chunk)

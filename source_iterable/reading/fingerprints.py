@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from source_iterable.api import exact_json
-from source_iterable.exports.windows import DAY, iso_time
+from source_iterable.api.clock import iso_time
+from source_iterable.exports.windows import DAY
 from source_iterable.records.batch import RecordBatch
 
 # Lengths of a piece in seconds: each a multiple of the one before, so that pieces can be joined to longer ones.

@@ -12,16 +12,15 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
-from source_iterable.api.client import JSON_BYTES, ShapeError
+from source_iterable.api.client import JSON_BYTES
 from source_iterable.api.proof import not_csv
+from source_iterable.api.request import ShapeError
 from source_iterable.config import REGION_BASE_URLS, Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Fields
 
 # Iterable rejects longer URLs with 414 (seen).
 URL_LENGTH = 2048
-# A cell may be as long as a response; the default is 131,072 characters.
-csv.field_size_limit(JSON_BYTES)
 # Digits that survive conversion to a number; 18 of them fit every integer column.
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
 _FLOAT = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+", re.ASCII)
@@ -69,6 +68,8 @@ def rows_of(text: str, needed: str | None = None) -> list[dict[str, Any]]:
     """
     if not_csv(text):
         raise ShapeError("is not CSV")
+    # A cell may be as long as a response; the default is 131,072 characters.
+    csv.field_size_limit(JSON_BYTES)
     try:
         header, *lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     except (csv.Error, ValueError):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from source_iterable.api.client import IterableClient
-from source_iterable.exports.windows import DAY, Window, WindowPlan, iso_time
+from source_iterable.api.clock import iso_time
+from source_iterable.exports.windows import DAY, Window, WindowPlan
 from source_iterable.reading.fingerprints import Event, Fingerprints, events_in, piece_seconds, seconds_of
 from source_iterable.records.batch import RecordBatch
 

@@ -13,9 +13,9 @@ from contextlib import closing
 from typing import Any
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.paging import Items, Page, list_shape, read_page
-from source_iterable.api.request import Parameters
-from source_iterable.reading.whole_list import Fetch, SpooledPages, WholeList
+from source_iterable.api.paging import Fetch, Page, numbered
+from source_iterable.api.request import Items, Parameters, list_shape
+from source_iterable.reading.whole_list import SpooledPages, WholeList
 
 
 class SharedPages:
@@ -62,12 +62,11 @@ class SharedPages:
         yield from shared.pages()
 
     def _whole(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> WholeList:
-        def fetch(number: int) -> Page:
-            if page_size is None:
-                return Page(self._client.get_json(path, parameters, list_shape(selector, key)), None)
-            return read_page(self._client, path, selector, key, parameters, page_size, number)
-
-        return WholeList(path, key, fetch, self._logger)
+        if page_size is not None:
+            fetch = numbered(self._client, path, selector, key, parameters, page_size)
+            return WholeList(path, key, fetch, self._logger)
+        shape = list_shape(selector, key)
+        return WholeList(path, key, lambda _: Page(self._client.get_json(path, parameters, shape)), self._logger)
 
     def close(self) -> None:
         """Remove the temporary files."""

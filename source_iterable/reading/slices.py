@@ -87,8 +87,8 @@ class SliceReader:
             return receive(response, self._max_bytes, self._proof)
 
         try:
-            request = Request(path, parameters, timeout=self._timeout)
-            part = share(lambda: self._context.client.fetch(request, spool, SLICE))
+            request = Request(path, parameters, timeout=self._timeout, retry=SLICE)
+            part = share(lambda: self._context.client.fetch(request, spool))
         except (BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped):
             raise
         except NotFound:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import IO, Any
 
 from source_iterable.api import exact_json
-from source_iterable.api.paging import Items, KnownPages, Page
+from source_iterable.api.paging import Fetch, Page, Pages
+from source_iterable.api.request import Items
 from source_iterable.errors import TransientError
 from source_iterable.process.machine import local_errors
 
@@ -23,22 +24,19 @@ MEMORY_BYTES = 256 * 2**10
 # Times that a list is read until it stays as it is.
 MOST_READINGS = 5
 
-# The page of a number (from 1). Raises IterableError.
-Fetch = Callable[[int], Page]
-
 
 class SpooledPages:
     """The pages of one list requested so far, in a temporary file. Thread-safe."""
 
     def __init__(self, path: str, fetch: Fetch, key: str | None = None) -> None:
-        self._fetch = fetch
+        self._pages = Pages(path, fetch)
+        # The page that was requested and is not written yet: writing it may have failed.
+        self._unwritten: Page | None = None
         self._key = key
-        self._known = KnownPages(path)
         self._lock = threading.Lock()
         with local_errors():
             self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
         self._ends = [0]
-        self._next: int | None = 1
         self.found = Found()
 
     def pages(self) -> Iterator[Items]:
@@ -54,17 +52,16 @@ class SpooledPages:
     def _page(self, place: int) -> Items | None:
         with self._lock:
             if place == len(self._ends) - 1:
-                if self._next is None:
+                self._unwritten = page = self._unwritten or next(self._pages, None)
+                if page is None:
                     return None
-                page = self._fetch(self._next)
-                self._known.add(page.items)
                 with local_errors():
                     self._file.seek(self._ends[-1])
                     size = self._file.write(exact_json.dumps(page.items))
                 if self._key is not None:
                     self.found.add(page, self._key)
                 self._ends.append(self._ends[-1] + size)
-                self._next = page.following
+                self._unwritten = None
                 return page.items
             start, end = self._ends[place : place + 2]
             with local_errors():

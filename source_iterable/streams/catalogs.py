@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from urllib.parse import quote
 
-from source_iterable.api.paging import holder_of, pages
+from source_iterable.api.paging import Pages, numbered
+from source_iterable.api.request import holder_of
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.plain_list import PlainList
@@ -32,7 +33,8 @@ class CatalogItems(ChildStream):
         path = f"catalogs/{quote(str(key), safe='')}/items"
         before: set[str] = set()
         read, total = 0, None
-        for page in pages(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size):
+        fetch = numbered(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size)
+        for page in Pages(path, fetch):
             # An item added meanwhile shifts others from the end of one page to the start of the next.
             items = [{"catalogName": key, **item} for item in page.items if item["itemId"] not in before]
             yield items

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from source_iterable.api.client import ShapeError
+from source_iterable.api.request import ShapeError
 from source_iterable.config import Config, parse_date
 from source_iterable.reading import days
 from source_iterable.reading.context import StreamContext

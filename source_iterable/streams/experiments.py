@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import Page, an_object, list_shape, read_from
+from source_iterable.api.paging import Page, by_offset
+from source_iterable.api.request import ShapeError, an_object, list_shape
 from source_iterable.errors import Forbidden, IterableError, NotFound, ServerError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import is_permanent
@@ -75,22 +75,19 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
         )
 
 
-def _page(context: StreamContext, number: int) -> Page:
-    """The experiments from `number` (from 1) on, as listed and with their details, and the number behind them."""
+def _page(context: StreamContext, following: int | None) -> Page:
+    """The experiments from the index `following` on, as listed and with their details."""
     listed = _listed(context)
-    page = listed[number - 1 : number - 1 + DETAILS]
-    detailed = in_order(partial(_details, context), page, THREADS)
-    following = number + DETAILS
+    start = following or 0
+    end = start + DETAILS
+    detailed = in_order(partial(_details, context), listed[start:end], THREADS)
     items = [{"listed": item, "details": details} for item, details in detailed]
-    return Page(items, following if following <= len(listed) else None)
+    return Page(items, end if end < len(listed) else None)
 
 
 def _listed(context: StreamContext) -> list[Fields]:
     """All experiments as the list has them, each once. It is read at a stretch: new ones shift the pages."""
-
-    def fetch(number: int) -> Page:
-        return read_from(context.client, PATH, "experiments", "id", PAGE_SIZE, number)
-
+    fetch = by_offset(context.client, PATH, "experiments", "id", PAGE_SIZE)
     try:
         pages = list(context.shared.pages_by(PATH, fetch, "id"))
     except (Forbidden, NotFound) as error:

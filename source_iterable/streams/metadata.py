@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import an_object, holder_of, list_shape
-from source_iterable.errors import IterableError, NotFound
+from source_iterable.api.paging import Pages, by_marker
+from source_iterable.api.request import Request, ShapeError, an_object
+from source_iterable.errors import NotFound
 from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.plain_list import PlainList
@@ -35,7 +35,9 @@ class MetadataEntries(ChildStream):
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"metadata/{quote(str(key), safe='')}"
         records: list[Fields] = []
-        for _, entry in in_order(partial(self._entry, context, path), _listed(context, path), THREADS):
+        pages = Pages(path, by_marker(context.client, path, "results", "key"))
+        listed = (item for page in pages for item in page.items)
+        for _, entry in in_order(partial(self._entry, context, path), listed, THREADS):
             records += entry
             if len(records) >= ENTRIES:
                 yield records
@@ -47,9 +49,8 @@ class MetadataEntries(ChildStream):
         # Keys may be those of people.
         name, shown = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
         try:
-            entry = context.client.get_json(
-                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"]), shown
-            )
+            request = Request(f"{path}/{quote(str(listed['key']), safe='')}", redacted_path=shown)
+            entry = context.client.json(request, partial(_entry_of, listed["key"]))
         except NotFound:
             context.logger.warning(f"{self.name}: entry {name} of {path} no longer exists; skipped.")
             return []
@@ -61,22 +62,3 @@ def _entry_of(key: Any, response: Any) -> Fields:
     if "value" not in entry or entry.get("key", key) != key:
         raise ShapeError("is not the entry of this key")
     return entry
-
-
-def _listed(context: StreamContext, path: str) -> Iterator[Fields]:
-    """The entries of a table, without their values."""
-    entries = list_shape("results", "key")
-
-    def page(response: Any) -> tuple[list[Fields], Any]:
-        return entries(response), holder_of(response, "results").get("nextMarker")
-
-    marker: Any = None
-    markers: set[str] = set()
-    while True:
-        items, marker = context.client.get_json(path, {"nextMarker": marker} if marker else None, page)
-        yield from items
-        if not marker:
-            return
-        if str(marker) in markers:
-            raise IterableError(f"The responses to GET {path} do not end: one marker came twice.")
-        markers.add(str(marker))

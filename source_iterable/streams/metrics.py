@@ -6,7 +6,7 @@ import re
 
 import orjson
 
-from source_iterable.api.client import ShapeError
+from source_iterable.api.request import ShapeError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.reports import read_reports, rows_of
 from source_iterable.reading.stream import Fields, Reading, State, Stream

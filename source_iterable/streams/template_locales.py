@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import list_shape
+from source_iterable.api.request import ShapeError, list_shape
 from source_iterable.errors import BadRequest, NotFound, ServerError
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import is_permanent

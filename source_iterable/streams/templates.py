@@ -8,9 +8,7 @@ from itertools import product
 from typing import Any
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import an_object
-from source_iterable.api.request import Parameters
+from source_iterable.api.request import Parameters, ShapeError, an_object
 from source_iterable.errors import NotFound
 from source_iterable.reading.by_content import ByContentStream
 from source_iterable.reading.context import StreamContext

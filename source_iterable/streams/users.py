@@ -7,8 +7,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from source_iterable.api.client import IterableClient, ShapeError
-from source_iterable.api.paging import holder_of, must_have_keys
+from source_iterable.api.client import IterableClient
+from source_iterable.api.request import ShapeError, holder_of, must_have_keys
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
