@@ -1,13 +1,12 @@
-"""Runs the connector in a test as a sync would, without starting a process; `run_command` runs the real command."""
+"""Runs the connector in a test as a sync would: `sync` within this process, `run_command` as the command."""
 
 from __future__ import annotations
 
 import json
 import logging
 import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from integration_tests import preloaded
 from integration_tests.sandbox import Sandbox
 from source_iterable.airbyte.catalog import as_airbyte_stream
 from source_iterable.airbyte.source import SourceIterable
@@ -133,8 +133,8 @@ def sync(
 def run_command(
     tmp_path: Path, command: str, config: Mapping[str, Any] | None = None, **files: Any
 ) -> tuple[list[dict[str, Any]], subprocess.CompletedProcess[bytes]]:
-    """Run the command in a separate process; `files` (catalog, state) are written as JSON. Returns its messages."""
-    arguments = [sys.executable, "-m", "source_iterable", command]
+    """Run the command in a process of its own; `files` (catalog, state) are written as JSON. Returns its messages."""
+    arguments = [*preloaded.python(), "-m", "source_iterable", command]
     for name, content in {"config": config, **files}.items():
         if content is not None:
             path = tmp_path / f"{name}.json"
@@ -145,12 +145,16 @@ def run_command(
 
 
 def start_read(
-    tmp_path: Path, config: Mapping[str, Any], names: Iterable[str], stderr: int | None = None
+    tmp_path: Path,
+    config: Mapping[str, Any],
+    names: Iterable[str],
+    stderr: int | None = None,
+    python: Sequence[str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start the command `read` for the named streams, with its stdout as a pipe; the caller terminates it."""
-    arguments = [sys.executable, "-m", "source_iterable", "read"]
+    arguments = [*(python or preloaded.python()), "-m", "source_iterable", "read"]
     for name, content in {"config": config, "catalog": catalog_for(config, names)}.items():
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(content))
         arguments += [f"--{name}", str(path)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr)
+    return preloaded.Process(arguments, stdout=subprocess.PIPE, stderr=stderr)

@@ -68,7 +68,7 @@ def test_many_syncs_have_every_event_and_repeat_only_what_is_near_a_late_one(lat
 
 
 def test_a_sync_without_late_events_costs_one_window_a_day() -> None:
-    with Sandbox(SandboxSettings(days=10, events_per_day=2000, now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(days=10, events_per_day=500, now=NOW)) as sandbox:
         config = config_for(sandbox, days=10, reread_window=7, export_method="streaming")
         requests: list[int] = []
         state: list[dict[str, Any]] = []
@@ -102,7 +102,7 @@ def test_new_events_of_all_streams_come_before_any_is_read_again() -> None:
 @pytest.mark.parametrize("theirs", ["2026-03-01 06:00:00+00:00", "2026-03-01T06:00:00Z", "2026-03-01T06:00:00.000000"])
 def test_a_state_of_the_published_connector_gets_what_it_has_missed(theirs: str) -> None:
     name = "email_open"
-    with Sandbox(SandboxSettings(days=20, events_per_day=3000, data_types=["emailOpen"], now=NOW)) as sandbox:
+    with Sandbox(SandboxSettings(days=20, events_per_day=600, data_types=["emailOpen"], now=NOW)) as sandbox:
         config = config_for(sandbox, days=20, reread_window=7)
         first = sync(config, [name], state_of(name, createdAt=theirs))
         start = NOW - timedelta(days=7, hours=6)
