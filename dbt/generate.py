@@ -19,8 +19,10 @@ STAGING = FOLDER / "models" / "staging"
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
 # Words that BigQuery or Snowflake keep for themselves.
 RESERVED = {"table": "table_name", "hash": "user_hash"}
+# Kinds of columns, by their SQL types; the other types are kinds themselves.
+KINDS = {"varchar": "text", "bigint": "integer", "double": "number", "timestamptz": "time"}
 # Fields of profiles that have a column with user_fields_as_columns, and are in `data` without.
-MORE_COLUMNS = [Column("firstName", "first_name", "text"), Column("lastName", "last_name", "text")]
+MORE_COLUMNS = [Column("firstName", "first_name", "varchar"), Column("lastName", "last_name", "varchar")]
 MORE_DESCRIPTIONS = {
     "firstName": {"description": "firstName of the profile, with user_fields_as_columns; else in data."},
     "lastName": {"description": "lastName of the profile, with user_fields_as_columns; else in data."},
@@ -52,8 +54,8 @@ def _macro() -> str:
         # As Airbyte's destinations have them; a load makes timestamps of them.
         times = dict.fromkeys(milliseconds(name), "milliseconds")
         told = ", ".join(
-            f'{{"field": "{field}", "name": "{column}", "kind": "{times.get(field, kind)}"}}'
-            for field, column, kind in _columns(stream)
+            f'{{"field": "{field}", "name": "{column}", "kind": "{times.get(field, KINDS.get(sql_type, sql_type))}"}}'
+            for field, column, sql_type in _columns(stream)
         )
         lines.append(f'    {{%- if stream == "{name}" -%}}{{{{ return([{told}]) }}}}{{%- endif -%}}')
     lines += [

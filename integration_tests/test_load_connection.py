@@ -16,8 +16,8 @@ import pytest
 from integration_tests.warehouses import PostgresWarehouse, Row, postgres
 from source_iterable.config import Config
 from source_iterable.load import postgres as postgres_module
+from source_iterable.load.command import open_destination
 from source_iterable.load.destination import ConnectionLost, DestinationError
-from source_iterable.load.open import open_destination
 from source_iterable.load.postgres import Postgres
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import table_of

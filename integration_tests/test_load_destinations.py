@@ -13,8 +13,8 @@ import pytest
 
 from integration_tests.warehouses import DuckDBWarehouse, Row, Warehouse
 from source_iterable.config import Config
+from source_iterable.load.command import open_destination
 from source_iterable.load.destination import Destination, DestinationError
-from source_iterable.load.open import open_destination
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import table_of
 from source_iterable.records.batch import batch_of

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import closing, nullcontext, suppress
@@ -13,9 +15,8 @@ from typing import NoReturn
 
 from source_iterable.api.client import IterableClient
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.load.address import redact
+from source_iterable.load.destination import Destination, parsed, redact, redacted
 from source_iterable.load.loader import COMMIT_ROWS, Loaded, load, work_folder
-from source_iterable.load.open import open_destination
 from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import backfill_key
 from source_iterable.process.display import heartbeat, progress_display
@@ -26,6 +27,9 @@ from source_iterable.streams.configuration import read_config
 from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen
 
 _STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
+_WAREHOUSES = "name.duckdb, folder/ (of Parquet files), postgresql://user@host/database"
+# libpq's other form of an address: "host=... password=...".
+_KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=", re.IGNORECASE)
 
 
 def run(arguments: list[str]) -> NoReturn:
@@ -44,6 +48,45 @@ def run(arguments: list[str]) -> NoReturn:
         code = 1 if stop.number is None else 128 + stop.number
         _tell(_worded(error, options.to) if stop.number is None else _STOPPED)
     end(code)
+
+
+def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Destination:
+    """The destination of `--to`, opened. Raises IterableError.
+
+    `backfill` is the key of the states (tables.backfill_key); `folder` is for temporary files.
+    """
+    scheme, rest = parsed(to)
+    unknown = ConfigError(
+        f"--to {redacted(to)} is no destination: give {_WAREHOUSES}, or one of dlt's, such as bigquery."
+    )
+    try:
+        if scheme in ("postgresql", "postgres") and rest.startswith("//"):
+            from source_iterable.load.postgres import Postgres
+
+            return Postgres(f"postgresql:{rest}", dataset, backfill, folder)
+        if scheme or _KEYWORDS.search(rest):
+            raise unknown
+        # The name of dlt's destination means the same file as dlt's default, which dlt cannot write with this dataset.
+        rest = "iterable.duckdb" if rest == "duckdb" else rest
+        if rest.endswith((".duckdb", ".db")):
+            from source_iterable.load.duckdb_file import DuckDBFile
+
+            return DuckDBFile(Path(rest), dataset, backfill)
+        if rest.endswith("/") or os.path.isdir(rest):
+            from source_iterable.load.parquet_folder import ParquetFolder
+
+            return ParquetFolder(Path(rest), dataset, backfill, folder)
+        # dlt reads these when it is imported. Its warnings are about types that are as they should be.
+        os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+        os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+        from source_iterable.load.dlt_adapter import DltDestination, destination_named
+
+        if destination := destination_named(rest):
+            return DltDestination(destination, dataset, backfill, folder)
+    except ImportError as error:
+        install = 'pip install "source-iterable[load]"'
+        raise ConfigError(f"Loading needs packages that are not installed ({error.name}): {install}.") from None
+    raise unknown
 
 
 def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
@@ -115,8 +158,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="source-iterable load", description=description)
     add = parser.add_argument
     add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
-    to = "iterable.duckdb, a DuckDB file; ./lake/, a folder of Parquet files; postgresql://user@host/database; or bigquery"
-    add("--to", required=True, help=f"{to}, or another destination of dlt, with credentials as dlt finds them")
+    add("--to", required=True, help=f"{_WAREHOUSES}, or a destination of dlt, such as bigquery: docs/load.md")
     streams = f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all but the slow ones"
     add("--streams", default="default", help=streams)
     rows = "commit after this many rows or three minutes; a killed load repeats at most that much (%(default)s)"

@@ -1,14 +1,22 @@
-"""Destination: what a warehouse must do for a load, and the errors of one."""
+"""Destination: what a warehouse must do for a load, its errors, and how much of its address a message may show."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Protocol
+from urllib.parse import unquote
 
 from source_iterable.errors import IterableError
 from source_iterable.load.rows import RowFile
 from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
+
+_URL = re.compile(r"([a-z][a-z0-9+._-]*):(.*)", re.IGNORECASE | re.DOTALL)
+_PATH_OR_NAME = re.compile(r"[\w./~ -]+")
+_DELIMITERS = re.compile(r"[:/?#\[\]@&=,;\s]+")
+# PostgreSQL shows no more of a name.
+_LONGEST_NAME = 63
 
 
 class DestinationError(IterableError):
@@ -47,3 +55,28 @@ class Destination(Protocol):
 
     def how_to_open(self) -> str:
         """What to type to look at the tables."""
+
+
+def parsed(to: str) -> tuple[str, str]:
+    """The scheme in lower case ("" for a path or a name) and what follows it, without surrounding blanks."""
+    found = _URL.fullmatch(to.strip())
+    return (found[1].lower(), found[2]) if found else ("", to.strip())
+
+
+def redacted(to: str) -> str:
+    """What a message may quote of an address: behind a scheme there may be a password."""
+    scheme, rest = parsed(to)
+    if scheme:
+        return f"{scheme}:…"
+    return rest if _PATH_OR_NAME.fullmatch(rest) else "…"
+
+
+def redact(to: str, text: str) -> str:
+    """Hide in a text, such as a library's message, every piece of what follows the scheme of an address."""
+    scheme, rest = parsed(to)
+    if not scheme or not rest:
+        return text
+    raw = {rest, *_DELIMITERS.split(rest)} - {""}
+    pieces = {piece[:length] for each in raw for piece in (each, unquote(each)) for length in (_LONGEST_NAME, None)}
+    any_piece = "|".join(re.escape(piece) for piece in sorted(pieces, key=len, reverse=True))
+    return re.sub(rf"(?<!\w)({any_piece})(?!\w)", "…", text, flags=re.IGNORECASE)

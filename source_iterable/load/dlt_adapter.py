@@ -21,9 +21,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
-from source_iterable.load.address import redact_accounts
 from source_iterable.load.destination import Destination, DestinationError
-from source_iterable.load.rows import SQL_TYPES, RowFile, Spool, select
+from source_iterable.load.rows import RowFile, Spool, select
 from source_iterable.load.tables import Column, Table, backfill_key, table_of
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import State
@@ -31,8 +30,8 @@ from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
 from source_iterable.streams.table import STREAMS, chosen
 
-# dlt's names of kinds, where they are others.
-_DATA_TYPES = {"integer": "bigint", "number": "double", "boolean": "bool", "time": "timestamp"}
+# dlt's names of types, where they are not DuckDB's.
+_DATA_TYPES = {"varchar": "text", "boolean": "bool", "timestamptz": "timestamp"}
 # Replaces a table in one transaction, instead of emptying it first.
 _IN_ONE_GO = "insert-from-staging"
 _SOURCE = "iterable"
@@ -58,59 +57,62 @@ def iterable(
     """
     given = {"api_key": api_key, "start_date": start_date, "region": region, "project_type": project_type}
     parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
-    sync = _Sync(parsed)
     names = chosen(streams if isinstance(streams, str) else ",".join(streams))
-    with sync.context() as context:
-        return [sync.resource(table_of(STREAMS[name], parsed, context.client)) for name in names]
+    shared = _SharedContext(parsed)
+    with shared as context:
+        tables = [table_of(STREAMS[name], parsed, context.client) for name in names]
+    shared.schemas = {table.name: table.schema for table in tables}
+    return [_stream(table, shared) for table in tables]
 
 
-class _Sync:
-    """One run of the source. Its resources share Iterable's rate limits, and so a context.
+class _SharedContext:
+    """The context of one run of the source: its resources share Iterable's rate limits.
 
-    The first one that is read makes it, the last one closes it.
+    The first resource that is read makes it, the last one closes it.
     """
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self.config = config
+        self.schemas: dict[str, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
-        self._context: StreamContext
         self._users = 0
 
-    def resource(self, table: Table) -> Any:
-        """A stream's rows as Arrow, with its state in dlt's: dlt loads both or neither."""
-
-        def rows() -> Iterator[Any]:
-            states = dlt.current.resource_state()
-            key = backfill_key(self._config)
-            full: list[RowFile] = []
-            with self.context() as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
-                # Small files: dlt reads a few resources at a time, each of which has two at the most.
-                spool = Spool(Path(folder), full.append, keeps_nul=False, file_bytes=8 * 2**20)
-                for item in STREAMS[table.name].read(context, states.get(key, {}) if table.merged else {}):
-                    if isinstance(item, RecordBatch):
-                        spool.add(table, item)
-                        yield from _arrow(full)
-                    elif table.merged:
-                        states[key] = dict(item.state)
-                spool.flush(table)
-                yield from _arrow(full)
-
-        return dlt.resource(rows, name=table.name, section=_SOURCE, parallelized=True, **_hints(table, table.columns))
-
-    @contextmanager
-    def context(self) -> Iterator[StreamContext]:
+    def __enter__(self) -> StreamContext:
         with self._lock:
             if self._users == 0:
                 logger = logging.getLogger("source_iterable")
-                self._context = StreamContext(self._config, IterableClient(self._config, logger), logger)
+                client = IterableClient(self.config, logger)
+                self._context = StreamContext(self.config, client, logger, self.schemas)
             self._users += 1
-        try:
-            yield self._context
-        finally:
-            with self._lock:
-                self._users -= 1
-                if self._users == 0:
-                    self._context.close()
+            return self._context
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._context.close()
+
+
+def _stream(table: Table, shared: _SharedContext) -> Any:
+    """A stream's rows as Arrow, with its state in dlt's: dlt loads both or neither."""
+    key = backfill_key(shared.config)
+
+    def rows() -> Iterator[Any]:
+        states = dlt.current.resource_state()
+        full: list[RowFile] = []
+        with shared as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
+            # Small files: dlt reads a few resources at a time, each of which has two at the most.
+            spool = Spool(Path(folder), full.append, keeps_nul=False, file_bytes=8 * 2**20)
+            for item in STREAMS[table.name].read(context, states.get(key, {}) if table.merged else {}):
+                if isinstance(item, RecordBatch):
+                    spool.add(table, item)
+                    yield from _arrow(full)
+                elif table.merged:
+                    states[key] = dict(item.state)
+            spool.flush(table)
+            yield from _arrow(full)
+
+    return dlt.resource(rows, name=table.name, section=_SOURCE, parallelized=True, **_hints(table, table.columns))
 
 
 class DltDestination(Destination):
@@ -179,15 +181,16 @@ class DltDestination(Destination):
             cause: BaseException = error
             while isinstance(cause, PipelineStepFailed) and cause.exception is not None:
                 cause = cause.exception
-            why = redact_accounts(str(cause).strip().split("\n")[0])
+            # It may have the form user:password@host.
+            why = re.sub(r"\S*@\S*", "…", str(cause).strip().split("\n")[0])
             raise DestinationError(f"dlt cannot load into {self._name}: {why}") from None
 
 
 def destination_named(name: str) -> Any:
     """dlt's destination of this name; None if there is none."""
+    if not re.fullmatch(r"[\w.]+", name):
+        return None
     try:
-        if not re.fullmatch(r"[\w.]+", name):
-            raise ValueError
         destination = dlt.destination(name)
         able = destination.capabilities()
     except (UnknownDestinationModule, ValueError):
@@ -202,7 +205,7 @@ def _hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
     """The parameters of dlt.resource and make_hints for a table: its name, write disposition, key and column types."""
     return {
         "table_name": table.name,
-        "columns": {name: {"data_type": _DATA_TYPES.get(kind, kind), "nullable": True} for _, name, kind in columns},
+        "columns": {name: {"data_type": _DATA_TYPES.get(each, each), "nullable": True} for _, name, each in columns},
         "primary_key": list(table.key) or None,
         "write_disposition": "merge" if table.merged else "replace",
     }
@@ -212,7 +215,7 @@ def _arrow(files: list[RowFile]) -> Iterator[Any]:
     """The rows of files, which are deleted, as Arrow record batches. JSON is text."""
     while files:
         file = files.pop(0)
-        query = select(file, {**SQL_TYPES, "json": "VARCHAR"})
+        query = select(file, json="varchar")
         hints = dlt.mark.make_hints(**_hints(file.table, file.columns))
         # DuckDB is only a parser here.
         with duckdb.connect(config={"memory_limit": "100MB", "threads": 1}) as database:

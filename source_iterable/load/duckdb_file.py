@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from source_iterable.load.incoming import errors_of, open_database, stage
-from source_iterable.load.rows import SQL_TYPES, RowFile, literal, quoted
+from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
-from source_iterable.load.tables import Kind
 
 
 class DuckDBFile(SqlDestination):
@@ -18,7 +18,10 @@ class DuckDBFile(SqlDestination):
     Without indexes: DuckDB scans fast, and they would have to fit into memory.
     """
 
-    types = SQL_TYPES
+    types: Mapping[str, str] = {}
+    indexed = False
+    json_each = "json_each"
+    json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
     def __init__(self, path: Path, dataset: str, backfill: str) -> None:
         super().__init__(dataset, backfill)
@@ -39,19 +42,11 @@ class DuckDBFile(SqlDestination):
         file.path.unlink()
         return replaced
 
-    def fields_of_custom_events(self) -> list[tuple[str, str, str]]:
-        return self.run(
-            "SELECT DISTINCT event_name, key, CASE WHEN regexp_full_match(value::VARCHAR, '-?[0-9]{19,}') THEN 'json' "
-            "WHEN type = 'VARCHAR' THEN 'text' WHEN type = 'DOUBLE' THEN 'number' WHEN type = 'BOOLEAN' THEN 'boolean' "
-            "WHEN type IN ('BIGINT', 'UBIGINT') THEN 'integer' WHEN type = 'NULL' THEN '' ELSE 'json' END "
-            "FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL), json_each(data)"
-        )
-
-    def field(self, name: str, kind: Kind) -> str:
+    def field(self, name: str, sql_type: str) -> str:
         path = literal("/" + name.replace("~", "~0").replace("/", "~1"))
-        if kind == "json":
+        if sql_type == "json":
             return f"json_extract(data, {path})"
-        return f"TRY_CAST(json_extract_string(data, {path}) AS {self.types[kind]})"
+        return f"TRY_CAST(json_extract_string(data, {path}) AS {sql_type})"
 
     def errors(self) -> AbstractContextManager[None]:
         return errors_of(self._path)

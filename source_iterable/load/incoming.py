@@ -39,16 +39,14 @@ def stage(database: duckdb.DuckDBPyConnection, file: RowFile) -> str:
     if not table.key:
         return "false"
     keys = [quoted(name) for name in table.key]
-    known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-    last = f"SELECT max(rowid) FROM incoming GROUP BY {', '.join(keys)}"
-    database.execute(f"DELETE FROM incoming WHERE {known} AND rowid NOT IN ({last})")
     same = " AND ".join(f"old.{key} = incoming.{key}" for key in keys)
+    database.execute(f"DELETE FROM incoming AS old USING incoming WHERE {same} AND old.rowid < incoming.rowid")
     if table.event_time:
         # An event keeps its time: most of a large table need not be looked at.
         time = quoted(table.event_time)
-        times = database.execute(f"SELECT min({time})::VARCHAR, max({time})::VARCHAR FROM incoming").fetchone()
-        if times and times[0]:
-            same += f" AND old.{time} BETWEEN {literal(times[0])} AND {literal(times[1])}"
+        ((first, last),) = database.sql(f"SELECT min({time})::text, max({time})::text FROM incoming").fetchall()
+        if first:
+            same += f" AND old.{time} BETWEEN {literal(first)} AND {literal(last)}"
     return same
 
 

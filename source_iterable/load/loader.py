@@ -58,6 +58,8 @@ def load(
             continue
         to_read[name] = (stream, state)
         destination.start(tables[name], resumed=bool(state))
+    # As a catalog would say it: which of the project's own fields have columns.
+    context.catalog_schemas = {name: table.schema for name, table in tables.items()}
     with _worker() as do, closing(read(context, to_read)) as reading:
         spool = Spool(folder, lambda file: do(destination.add, file), destination.keeps_nul)
         checkpoints: dict[str, State] = {}

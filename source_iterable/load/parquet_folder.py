@@ -17,7 +17,7 @@ from typing import Any
 
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.incoming import errors_of, open_database, stage
-from source_iterable.load.rows import SQL_TYPES, RowFile, literal, quoted
+from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
 
@@ -43,11 +43,10 @@ class ParquetFolder(Destination):
             except BlockingIOError:
                 raise DestinationError(f"Another load is writing to {self._root}.") from None
             # By table the files that count, and by backfill key those that wait until their stream was read to its end.
-            self._manifest: dict[str, Any] = {"states": {}, "tables": {}}
             manifest = self._root / _MANIFEST
             try:
-                if manifest.exists():
-                    self._manifest = json.loads(manifest.read_text(encoding="utf-8"))
+                text = manifest.read_text("utf-8") if manifest.exists() else '{"states": {}, "tables": {}}'
+                self._manifest: Any = json.loads(text)
             except ValueError:
                 raise DestinationError(f"{manifest} is damaged: load into another folder.") from None
             self._show_what_counts()
@@ -66,13 +65,16 @@ class ParquetFolder(Destination):
         files: list[str] = entry["files"] if file.table.merged else entry["loading"].setdefault(self._backfill, [])
         with errors_of(self._root):
             replaced = stage(self._database, file)
-            for old in self._with_replaced_rows(name, files, replaced):
-                rest = f"SELECT old.* FROM {self._reader(name, [old])} AS old"
-                query = f"{rest} WHERE NOT EXISTS (FROM incoming WHERE {replaced})"
-                files[files.index(old)] = self._written(name, query)
+            if files:
+                old = f"{self._reader(name, *files)} AS old"
+                query = f"SELECT DISTINCT old.filename FROM {old}, incoming WHERE {replaced}"
+                for (path,) in self._database.sql(query).fetchall():
+                    old = f"SELECT old.* FROM read_parquet({literal(path)}) AS old"
+                    rest = self._written(name, f"{old} WHERE NOT EXISTS (FROM incoming WHERE {replaced})")
+                    files[files.index(Path(path).name.removesuffix(_UNSEEN))] = rest
             query = "FROM incoming"
             if files and self._path(name, files[-1]).stat().st_size < _SMALL_BYTES:
-                query = f"FROM {self._reader(name, [files.pop()])} UNION ALL BY NAME {query}"
+                query = f"FROM {self._reader(name, files.pop())} UNION ALL BY NAME {query}"
             files.append(self._written(name, query))
             file.path.unlink()
 
@@ -81,7 +83,7 @@ class ParquetFolder(Destination):
         if not table.merged:
             entry["files"] = entry["loading"].pop(self._backfill, [])
         if not entry["files"]:
-            nulls = (f"NULL::{SQL_TYPES[column.kind]} AS {quoted(column.name)}" for column in table.columns)
+            nulls = (f"NULL::{column.type} AS {quoted(column.name)}" for column in table.columns)
             with errors_of(self._root):
                 entry["files"] = [self._written(table.name, f"SELECT {', '.join(nulls)} LIMIT 0")]
 
@@ -121,18 +123,10 @@ class ParquetFolder(Destination):
         path = self._root / table / name
         return path if path.exists() else path.with_name(name + _UNSEEN)
 
-    def _reader(self, table: str, files: list[str], more: str = "") -> str:
+    def _reader(self, table: str, *files: str) -> str:
         """SQL for the rows of files."""
         paths = ", ".join(literal(str(self._path(table, name))) for name in files)
-        return f"read_parquet([{paths}], union_by_name=true{more})"
-
-    def _with_replaced_rows(self, table: str, files: list[str], replaced: str) -> list[str]:
-        """The files with rows that incoming ones replace."""
-        if not files:
-            return []
-        old = self._reader(table, files, ", filename=true")
-        found = self._database.execute(f"SELECT DISTINCT old.filename FROM {old} AS old, incoming WHERE {replaced}")
-        return [Path(path).name.removesuffix(_UNSEEN) for (path,) in found.fetchall()]
+        return f"read_parquet([{paths}], union_by_name=true)"
 
     def _written(self, table: str, query: str) -> str:
         """The name of a new file with the rows of a query."""

@@ -16,12 +16,11 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from source_iterable.load.address import redact
-from source_iterable.load.destination import ConnectionLost, DestinationError
+from source_iterable.load.destination import ConnectionLost, DestinationError, redact
 from source_iterable.load.incoming import errors_of, open_database, stage
-from source_iterable.load.rows import SQL_TYPES, RowFile, literal, quoted
-from source_iterable.load.sql_destination import SqlDestination
-from source_iterable.load.tables import Kind, Table
+from source_iterable.load.rows import RowFile, literal, quoted
+from source_iterable.load.sql_destination import SqlDestination, definitions
+from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
 
 # Seconds that a server has to restart.
@@ -42,8 +41,10 @@ class Postgres(SqlDestination):
     applied.
     """
 
-    types = {**SQL_TYPES, "text": "text", "number": "double precision", "json": "jsonb"}
+    types = {"varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
+    json_each = "jsonb_each"
+    json_type = "jsonb_typeof(value)"
     keeps_nul = False
 
     def __init__(self, url: str, dataset: str, backfill: str, folder: Path) -> None:
@@ -64,18 +65,17 @@ class Postgres(SqlDestination):
             self._connect()
         except ConnectionLost as lost:
             self._reconnect(lost)
-        self._committed()
+        self._reopened = False
 
     def _connect(self) -> None:
         """Connect, and lock the schema against other loads."""
         self._connection = None
         self._open = False
-        self._finished.clear()
         with self.errors():
             given = psycopg2.extensions.parse_dsn(self._url)
             if any("@" in str(given.get(name)) for name in ("host", "port", "dbname")):
                 # Part of a password that was not percent-encoded.
-                raise psycopg2.ProgrammingError
+                raise DestinationError(_BAD_URL)
             # The files for COPY are in UTF-8, whatever the database or the environment says.
             own = {"application_name": self._name, "client_encoding": "UTF8"}
             self._connection = psycopg2.connect(**{**_PATIENCE, **given, **own})
@@ -102,6 +102,7 @@ class Postgres(SqlDestination):
             self._connect()
             with self.errors():
                 if committing and self.run(f"SELECT txid_status({committing})") == [("committed",)]:
+                    self._finished.clear()
                     return []
         except DestinationError as error:
             raise DestinationError(f"{lost} It could not be opened again: {error} {_KEPT}") from None
@@ -111,21 +112,22 @@ class Postgres(SqlDestination):
         """Do it and return what it returns; if the connection is lost, do again everything since the last commit."""
         self._since_commit.append(partial(work, *arguments))
         to_do = self._since_commit[-1:]
+        result = None
         while to_do:
             try:
-                results = [each() for each in to_do]
-                return results[-1]
+                result = [each() for each in to_do][-1]
+                break
             except ConnectionLost as lost:
                 if self._reopened:
                     raise DestinationError(f"{lost} {_KEPT}") from None
                 to_do = self._reconnect(lost)
-        return None
-
-    def _committed(self) -> None:
-        self._reopened = False
-        self._since_commit.clear()
-        while self._files:
-            self._files.pop().path.unlink()
+        if not self._open:
+            # All is committed.
+            self._reopened = False
+            self._since_commit.clear()
+            while self._files:
+                self._files.pop().path.unlink()
+        return result
 
     def states(self) -> Mapping[str, State]:
         return dict(self._do(super().states))
@@ -137,16 +139,11 @@ class Postgres(SqlDestination):
         self._files.append(file)
         self._do(super().add, file)
 
-    def finish(self, table: Table) -> None:
-        self._do(super().finish, table)
-
     def commit(self, states: Mapping[str, State]) -> None:
         self._do(super().commit, states)
-        self._committed()
 
     def make_custom_event_views(self) -> None:
         self._do(super().make_custom_event_views)
-        self._committed()
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
@@ -159,41 +156,24 @@ class Postgres(SqlDestination):
             replaced = stage(self._parser, file)
             # NULL is what has no quotes.
             self._parser.execute(f"COPY incoming TO {literal(str(path))} (FORMAT csv, HEADER false, FORCE_QUOTE *)")
-        self.run(f"CREATE TEMP TABLE incoming ({self.definitions(file.columns)}) ON COMMIT DROP")
+        self.run(f"CREATE TEMP TABLE incoming ({definitions(self.sql_types(file.columns))})")
         with open(path, "rb") as rows, self._connection.cursor() as cursor:
             cursor.copy_expert("COPY incoming FROM STDIN (FORMAT csv)", rows)
-        path.unlink()
         return replaced
 
-    def fields_of_custom_events(self) -> list[tuple[str, str, str]]:
-        return self.run(
-            "SELECT DISTINCT event_name, key, CASE jsonb_typeof(value) "
-            "WHEN 'string' THEN 'text' WHEN 'boolean' THEN 'boolean' "
-            "WHEN 'number' THEN CASE WHEN value::text ~ '^-?[0-9]{1,18}$' THEN 'integer' "
-            "WHEN value::text ~ '^-?[0-9]+$' THEN 'json' ELSE 'number' END "
-            "WHEN 'null' THEN '' ELSE 'json' END FROM custom_event, jsonb_each(data) WHERE event_name IS NOT NULL"
-        )
-
-    def field(self, name: str, kind: Kind) -> str:
+    def field(self, name: str, sql_type: str) -> str:
         value, text = f"data->{literal(name)}", f"data->>{literal(name)}"
-        if kind in ("json", "text"):
-            return value if kind == "json" else text
-        fits = f"{text} ~ '^-?[0-9]{{1,18}}$'" if kind == "integer" else f"jsonb_typeof({value}) = '{kind}'"
-        return f"CASE WHEN {fits} THEN ({text})::{self.types[kind]} END"
+        if sql_type in ("json", "varchar"):
+            return value if sql_type == "json" else text
+        json_type = "number" if sql_type == "double" else sql_type
+        fits = f"{text} ~ '^-?[0-9]{{1,18}}$'" if sql_type == "bigint" else f"jsonb_typeof({value}) = '{json_type}'"
+        return f"CASE WHEN {fits} THEN ({text})::{self.types.get(sql_type, sql_type)} END"
 
     def make_view(self, name: str, query: str) -> None:
-        self.run("SAVEPOINT before_view")
-        try:
-            super().make_view(name, query)
-        except psycopg2.ProgrammingError:
-            # It has other columns now.
-            self.run("ROLLBACK TO before_view")
-            try:
-                self.run(f"DROP VIEW {name}")
-                super().make_view(name, query)
-            except psycopg2.errors.DependentObjectsStillExist:
-                # A view of somebody else needs it as it is.
-                self.run("ROLLBACK TO before_view")
+        create = f"CREATE OR REPLACE VIEW {name} AS {query};"
+        # It has other columns now. If a view of somebody else needs it as it is, it stays.
+        anew = f"BEGIN DROP VIEW {name}; {create} EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END;"
+        self.run(f"DO {literal(f'BEGIN {create} EXCEPTION WHEN invalid_table_definition THEN {anew} END')}")
 
     def end_transaction(self) -> None:
         ((self._committing,),) = self.run("SELECT txid_current()")
@@ -236,6 +216,5 @@ class Postgres(SqlDestination):
     def how_to_open(self) -> str:
         there, options = self._there, {"-h": "host", "-p": "port", "-U": "user"}
         given = [word for option, name in options.items() if name in there for word in (option, there[name])]
-        return (
-            f"{shlex.join(['psql', *given, there.get('dbname', '')])}\n    SET search_path TO {quoted(self._dataset)};"
-        )
+        psql = shlex.join(["psql", *given, there["dbname"]])
+        return f"{psql}\n    SET search_path TO {quoted(self._dataset)};"

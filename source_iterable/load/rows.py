@@ -7,7 +7,7 @@ each value as text: JSON has numbers that do not fit 64 bits, and times that no 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,20 +17,11 @@ from typing import Any
 import orjson
 
 from source_iterable.api import exact_json
-from source_iterable.load.tables import Column, Kind, Table, free_name
+from source_iterable.load.tables import Column, Table, free_name
 from source_iterable.process.machine import local_errors
 from source_iterable.records.batch import RecordBatch
 from source_iterable.records.timestamps import is_date, rfc3339
 
-SQL_TYPES: dict[Kind, str] = {
-    "text": "VARCHAR",
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "time": "TIMESTAMP WITH TIME ZONE",
-    "json": "JSON",
-}
 _INTEGERS = range(-(2**63), 2**63)
 # Of the years 1 to 9999.
 _MILLISECONDS = range(-62_135_596_800_000, 253_402_300_800_000)
@@ -75,10 +66,14 @@ class RowFile:
         row: dict[str, str] = {}
         for name, value in record.items():
             if value is not None:
-                column, text = declared[name], _text(value, declared[name].kind)
+                column = declared[name]
+                text = _text(value, column.type)
                 if text is None:
                     free = free_name(f"{name}_v_json", [each.name for each in self.table.columns])
-                    column, text = self.misfits.setdefault(name, Column(name, free, "json")), _json(value)
+                    column, text = (
+                        self.misfits.setdefault(name, Column(name, free, "json")),
+                        exact_json.dumps(value).decode(),
+                    )
                 row[column.name] = text
         return row
 
@@ -123,14 +118,15 @@ class Spool:
             self.flush(file.table)
 
 
-def select(file: RowFile, types: Mapping[Kind, str] = SQL_TYPES) -> str:
-    """SQL that reads a file of rows."""
+def select(file: RowFile, json: str = "json") -> str:
+    """SQL that reads a file of rows; `json` is the type of its JSON columns."""
     sent, values = [], []
     for column in file.columns:
         name = column.name if file.texts else column.field
-        kind = "text" if file.texts or column.kind in ("date", "time") else column.kind
-        sent.append(f"{literal(name)}: '{SQL_TYPES[kind]}'")
-        values.append(f"sent.{quoted(name)}::{types[column.kind]} AS {quoted(column.name)}")
+        read_as = "varchar" if file.texts or column.type in ("date", "timestamptz") else column.type
+        sent.append(f"{literal(name)}: '{read_as}'")
+        sql_type = json if column.type == "json" else column.type
+        values.append(f"sent.{quoted(name)}::{sql_type} AS {quoted(column.name)}")
     options = f"format='newline_delimited', maximum_object_size={file.longest_line}"
     reader = f"read_json({literal(str(file.path))}, columns={{{', '.join(sent)}}}, {options})"
     return f"SELECT {', '.join(values)} FROM {reader} AS sent"
@@ -141,31 +137,22 @@ def quoted(name: str) -> str:
     return '"{}"'.format(name.replace('"', '""'))
 
 
-def names(columns: Iterable[Column]) -> str:
-    """The names of columns in SQL."""
-    return ", ".join(quoted(column.name) for column in columns)
-
-
 def literal(text: str) -> str:
     """A text in SQL."""
     return "'{}'".format(text.replace("'", "''"))
 
 
-def _text(value: Any, kind: Kind) -> str | None:
+def _text(value: Any, sql_type: str) -> str | None:
     """A value as a text that its column's type accepts; None if it does not fit."""
-    if kind == "time" and type(value) is int:
+    if sql_type == "timestamptz" and type(value) is int:
         return (_EPOCH + timedelta(milliseconds=value)).isoformat() if value in _MILLISECONDS else None
-    if kind == "time":
+    if sql_type == "timestamptz":
         return rfc3339(value)
-    if kind == "date":
+    if sql_type == "date":
         return value if isinstance(value, str) and is_date(value) else None
-    if kind == "integer":
-        return str(value) if type(value) is int and value in _INTEGERS else None
-    if kind == "text" and isinstance(value, str):
+    if sql_type == "varchar" and isinstance(value, str):
         return value
-    fits = {"number": (int, float), "boolean": (bool,)}.get(kind)
-    return _json(value) if fits is None or type(value) in fits else None
-
-
-def _json(value: Any) -> str:
-    return exact_json.dumps(value).decode()
+    if sql_type == "bigint" and value not in _INTEGERS:
+        return None
+    fitting = {"bigint": (int,), "double": (int, float), "boolean": (bool,)}.get(sql_type)
+    return exact_json.dumps(value).decode() if fitting is None or type(value) in fitting else None

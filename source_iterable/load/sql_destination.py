@@ -4,36 +4,45 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from typing import Any
 
 from source_iterable.errors import ConfigError
 from source_iterable.load.destination import Destination
-from source_iterable.load.rows import RowFile, literal, names, quoted
-from source_iterable.load.tables import EVENT_COLUMNS, Column, Kind, Table, views_of
+from source_iterable.load.rows import RowFile, literal, quoted
+from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
 
 _STATES = "_source_iterable_states"
+# An integer of more than 64 bits has the type "json".
+_FIELDS_OF_CUSTOM_EVENTS = """
+SELECT DISTINCT event_name, key, CASE
+    WHEN value::text ~ '^-?[0-9]{{19,}}$' THEN 'json' WHEN value::text ~ '^-?[0-9]+$' THEN 'integer' ELSE {json_type} END
+FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS named, {json_each}(data)
+"""
 
 
 class SqlDestination(Destination):
     """A Destination whose tables are in the schema `dataset`. Raises DestinationError.
 
-    Subclasses connect to the database and say how its SQL differs: `types` has its name of each kind, `indexed` whether it
-    needs an index to find the rows of a table by their key.
+    Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
+    DuckDB's, `indexed` is whether it needs an index to find the rows of a table by their key, `json_each` the function that
+    has a row for each `key` and `value` of an object, `json_type` SQL for the JSON type of such a value.
     """
 
-    types: Mapping[Kind, str]
-    indexed = False
+    types: Mapping[str, str]
+    indexed: bool
+    json_each: str
+    json_type: str
 
     def __init__(self, dataset: str, backfill: str) -> None:
         self._dataset = dataset
         self._backfill = backfill
         self._open = False
-        # The columns of existing tables.
-        self._held: dict[str, dict[str, Kind]] = {}
+        # The columns of existing tables, and their SQL types.
+        self._held: dict[str, dict[str, str]] = {}
         self._finished: list[Table] = []
 
     @abstractmethod
@@ -52,15 +61,8 @@ class SqlDestination(Destination):
         """Around the use of the database: what goes wrong raises DestinationError."""
 
     @abstractmethod
-    def fields_of_custom_events(self) -> list[tuple[str, str, str]]:
-        """The name of an event, a field in its `data`, and the kind of a value of it ("" if null): each that occurs, once.
-
-        Kinds are text, integer, number, boolean, json.
-        """
-
-    @abstractmethod
-    def field(self, name: str, kind: Kind) -> str:
-        """SQL for a field in the column `data`; NULL where a value is not of this kind."""
+    def field(self, name: str, sql_type: str) -> str:
+        """SQL for a field in the column `data`; NULL where a value is not of this type."""
 
     def prepare(self, enter: str) -> None:
         """Make the schema and the table of states if missing. For the subclass, once it is connected.
@@ -75,10 +77,9 @@ class SqlDestination(Destination):
             self.end_transaction()
             columns = f"information_schema.columns WHERE table_schema = {literal(self._dataset)}"
             found = self.run(f"SELECT table_name, column_name, lower(data_type) FROM {columns}")
-        kinds: dict[str, Kind] = {name.lower(): kind for kind, name in self.types.items()}
         self._held = {}
-        for table, column, name in found:
-            self._held.setdefault(table, {})[column] = kinds.get(name, "json")
+        for table, column, sql_type in found:
+            self._held.setdefault(table, {})[column] = sql_type
 
     def states(self) -> Mapping[str, State]:
         with self.errors():
@@ -88,15 +89,15 @@ class SqlDestination(Destination):
     def start(self, table: Table, resumed: bool) -> None:
         if not table.merged and not resumed:
             with self._transaction():
-                self._drop(self._loading(table))
+                self._drop(self._collecting(table))
 
     def add(self, file: RowFile) -> None:
         with self._transaction():
             replaced = self.stage(file)
-            name = file.table.name if file.table.merged else self._loading(file.table)
-            self._make_columns(name, file.table, file.columns)
+            name, columns = self._collecting(file.table), self.sql_types(file.columns)
+            self._make_columns(name, file.table, columns)
             self.run(f"DELETE FROM {quoted(name)} AS old USING incoming WHERE {replaced}")
-            self._insert(name, file.columns, "incoming")
+            self._insert(name, columns, "incoming")
             self.run("DROP TABLE incoming")
 
     def finish(self, table: Table) -> None:
@@ -105,26 +106,28 @@ class SqlDestination(Destination):
 
     def commit(self, states: Mapping[str, State]) -> None:
         with self._transaction():
-            while self._finished:
-                self._show(self._finished.pop())
+            for table in self._finished:
+                self._show(table)
             for stream, state in states.items():
                 key = f"{literal(stream)}, {literal(self._backfill)}"
                 self.run(f"DELETE FROM {_STATES} WHERE (stream, part) = ({key})")
                 self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
             self.end_transaction()
+        self._finished.clear()
 
     def make_custom_event_views(self) -> None:
         """Make and commit a view for each name of custom events, with a column for each of their fields."""
         held = self._held.get("custom_event")
         if held is None:
             return
-        if "event_name" not in held or held.get("data") != "json":
+        if "event_name" not in held or held.get("data") != self.types.get("json", "json"):
             raise ConfigError("There are no views of custom events without eventName and data: keep both as they are.")
         shown = [quoted(column) for column in EVENT_COLUMNS if column in held]
         with self._transaction():
-            for view, event_name, columns in views_of(self.fields_of_custom_events()):
-                fields = [f"{self.field(field, kind)} AS {quoted(name)}" for field, name, kind in columns]
-                query = f"SELECT {', '.join(shown + fields)} FROM custom_event WHERE event_name = {literal(event_name)}"
+            fields = self.run(_FIELDS_OF_CUSTOM_EVENTS.format(json_each=self.json_each, json_type=self.json_type))
+            for view, event_name, columns in views_of(fields):
+                own = [f"{self.field(field, sql_type)} AS {quoted(name)}" for field, name, sql_type in columns]
+                query = f"SELECT {', '.join(shown + own)} FROM custom_event WHERE event_name = {literal(event_name)}"
                 self.make_view(quoted(view), query)
             self.end_transaction()
 
@@ -137,21 +140,25 @@ class SqlDestination(Destination):
         self.run("COMMIT")
         self._open = False
 
+    def sql_types(self, columns: Iterable[Column]) -> dict[str, str]:
+        """Names of columns, and this database's names of their types."""
+        return {column.name: self.types.get(column.type, column.type) for column in columns}
+
     def _show(self, table: Table) -> None:
         """A table that is replaced gets its new rows. It stays the same table, for the views and the rights on it."""
-        self._make_columns(table.name, table, table.columns)
-        if table.merged:
-            return
-        loading = self._loading(table)
-        self._make_columns(loading, table, table.columns)
-        columns = [Column(name, name, kind) for name, kind in self._held[loading].items()]
-        self._make_columns(table.name, table, columns)
-        self.run(f"DELETE FROM {quoted(table.name)}")
-        self._insert(table.name, columns, quoted(loading))
-        self._drop(loading)
+        collecting = self._collecting(table)
+        self._make_columns(collecting, table, self.sql_types(table.columns))
+        if not table.merged:
+            columns = self._held[collecting]
+            self._make_columns(table.name, table, columns)
+            self.run(f"DELETE FROM {quoted(table.name)}")
+            self._insert(table.name, columns, quoted(collecting))
+            self._drop(collecting)
 
-    def _loading(self, table: Table) -> str:
-        """The table that collects the rows for this backfill key until the stream was read to its end."""
+    def _collecting(self, table: Table) -> str:
+        """The table that rows are added to: for one that is replaced another, of this backfill key, until all is read."""
+        if table.merged:
+            return table.name
         key = f"_{sha256(self._backfill.encode()).hexdigest()[:8]}" if self._backfill else ""
         return f"_loading_{table.name}{key}"
 
@@ -159,24 +166,21 @@ class SqlDestination(Destination):
         self.run(f"DROP TABLE IF EXISTS {quoted(name)}")
         self._held.pop(name, None)
 
-    def _insert(self, name: str, columns: Sequence[Column], source: str) -> None:
-        self.run(f"INSERT INTO {quoted(name)} ({names(columns)}) SELECT {names(columns)} FROM {source}")
+    def _insert(self, name: str, columns: Iterable[str], source: str) -> None:
+        names = ", ".join(map(quoted, columns))
+        self.run(f"INSERT INTO {quoted(name)} ({names}) SELECT {names} FROM {source}")
 
-    def _make_columns(self, name: str, table: Table, columns: Sequence[Column]) -> None:
+    def _make_columns(self, name: str, table: Table, columns: Mapping[str, str]) -> None:
         """Make a table for rows of `table`, or the columns that it lacks."""
         if name not in self._held:
-            self.run(f"CREATE TABLE {quoted(name)} ({self.definitions(columns)})")
-            self._held[name] = {column.name: column.kind for column in columns}
+            self.run(f"CREATE TABLE {quoted(name)} ({definitions(columns)})")
+            self._held[name] = dict(columns)
             if self.indexed and table.key:
                 self.run(f"CREATE INDEX ON {quoted(name)} ({', '.join(map(quoted, table.key))})")
-        for column in columns:
-            if column.name not in self._held[name]:
-                self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {self.definitions([column])}")
-                self._held[name][column.name] = column.kind
-
-    def definitions(self, columns: Sequence[Column]) -> str:
-        """Names and types of columns in SQL."""
-        return ", ".join(f"{quoted(column.name)} {self.types[column.kind]}" for column in columns)
+        held = self._held[name]
+        for column in [column for column in columns if column not in held]:
+            held[column] = columns[column]
+            self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -185,3 +189,8 @@ class SqlDestination(Destination):
                 self.run("BEGIN")
                 self._open = True
             yield
+
+
+def definitions(columns: Mapping[str, str]) -> str:
+    """Names and types of columns in SQL."""
+    return ", ".join(f"{quoted(name)} {sql_type}" for name, sql_type in columns.items())

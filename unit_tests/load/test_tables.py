@@ -30,14 +30,21 @@ def test_two_columns_never_share_a_name() -> None:
 
 
 def test_a_field_of_several_types_is_json_in_its_view() -> None:
-    fields = [("a", "x", "integer"), ("a", "x", "number"), ("a", "y", "text"), ("a", "y", "json"), ("a", "z", "")]
+    fields = [
+        ("a", "x", "integer"),
+        ("a", "x", "number"),
+        ("a", "y", "string"),
+        ("a", "y", "array"),
+        ("a", "z", "null"),
+    ]
     ((view, event_name, columns),) = views_of(fields)
     assert (view, event_name) == ("custom_event_a", "a")
-    assert columns == [("x", "x", "number"), ("y", "y", "json"), ("z", "z", "text")]
+    assert columns == [("x", "x", "double"), ("y", "y", "json"), ("z", "z", "varchar")]
 
 
 def test_views_and_their_columns_have_names_of_their_own() -> None:
-    fields = [("A b", "x", "text"), ("a-b", "fooBar", "text"), ("a-b", "foo_bar", "text"), ("a-b", "createdAt", "text")]
+    own = ("fooBar", "foo_bar", "createdAt")
+    fields = [(event, field, "string") for event, field in (("A b", "x"), *(("a-b", each) for each in own))]
     views = list(views_of(fields))
     assert len({view for view, _, _ in views}) == 2
     names = [column.name for column in views[1][2]]
@@ -46,10 +53,10 @@ def test_views_and_their_columns_have_names_of_their_own() -> None:
 
 
 def test_times_are_times_however_they_are_sent_unless_they_are_hashed() -> None:
-    kinds = {column.field: column.kind for column in table_of(STREAMS["campaigns"], CONFIG).columns}
-    assert (kinds["createdAt"], kinds["id"], kinds["sendSize"]) == ("time", "integer", "integer")
+    types = {column.field: column.type for column in table_of(STREAMS["campaigns"], CONFIG).columns}
+    assert (types["createdAt"], types["id"], types["sendSize"]) == ("timestamptz", "bigint", "bigint")
     hashed = table_of(STREAMS["campaigns"], a_config(hashed_fields=["createdAt"], hash_salt="pepper"))
-    assert {column.field: column.kind for column in hashed.columns}["createdAt"] == "text"
+    assert {column.field: column.type for column in hashed.columns}["createdAt"] == "varchar"
 
 
 def test_only_backfills_with_an_end_have_states_of_their_own() -> None:
