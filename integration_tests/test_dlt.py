@@ -52,6 +52,14 @@ def test_two_runs_match_the_truth(pipeline: Any) -> None:
         assert str(opens["created_at"].dtype).startswith("datetime64")
 
 
+def test_the_projects_own_profile_fields_are_in_columns_of_their_own(pipeline: Any) -> None:
+    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=0)) as sandbox:
+        config = config_for(sandbox, days=2, user_fields_as_columns=True)
+        pipeline.run(iterable(config, streams="users"))
+        sent = sandbox.truth("user", config["start_date"], sandbox.now())
+    assert sorted(pipeline.dataset().users.df()["first_name"]) == sorted(each["firstName"] for each in sent)
+
+
 def test_options_come_from_dlts_configuration_and_resources_are_chosen_by_name(
     pipeline: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

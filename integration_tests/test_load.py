@@ -161,6 +161,20 @@ def test_private_fields_stay_out_of_tables(warehouse: Warehouse, tmp_path: Path)
         assert members & users, "they can still be joined"
 
 
+def test_the_projects_own_profile_fields_are_in_columns_of_their_own(warehouse: Warehouse, tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(users=40, days=3, events_per_day=0)) as sandbox:
+        config = config_for(sandbox, days=3, user_fields_as_columns=True)
+        done = load(tmp_path, config, "--to", warehouse.to, "--streams", "users")
+        assert done.returncode == 0, done.stderr
+        sent = {each["email"]: each for each in sandbox.truth("user", config["start_date"], sandbox.now())}
+    rows = {row["email"]: row for row in warehouse.rows("users")}
+    assert {email: row.get("first_name") for email, row in rows.items()} == {
+        email: each.get("firstName") for email, each in sent.items()
+    }
+    assert any(row.get("is_vip") for row in rows.values())
+    assert "firstName" not in str([row["data"] for row in rows.values()])
+
+
 def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: Warehouse, tmp_path: Path) -> None:
     names = ["users", "campaigns", "list_users", "email_send", "email_open", "custom_event"]
     moments = random.Random(7)

@@ -152,7 +152,7 @@ def _text(value: Any, sql_type: str) -> str | None:
         return value if isinstance(value, str) and is_date(value) else None
     if sql_type == "varchar" and isinstance(value, str):
         return value
-    if sql_type == "bigint" and value not in _INTEGERS:
+    if sql_type == "bigint" and type(value) is int and value not in _INTEGERS:
         return None
     fitting = {"bigint": (int,), "double": (int, float), "boolean": (bool,)}.get(sql_type)
     return exact_json.dumps(value).decode() if fitting is None or type(value) in fitting else None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
+import requests_mock
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from source_iterable.api.client import IterableClient
 from source_iterable.load.tables import backfill_key, free_name, snake_case, table_of, views_of
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import a_config
@@ -27,6 +31,17 @@ def test_two_columns_never_share_a_name() -> None:
     assert free_name("x" * 90, {}) != free_name("x" * 91, {})
     assert free_name("fooBar", {"foo_bar": None}) not in ("foo_bar", "fooBar")
     assert all(len(free_name("f" * length, {"f" * length: None})) <= 63 for length in (50, 56, 60, 62, 63, 90))
+
+
+def test_own_profile_fields_that_are_named_alike_have_columns_of_their_own() -> None:
+    config = a_config(user_fields_as_columns=True)
+    with requests_mock.Mocker() as iterable:
+        iterable.get(requests_mock.ANY, json={"fields": {"fooBar": "string", "foo_bar": "long", "x" * 90: "string"}})
+        table = table_of(STREAMS["users"], config, IterableClient(config, logging.getLogger()))
+    names = {column.field: column.name for column in table.columns}
+    assert len(set(names.values())) == len(table.columns)
+    assert {names["fooBar"], names["foo_bar"]} > {"foo_bar"}
+    assert all(len(name) <= 63 for name in names.values())
 
 
 def test_a_field_of_several_types_is_json_in_its_view() -> None:
