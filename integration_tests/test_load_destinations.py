@@ -11,17 +11,20 @@ from typing import Any
 
 import pytest
 
-from integration_tests.warehouses import DuckDBWarehouse, Row, Warehouse
+from integration_tests.warehouses import DuckDBWarehouse, PostgresWarehouse, Row, Warehouse
 from source_iterable.config import Config
 from source_iterable.load.command import open_destination
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.rows import Spool
+from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import table_of
 from source_iterable.records.batch import batch_of
 from source_iterable.streams.table import STREAMS
 
 CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
-MEMBERS, USERS, CAMPAIGNS = (table_of(STREAMS[name], CONFIG) for name in ("list_users", "users", "campaigns"))
+MEMBERS, USERS, CAMPAIGNS, CUSTOM = (
+    table_of(STREAMS[name], CONFIG) for name in ("list_users", "users", "campaigns", "custom_event")
+)
 
 
 @pytest.fixture
@@ -160,3 +163,23 @@ def test_texts_arrive_whatever_encoding_the_environment_asks_for(
     monkeypatch.delenv("PGCLIENTENCODING")
     (row,) = warehouse.rows("users")
     assert (row["email"], row["city"]) == ("größe@example.com", "東京")
+
+
+def test_a_view_of_custom_events_gets_new_columns_unless_another_view_needs_it_as_it_is(
+    postgres_warehouse: PostgresWarehouse, tmp_path: Path
+) -> None:
+    def load(number: int, field: str) -> set[str]:
+        with closing(open_destination(postgres_warehouse.to, "iterable", "", tmp_path)) as destination:
+            event = {"_event_id": str(number), "createdAt": "2024-05-01T10:20:30+00:00", "eventName": "it's 100% %s"}
+            put(destination, CUSTOM, tmp_path, {**event, "data": {field: number}})
+            destination.commit({})
+            assert isinstance(destination, SqlDestination)
+            destination.make_custom_event_views()
+        rows = postgres_warehouse.rows("custom_event_it_s_100_s")
+        assert len(rows) == number
+        return {name for row in rows for name in row} - {"_event_id", "created_at"}
+
+    assert load(1, "own") == {"own"}
+    assert load(2, "earlier") == {"own", "earlier"}
+    postgres_warehouse.execute("CREATE VIEW iterable.mine AS SELECT own FROM iterable.custom_event_it_s_100_s")
+    assert load(3, "before") == {"own", "earlier"}

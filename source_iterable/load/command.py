@@ -161,10 +161,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--to", required=True, help=f"{_WAREHOUSES}, or a destination of dlt, such as bigquery: docs/load.md")
     streams = f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all but the slow ones"
     add("--streams", default="default", help=streams)
-    rows = "commit after this many rows or three minutes; a killed load repeats at most that much (%(default)s)"
-    add("--commit-rows", type=int, default=COMMIT_ROWS, help=rows)
-    views = "a view for each name of custom events, with a column for each field (a DuckDB file, PostgreSQL)"
-    add("--custom-event-tables", action="store_true", help=views)
+    add("--commit-rows", type=int, default=COMMIT_ROWS, help="rows between two commits, at most (%(default)s)")
+    add("--custom-event-tables", action="store_true", help="a view for each name of custom events: docs/load.md")
     add("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
     options, others = parser.parse_known_args(arguments)
     if options.commit_rows < 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,6 @@ class DuckDBFile(SqlDestination):
     Without indexes: DuckDB scans fast, and they would have to fit into memory.
     """
 
-    types: Mapping[str, str] = {}
-    indexed = False
-    json_each = "json_each"
     json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
     def __init__(self, path: Path, dataset: str, backfill: str) -> None:

@@ -38,8 +38,7 @@ def stage(database: duckdb.DuckDBPyConnection, file: RowFile) -> str:
     table = file.table
     if not table.key:
         return "false"
-    keys = [quoted(name) for name in table.key]
-    same = " AND ".join(f"old.{key} = incoming.{key}" for key in keys)
+    same = " AND ".join(f"old.{key} = incoming.{key}" for key in map(quoted, table.key))
     database.execute(f"DELETE FROM incoming AS old USING incoming WHERE {same} AND old.rowid < incoming.rowid")
     if table.event_time:
         # An event keeps its time: most of a large table need not be looked at.

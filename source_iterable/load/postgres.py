@@ -193,9 +193,8 @@ class Postgres(SqlDestination):
             return DestinationError(_BAD_URL)
         said = error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
         said = redact(self._url, said).rstrip(".")
-        cannot = f"PostgreSQL cannot be used: {said}."
         if self._connection is None:
-            return DestinationError(f"{cannot} Check that the server runs, and what --to says.")
+            return DestinationError(f"PostgreSQL cannot be used: {said}. Check the server, and --to.")
         # What has no code is libpq's own; 57P0.: the server is shut down, has crashed, is starting.
         code = error.pgcode or "08000"
         if self._connection.closed or code[:2] == "08" or code in ("57P01", "57P02", "57P03"):
@@ -203,7 +202,7 @@ class Postgres(SqlDestination):
         if isinstance(error, psycopg2.errors.DiskFull):
             return DestinationError(f"The disk of the PostgreSQL server is full: {said}. Free space there.")
         if isinstance(error, psycopg2.OperationalError):
-            return DestinationError(cannot)
+            return DestinationError(f"PostgreSQL cannot be used: {said}.")
         # Messages about data quote it.
         about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
         return DestinationError(f"PostgreSQL refuses what is loaded: {type(error).__name__ if about_data else said}.")

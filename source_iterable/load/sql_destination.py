@@ -32,9 +32,9 @@ class SqlDestination(Destination):
     has a row for each `key` and `value` of an object, `json_type` SQL for the JSON type of such a value.
     """
 
-    types: Mapping[str, str]
-    indexed: bool
-    json_each: str
+    types: Mapping[str, str] = {}
+    indexed = False
+    json_each = "json_each"
     json_type: str
 
     def __init__(self, dataset: str, backfill: str) -> None:

@@ -132,7 +132,7 @@ def test_no_message_shows_what_is_behind_a_scheme(to: str, tmp_path: Path, monke
         ("./lake", "--to ./lake is no destination: give name.duckdb, folder/"),
         (f"{SECRET}@h/db", "--to … is no destination"),
         (f"postgresql://u:{SECRET}@{HOST}/db", "PostgreSQL cannot be used: connection to server at"),
-        (f"postgresql://u:{SECRET}@{HOST}/db", "failed: Connection refused. Check that the server runs, and what --to"),
+        (f"postgresql://u:{SECRET}@{HOST}/db", "failed: Connection refused. Check the server, and --to."),
         (f"postgresql://u:a@{SECRET}@{HOST}/db", "The URL of PostgreSQL is not valid"),
     ],
 )
