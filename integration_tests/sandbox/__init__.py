@@ -7,8 +7,8 @@ Its modules, ground first; each imports only what stands above it:
     messages, server, faults              requests and responses; HTTP; what goes wrong on demand
     people, world, metrics                users; the things that the API lists; campaigns' numbers by day
     events, exports, jobs                 events of any window; what exports hold; export jobs
-    core                                  all of these in one, and the parameters of a request
-    rows, endpoints, export_endpoints     what an endpoint is; the tables of all of them
+    core                                  all of these in one; a request's parameters; the row of an endpoint
+    endpoints, export_endpoints           the tables of all endpoints
     hosts, sandbox, __main__              routes and checks; what tests hold; the program
 """
 

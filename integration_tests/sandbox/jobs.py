@@ -1,9 +1,8 @@
-"""Export jobs: they run in the background and leave files."""
+"""Export jobs: they run for a while and leave files."""
 
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
 from .exports import Exports, Selection
@@ -33,7 +32,6 @@ class Job:
     began: float | None = None
     ended_ms: int | None = None
     cancelled: bool = False
-    written: bool = False
     polls: int = 0
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -46,9 +44,9 @@ class Job:
         """Enqueued, running, completed, failed or cancelled."""
         if self.cancelled or self.began is None:
             return "cancelled" if self.cancelled else "enqueued"
-        if self.fate == "job_requeue" and self.written and self.polls <= 3:
+        if self.fate == "job_requeue" and self.polls <= 3:
             return "enqueued" if self.polls == 2 else "running"
-        if not self.written or self.fate == "job_endless" or self._share(at) < 1:
+        if self.fate == "job_endless" or self._share(at) < 1:
             return "running"
         return {"job_failed": "failed", "job_cancelled": "cancelled"}.get(self.fate, "completed")
 
@@ -66,7 +64,6 @@ class Jobs:
         self._settings, self._exports, self._clock = settings, exports, clock
         self._jobs: dict[int, Job] = {}
         self._lock = threading.RLock()
-        self._closed = False
 
     def start(
         self, data_type: str, selection: Selection | None, fate: Fault | None = None, seconds: float | None = None
@@ -77,35 +74,28 @@ class Jobs:
         with self._lock:
             number = _FIRST_JOB_ID + len(self._jobs)
             self._jobs[number] = Job(number, data_type, selection, kind, files, seconds, self._clock.now_ms())
-        self._tick()
+            self._tick()
         return number
 
-    def _tick(self) -> None:
-        """Note which jobs have ended, and let waiting ones begin."""
-        with self._lock:
-            at, jobs = self._clock.elapsed(), list(self._jobs.values())
-            for job in jobs:
-                if job.ended_ms is None and job.state(at) in _FINAL:
-                    job.ended_ms = self._clock.now_ms()
-            running = sum(job.began is not None and job.ended_ms is None for job in jobs)
-            waiting = [job for job in jobs if job.began is None and not job.cancelled and job.fate != "job_stuck"]
-            writers = []
-            for job in waiting[: max(_JOBS_AT_ONCE - running, 0)]:
-                job.began = at
-                writers.append(threading.Thread(target=self._write, args=(job,), daemon=True))
-                writers[-1].start()
-        for writer in writers:
-            # Small jobs are written by the time the response goes out, so that tests meet no race.
-            writer.join(timeout=30)
+    def _tick(self) -> float:
+        """Note which jobs have ended, and let waiting ones begin; the time on the stopwatch.
 
-    def _write(self, job: Job) -> None:
-        if job.selection is not None:
-            lines = self._exports.lines(job.selection._replace(as_of_ms=self._clock.now_ms()))
-            lines = takewhile(lambda _: not self._closed and not job.cancelled, lines)
-            for content in _in_files(lines, self._settings.file_bytes, job.selection.as_csv):
+        Files are written when a job begins, and appear while it runs.
+        """
+        at, jobs = self._clock.elapsed(), self._jobs.values()
+        for job in jobs:
+            if job.ended_ms is None and job.state(at) in _FINAL:
+                job.ended_ms = self._clock.now_ms()
+        running = sum(job.began is not None and job.ended_ms is None for job in jobs)
+        waiting = [job for job in jobs if job.began is None and not job.cancelled and job.fate != "job_stuck"]
+        for job in waiting[: max(_JOBS_AT_ONCE - running, 0)]:
+            job.began = at
+            if job.selection is not None:
+                lines = self._exports.lines(job.selection._replace(as_of_ms=self._clock.now_ms()))
                 ending = "csv" if job.selection.as_csv else "json"
-                job.files[f"file-{_FIRST_FILE + len(job.files)}.{ending}"] = content
-        job.written = True
+                contents = _in_files(lines, self._settings.file_bytes, job.selection.as_csv)
+                job.files = {f"file-{_FIRST_FILE + place}.{ending}": each for place, each in enumerate(contents)}
+        return at
 
     def _get(self, job_id: int) -> Job:
         if job_id not in self._jobs:
@@ -114,17 +104,17 @@ class Jobs:
 
     def file(self, path: str) -> bytes:
         """The file of a job at this path: the job's id and the file's name."""
-        for job in list(self._jobs.values()):
-            job_id, _, name = path.partition("/")
-            if job_id == str(job.id) and name in job.files:
-                return job.files[name]
-        raise Refusal("The specified key does not exist.", 404)
+        job_id, _, name = path.partition("/")
+        with self._lock:
+            found = [job.files[name] for job in self._jobs.values() if str(job.id) == job_id and name in job.files]
+        if not found:
+            raise Refusal("The specified key does not exist.", 404)
+        return found[0]
 
     def poll(self, job_id: int, start_after: str) -> tuple[str, bool, list[str]]:
         """For `export/{jobId}/files`: the job's state, whether it is truncated, and the names of a page of its files."""
-        self._tick()
         with self._lock:
-            job, at = self._get(job_id), self._clock.elapsed()
+            at, job = self._tick(), self._get(job_id)
             job.polls += 1
             names = [name for name in job.visible_files(at) if name > start_after]
             truncated = job.fate == "job_truncated" and job.state(at) == "completed"
@@ -138,38 +128,34 @@ class Jobs:
 
     def cancel(self, job_id: int) -> None:
         """End a job that is queued or running."""
-        self._tick()
         with self._lock:
-            job = self._get(job_id)
-            if job.state(self._clock.elapsed()) in _FINAL:
+            at, job = self._tick(), self._get(job_id)
+            if job.state(at) in _FINAL:
                 raise Refusal(f"Export job {job_id} is not queued or running")
             job.cancelled = True
-        self._tick()
+            self._tick()
 
     def state(self, job_id: int) -> str:
         """The state of a job, in lower case; does not count as a poll."""
-        self._tick()
-        return self._get(job_id).state(self._clock.elapsed())
+        with self._lock:
+            at = self._tick()
+            return self._get(job_id).state(at)
 
     def recent(self) -> list[dict[str, Any]]:
         """All jobs as `export/jobs` lists them, newest first."""
-        self._tick()
-        at = self._clock.elapsed()
-        return [
-            {
-                "id": job.id,
-                "dataTypeName": job.data_type,
-                "jobState": self._shown(job, at),
-                "bytesExported": sum(len(job.files[name]) for name in job.visible_files(at)),
-                "scheduledStartTime": iso_time(job.requested_ms),
-                **({} if job.ended_ms is None else {"endTime": iso_time(job.ended_ms)}),
-            }
-            for job in reversed(list(self._jobs.values()))
-        ]
-
-    def close(self) -> None:
-        """Write no more."""
-        self._closed = True
+        with self._lock:
+            at = self._tick()
+            return [
+                {
+                    "id": job.id,
+                    "dataTypeName": job.data_type,
+                    "jobState": self._shown(job, at),
+                    "bytesExported": sum(len(job.files[name]) for name in job.visible_files(at)),
+                    "scheduledStartTime": iso_time(job.requested_ms),
+                    **({} if job.ended_ms is None else {"endTime": iso_time(job.ended_ms)}),
+                }
+                for job in reversed(self._jobs.values())
+            ]
 
 
 def _in_files(lines: Iterable[bytes], size: int, as_csv: bool) -> Iterator[bytes]:

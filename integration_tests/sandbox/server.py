@@ -5,7 +5,6 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 from .messages import Request, Response, up_to
 
 _SLOW_PIECE = 1024
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -49,9 +47,10 @@ class Connection(BaseHTTPRequestHandler):
             own |= {"Content-Length": str(len(body))} if isinstance(body, bytes) else {"Transfer-Encoding": "chunked"}
         chunked = "Transfer-Encoding" in own
         headers = {name: value for name, value in own.items() if name.lower() not in named} | response.headers
-        lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, '')}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        self.connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
+        self.send_response_only(response.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
         size = _SLOW_PIECE if pace else 2**62
         pieces = up_to((body,) if isinstance(body, bytes) else body, response.cut_after)
         # No piece is empty: that would end a chunked body.
