@@ -5,9 +5,10 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: at random: digits, a number below 100, an eighth of one, true once
   in 3 times, a number that no float holds
 - {titles} or another list of words.json: one of its words, filled; {odd}: text that careless readers get wrong
-- {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
-- {ms created}, {iso created}: a time of the thing, as a number or text: created, updated, started, ended
-- {time -5000}: a time so many milliseconds after the event's; {user city}: an attribute of the event's user
+- {n}, {n 2}, {seq 1001 7}: the place of a thing in its list, with so many digits, and a number that grows with it
+- {ms created}, {iso created}, {utc created}: a time of the thing, as a number or text: created, updated, started, ended
+- {time created}, {time -5000}: the same, or a time so many milliseconds after the event's, in any form of exports
+- {user city}: an attribute of the event's user
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
@@ -126,11 +127,12 @@ class Fixtures:
             "float": lambda draw: draw.below(size) / 8,
             "bool": lambda draw: draw.below(size) == 0,
             "big": lambda draw: 2**53 + 1 + draw.below(2**61),
-            "n": lambda draw: draw.n,
+            "n": lambda draw: f"{draw.n:0{size}d}" if size else draw.n,
             "seq": lambda draw: size + step * draw.n,
             "ms": lambda draw: draw.times[argument],
             "iso": lambda draw: iso_time(draw.times[argument]),
-            "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),
+            "utc": lambda draw: format_time(draw.times[argument]),
+            "time": lambda draw: format_time(draw.times.get(argument, draw.ms + size), draw.pick(shapes)),
             "user": lambda draw: getattr(draw.user, argument),
             "id": lambda draw: _of(find(argument), draw.n, "id", "templateId"),
             "name": lambda draw: _of(find(argument), draw.n, "name"),

@@ -43,13 +43,9 @@ class Metrics:
     def days(self) -> list[Thing]:
         """The cells of each campaign on each day on which its numbers move, with `campaignId` and `date`."""
         return [
-            {
-                "campaignId": campaign["id"],
-                "date": (_EPOCH + timedelta(days=day)).isoformat(),
-                **self._cells(campaign, day, day),
-            }
-            for campaign in self._world.things("campaigns")
-            for day in self._active(campaign, 0, self._today())
+            {"campaignId": c["id"], "date": (_EPOCH + timedelta(days=day)).isoformat(), **self._cells(c, day, day)}
+            for c in self._world.things("campaigns")
+            for day in self._active(c, 0, self._today())
         ]
 
     def _today(self) -> int:

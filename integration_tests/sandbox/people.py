@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator
 
-from .fixtures import Draw, Fixtures, Record, fixture, oddities, seeded
+from .fixtures import ABSENT, Draw, Fixtures, Record, fixture, oddities, seeded
 from .settings import EMAIL_BASED, HYBRID, SandboxSettings
-from .times import DAY_MS, format_time
+from .times import DAY_MS
 
 
 class User:
@@ -27,6 +27,8 @@ class User:
         self.phone = f"+4930{index:07d}"
         vars(self).update(draw.pick(words["places"]))  # city, region, country, zone and locale
         self.list_ids: list[int] = []
+        email = self.identifiers.get("email")
+        self.domain = ABSENT if email is None else email.rpartition("@")[2]
         self.created_ms = epoch_ms - draw.below(400 * DAY_MS)
         # A quarter of the users never changes after signing up; the others every 1 to 20 days.
         self.period_ms = DAY_MS + draw.below(19 * DAY_MS) if draw.below(4) else 0
@@ -48,7 +50,7 @@ class People:
     """All users of the project. `list_ids`: the project's lists, in order."""
 
     def __init__(self, settings: SandboxSettings, epoch_ms: int, list_ids: list[int], fixtures: Fixtures) -> None:
-        self._settings, self._shapes = settings, fixtures.shapes
+        self._settings = settings
         self._profile, self._odd = fixtures.maker(fixture("profile")), oddities(fixtures, "user", 0.4)
         self.users = [User(index, settings, epoch_ms, fixtures) for index in range(settings.users)]
         self._by_name = {name: user for user in self.users for name in user.identifiers.values()}
@@ -76,14 +78,9 @@ class People:
                 yield self._make(user, update, updated_ms)
 
     def _make(self, user: User, update: int, updated_ms: int) -> Record:
-        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), updated_ms, user)
-        profile: Record = {**user.identifiers, "profileUpdatedAt": format_time(updated_ms, draw.pick(self._shapes))}
-        profile["signupDate"] = format_time(user.created_ms, draw.pick(self._shapes))
-        profile |= {**self._profile(draw), "updateCount": update}
-        profile["itblInternal.documentCreatedAt"] = format_time(user.created_ms)
-        profile["itblInternal.documentUpdatedAt"] = format_time(updated_ms)
-        if "email" in profile:
-            profile["itblInternal.emailDomain"] = profile["email"].rpartition("@")[2]
+        times = {"created": user.created_ms, "updated": updated_ms}
+        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), 0, user, update, times)
+        profile: Record = {**user.identifiers, **self._profile(draw)}
         if self._settings.odd:
             self._odd(profile, draw)
         return profile

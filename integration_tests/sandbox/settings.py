@@ -56,7 +56,7 @@ class SandboxSettings:
     catalogs: int = 12
     catalog_items: int = 25  # in the largest catalog; others hold fewer, one none
     snippets: int = 7
-    metadata_tables: int = 4
+    metadata: int = 4
     metadata_entries: int = 25  # in the largest table; one holds none
     webhooks: int = 3
     forgotten: int = 5

@@ -231,9 +231,6 @@ class World:
 
     # catalogs, metadata, users
 
-    def _make_catalogs(self) -> list[Thing]:
-        return [{"name": f"Catalog-{place:02d}"} for place in range(self._settings.catalogs)]
-
     def _make_catalog_items(self) -> list[Thing]:
         shares = _shares(self.things("catalogs"), self._settings.catalog_items)
         return [
@@ -244,9 +241,6 @@ class World:
     def _make_catalog_field_mappings(self) -> list[Thing]:
         names = [thing["name"] for thing in self.things("catalogs")]
         return [{"catalogName": name, **self.fill("field_mappings", n, name)} for n, name in enumerate(names)]
-
-    def _make_metadata(self) -> list[Thing]:
-        return [{"name": f"table{place}"} for place in range(self._settings.metadata_tables)]
 
     def _make_metadata_entries(self) -> list[Thing]:
         """By their keys, which differ in case."""
