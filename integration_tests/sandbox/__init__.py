@@ -3,13 +3,13 @@
 Its modules, ground first; each imports only what stands above it:
 
     settings, times                       what a sandbox can be; its clock, and the forms of times
-    fixtures, limits                      JSON with placeholders, filled at random; Iterable's rate limits
+    fixtures                              JSON with placeholders, filled at random
     messages, server, faults              requests and responses; HTTP; what goes wrong on demand
     people, world, metrics                users; the things that the API lists; campaigns' numbers by day
     events, exports, jobs                 events of any window; what exports hold; export jobs
     core                                  all of these in one; a request's parameters; the row of an endpoint
     endpoints, export_endpoints           the tables of all endpoints
-    hosts, sandbox, __main__              routes and checks; what tests hold; the program
+    hosts, sandbox, __main__              routes, checks and rate limits; what tests hold; the program
 """
 
 from .faults import Fault

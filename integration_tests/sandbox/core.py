@@ -11,7 +11,6 @@ from .events import Events
 from .exports import Exports
 from .faults import Fault
 from .jobs import Jobs
-from .limits import Limits
 from .messages import Refusal, RequestLogEntry, Response, json_response
 from .metrics import Metrics
 from .settings import SandboxSettings
@@ -30,7 +29,6 @@ class Core:
         self.events = Events(settings, self.world)
         self.exports = Exports(self.world.people, self.events, self.clock)
         self.jobs = Jobs(settings, self.exports, self.clock)
-        self.limits = Limits(settings.rate_limit_factor)
         self.faults: list[Fault] = []
         self.log: list[RequestLogEntry] = []
         self.lock = threading.RLock()  # one request at a time passes limits and faults

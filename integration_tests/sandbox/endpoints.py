@@ -173,13 +173,12 @@ _BY_ID = {name: name for name in ("id", "name", "createdAt", "updatedAt")}
 _BY_START, _BY_TEMPLATE = {**_BY_ID, "startAt": "startAt"}, {**_BY_ID, "id": "templateId"}
 _CAMPAIGNS = numbered(20, 1000, "totalCampaignsCount", always=False)
 _TEMPLATES = numbered(20, 1000, "totalTemplatesCount", always=False)
-_CATALOGS, _ITEMS = numbered(10, 100, "totalCatalogsCount"), numbered(10, 1000, "totalItemsCount")
-_JOURNEYS = numbered(10, 50, "totalJourneysCount")
+_ITEMS = numbered(10, 1000, "totalItemsCount")
 _CATALOG, _CHILDREN = "catalogs/{catalogName}", "campaigns/recurring/{id}/childCampaigns"
 
 ROWS = [
     *(Row(path) for path in ("lists", "channels", "messageTypes", "snippets", "webhooks")),
-    Row("journeys", shape=_JOURNEYS, wanted=_live_or_archived, sorts=_BY_ID),
+    Row("journeys", shape=numbered(10, 50, "totalJourneysCount"), wanted=_live_or_archived, sorts=_BY_ID),
     Row("campaigns", shape=_CAMPAIGNS, wanted=_in_states, sorts=_BY_START),
     Row(_CHILDREN, "campaigns", shape=_CAMPAIGNS, wanted=_of_parent, sorts=_BY_START),
     Row("campaigns/metrics", "-", "campaigns_metrics", handler=_campaign_metrics),
@@ -192,7 +191,7 @@ ROWS = [
     Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_BY_TEMPLATE),
     *(Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template) for m in MEDIA),
     Row("templates/getByClientTemplateId", "-", "templates", handler=_by_client_id),
-    Row("catalogs", "catalogNames", shape=_CATALOGS),
+    Row("catalogs", "catalogNames", shape=numbered(10, 100, "totalCatalogsCount")),
     Row(f"{_CATALOG}/items", "catalogItemsWithProperties", "catalog_items", _ITEMS, parents="catalogs"),
     Row(f"{_CATALOG}/items/{{itemId}}", "-", "catalog_items", single, parents="catalogs"),
     Row(f"{_CATALOG}/fieldMappings", "catalogName", "catalog_field_mappings", single, parents="catalogs"),

@@ -62,6 +62,8 @@ class Fault:
             self.delay = 0.02 if self.kind == "slow" else 3600.0
         if isinstance(self.body, str):
             self.body = self.body.encode()
+        elif self.body is not None and not isinstance(self.body, bytes):
+            self.body = orjson.dumps(self.body)
 
 
 def strike(faults: list[Fault], entry: RequestLogEntry) -> Fault | None:
@@ -81,10 +83,8 @@ def changed_by(fault: Fault, response: Response, elsewhere: str) -> Response:
     """The response with its fault; `elsewhere` is a URL of another host."""
     body, kind, location = response.body, fault.kind, elsewhere if fault.location is None else fault.location
     if kind == "status":
-        error = error_body(fault.status) if fault.body is None else fault.body
-        return Response(
-            fault.status, error if isinstance(error, bytes) else orjson.dumps(error), headers={**fault.headers}
-        )
+        error = orjson.dumps(error_body(fault.status)) if fault.body is None else fault.body
+        return Response(fault.status, error, headers={**fault.headers})
     if kind == "redirect":
         return Response(302, headers={"Location": location, **fault.headers})
     if kind in ("hang", "drop", "slow", "stall"):

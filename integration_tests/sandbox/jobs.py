@@ -105,11 +105,7 @@ class Jobs:
     def file(self, path: str) -> bytes:
         """The file of a job at this path: the job's id and the file's name."""
         job_id, _, name = path.partition("/")
-        with self._lock:
-            found = [job.files[name] for job in self._jobs.values() if str(job.id) == job_id and name in job.files]
-        if not found:
-            raise Refusal("The specified key does not exist.", 404)
-        return found[0]
+        return self._jobs[int(job_id)].files[name]
 
     def poll(self, job_id: int, start_after: str) -> tuple[str, bool, list[str]]:
         """For `export/{jobId}/files`: the job's state, whether it is truncated, and the names of a page of its files."""

@@ -5,33 +5,15 @@ import io
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from email.message import Message
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
+
+from .fixtures import fixture
 
 JSON, JSON_LINES = "application/json", "application/x-json-stream"
 TEXT, CSV = "text/plain; charset=utf-8", "text/csv; charset=utf-8"
 _CHUNK = 65_536
-_LATER = "An error occurred. Please try again later."
-_ERRORS = {
-    400: ("BadParams", "Invalid parameters"),
-    401: ("BadApiKey", "Invalid API key"),
-    403: ("Forbidden", "This API key is not permitted to use this endpoint"),
-    404: ("NotFound", "Not found"),
-    405: ("BadParams", "Method not allowed"),
-    429: ("RateLimitExceeded", "API rate limit exceeded"),
-    500: ("GenericError", f"{_LATER} If problem persists, please contact your CSM"),
-    503: ("GenericError", "Request timeout.  Try again later."),
-}
-
-
-class Request(NamedTuple):
-    method: str
-    path: str
-    query: str
-    headers: Message
-    body: bytes
 
 
 @dataclass
@@ -59,7 +41,7 @@ class Refusal(Exception):
 
 def error_body(status: int, msg: str | None = None) -> dict[str, Any]:
     """The body that goes with a status."""
-    code, default = _ERRORS.get(status, ("GenericError", _LATER))
+    code, default = fixture("errors").get(str(status), fixture("errors")["any"])
     return {"code": code, "msg": msg or default, "params": None}
 
 

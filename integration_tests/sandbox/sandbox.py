@@ -48,7 +48,9 @@ class Sandbox:
         return self.start()
 
     def __exit__(self, *error: object) -> None:
-        self.close()
+        for server in self._servers:
+            server.close()
+        self._servers = []
 
     def start(self) -> Sandbox:
         core, settings = self.core, self.settings
@@ -57,11 +59,6 @@ class Sandbox:
         self.base_url = core.base_url = f"{self._servers[0].url}api/"
         self.files_url = core.files_url = self._servers[1].url
         return self
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.close()
-        self._servers = []
 
     @property
     def requests(self) -> list[RequestLogEntry]:

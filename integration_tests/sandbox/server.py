@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
 
-from .messages import Request, Response, up_to
+from .messages import Response, up_to
 
-_SLOW_PIECE = 1024
+_PIECE, _SLOW_PIECE = 262_144, 1024
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -22,9 +22,8 @@ class Connection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # with it on, every response waits 40 ms
 
     def answer(self) -> None:
-        path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        response = self.server.respond(Request(self.command, path, query, self.headers, body))
+        response = self.server.respond(self.command, self.path, self.headers, body)
         self.connection.settimeout(self.server.patience)
         self._send(response)
         self.connection.settimeout(None)
@@ -51,7 +50,7 @@ class Connection(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        size = _SLOW_PIECE if pace else 2**62
+        size = _SLOW_PIECE if pace else _PIECE
         pieces = up_to((body,) if isinstance(body, bytes) else body, response.cut_after)
         # No piece is empty: that would end a chunked body.
         parts = (piece[start : start + size] for piece in pieces for start in range(0, len(piece), size))
@@ -79,7 +78,7 @@ class Server(ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, respond: Callable[[Request], Response], port: int, host: str, patience: float | None) -> None:
+    def __init__(self, respond: Callable[..., Response], port: int, host: str, patience: float | None) -> None:
         self.respond, self.patience = respond, patience
         self._closing = False
         self._connections: set[Any] = set()

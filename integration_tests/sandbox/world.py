@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
+from itertools import chain, cycle
 from typing import Any
 
 from .fixtures import Draw, Fixtures, Record, fixture, seeded
@@ -41,8 +42,6 @@ class World:
         self._maker = cache(lambda name: self.fixtures.maker(fixture(name)))
         self._lists = self.things("lists")
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
-        # Not cached properties, which have a lock of their own before Python 3.12: with that of `things`, two threads could
-        # each hold one and wait for the other.
         # The template type and medium of every template by its id: all sixteen in turn.
         ids = [thing["templateId"] for thing in self.things("templates")]
         self.template_kinds = {each: (TEMPLATE_TYPES[n // 4 % 4], MEDIA[n % 4]) for n, each in enumerate(ids)}
@@ -95,9 +94,8 @@ class World:
     def _replace(self, name: str, thing_id: int, by: Callable[[Thing], list[Thing]]) -> None:
         key = "templateId" if name == "templates" else "id"
         self._scheduled.pop(thing_id, None)
-        self._store(
-            name, [new for each in self.things(name) for new in (by(each) if each[key] == thing_id else [each])]
-        )
+        changed = [by(each) if each[key] == thing_id else [each] for each in self.things(name)]
+        self._store(name, list(chain.from_iterable(changed)))
 
     def _store(self, name: str, things: list[Thing]) -> None:
         """In a new list, as other threads may be sending the old one."""
@@ -153,12 +151,11 @@ class World:
     def _make_experiment_variants(self) -> list[Thing]:
         """All fields of all endpoints; variants of drafts have neither content nor metrics."""
         states, variants = fixture("experiment_details")["status"]["$cycle"], []
-        for place, experiment in enumerate(self.experiment_ids.values()):
+        for experiment, status in zip(self.experiment_ids.values(), cycle(states), strict=False):
             for number in range(3):
                 variant = self.fill("experiment_variants", number, "variant", experiment, number)
-                variant |= {"experimentId": experiment, "id": experiment * 10 + number}
-                status = states[place % len(states)]
-                variant["isWinner"] = status == "winner_found" and number == 1
+                won = status == "winner_found" and number == 1
+                variant |= {"experimentId": experiment, "id": experiment * 10 + number, "isWinner": won}
                 if status == "draft":
                     del variant["content"], variant["metrics"]
                 variants.append(variant)
@@ -175,26 +172,25 @@ class World:
             found.append(thing)
         return found
 
-    def _localized(self) -> list[Thing]:
-        return self.things("templates")[:: self._settings.localized] if self._settings.locales else []
-
     def locales_of(self, template_id: int) -> list[str]:
         """The locales of a template, its default first; none if it has one content without a locale."""
-        return [*self._settings.locales] if template_id in {each["templateId"] for each in self._localized()} else []
+        localized = self.things("templates")[:: self._settings.localized]
+        return [*self._settings.locales] if template_id in {each["templateId"] for each in localized} else []
 
     def _make_template_contents(self) -> list[Thing]:
         """The fields of templates/{medium}/get, and the medium."""
-        localized = {thing["templateId"] for thing in self._localized()}
         default = {"locale": next(iter(self._settings.locales), None), "isDefaultLocale": True}
-        contents = [self._content(template) for template in self.things("templates")]
-        return [{**each, **default} if each["templateId"] in localized else each for each in contents]
+        templates = [
+            (each, default if self.locales_of(each["templateId"]) else {}) for each in self.things("templates")
+        ]
+        return [{**self._content(template), **locale} for template, locale in templates]
 
     def _make_template_locales(self) -> list[Thing]:
         """The contents in other locales than the default one."""
         return [
             {**self._content(template, locale), "locale": locale, "isDefaultLocale": False}
-            for template in self._localized()
-            for locale in self._settings.locales[1:]
+            for template in self.things("templates")
+            for locale in self.locales_of(template["templateId"])[1:]
         ]
 
     def _content(self, template: Thing, *locale: str) -> Thing:
