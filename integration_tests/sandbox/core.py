@@ -35,6 +35,16 @@ class Core:
         self.list_calls = 0
         self.base_url = self.files_url = ""  # known once the servers listen
 
+    def things(self, stream: str) -> list[Thing]:
+        """What the endpoints of a stream hold now."""
+        made = {"jobs": self.jobs.recent, "events": self._events, "campaigns_metrics": self.metrics.rows}
+        made["campaigns_metrics_daily"] = self.metrics.days
+        return made[stream]() if stream in made else self.world.things(stream)
+
+    def _events(self) -> list[Thing]:
+        names = sorted({member["userIdentifier"] for member in self.world.things("list_users")})
+        return [event for name in names for event in self.exports.user_events(name)]
+
 
 @dataclass
 class Params:
@@ -153,14 +163,7 @@ class Row:
         self.stream = self.stream or re.sub("([A-Z])", r"_\1", self.path.rpartition("/")[2]).lower()
 
     def truth(self, core: Core) -> list[Thing]:
-        made = {"jobs": core.jobs.recent, "campaigns_metrics": core.metrics.rows}
-        if self.items is not None:
-            items = self.items
-        elif self.stream in made:
-            items = made[self.stream]()
-        else:
-            items = core.world.things(self.stream)
-        return [dict(item) for item in items]
+        return [dict(item) for item in (core.things(self.stream) if self.items is None else self.items)]
 
     def respond(self, core: Core, params: Params) -> Response:
         if self.handler is not None:

@@ -6,7 +6,6 @@ from typing import Any
 from .core import Core, Params, Row, by_marker, numbered, single
 from .fixtures import fixture
 from .messages import CSV, Refusal, Response, csv_lines, json_response, records_response, text_response
-from .metrics import metric_names
 from .settings import EMAIL_BASED, USER_ID_BASED
 from .times import iso_time
 from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
@@ -31,7 +30,7 @@ def _campaign_metrics(core: Core, params: Params) -> Response:
     if not ids or start is None:
         raise Refusal("Missing required parameter: campaignId or startDateTime")
     media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
-    columns = {name for medium in media for name in metric_names(medium)}
+    columns = {name for medium in media for name in fixture(f"metrics {medium}")}
     return text_response("".join(csv_lines(["id", *sorted(columns)], core.metrics.rows(start, end, ids))))
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from .events import USER, Events, as_user_event
 from .fixtures import Record
-from .messages import csv_lines
+from .messages import csv_lines, parse_json
 from .people import People
 from .times import Clock, parse_record_time, window_ms
 
@@ -60,7 +60,8 @@ class Exports:
         puts, visible_ms = [], 0 if visible_at is None else window_ms(visible_at)
         for each in records:
             line = each if isinstance(each, bytes) else orjson.dumps(each)
-            record = _record(line)
+            parsed = parse_json(line)
+            record = parsed if isinstance(parsed, dict) else None
             ms = parse_record_time((record or {}).get(field)) if at is None else window_ms(at)
             if ms is None:
                 raise ValueError(f"a record needs a {field} that is a time: {each!r}")
@@ -114,11 +115,3 @@ class Exports:
 
 def _cell(value: object) -> str:
     return "" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _record(line: bytes) -> Record | None:
-    try:
-        parsed = orjson.loads(line)
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None

@@ -5,14 +5,12 @@ from email.message import Message
 from email.utils import format_datetime
 from urllib.parse import parse_qs, unquote
 
-import orjson
-
 from . import endpoints
 from .core import Core, Handler, Params
 from .export_endpoints import HANDLERS, STORAGE_HANDLERS
 from .faults import WITHOUT_HANDLER, changed_by, strike
 from .fixtures import fixture
-from .messages import Refusal, RequestLogEntry, Response, error_body, json_response
+from .messages import Refusal, RequestLogEntry, Response, error_body, json_response, parse_json
 
 # The length of the host counts too (seen).
 _URL_LIMIT = 2048
@@ -20,9 +18,9 @@ _HOST_LENGTH = {"US": len("https://api.iterable.com"), "EU": len("https://api.eu
 _STORAGE_CODES = {400: "InvalidArgument", 403: "AccessDenied", 404: "NoSuchKey"}
 
 
-def api_handlers() -> dict[str, Handler]:
-    """The handlers of the API by method and path."""
-    return {**{f"GET {row.path}": row.respond for row in endpoints.ROWS}, **HANDLERS}
+def api_handlers() -> dict[str, dict[str, Handler]]:
+    """The handlers of the API by path and method."""
+    return {**{row.path: {"GET": row.respond} for row in endpoints.ROWS}, **HANDLERS}
 
 
 class Limits:
@@ -58,12 +56,9 @@ class Host:
         self._core, self._name = core, name
         self._root = "/api/" if name == "api" else "/"
         self._limits = Limits(core.settings.rate_limit_factor)
-        self._methods: dict[str, dict[str, Handler]] = {}  # by path
-        for route, handler in (api_handlers() if name == "api" else STORAGE_HANDLERS).items():
-            method, path = route.split(" ")
-            self._methods.setdefault(path, {})[method] = handler
-        patterns = (self._root + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) for path in self._methods)
-        self._routes = list(zip(map(re.compile, patterns), self._methods, strict=True))
+        self._handlers = api_handlers() if name == "api" else STORAGE_HANDLERS
+        patterns = (self._root + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) for path in self._handlers)
+        self._routes = list(zip(map(re.compile, patterns), self._handlers, strict=True))
 
     def respond(self, method: str, target: str, headers: Message, body: bytes) -> Response:
         """The response to a request, which is logged before anything is checked."""
@@ -71,10 +66,10 @@ class Host:
         path, _, query = target.partition("?")
         found = ((match, template) for pattern, template in self._routes if (match := pattern.fullmatch(path)))
         match, template = next(found, (None, ""))
-        handler = self._methods.get(template, {}).get(method)
+        handler = self._handlers.get(template, {}).get(method)
         endpoint = "files" if self._name == "files" else template if handler else ""
         sent, names = parse_qs(query, keep_blank_values=True), {name.lower() for name in headers}
-        entry = RequestLogEntry(self._name, method, unquote(path), endpoint, sent, _parsed(body), names)
+        entry = RequestLogEntry(self._name, method, unquote(path), endpoint, sent, parse_json(body), names)
         try:
             with core.lock:
                 core.log.append(entry)
@@ -118,10 +113,3 @@ class Host:
         code = _STORAGE_CODES.get(refusal.status, "MethodNotAllowed")
         error = f"<Error><Code>{code}</Code><Message>{refusal.msg}</Message></Error>"
         return Response(refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode(), "application/xml")
-
-
-def _parsed(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        return None

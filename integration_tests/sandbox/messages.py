@@ -66,6 +66,14 @@ def text_response(text: str, media_type: str = TEXT) -> Response:
     return Response(body=text.encode(), media_type=media_type)
 
 
+def parse_json(text: bytes) -> Any:
+    """The value; None for what is not JSON."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
 def csv_lines(columns: list[str], rows: Iterable[dict[str, str]]) -> Iterator[str]:
     """CSV, a row at a time, each with its end, the header first; a cell that a row lacks is empty."""
     for row in (dict(zip(columns, columns, strict=True)), *rows):

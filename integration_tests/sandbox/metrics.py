@@ -19,11 +19,6 @@ _NEVER_SENT, _GOING_ON = ("Draft", "Scheduled"), ("Recurring", "Running")
 _AFTERWARDS = 20
 
 
-def metric_names(medium: str) -> list[str]:
-    """The columns of the report on campaigns of this medium."""
-    return list(fixture(f"metrics {medium}"))
-
-
 def _is_rate(name: str) -> bool:
     return any(part in name for part in _RATES)
 
@@ -31,7 +26,9 @@ def _is_rate(name: str) -> bool:
 class Metrics:
     def __init__(self, world: World, clock: Clock) -> None:
         self._world, self._clock = world, clock
-        self._day = cache(self._make_day)
+        first_day = world.epoch_ms // DAY_MS
+        # What a campaign did on a day, once that is complete.
+        self._day = cache(lambda medium, id, day: world.fill(f"metrics {medium}", 0, "metrics", id, day - first_day))
 
     def rows(self, start_ms: int | None = None, end_ms: int | None = None, ids: set[int] | None = None) -> list[Thing]:
         """The report of [start, end) for these campaigns, or all: texts; a cell may be missing."""
@@ -65,7 +62,7 @@ class Metrics:
     def _cells(self, campaign: Thing, first: int, last: int) -> Thing:
         """The sums of the days, as text; zeros if nothing happened."""
         days = self._active(campaign, first, last)
-        names = [] if days else metric_names(campaign["messageMedium"])
+        names = [] if days else fixture(f"metrics {campaign['messageMedium']}")
         total: Thing = {name: 0 for name in names if not _is_rate(name)}
         for day in days:
             age = self._today() - day
@@ -76,7 +73,3 @@ class Metrics:
                     so_far = value if age >= 2 else type(value)(value * (age + 2) // 4)
                     total[name] = total.get(name, 0) + so_far
         return {name: str(value) for name, value in total.items()}
-
-    def _make_day(self, medium: str, campaign: int, day: int) -> Thing:
-        """What the campaign did on a day, once that is complete."""
-        return self._world.fill(f"metrics {medium}", 0, "metrics", campaign, day - self._world.epoch_ms // DAY_MS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from .fixtures import ABSENT, Draw, Fixtures, Record, fixture, oddities, seeded
+from .fixtures import ABSENT, Draw, Fixtures, Maker, Record, fixture, oddities, seeded
 from .settings import EMAIL_BASED, HYBRID, SandboxSettings
 from .times import DAY_MS
 
@@ -10,23 +10,21 @@ from .times import DAY_MS
 class User:
     """One user: identifiers, which never change, and how often the profile is updated."""
 
-    def __init__(self, index: int, settings: SandboxSettings, epoch_ms: int, fixtures: Fixtures) -> None:
-        draw, words, kind = Draw(seeded(settings.seed, "user", index)), fixtures.words, settings.project_type
-        self.index = index
-        # Plus signs, capitals and non-ASCII letters are legal in addresses, and break careless URL building.
-        name, tag, domain = (draw.pick(words[part]) for part in ("mail_names", "mail_tags", "mail_domains"))
-        user_id = draw.pick((f"user-{index}", f"user {index}/ü", f"{index:08d}", f"USER&{index}=?"))
+    def __init__(self, index: int, settings: SandboxSettings, epoch_ms: int, list_ids: list[int], make: Maker) -> None:
+        draw, kind = Draw(seeded(settings.seed, "user", index), n=index), settings.project_type
+        self.index, made = index, make(draw)
+        # Plus signs, capitals and non-ASCII letters are legal in identifiers, and break careless URL building.
+        part, user_id = made["part"], made["userId"]
         if settings.odd and kind == HYBRID and index % 8 == 5:
             user_id = f"user{index}@login.example"
-        part = draw.below(12)
-        self.identifiers = {"itblUserId": draw.hex(24)}
+        self.identifiers: dict[str, str] = {"itblUserId": made["itblUserId"]}
         if kind == EMAIL_BASED or part < (8 if kind == HYBRID else 5):
-            self.identifiers["email"] = f"{name}.{index}{tag}@{domain}"
+            self.identifiers["email"] = made["email"]
         if part >= 4 if kind == HYBRID else kind != EMAIL_BASED or part < 5:
             self.identifiers["userId"] = user_id
-        self.phone = f"+4930{index:07d}"
-        vars(self).update(draw.pick(words["places"]))  # city, region, country, zone and locale
-        self.list_ids: list[int] = []
+        vars(self).update(made["place"])  # city, region, country, zone and locale
+        self.phone = made["phone"]
+        self.list_ids = [list_id for place, list_id in enumerate(list_ids) if self._is_member(place)]
         email = self.identifiers.get("email")
         self.domain = ABSENT if email is None else email.rpartition("@")[2]
         self.created_ms = epoch_ms - draw.below(400 * DAY_MS)
@@ -39,7 +37,7 @@ class User:
         names = ("userId", "email") if prefer_user_id else ("email", "userId")
         return next(self.identifiers[name] for name in (*names, "itblUserId") if name in self.identifiers)
 
-    def is_member(self, place: int) -> bool:
+    def _is_member(self, place: int) -> bool:
         """Whether the list at this place holds the user: the first holds all users, the third none, the fourth one."""
         if place < 4:
             return (True, self.index % 2 == 0, False, self.index == 0)[place]
@@ -52,10 +50,9 @@ class People:
     def __init__(self, settings: SandboxSettings, epoch_ms: int, list_ids: list[int], fixtures: Fixtures) -> None:
         self._settings = settings
         self._profile, self._odd = fixtures.maker(fixture("profile")), oddities(fixtures, "user", 0.4)
-        self.users = [User(index, settings, epoch_ms, fixtures) for index in range(settings.users)]
+        make = fixtures.maker(fixture("user"))
+        self.users = [User(index, settings, epoch_ms, list_ids, make) for index in range(settings.users)]
         self._by_name = {name: user for user in self.users for name in user.identifiers.values()}
-        for user in self.users:
-            user.list_ids = [list_id for place, list_id in enumerate(list_ids) if user.is_member(place)]
 
     def find(self, identifier: str, kinds: Collection[str]) -> User | None:
         """The user with this identifier, if it is of one of these kinds: email, userId, itblUserId."""

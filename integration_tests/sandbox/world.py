@@ -22,7 +22,7 @@ UNKNOWN_STATES = ("Recalled", "Recalling", "Throttled")
 MEDIA = ("Email", "Push", "InApp", "SMS")
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 # Made of other things, so made anew when one of those changes.
-_DERIVED = ("list_users", "child_campaigns", "template_contents", "template_locales")
+_DERIVED = ("list_users", "list_sizes", "child_campaigns", "template_contents", "template_locales")
 # How long a scheduled campaign is being sent.
 _SENDING_MS = 2 * HOUR_MS
 
@@ -113,8 +113,6 @@ class World:
             return {**campaign, "campaignState": "Running"}
         ended = {"endedAt": start_ms + _SENDING_MS, "sendSize": campaign["id"] % 1000}
         return {**campaign, "campaignState": "Finished", **ended}
-
-    # campaigns and templates
 
     def _make_campaigns(self) -> list[Thing]:
         """First those that were made by hand, then the children of recurring ones."""
@@ -225,8 +223,6 @@ class World:
                 messages.append({name: value for name, value in message.items() if value is not None})
         return messages
 
-    # catalogs, metadata, users
-
     def _make_catalog_items(self) -> list[Thing]:
         shares = _shares(self.things("catalogs"), self._settings.catalog_items)
         return [
@@ -253,6 +249,9 @@ class World:
         names = [kind for kind, without in kinds.items() if self._settings.project_type != without]
         numbered = [(name, f"{name}-forgotten-{n}") for name in names for n in range(self._settings.forgotten)]
         return [{"hash": sha256(text.encode()).hexdigest(), "identifierType": name} for name, text in numbered]
+
+    def _make_list_sizes(self) -> list[Thing]:
+        return [{"listId": thing["id"], "size": len(self.people.lines(thing["id"]))} for thing in self.things("lists")]
 
     def _make_list_users(self) -> list[Thing]:
         """As a connector requests them: userIds unless the project is email-based."""
