@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from .events import Events
-from .exports import Exports
+from .exports import Exports, Jobs
 from .faults import Fault
-from .jobs import Jobs
-from .messages import Refusal, RequestLogEntry, Response, json_response
+from .fixtures import Record
+from .http import Refusal, RequestLogEntry, Response, json_response
 from .metrics import Metrics
 from .settings import SandboxSettings
 from .times import Clock, parse_date
-from .world import Thing, World
+from .world import World
 
 
 class Core:
@@ -35,13 +35,13 @@ class Core:
         self.list_calls = 0
         self.base_url = self.files_url = ""  # known once the servers listen
 
-    def things(self, stream: str) -> list[Thing]:
+    def things(self, stream: str) -> list[Record]:
         """What the endpoints of a stream hold now."""
         made = {"jobs": self.jobs.recent, "events": self._events, "campaigns_metrics": self.metrics.rows}
         made["campaigns_metrics_daily"] = self.metrics.days
         return made[stream]() if stream in made else self.world.things(stream)
 
-    def _events(self) -> list[Thing]:
+    def _events(self) -> list[Record]:
         names = sorted({member["userIdentifier"] for member in self.world.things("list_users")})
         return [event for name in names for event in self.exports.user_events(name)]
 
@@ -75,11 +75,7 @@ class Params:
     def numbers(self, name: str) -> list[int]:
         return _numbers(name, self.query.get(name, []))
 
-    def flag(self, name: str) -> bool:
-        """True or false; false if it is missing."""
-        return self.choice(name, ("true", "false")) == "true"
-
-    def choice(self, name: str, choices: Collection[str]) -> str | None:
+    def choice(self, name: str, choices: Collection[str] = ("true", "false")) -> str | None:
         """One of these values, or None if it is missing."""
         for value in self.query.get(name, []):
             if value not in choices:
@@ -155,14 +151,14 @@ class Row:
     wanted: Callable[[Core, Params, list[Any]], list[Any]] | None = None  # the items that the query selects
     sorts: dict[str, str] = field(default_factory=dict)  # the names that `sort` takes, and their keys
     parents: str = ""  # the things that the first parameter of the path names, in any case
-    items: list[Thing] | None = None
+    items: list[Record] | None = None
     handler: Handler | None = None  # in place of the common one
 
     def __post_init__(self) -> None:
         self.selector = self.selector or self.path.rpartition("/")[2]
         self.stream = self.stream or re.sub("([A-Z])", r"_\1", self.path.rpartition("/")[2]).lower()
 
-    def truth(self, core: Core) -> list[Thing]:
+    def truth(self, core: Core) -> list[Record]:
         return [dict(item) for item in (core.things(self.stream) if self.items is None else self.items)]
 
     def respond(self, core: Core, params: Params) -> Response:

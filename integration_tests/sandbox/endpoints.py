@@ -4,20 +4,20 @@ import random
 from typing import Any
 
 from .core import Core, Params, Row, by_marker, numbered, single
-from .fixtures import fixture
-from .messages import CSV, Refusal, Response, csv_lines, json_response, records_response, text_response
+from .fixtures import Record, fixture
+from .http import CSV, TEXT, Refusal, Response, csv_lines, json_response, records_response
 from .settings import EMAIL_BASED, USER_ID_BASED
 from .times import iso_time
-from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
+from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES
 
 
-def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing]:
+def _in_states(core: Core, params: Params, campaigns: list[Record]) -> list[Record]:
     states = params.query.get("campaignState", [])
     params.choice("campaignState", REFERENCE_STATES + UNKNOWN_STATES)
     return [thing for thing in campaigns if not states or thing["campaignState"] in states]
 
 
-def _of_parent(core: Core, params: Params, children: list[Thing]) -> list[Thing]:
+def _of_parent(core: Core, params: Params, children: list[Record]) -> list[Record]:
     parent = params.number("id")
     if (parent, "Recurring") not in {(thing["id"], thing["campaignState"]) for thing in core.world.things("campaigns")}:
         raise Refusal(f"Campaign {parent} is not a recurring campaign")
@@ -31,7 +31,8 @@ def _campaign_metrics(core: Core, params: Params) -> Response:
         raise Refusal("Missing required parameter: campaignId or startDateTime")
     media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
     columns = {name for medium in media for name in fixture(f"metrics {medium}")}
-    return text_response("".join(csv_lines(["id", *sorted(columns)], core.metrics.rows(start, end, ids))))
+    table = csv_lines(["id", *sorted(columns)], core.metrics.rows(start, end, ids))
+    return Response(200, "".join(table).encode(), TEXT)
 
 
 def _experiment_metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
@@ -41,7 +42,7 @@ def _experiment_metrics(core: Core, params: Params, selector: str, rows: list[An
     wanted = [row for row in rows if not ids or ids & {row["Campaign ID"], row["Experiment ID"]}]
     headers, *lines = csv_lines(list(rows[0] if rows else fixture("experiments")), wanted)
     if core.settings.experiments_as_csv:
-        return text_response(headers + "".join(lines), CSV)
+        return Response(200, "".join([headers, *lines]).encode(), CSV)
     return json_response({"headers": headers.rstrip("\n"), "rows": [line.rstrip("\n") for line in lines]})
 
 
@@ -90,11 +91,11 @@ def _experiment(core: Core, params: Params) -> Response:
     return json_response({"id": wanted, "status": thing["status"], "variants": totals})
 
 
-def _some(thing: Thing, *names: str) -> Thing:
+def _some(thing: Record, *names: str) -> Record:
     return {name: thing[name] for name in names if name in thing}
 
 
-def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> list[Thing]:
+def _of_kind_and_time(core: Core, params: Params, templates: list[Record]) -> list[Record]:
     kind, medium = params.choice("templateType", TEMPLATE_TYPES), params.choice("messageMedium", MEDIA)
     # Dates filter on createdAt only (seen).
     start, end = params.date("startDateTime") or 0, params.date("endDateTime") or 2**62
@@ -102,7 +103,7 @@ def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> lis
     return [template for its, of, template in found if kind in (None, its) and medium in (None, of)]
 
 
-def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thing]:
+def _of_template(core: Core, params: Params, contents: list[Record]) -> list[Record]:
     """In the default locale, or in the one that is requested."""
     wanted, locale = (params.number("templateId"), params.url_path.split("/")[1]), params.one("locale")
     found = [each for each in contents if (each["templateId"], each["messageMedium"].lower()) == wanted]
@@ -123,11 +124,11 @@ def _by_client_id(core: Core, params: Params) -> Response:
     return json_response({"templates": entries})
 
 
-def _live_or_archived(core: Core, params: Params, journeys: list[Thing]) -> list[Thing]:
+def _live_or_archived(core: Core, params: Params, journeys: list[Record]) -> list[Record]:
     return [thing for thing in journeys if thing["isArchived"] == ("Archived" in params.query.get("state", []))]
 
 
-def _in_state(core: Core, params: Params, jobs: list[Thing]) -> list[Thing]:
+def _in_state(core: Core, params: Params, jobs: list[Record]) -> list[Record]:
     return [job for job in jobs if (params.one("jobState") or "").lower() in ("", job["jobState"].lower())]
 
 
@@ -150,22 +151,22 @@ def _list_users(core: Core, params: Params) -> Response:
     list_id, size = params.number("listId"), params.number("size", 1000)
     if list_id not in {thing["id"] for thing in core.world.things("lists")}:
         raise Refusal(f"List not found: {list_id}", 404)
-    lines = [line + "\n" for line in core.world.people.lines(list_id, params.flag("preferUserId"))]
+    lines = [line + "\n" for line in core.world.people.lines(list_id, params.choice("preferUserId") == "true")]
     if params.url_path.endswith("size"):
-        return text_response(str(len(lines)))
+        return Response(200, str(len(lines)).encode(), TEXT)
     core.list_calls += 1
     random.Random(core.list_calls).shuffle(lines)
     if params.url_path.endswith("previewUsers"):
         if not 1 <= size <= 5000:
             raise Refusal("size must be between 1 and 5000")
         lines = lines[:size]
-    return text_response("".join(lines))
+    return Response(200, "".join(lines).encode(), TEXT)
 
 
 def _user_events(core: Core, params: Params) -> Response:
     email = params.one("email")
     kinds, name = (("email",), email) if email else (("userId", "itblUserId"), params.required("userId"))
-    return records_response(core.exports.user_events(name, params.flag("includeCustomEvents"), kinds))
+    return records_response(core.exports.user_events(name, params.choice("includeCustomEvents") == "true", kinds))
 
 
 _BY_ID = {name: name for name in ("id", "name", "createdAt", "updatedAt")}

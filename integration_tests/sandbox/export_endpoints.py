@@ -7,7 +7,7 @@ from .core import Core, Handler, Params
 from .events import data_types
 from .exports import Selection
 from .faults import JOB_KINDS
-from .messages import CSV, JSON_LINES, Refusal, Response, json_response, records_response
+from .http import CSV, JSON_LINES, Refusal, Response, json_response, records_response
 from .times import DAY_MS, parse_request_date
 
 _FAR_AHEAD_MS = 4_102_444_800_000  # the year 2100

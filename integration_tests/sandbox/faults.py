@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from .messages import JSON, RequestLogEntry, Response, error_body, json_response, up_to
+from .http import JSON, RequestLogEntry, Response, error_body, json_response, up_to
 
 _GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": '
-# Of responses, and of export jobs (see jobs.py).
+# Of responses, and of export jobs (see exports.py).
 ANSWER_KINDS = (
     "status",  # this status and body instead of the response
     "cut",  # the connection closes in the middle: a chunked body without its end, a short body with Content-Length

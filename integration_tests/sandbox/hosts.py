@@ -10,7 +10,7 @@ from .core import Core, Handler, Params
 from .export_endpoints import HANDLERS, STORAGE_HANDLERS
 from .faults import WITHOUT_HANDLER, changed_by, strike
 from .fixtures import fixture
-from .messages import Refusal, RequestLogEntry, Response, error_body, json_response, parse_json
+from .http import Refusal, RequestLogEntry, Response, error_body, json_response, parse_json
 
 # The length of the host counts too (seen).
 _URL_LIMIT = 2048

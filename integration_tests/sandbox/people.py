@@ -33,7 +33,6 @@ class User:
         self.lag_ms = draw.below(int(settings.index_lag * 1000) + 1)
 
     def line(self, prefer_user_id: bool) -> str:
-        """The user's line in lists/getUsers."""
         names = ("userId", "email") if prefer_user_id else ("email", "userId")
         return next(self.identifiers[name] for name in (*names, "itblUserId") if name in self.identifiers)
 
@@ -60,7 +59,6 @@ class People:
         return user if user and identifier in map(user.identifiers.get, kinds) else None
 
     def lines(self, list_id: int, prefer_user_id: bool = True) -> list[str]:
-        """The lines of lists/getUsers."""
         prefer = prefer_user_id and self._settings.project_type != EMAIL_BASED
         return [user.line(prefer) for user in self.users if list_id in user.list_ids]
 
@@ -72,12 +70,9 @@ class People:
             update = max(passed // user.period_ms, 0) if user.period_ms else 0
             updated_ms = user.created_ms + update * user.period_ms
             if user.created_ms <= as_of_ms and start_ms <= updated_ms < end_ms:
-                yield self._make(user, update, updated_ms)
-
-    def _make(self, user: User, update: int, updated_ms: int) -> Record:
-        times = {"created": user.created_ms, "updated": updated_ms}
-        draw = Draw(seeded(self._settings.seed, "profile", user.index, update), 0, user, update, times)
-        profile: Record = {**user.identifiers, **self._profile(draw)}
-        if self._settings.odd:
-            self._odd(profile, draw)
-        return profile
+                times = {"created": user.created_ms, "updated": updated_ms}
+                draw = Draw(seeded(self._settings.seed, "profile", user.index, update), 0, user, update, times)
+                profile: Record = {**user.identifiers, **self._profile(draw)}
+                if self._settings.odd:
+                    self._odd(profile, draw)
+                yield profile

@@ -12,8 +12,7 @@ from .exports import Selection
 from .faults import Fault
 from .fixtures import Record
 from .hosts import Host
-from .messages import RequestLogEntry
-from .server import Server
+from .http import RequestLogEntry, Server
 from .settings import SandboxSettings
 from .times import to_ms, window_ms
 
