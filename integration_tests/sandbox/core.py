@@ -19,7 +19,7 @@ from .world import World
 
 
 class Core:
-    """All state of a sandbox: the project, its data, its limits, its faults and its log."""
+    """All state of a sandbox: the project, its data, its faults and its log."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
@@ -37,8 +37,8 @@ class Core:
 
     def things(self, stream: str) -> list[Record]:
         """What the endpoints of a stream hold now."""
-        made = {"jobs": self.jobs.recent, "events": self._events, "campaigns_metrics": self.metrics.rows}
-        made["campaigns_metrics_daily"] = self.metrics.days
+        metrics = {"campaigns_metrics": self.metrics.rows, "campaigns_metrics_daily": self.metrics.days}
+        made = {"jobs": self.jobs.recent, "events": self._events, **metrics}
         return made[stream]() if stream in made else self.world.things(stream)
 
     def _events(self) -> list[Record]:

@@ -119,9 +119,8 @@ def _of_template(core: Core, params: Params, contents: list[Record]) -> list[Rec
 def _by_client_id(core: Core, params: Params) -> Response:
     wanted = params.required("clientTemplateId")
     found = [thing for thing in core.world.things("templates") if thing.get("clientTemplateId") == wanted]
-    locales_of = core.world.locales_of
-    entries = [{**_some(t, "templateId", "campaignId"), "locales": locales_of(t["templateId"])} for t in found]
-    return json_response({"templates": entries})
+    rows = [{**_some(t, "templateId", "campaignId"), "locales": core.world.locales_of(t["templateId"])} for t in found]
+    return json_response({"templates": rows})
 
 
 def _live_or_archived(core: Core, params: Params, journeys: list[Record]) -> list[Record]:
@@ -175,6 +174,8 @@ _CAMPAIGNS = numbered(20, 1000, "totalCampaignsCount", always=False)
 _TEMPLATES = numbered(20, 1000, "totalTemplatesCount", always=False)
 _ITEMS = numbered(10, 1000, "totalItemsCount")
 _CATALOG, _CHILDREN = "catalogs/{catalogName}", "campaigns/recurring/{id}/childCampaigns"
+_OF_EXPERIMENT = [f"experiments/{{experimentId}}{part}" for part in ("", "/variants", "/totals")]
+_OF_LIST = ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")
 
 ROWS = [
     *(Row(path) for path in ("lists", "channels", "messageTypes", "snippets", "webhooks")),
@@ -184,10 +185,7 @@ ROWS = [
     Row("campaigns/metrics", "-", "campaigns_metrics", handler=_campaign_metrics),
     Row("experiments/metrics", "-", "experiments_metrics", _experiment_metrics),
     Row("experiments", shape=_experiments, wanted=_offered),
-    *(
-        Row(f"experiments/{{experimentId}}{part}", "-", "experiments", handler=_experiment)
-        for part in ("", "/variants", "/totals")
-    ),
+    *(Row(path, "-", "experiments", handler=_experiment) for path in _OF_EXPERIMENT),
     Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_BY_TEMPLATE),
     *(Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template) for m in MEDIA),
     Row("templates/getByClientTemplateId", "-", "templates", handler=_by_client_id),
@@ -203,8 +201,5 @@ ROWS = [
     Row("users/forgottenUserIds", "hashedUserIds", "forgotten_users", wanted=_hashes),
     Row("export/jobs", wanted=_in_state),
     Row("export/userEvents", stream="events", handler=_user_events),
-    *(
-        Row(path, stream="list_users", handler=_list_users)
-        for path in ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")
-    ),
+    *(Row(path, stream="list_users", handler=_list_users) for path in _OF_LIST),
 ]

@@ -12,8 +12,7 @@ from .times import DAY_MS, parse_request_date
 
 _FAR_AHEAD_MS = 4_102_444_800_000  # the year 2100
 _OUTPUT_CSV = "text/csv"
-# Other spellings that clients use (seen), and the reference's.
-_SPELLED = {"emailUnsubscribe": "emailUnSubscribe", "anonSession": "unknownSession"}
+_SPELLED = {"emailUnsubscribe": "emailUnSubscribe", "anonSession": "unknownSession"}  # by clients' spelling (seen)
 
 
 def _selection(core: Core, params: Params) -> Selection:

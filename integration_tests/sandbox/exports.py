@@ -19,10 +19,8 @@ from .times import Clock, iso_time, parse_record_time, window_ms
 
 When = datetime | None
 _FINAL = ("completed", "failed", "cancelled")
-_FIRST_JOB_ID = 3562
-_FIRST_FILE = 1_679_086_247_925
-_JOBS_AT_ONCE = 4
-_FILES_PAGE = 10
+_FIRST_JOB_ID, _FIRST_FILE = 3562, 1_679_086_247_925
+_JOBS_AT_ONCE, _FILES_PAGE = 4, 10
 
 
 class _Put(NamedTuple):
@@ -219,7 +217,6 @@ class Jobs:
         return forms[(job.id + job.polls) % len(forms)]
 
     def cancel(self, job_id: int) -> None:
-        """End a job that is queued or running."""
         with self._lock:
             at, job = self._tick(), self._get(job_id)
             if job.state(at) in _FINAL:

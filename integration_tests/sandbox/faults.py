@@ -33,8 +33,7 @@ JOB_KINDS = (
     "job_stuck",  # enqueued for ever
     "job_endless",  # running for ever
 )
-# These leave nothing to do for a handler.
-WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")
+WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")  # these leave nothing to do for a handler
 
 
 @dataclass
@@ -60,10 +59,8 @@ class Fault:
             raise ValueError(f"no fault of kind {self.kind!r}; there are {ANSWER_KINDS + JOB_KINDS}")
         if self.delay is None:
             self.delay = 0.02 if self.kind == "slow" else 3600.0
-        if isinstance(self.body, str):
-            self.body = self.body.encode()
-        elif self.body is not None and not isinstance(self.body, bytes):
-            self.body = orjson.dumps(self.body)
+        if self.body is not None and not isinstance(self.body, bytes):
+            self.body = self.body.encode() if isinstance(self.body, str) else orjson.dumps(self.body)
 
 
 def strike(faults: list[Fault], entry: RequestLogEntry) -> Fault | None:

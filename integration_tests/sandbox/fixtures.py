@@ -22,15 +22,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
 from .times import OFFSET_COLON, SHAPE_OF_16, format_time, iso_time
 
 ABSENT = object()
-T = TypeVar("T")
 Record = dict[str, Any]
+Maker = Callable[["Draw"], Any]  # fills a fixture
 _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)(?: ([^{}]*))?\}")
 
 
@@ -66,14 +66,11 @@ class Draw:
         self.bits, value = divmod(self.bits, bound)
         return value
 
-    def pick(self, choices: Sequence[T]) -> T:
+    def pick(self, choices: Sequence[Any]) -> Any:
         return choices[self.below(len(choices))]
 
     def hex(self, digits: int) -> str:
         return f"{self.below(1 << 4 * digits):0{digits}x}"
-
-
-Maker = Callable[[Draw], Any]
 
 
 class Fixtures:
@@ -85,7 +82,6 @@ class Fixtures:
         self.shapes = SHAPE_OF_16 if odd else (OFFSET_COLON,)
 
     def maker(self, value: Any) -> Maker:
-        """The function that fills a fixture."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):

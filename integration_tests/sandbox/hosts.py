@@ -12,8 +12,7 @@ from .faults import WITHOUT_HANDLER, changed_by, strike
 from .fixtures import fixture
 from .http import Refusal, RequestLogEntry, Response, error_body, json_response, parse_json
 
-# The length of the host counts too (seen).
-_URL_LIMIT = 2048
+_URL_LIMIT = 2048  # the length of the host counts too (seen)
 _HOST_LENGTH = {"US": len("https://api.iterable.com"), "EU": len("https://api.eu.iterable.com")}
 _STORAGE_CODES = {400: "InvalidArgument", 403: "AccessDenied", 404: "NoSuchKey"}
 
@@ -85,8 +84,7 @@ class Host:
         if fault is not None:
             other = core.files_url if self._name == "api" else core.base_url
             response = changed_by(fault, response, f"{other}elsewhere")
-        if "date" not in map(str.lower, response.headers):
-            response.headers["Date"] = format_datetime(core.clock.now(), usegmt=True)
+        response.headers.setdefault("Date", format_datetime(core.clock.now(), usegmt=True))
         entry.status = 0 if response.pace in ("hang", "drop") else response.status
         return response
 

@@ -6,7 +6,6 @@ import io
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -34,7 +33,6 @@ class RequestLogEntry:
     body: Any  # parsed JSON, or None
     header_names: set[str]  # lower case
     status: int = 0  # until there is a response
-    time: float = field(default_factory=time.monotonic)
 
 
 class Refusal(Exception):
@@ -110,8 +108,6 @@ def up_to(pieces: Iterable[bytes], end: int | None) -> Iterator[bytes]:
 
 
 class Connection(BaseHTTPRequestHandler):
-    """One connection and its requests, one after the other."""
-
     server: "Server"
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # with it on, every response waits 40 ms
@@ -135,12 +131,11 @@ class Connection(BaseHTTPRequestHandler):
         if pace in ("hang", "drop"):
             self._pause(response.delay if pace == "hang" else 0)
             return
-        named = {name.lower() for name in response.headers}
         own = {"Content-Type": response.media_type}
-        if pace != "no_end" and "content-length" not in named:
+        if pace != "no_end" and "Content-Length" not in response.headers:
             own |= {"Content-Length": str(len(body))} if isinstance(body, bytes) else {"Transfer-Encoding": "chunked"}
         chunked = "Transfer-Encoding" in own
-        headers = {name: value for name, value in own.items() if name.lower() not in named} | response.headers
+        headers = {name: value for name, value in own.items() if name not in response.headers} | response.headers
         self.send_response_only(response.status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -165,10 +160,7 @@ class Connection(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingTCPServer):
-    """Serves on a port of this host until closed.
-
-    `patience`: seconds that sending a piece of a response may take; Iterable gives up on slow readers (seen).
-    """
+    """Serves until closed. `patience`: seconds that a piece of a response may take; Iterable cuts slow readers off."""
 
     allow_reuse_address = daemon_threads = True
     request_queue_size = 256

@@ -9,7 +9,6 @@ EMAIL_BASED = "Email-based"
 USER_ID_BASED = "UserID-based"
 HYBRID = "Hybrid"
 PROJECT_TYPES = (EMAIL_BASED, USER_ID_BASED, HYBRID)
-SPELLINGS = ("all", "reference")
 # The same moment in every run, so that tests pass on any day; with seconds and a fraction of one, as most moments have.
 NOW = datetime.fromisoformat(os.environ.get("SANDBOX_NOW", "2025-06-18T12:34:56.789+00:00"))
 
@@ -67,8 +66,8 @@ class SandboxSettings:
     job_seconds: float = 0.2  # how long an export job runs
     file_bytes: int = 10_000_000  # at most, as Iterable says
     url_ttl: float = 1800.0  # seconds until a presigned link expires
-    reader_patience: float | None = None  # seconds that a piece of a response may take, then the connection is cut
 
+    reader_patience: float | None = None  # seconds that a piece of a response may take, then the connection is cut
     host: str = "127.0.0.1"
     port: int = 0
 

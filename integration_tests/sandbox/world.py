@@ -1,13 +1,10 @@
-"""What the project consists of: lists, campaigns, templates and all else that the API lists.
-
-Things are made from fixtures, the same each time; tests change, update and delete them.
-"""
+"""What the project consists of: all that the API lists, made from fixtures, the same each time; tests change it."""
 
 import threading
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
-from itertools import chain, cycle
+from itertools import chain, cycle, product
 from typing import Any
 
 from .fixtures import Draw, Fixtures, Record, fixture, seeded
@@ -22,8 +19,7 @@ MEDIA = ("Email", "Push", "InApp", "SMS")
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 # Made of other things, so made anew when one of those changes.
 _DERIVED = ("list_users", "list_sizes", "child_campaigns", "template_contents", "template_locales")
-# How long a scheduled campaign is being sent.
-_SENDING_MS = 2 * HOUR_MS
+_SENDING_MS = 2 * HOUR_MS  # how long a scheduled campaign is being sent
 
 
 class World:
@@ -49,9 +45,7 @@ class World:
         self.experiment_ids = {campaign: campaign - 440_000 for campaign in emails[::3][: settings.experiments]}
 
     def things(self, name: str) -> list[Record]:
-        """The things of a stream, in the order of their ids: from the method `_make_` and its name, or else from its
-        fixture, as many as the setting of its name says.
-        """
+        """The things of a stream by id: from `_make_{name}`, or its fixture, as many as the setting of its name says."""
         with self._lock:
             now_ms = self._clock.now_ms()
             if name in ("campaigns", "child_campaigns") and any(now_ms >= at for at in self._scheduled.values()):
@@ -138,11 +132,10 @@ class World:
     def _make_experiments_metrics(self) -> list[Record]:
         """A row of text for each of the three variants of each."""
         rows = []
-        for campaign, experiment in self.experiment_ids.items():
-            for place in range(3):
-                cells = self.fill("experiments", place, "experiment", experiment, place)
-                row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
-                rows.append({name: str(value) for name, value in row.items()})
+        for (campaign, experiment), place in product(self.experiment_ids.items(), range(3)):
+            cells = self.fill("experiments", place, "experiment", experiment, place)
+            row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
+            rows.append({name: str(value) for name, value in row.items()})
         return rows
 
     def _make_experiment_variants(self) -> list[Record]:
@@ -177,10 +170,10 @@ class World:
     def _make_template_contents(self) -> list[Record]:
         """The fields of templates/{medium}/get, and the medium."""
         default = {"locale": next(iter(self._settings.locales), None), "isDefaultLocale": True}
-        templates = [
-            (each, default if self.locales_of(each["templateId"]) else {}) for each in self.things("templates")
+        return [
+            {**self._content(template), **(default if self.locales_of(template["templateId"]) else {})}
+            for template in self.things("templates")
         ]
-        return [{**self._content(template), **locale} for template, locale in templates]
 
     def _make_template_locales(self) -> list[Record]:
         """The contents in other locales than the default one."""
