@@ -98,7 +98,7 @@ def _numbers(name: str, texts: list[str]) -> list[int]:
 
 
 Handler = Callable[[Core, Params], Response]
-# Makes the response of things, under their selector.
+# Turns the things into a response, under their selector.
 Shape = Callable[[Core, Params, str, list[Any]], Response]
 
 

@@ -1,4 +1,4 @@
-"""The table of the endpoints that read the project, and what some of them do in their own way."""
+"""The table of the endpoints that read the project, and the handlers that some of them need."""
 
 import random
 from typing import Any

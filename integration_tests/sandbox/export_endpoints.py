@@ -95,7 +95,7 @@ def _file_of_job(core: Core, params: Params) -> Response:
     if expired or (params.fault is not None and params.fault.kind == "expired"):
         raise Refusal("Request has expired", 403)
     content = core.jobs.file(path.removeprefix("iterable-exports/"))
-    length = {"Content-Length": str(len(content))}  # with "no_end" too: without it nobody could tell a whole file
+    length = {"Content-Length": str(len(content))}  # "no_end" keeps it: by it a cut file can be told
     return Response(body=content, media_type="binary/octet-stream", headers=length)
 
 

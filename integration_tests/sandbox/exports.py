@@ -1,4 +1,4 @@
-"""What exports hold: events of the seed, profiles of users, and what a test adds; and jobs, which write it to files."""
+"""What exports hold: seeded events, user profiles and what a test adds; and the jobs that write it to files."""
 
 import threading
 from collections.abc import Collection, Iterable, Iterator
@@ -175,7 +175,7 @@ class Jobs:
         return number
 
     def _tick(self) -> float:
-        """Note which jobs have ended, and let waiting ones begin and write their files; the time on the stopwatch."""
+        """Note which jobs have ended, begin waiting ones and write their files. Returns the stopwatch's time."""
         at, jobs = self._clock.elapsed(), self._jobs.values()
         for job in jobs:
             if job.ended_ms is None and job.state(at) in _FINAL:

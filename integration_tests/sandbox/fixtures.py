@@ -5,9 +5,9 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: at random: digits, a number below 100, an eighth of one, true once
   in 3 times, a number that no float holds
 - {titles} or another list of words.json: one of its words, filled; {odd}: text that careless readers get wrong
-- {n}, {n 2}, {seq 1001 7}: the place of a thing in its list, with so many digits, and a number that grows with it
+- {n}, {n 2}, {seq 1001 7}: a thing's place in its list, also padded with zeros, and a number that grows with it
 - {ms created}, {iso created}, {utc created}: a time of the thing, as a number or text: created, updated, started, ended
-- {time created}, {time -5000}: the same, or a time so many milliseconds after the event's, in any form of exports
+- {time created}, {time -5000}: the same, or a time so many milliseconds after the event's, in any form that exports use
 - {user city}: an attribute of the event's user
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field

@@ -23,10 +23,10 @@ def api_handlers() -> dict[str, dict[str, Handler]]:
 
 
 class Limits:
-    """Iterable's rate limits, a leaky bucket for each, `factor` times as fast as Iterable's; 0 or None turns them off.
+    """Iterable's rate limits, each a leaky bucket, `factor` times as fast; 0 or None turns them off.
 
-    The first row of limits.json that names an endpoint or its first segment applies: so many requests in so many seconds,
-    which its endpoints share. The reference states these; what it does not name stays at or under ten a second.
+    The first row of limits.json that names an endpoint or its first segment applies: that many requests in that many
+    seconds, which its endpoints share. The reference states these; all else stays at or under ten a second.
     """
 
     def __init__(self, factor: float | None) -> None:

@@ -1,4 +1,4 @@
-"""What the project consists of: all that the API lists, made from fixtures, the same each time; tests change it."""
+"""The project: everything that the API lists, made from fixtures, the same every time; tests can change it."""
 
 import threading
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class World:
         self.experiment_ids = {campaign: campaign - 440_000 for campaign in emails[::3][: settings.experiments]}
 
     def things(self, name: str) -> list[Record]:
-        """The things of a stream by id: from `_make_{name}`, or its fixture, as many as the setting of its name says."""
+        """A stream's things by id, from `_make_{name}` or a fixture: as many as the setting of that name says, or ten."""
         with self._lock:
             now_ms = self._clock.now_ms()
             if name in ("campaigns", "child_campaigns") and any(now_ms >= at for at in self._scheduled.values()):
@@ -108,7 +108,7 @@ class World:
         return {**campaign, "campaignState": "Finished", **ended}
 
     def _make_campaigns(self) -> list[Record]:
-        """First those that were made by hand, then the children of recurring ones."""
+        """First those made by hand, then the children of recurring ones."""
         campaigns = self._of_fixture("campaigns")
         for place in range(12, len(campaigns), 13) if self._settings.odd else ():
             campaigns[place]["campaignState"] = UNKNOWN_STATES[place % 3]
@@ -236,7 +236,7 @@ class World:
         return [{"name": name, "type": kind} for kind, names in fixture("user_fields").items() for name in names]
 
     def _make_forgotten_users(self) -> list[Record]:
-        """Hashes of what the project knows its users by."""
+        """Hashes of the identifiers that the project's type allows."""
         kinds = {"email": USER_ID_BASED, "userId": EMAIL_BASED}
         names = [kind for kind, without in kinds.items() if self._settings.project_type != without]
         numbered = [(name, f"{name}-forgotten-{n}") for name in names for n in range(self._settings.forgotten)]
