@@ -220,5 +220,6 @@ def _from(stream: Stream, state: Mapping[str, Any]) -> str:
 
 def _summary(done: StreamProgress, seconds: float) -> str:
     """What a stream came to, for the log."""
+    size = f"{done.bytes / 1e6:,.1f} MB" if done.bytes >= 1e6 else f"{done.bytes / 1e3:,.1f} KB"
     counted = "".join(f", {done.counts[what]:,} {what}" for what in sorted(done.counts))
-    return f"{done.records:,} records, {done.bytes / 1e6:,.1f} MB in {seconds:,.1f} s{counted}"
+    return f"{done.records:,} records, {size} in {seconds:,.1f} s{counted}"

@@ -112,7 +112,7 @@ def test_the_log_says_when_a_stream_begins_and_what_it_came_to(
     list(messages_of(Fake([2, 3], "createdAt"), context, {"createdAt": "2024-06-01T00:00:00+00:00"}))
     begin, end = caplog.messages
     assert begin == "lists: reading from 2024-06-01T00:00:00+00:00."
-    assert end.startswith("lists: complete, 5 records, 0.0 MB in 0.0 s")
+    assert end.startswith("lists: complete, 5 records, 0.1 KB in 0.0 s")
 
 
 def test_a_checkpoint_is_emitted_where_it_is_yielded(context: StreamContext) -> None:
