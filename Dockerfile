@@ -33,7 +33,8 @@ FROM ${BASE_IMAGE}
 COPY --from=dependencies /opt/source-iterable /opt/source-iterable
 COPY --from=connector /build/package /opt/source-iterable
 
-# Forty threads read. With glibc's default number of arenas, each would keep its own freed memory.
+# Each stream is read in a thread of its own. With glibc's default number of arenas, each thread would keep its own freed
+# memory.
 ENV PATH="/opt/source-iterable/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
     MALLOC_ARENA_MAX=2 \

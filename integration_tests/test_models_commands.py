@@ -76,7 +76,7 @@ def summary(results: list[Record]) -> str:
     ("database", "message"),
     [
         ("missing.duckdb", "There is no file missing.duckdb: load it first, with source-iterable load."),
-        ("mysql://host/database", "mysql:// is not one of its databases."),
+        ("mysql://host/database", "mysql:// is not supported."),
         ("postgresql://localhost:1/none", "The database cannot be opened: "),
         (str(PACKAGE / "report.html"), "The database cannot be opened: "),
     ],
@@ -92,16 +92,16 @@ def test_a_report_without_models(tmp_path: Path) -> None:
     duckdb.connect(str(tmp_path / "tables.duckdb")).close()
     done = run("report.py", "--database", str(tmp_path / "tables.duckdb"))
     assert done.returncode == 1
-    assert done.stderr.startswith("The models are not there: run make models first.")
+    assert done.stderr.startswith("There are no models: run make models first.")
 
 
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("CREATE TABLE iterable.others (id INTEGER)", "There is no table of any stream in the schema iterable"),
+        ("CREATE TABLE iterable.others (id INTEGER)", "No stream has a table in the schema iterable"),
         (
             'CREATE TABLE iterable.email_open (_event_id TEXT, "messageId" TEXT)',
-            "not named as the variable iterable_naming says",
+            "do not follow the variable iterable_naming: load.",
         ),
     ],
 )
