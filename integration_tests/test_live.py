@@ -205,9 +205,9 @@ def test_what_changes_during_a_run_is_told() -> None:
         def change(entry: RequestLogEntry) -> bool:
             first = {name: sandbox.truth_list(name)[0] for name in ("campaigns", "templates")}
             journey = next(each for each in sandbox.truth_list("journeys") if not each["isArchived"])
-            sandbox.change_campaign(first["campaigns"]["id"], sendSize=17, labels=["x"])
-            sandbox.change_template(first["templates"]["templateId"], clientTemplateId="another", updatedAt=17)
-            sandbox.change_journey(journey["id"], enabled="changed")
+            sandbox.change("campaigns", first["campaigns"]["id"], sendSize=17, labels=["x"])
+            sandbox.change("templates", first["templates"]["templateId"], clientTemplateId="another", updatedAt=17)
+            sandbox.change("journeys", journey["id"], enabled="changed")
             return False
 
         # Between the first look and the last.

@@ -90,9 +90,9 @@ def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path
         assert first.returncode == 0, first.stderr
         before = len(warehouse.rows("email_send"))
         campaign = sandbox.truth_list("campaigns")[0]["id"]
-        sandbox.touch_campaign(campaign)
+        sandbox.touch("campaigns", campaign)
         deleted = sandbox.truth_list("lists")[0]["id"]
-        sandbox.delete_list(deleted)
+        sandbox.delete("lists", deleted)
         time = NOW - timedelta(minutes=HELD_BACK / 2)
         odd = {
             "createdAt": time_text(time),
@@ -101,7 +101,7 @@ def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path
             "big": 2**64 - 1,
             "messageId": 1.5,
         }
-        sandbox.put_line("emailOpen", time, json.dumps(odd).encode())
+        sandbox.put_records("emailOpen", [json.dumps(odd).encode()], at=time)
         second = load(tmp_path, config, "--to", warehouse.to, "--streams", "all")
         assert second.returncode == 0, second.stderr
         assert_all_there(warehouse, config, [name for name in STREAMS if name != "list_sizes"])

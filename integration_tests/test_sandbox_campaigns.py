@@ -1,12 +1,12 @@
-"""The sandbox's campaigns start and finish as Iterable's do: nothing but their own times tells."""
+"""The sandbox's campaigns: they start and finish without a new updatedAt, and their metrics grow by day."""
 
 from __future__ import annotations
 
+import csv
 from datetime import datetime, timedelta, timezone
 
-import requests
-
 from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.test_sandbox_api import ask
 
 NOW = datetime(2026, 3, 10, 9, 30, tzinfo=timezone.utc)
 SETTINGS = SandboxSettings(now=NOW, users=2, events_per_day=0)
@@ -36,10 +36,8 @@ def test_a_scheduled_campaign_starts_and_finishes_on_time() -> None:
         sandbox.advance((one["startAt"] - ms(NOW)) / 1000)
 
         def shown() -> dict[str, object]:
-            response = requests.get(
-                f"{sandbox.base_url}campaigns", {"pageSize": 1000}, headers={"Api-Key": "sandbox-key"}, timeout=10
-            )
-            return {each["id"]: each for each in response.json()["campaigns"]}[one["id"]]
+            campaigns = ask(sandbox, "campaigns", pageSize=1000).json()["campaigns"]
+            return {each["id"]: each for each in campaigns}[one["id"]]
 
         assert shown() == {**one, "campaignState": "Running"}
         sandbox.advance(2 * 3600)
@@ -50,10 +48,33 @@ def test_a_scheduled_campaign_starts_and_finishes_on_time() -> None:
         assert shown() == finished
 
 
+def test_metrics_of_single_days_add_up_and_the_last_ones_grow() -> None:
+    with Sandbox(SandboxSettings(now=NOW, days=20, users=5, events_per_day=0)) as sandbox:
+        ids = [thing["id"] for thing in sandbox.truth_list("campaigns")][:60]
+
+        def sends(start: str, end: str) -> dict[str, int]:
+            query = {"startDateTime": start, "endDateTime": end}
+            text = ask(sandbox, "campaigns/metrics", campaignId=ids, **query).text
+            return {row["id"]: int(row.get("Total Email Sends") or 0) for row in csv.DictReader(text.splitlines())}
+
+        days = [sends(f"2026-03-{day:02}", f"2026-03-{day + 1:02}") for day in range(1, 9)]
+        whole = sends("2026-03-01T00:00:00Z", "2026-03-09T00:00:00Z")
+        assert whole == {each: sum(day[each] for day in days) for each in whole}
+        assert sum(whole.values()) > 0
+        for row in sandbox.truth_list("campaigns_metrics_daily"):
+            if row["date"] == "2026-03-04" and row["campaignId"] in ids:
+                assert days[3][str(row["campaignId"])] == int(row.get("Total Email Sends", 0))
+        grown = []
+        for _ in range(4):
+            grown.append(sum(sends("2026-03-10", "2026-03-11").values()))
+            sandbox.advance(86_400)
+        assert 0 < grown[0] < grown[1] < grown[2] == grown[3]
+
+
 def test_what_a_test_changes_stays_as_the_test_has_it() -> None:
     with Sandbox(SETTINGS) as sandbox:
         one = next(each for each in sandbox.truth_list("campaigns") if each["campaignState"] == "Scheduled")
-        sandbox.change_campaign(one["id"], campaignState="Aborted")
+        sandbox.change("campaigns", one["id"], campaignState="Aborted")
         sandbox.advance(timedelta(days=30).total_seconds())
         changed = {each["id"]: each for each in sandbox.truth_list("campaigns")}[one["id"]]
         assert changed == {**one, "campaignState": "Aborted"}
@@ -73,5 +94,5 @@ def test_a_deleted_thing_is_gone() -> None:
     with Sandbox(SETTINGS) as sandbox:
         for name, key in (("campaigns", "id"), ("templates", "templateId"), ("journeys", "id")):
             before = sandbox.truth_list(name)
-            getattr(sandbox, f"delete_{name[:-1]}")(before[3][key])
+            sandbox.delete(name, before[3][key])
             assert sandbox.truth_list(name) == before[:3] + before[4:]

@@ -179,14 +179,6 @@ def test_states_are_in_lower_case_and_in_others_only_as_an_oddity(sandbox: Sandb
         assert words(ordinary) == [{"completed"}] * 2
 
 
-def test_a_window_over_the_bound_is_truncated() -> None:
-    settings = SandboxSettings(now=NOW, days=2, events_per_day=2000, job_seconds=0, truncate_bytes=5_000)
-    with Sandbox(settings) as sandbox:
-        answer = poll(sandbox, start(sandbox).json()["jobId"])
-        assert (state(answer), answer["exportTruncated"]) == ("completed", True)
-        assert len(requests.get(answer["files"][0]["url"], timeout=10).content) <= 5_000
-
-
 def test_links_expire_and_want_no_key(sandbox: Sandbox) -> None:
     job = start(sandbox).json()["jobId"]
     sandbox.advance(JOB)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import requests
 
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from integration_tests.sandbox.limits import LIMITS, LeakyBucket, Limits, limit_of
+from integration_tests.sandbox.limits import Limits
 
 KEY = {"Api-Key": "sandbox-key"}
 # The stopwatch runs on between two requests of a test; a factor this small makes an hour of a limit's second.
@@ -14,26 +16,17 @@ SLOW = 1 / 3600
 
 
 def test_a_bucket_holds_its_limit_and_leaks_evenly() -> None:
-    bucket = LeakyBucket(4, 60.0)
-    assert [bucket.wait(100.0) for _ in range(4)] == [0.0] * 4
-    assert bucket.wait(100.0) == pytest.approx(15.0)
-    assert bucket.wait(114.9) > 0
-    assert bucket.wait(115.0) == 0.0
-    assert bucket.wait(115.0) == pytest.approx(15.0)
-    assert [bucket.wait(1000.0) for _ in range(5)] == [0.0] * 4 + [pytest.approx(15.0)]
-
-
-@pytest.mark.parametrize("limit", LIMITS)
-def test_a_steady_pace_at_the_limit_is_never_refused(limit: object) -> None:
-    assert isinstance(limit, type(LIMITS[0]))
-    limits = Limits(1.0, shared=True)
-    name = limit.endpoints[0] if limit.endpoints else "snippets"
-    for number in range(500):
-        assert limits.wait(name, 50.0 + number * limit.period / limit.requests) == 0.0
+    wait = partial(Limits(1.0).wait, "export/data.json")
+    assert [wait(100.0) for _ in range(4)] == [0.0] * 4
+    assert wait(100.0) == pytest.approx(15.0)
+    assert wait(114.9) > 0
+    assert wait(115.0) == 0.0
+    assert wait(115.0) == pytest.approx(15.0)
+    assert [wait(1000.0) for _ in range(5)] == [0.0] * 4 + [pytest.approx(15.0)]
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "requests_", "period"),
+    ("endpoint", "count", "period"),
     [
         ("export/data.json", 4, 60),
         ("export/start", 1, 1),
@@ -46,23 +39,26 @@ def test_a_steady_pace_at_the_limit_is_never_refused(limit: object) -> None:
         ("journeys", 10, 1),
     ],
 )
-def test_limits_are_those_of_the_api(endpoint: str, requests_: int, period: float) -> None:
-    assert limit_of(endpoint)[:2] == (requests_, period)
+def test_limits_are_those_of_the_api(endpoint: str, count: int, period: float) -> None:
+    limits = Limits(1.0)
+    assert [limits.wait(endpoint, 0.0) for _ in range(count + 1)] == [0.0] * count + [pytest.approx(period / count)]
+    # A steady pace at the limit is never refused.
+    assert not any(limits.wait(endpoint, 1000.0 + number * period / count) for number in range(500))
 
 
 def test_a_factor_makes_limits_faster_and_none_turns_them_off() -> None:
-    limits = Limits(10.0, shared=True)
+    limits = Limits(10.0)
     assert [limits.wait("export/data.json", 0.0) for _ in range(5)] == [0.0] * 4 + [pytest.approx(1.5)]
     for off in (0, None):
-        free = Limits(off, shared=True)
+        free = Limits(off)
         assert not any(free.wait("export/data.json", 0.0) for _ in range(100))
 
 
-def test_endpoints_of_a_row_share_a_budget_or_not() -> None:
-    shared, apart = Limits(1.0, shared=True), Limits(1.0, shared=False)
-    for limits, second in ((shared, False), (apart, True)):
-        assert limits.wait("export/start", 5.0) == 0.0
-        assert (limits.wait("export/{jobId}/files", 5.0) == 0.0) is second
+def test_endpoints_of_a_row_share_a_budget() -> None:
+    limits = Limits(1.0)
+    assert limits.wait("export/start", 5.0) == 0.0
+    assert limits.wait("export/{jobId}/files", 5.0) > 0
+    assert limits.wait("export/data.json", 5.0) == 0.0
 
 
 @pytest.mark.parametrize("retry_after", [False, True])

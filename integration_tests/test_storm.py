@@ -63,7 +63,7 @@ def test_the_verdict_notices_a_change_that_was_not_read(is_read: bool) -> None:
         verdict = Verdict(sandbox, Config.parse(config_for(sandbox)), ["campaigns"])
         before = [_record(each, "campaigns") for each in truth(sandbox, "campaigns")]
         verdict.add(Ended(0, [*before, complete("campaigns")], "", killed=False))
-        sandbox.change_campaign(500001, labels=["silently"])
+        sandbox.change("campaigns", 500001, labels=["silently"])
         verdict.look_again()
         after = [_record(truth(sandbox, "campaigns")[0], "campaigns")] if is_read else []
         verdict.add(Ended(0, [*after, complete("campaigns")], "", killed=False))

@@ -94,7 +94,7 @@ def test_every_change_is_read_once_and_an_idle_sync_reads_nothing(
             assert idle.records[name] == []
             assert idle.state_messages[-1]["stream"]["stream_state"] == state[-1]["stream"]["stream_state"]
             assert len(sandbox.requests) == requests
-            getattr(sandbox, f"change_{thing}")(oldest[key], **change)
+            sandbox.change(f"{thing}s", oldest[key], **change)
             found = sync(config, [name], state)
             expected = [record for record in truth(sandbox, name) if record[key] == oldest[key]]
             assert in_any_order(found.records[name]) == in_any_order(expected)
@@ -125,18 +125,15 @@ def test_campaigns_that_start_and_finish_are_read_though_their_update_stays(
         assert all("endedAt" in each for each in table.values() if each["campaignState"] == "Finished")
 
 
-@pytest.mark.parametrize(
-    ("name", "thing", "size"),
-    [("campaigns", "campaign", 20), ("templates", "template", 2), ("journeys", "journey", 4)],
-)
-def test_what_is_deleted_while_pages_are_read_hides_nothing_else(name: str, thing: str, size: int) -> None:
+@pytest.mark.parametrize("name", ["campaigns", "templates", "journeys"])
+def test_what_is_deleted_while_pages_are_read_hides_nothing_else(name: str) -> None:
     with Sandbox(SandboxSettings(seed=8, users=20, days=10, events_per_day=0)) as sandbox:
         key = STREAMS[name].primary_key[0]
         gone = sandbox.truth_list(name)[0][key]
 
         def delete(entry: RequestLogEntry) -> bool:
             if entry.query["page"] == ["2"]:
-                getattr(sandbox, f"delete_{thing}")(gone)
+                sandbox.delete(name, gone)
             return False
 
         sandbox.add_fault(Fault(name, "status", when=delete))
@@ -152,7 +149,7 @@ def test_campaigns_that_change_all_the_time_end_in_an_error_that_says_so() -> No
         state = sync(config, ["campaigns"]).state
 
         def delete(entry: RequestLogEntry) -> bool:
-            sandbox.delete_campaign(sandbox.truth_list("campaigns")[0]["id"])
+            sandbox.delete("campaigns", sandbox.truth_list("campaigns")[0]["id"])
             return False
 
         sandbox.add_fault(Fault("campaigns", "status", when=delete))
@@ -312,8 +309,8 @@ def test_a_campaign_updated_during_paging_is_read_by_the_next_sync_at_the_latest
 
         def touch(entry: RequestLogEntry) -> bool:
             if entry.query["page"] == ["2"]:
-                sandbox.touch_campaign(first)
-                sandbox.touch_campaign(last)
+                sandbox.touch("campaigns", first)
+                sandbox.touch("campaigns", last)
             return False
 
         sandbox.add_fault(Fault("campaigns", "status", times=1, when=touch))

@@ -58,7 +58,7 @@ def test_an_update_is_read_and_an_idle_sync_asks_for_nothing() -> None:
         second = sync(config, [NAME], first.state)
         assert second.records[NAME] == []
         assert len(sandbox.requests) == 16
-        sandbox.touch_template(FIRST)
+        sandbox.touch("templates", FIRST)
         sandbox.clear_requests()
         third = sync(config, [NAME], second.state)
         assert [(record["templateId"], record["locale"]) for record in third.records[NAME]] == [

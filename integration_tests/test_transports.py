@@ -287,14 +287,14 @@ def test_a_few_lines_that_are_not_json_are_skipped_and_many_fail_the_window(sand
     # In one file: alone in one it would be no bad line but a bad file.
     sandbox.settings.file_bytes = 2**20
     instant = sandbox.now() - timedelta(hours=3)
-    sandbox.put_line("emailSend", instant, b"<html>jane@example.com</html>")
+    sandbox.put_records("emailSend", [b"<html>jane@example.com</html>"], at=instant)
     config = config_for(sandbox, export_method=method)
     result = sync(config, ["email_send"])
     assert result.failure is None
     truth = [line for line in sandbox.truth_lines("emailSend", *_span(sandbox, config, result)) if line[:1] == b"{"]
     assert len(result.records["email_send"]) == len(truth)
     for _ in range(11):
-        sandbox.put_line("emailSend", instant, b"{broken")
+        sandbox.put_records("emailSend", [b"{broken"], at=instant)
     result = sync(config, ["email_send"])
     assert result.failure is not None
     assert "12 of" in result.errors["email_send"].error.message
@@ -311,7 +311,7 @@ def _span(sandbox: Sandbox, config: dict[str, Any], result: Sync) -> tuple[str, 
 def test_bad_lines_are_named_by_window_and_number_never_quoted(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sandbox.put_line("emailSend", sandbox.now() - timedelta(hours=3), b"<html>jane@example.com</html>")
+    sandbox.put_records("emailSend", [b"<html>jane@example.com</html>"], at=sandbox.now() - timedelta(hours=3))
     sync(config_for(sandbox), ["email_send"])
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert any("email_send" in each and "line " in each and "not a JSON object" in each for each in warnings)

@@ -1,149 +1,17 @@
-"""The endpoints that read the project: one row each, and one handler for all of them."""
+"""The table of the endpoints that read the project, and what some of them do in their own way."""
 
 import random
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
-from . import experiments
-from .core import Core
+from .core import Core, Params
 from .fixtures import fixture
-from .messages import CSV, Params, Refusal, Response, csv_lines, json_response, records_response, text_response
+from .messages import CSV, Refusal, Response, csv_lines, json_response, records_response, text_response
 from .metrics import metric_names
+from .rows import Row, by_marker, numbered, single
 from .settings import EMAIL_BASED, USER_ID_BASED
+from .times import iso_time
 from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
-
-# Makes the response of things, under their selector.
-Shape = Callable[[Core, Params, str, list[Any]], Response]
-
-
-def whole(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """A list in one piece."""
-    return json_response({selector: things})
-
-
-def single(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """One thing, without the field that is the selector."""
-    if not things:
-        raise Refusal("Nothing at specified location", 404)
-    return json_response({name: value for name, value in things[0].items() if name != selector})
-
-
-def numbered(default: int, maximum: int, total: str, always: bool = True) -> Shape:
-    """By `page` and `pageSize`. Without `always`, `total` comes only where one of these does."""
-
-    def page_of(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-        number, size = params.number("page", 1), params.number("pageSize", default)
-        if number < 1 or not 1 <= size <= maximum:
-            raise Refusal(f"page must be at least 1, and pageSize between 1 and {maximum}")
-        response: dict[str, Any] = {selector: things[(number - 1) * size : number * size]}
-        if always or "page" in params.query or "pageSize" in params.query:
-            response[total] = len(things)
-        for name, other in {"nextPageUrl": number + 1, "previousPageUrl": number - 1}.items():
-            if 0 < other <= -(-len(things) // size):
-                query = urlencode({**params.query, "page": [other], "pageSize": [size]}, doseq=True)
-                response[name] = f"{core.base_url}{params.url_path}?{query}"
-        return json_response(response)
-
-    return page_of
-
-
-def by_marker(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """By `nextMarker`, the last key of the page before, and without values."""
-    marker, size = params.one("nextMarker") or "", 10
-    rest = [{n: value for n, value in thing.items() if n != "value"} for thing in things if thing["key"] > marker]
-    return json_response({selector: rest[:size], **({"nextMarker": rest[size - 1]["key"]} if rest[size:] else {})})
-
-
-def report(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
-    """Experiments of some campaigns, some experiments, or all: as CSV, or as the texts of its lines."""
-    params.date("startDateTime"), params.date("endDateTime")
-    ids = {*params.query.get("campaignId", []), *params.query.get("experimentId", [])}
-    wanted = [row for row in rows if not ids or ids & {row["Campaign ID"], row["Experiment ID"]}]
-    headers, *lines = csv_lines(list(rows[0] if rows else fixture("experiments")), wanted)
-    if core.settings.experiments_as_csv:
-        return text_response(headers + "".join(lines), CSV)
-    return json_response({"headers": headers.rstrip("\n"), "rows": [line.rstrip("\n") for line in lines]})
-
-
-def metrics(core: Core, params: Params) -> Response:
-    """CSV of [start, end), whose columns differ with the media of the campaigns (seen)."""
-    ids, start, end = set(params.numbers("campaignId")), params.date("startDateTime"), params.date("endDateTime")
-    if not ids or start is None:
-        raise Refusal("Missing required parameter: campaignId or startDateTime")
-    media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
-    columns = {name for medium in media for name in metric_names(medium)}
-    return text_response("".join(csv_lines(["id", *sorted(columns)], core.metrics.rows(start, end, ids))))
-
-
-def fields(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
-    """A map in the reference, an array in other documents."""
-    if core.settings.user_fields_shape == "array":
-        return json_response({"userFields": things})
-    return json_response({selector: {thing["name"]: thing["type"] for thing in things}})
-
-
-@dataclass
-class Row:
-    """`GET path` returns `{selector: items}`, and `truth_list(stream)` the items.
-
-    `Row("things", items=[{"id": 1}])` is all that a plain list takes: its selector is the end of the path, its stream
-    the same in snake case. Without items it shows what the world has under the stream's name, from a fixture or else. A
-    parameter of the path selects the items that have it in the field of its name.
-    """
-
-    path: str
-    selector: str = ""
-    stream: str = ""
-    shape: Shape = whole
-    wanted: Callable[[Core, Params, list[Any]], list[Any]] | None = None  # the items that the query selects
-    sorts: dict[str, str] = field(default_factory=dict)  # the names that `sort` takes, and their keys
-    parents: str = ""  # the things that the first parameter of the path names, in any case
-    items: list[Thing] | None = None
-    handler: Callable[[Core, Params], Response] | None = None  # in place of the common one
-
-    def __post_init__(self) -> None:
-        self.selector = self.selector or self.path.rpartition("/")[2]
-        self.stream = self.stream or re.sub("([A-Z])", r"_\1", self.path.rpartition("/")[2]).lower()
-
-    def truth(self, core: Core) -> list[Thing]:
-        """All items."""
-        if self.stream == "events":
-            names = sorted({member["userIdentifier"] for member in core.world.things("list_users")})
-            return [event for name in names for event in core.exports.user_events(name)]
-        made = {"jobs": core.jobs.recent, "campaigns_metrics": core.metrics.rows}
-        items = made[self.stream]() if self.stream in made else self.items
-        return [dict(item) for item in (core.world.things(self.stream) if items is None else items)]
-
-    def respond(self, core: Core, params: Params) -> Response:
-        """The common handler."""
-        if self.handler is not None:
-            return self.handler(core, params)
-        things: list[Any] = self.truth(core)
-        if self.parents:
-            (parent, value), *rest = params.path.items()
-            if value.lower() not in {thing["name"].lower() for thing in core.world.things(self.parents)}:
-                raise Refusal(f"{value} not found", 404)
-            things = [thing for thing in things if thing[parent].lower() == value.lower()]
-            things = [thing for thing in things if all(thing[name] == key for name, key in rest)]
-        things = self.wanted(core, params, things) if self.wanted is not None else things
-        response = self.shape(core, params, self.selector, self._sort(things, params) if self.sorts else things)
-        wrapped = core.settings.wrapped_catalogs and self.path.startswith("catalogs") and "{itemId}" not in self.path
-        if wrapped and isinstance(response.body, bytes):
-            response.body = b'{"msg":"","code":"Success","params":%b}' % response.body
-        return response
-
-    def _sort(self, things: list[Any], params: Params) -> list[Any]:
-        """In the order of `sort`; what lacks its key comes last."""
-        text = params.one("sort") or "id"
-        # "+name" reaches a server as " name" where the client did not encode the plus sign.
-        key = self.sorts.get(text.lstrip("-+ "))
-        if key is None:
-            raise Refusal(f"Invalid sort field: {text}")
-        having = sorted((thing for thing in things if key in thing), key=lambda t: t[key], reverse=text[0] == "-")
-        return having + [thing for thing in things if key not in thing]
 
 
 def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing]:
@@ -159,6 +27,76 @@ def _of_parent(core: Core, params: Params, children: list[Thing]) -> list[Thing]
     return _in_states(core, params, [thing for thing in children if thing["recurringCampaignId"] == parent])
 
 
+def _campaign_metrics(core: Core, params: Params) -> Response:
+    """CSV of [start, end), whose columns differ with the media of the campaigns (seen)."""
+    ids, start, end = set(params.numbers("campaignId")), params.date("startDateTime"), params.date("endDateTime")
+    if not ids or start is None:
+        raise Refusal("Missing required parameter: campaignId or startDateTime")
+    media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
+    columns = {name for medium in media for name in metric_names(medium)}
+    return text_response("".join(csv_lines(["id", *sorted(columns)], core.metrics.rows(start, end, ids))))
+
+
+def _experiment_metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
+    """Experiments of some campaigns, some experiments, or all: as CSV (client), or as the texts of its lines."""
+    params.date("startDateTime"), params.date("endDateTime")
+    ids = {*params.query.get("campaignId", []), *params.query.get("experimentId", [])}
+    wanted = [row for row in rows if not ids or ids & {row["Campaign ID"], row["Experiment ID"]}]
+    headers, *lines = csv_lines(list(rows[0] if rows else fixture("experiments")), wanted)
+    if core.settings.experiments_as_csv:
+        return text_response(headers + "".join(lines), CSV)
+    return json_response({"headers": headers.rstrip("\n"), "rows": [line.rstrip("\n") for line in lines]})
+
+
+def _offered(core: Core, params: Params, things: list[Any]) -> list[Any]:
+    """The same; 404 if the project has no experiments."""
+    if not core.settings.experiments_offered:
+        raise Refusal(status=404)
+    return things
+
+
+def _experiments(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """By `limit` and `offset`; of each only what a list shows (client)."""
+    limit, offset = params.number("limit", 20), params.number("offset", 0)
+    if not 1 <= limit <= 1000 or offset < 0:
+        raise Refusal("limit must be between 1 and 1000, and offset at least 0")
+    items = [
+        {
+            **_some(thing, "id", "channelType", "author"),
+            "name": thing["meta"]["name"],
+            # A list knows three of the states, and its times are texts.
+            "status": {"ready": "draft", "winner_found": "finished"}.get(thing["status"], thing["status"]),
+            **({"startDate": iso_time(thing["startDate"])} if "startDate" in thing else {}),
+        }
+        for thing in things[offset : offset + limit]
+    ]
+    return json_response({selector: items, "totalCount": len(things)})
+
+
+def _experiment(core: Core, params: Params) -> Response:
+    """One experiment, its variants with their content, or their lifetime numbers (client)."""
+    _offered(core, params, [])
+    wanted, part = params.number("experimentId"), params.url_path.partition("/")[2].partition("/")[2]
+    thing = next((each for each in core.world.things("experiments") if each["id"] == wanted), None)
+    if thing is None:
+        raise Refusal(f"Experiment {wanted} not found", 404)
+    if not part:
+        return json_response({name: value for name, value in thing.items() if name != "author"})
+    variants = [each for each in core.world.things("experiment_variants") if each["experimentId"] == wanted]
+    if part == "variants":
+        fields = ("name", "value", "currentPercentage", "content")
+        shown = [{"variantId": each["id"], **_some(each, *fields)} for each in variants]
+        return json_response({"experimentId": wanted, "variants": shown})
+    if thing["status"] == "draft":
+        raise Refusal(f"Experiment {wanted} has no totals", 404)
+    totals = [_some(each, "id", "name", "isControl", "isWinner", "metrics") for each in variants]
+    return json_response({"id": wanted, "status": thing["status"], "variants": totals})
+
+
+def _some(thing: Thing, *names: str) -> Thing:
+    return {name: thing[name] for name in names if name in thing}
+
+
 def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> list[Thing]:
     kind, medium = params.choice("templateType", TEMPLATE_TYPES), params.choice("messageMedium", MEDIA)
     # Dates filter on createdAt only (seen).
@@ -168,28 +106,23 @@ def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> lis
 
 
 def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thing]:
-    """In the default locale, or in the one that is asked for."""
+    """In the default locale, or in the one that is requested."""
     wanted, locale = (params.number("templateId"), params.url_path.split("/")[1]), params.one("locale")
     found = [each for each in contents if (each["templateId"], each["messageMedium"].lower()) == wanted]
     if not locale or not found or locale == found[0].get("locale"):
         return found
-    others = [each for each in core.world.things("template_locales") if each["templateId"] == wanted[0]]
-    if locale not in {each["locale"] for each in others}:
+    others = core.world.things("template_locales")
+    found = [each for each in others if (each["templateId"], each["locale"]) == (wanted[0], locale)]
+    if not found:
         raise Refusal("Content does not exist for specified locale", 404)
-    return [each for each in others if each["locale"] == locale]
+    return found
 
 
 def _by_client_id(core: Core, params: Params) -> Response:
-    """The templates of one clientTemplateId, with their locales."""
     wanted = params.required("clientTemplateId")
     found = [thing for thing in core.world.things("templates") if thing.get("clientTemplateId") == wanted]
-    entries = [
-        {
-            **{name: thing[name] for name in ("templateId", "campaignId") if name in thing},
-            "locales": core.world.locales_of(thing["templateId"]),
-        }
-        for thing in found
-    ]
+    locales_of = core.world.locales_of
+    entries = [{**_some(t, "templateId", "campaignId"), "locales": locales_of(t["templateId"])} for t in found]
     return json_response({"templates": entries})
 
 
@@ -199,6 +132,13 @@ def _live_or_archived(core: Core, params: Params, journeys: list[Thing]) -> list
 
 def _in_state(core: Core, params: Params, jobs: list[Thing]) -> list[Thing]:
     return [job for job in jobs if (params.one("jobState") or "").lower() in ("", job["jobState"].lower())]
+
+
+def _user_fields(core: Core, params: Params, selector: str, things: list[Any]) -> Response:
+    """A map in the reference, an array in other documents."""
+    if core.settings.user_fields_shape == "array":
+        return json_response({"userFields": things})
+    return json_response({selector: {thing["name"]: thing["type"] for thing in things}})
 
 
 def _hashes(core: Core, params: Params, users: list[Any]) -> list[Any]:
@@ -241,18 +181,17 @@ _TEMPLATES = numbered(20, 1000, "totalTemplatesCount", always=False)
 _CATALOGS, _ITEMS = numbered(10, 100, "totalCatalogsCount"), numbered(10, 1000, "totalItemsCount")
 _JOURNEYS = numbered(10, 50, "totalJourneysCount")
 _CATALOG, _CHILDREN = "catalogs/{catalogName}", "campaigns/recurring/{id}/childCampaigns"
-_USERS: dict[str, Any] = {"stream": "list_users", "handler": _list_users}
 
 ROWS = [
     *(Row(path) for path in ("lists", "channels", "messageTypes", "snippets", "webhooks")),
     Row("journeys", shape=_JOURNEYS, wanted=_live_or_archived, sorts=_BY_ID),
     Row("campaigns", shape=_CAMPAIGNS, wanted=_in_states, sorts=_BY_START),
     Row(_CHILDREN, "campaigns", shape=_CAMPAIGNS, wanted=_of_parent, sorts=_BY_START),
-    Row("campaigns/metrics", "-", "campaigns_metrics", handler=metrics),
-    Row("experiments/metrics", "-", "experiments_metrics", report),
-    Row("experiments", shape=experiments.page, wanted=experiments.offered),
+    Row("campaigns/metrics", "-", "campaigns_metrics", handler=_campaign_metrics),
+    Row("experiments/metrics", "-", "experiments_metrics", _experiment_metrics),
+    Row("experiments", shape=_experiments, wanted=_offered),
     *(
-        Row(f"experiments/{{experimentId}}{part}", "-", "experiments", handler=experiments.one)
+        Row(f"experiments/{{experimentId}}{part}", "-", "experiments", handler=_experiment)
         for part in ("", "/variants", "/totals")
     ),
     Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_BY_TEMPLATE),
@@ -265,10 +204,13 @@ ROWS = [
     Row("metadata", "results"),
     Row("metadata/{table}", "results", "metadata_entries", by_marker, parents="metadata"),
     Row("metadata/{table}/{key}", "-", "metadata_entries", single, parents="metadata"),
-    Row("users/getFields", "fields", "user_fields", fields),
+    Row("users/getFields", "fields", "user_fields", _user_fields),
     Row("users/forgotten", "hashedEmails", "forgotten_users", wanted=_hashes),
     Row("users/forgottenUserIds", "hashedUserIds", "forgotten_users", wanted=_hashes),
     Row("export/jobs", wanted=_in_state),
     Row("export/userEvents", stream="events", handler=_user_events),
-    *(Row(path, **_USERS) for path in ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")),
+    *(
+        Row(path, stream="list_users", handler=_list_users)
+        for path in ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")
+    ),
 ]

@@ -1,7 +1,7 @@
-"""Events from the seed: any window of any data type, made on request and held nowhere.
+"""Events from the seed: any window of any data type, made on request and stored nowhere.
 
-They are a story: what happens to a message (opened, clicked, bounced) happens to one sent in an hour before, to the
-same user, with the same campaign, template and messageId. The form of a type's name decides what its events are.
+They follow on each other: an open, click or bounce belongs to a message sent some hours before, and has its user, campaign,
+template and messageId. The name of a type decides what its events hold.
 """
 
 import random
@@ -22,32 +22,27 @@ from .world import World
 USER = "user"
 # A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
 HOURS, HOURS_BEFORE = 6, 48
-# A family of messages, and what happens to one of them.
-_ENDS = "Delivery|Received|Seen|Open|Click|Close|Delete|Recall|Impression|Bounce|Uninstall|UsageInfo|Complaint"
-_MESSAGE = re.compile(rf"(\w+?)(SendSkip|Send|{_ENDS}|UnSubscribe)")
+# The names of types: a family of messages, and what happens to one of them.
+_MESSAGE = re.compile(fixture("events")["message"])
 # The type that comes before one, where it is not the family's send.
 _BEFORE = {later: earlier for earlier, types in fixture("events")["before"].items() for later in types}
-_MEDIA = {"email": "Email", "push": "Push", "webPush": "Push", "inApp": "InApp", "embedded": "InApp"}
 
 
 def data_types() -> list[str]:
-    """All data types that the connector exports."""
+    """All data types that the connector exports; a function, as a test adds one."""
     return [stream.data_type for stream in table.EXPORTS]
 
 
-DATA_TYPES = data_types()
-
-
 def before(data_type: str) -> str | None:
-    """The type of event that comes before one of this type; None where it is the first of its message, or has none."""
+    """The type of event that comes before one of this type; None for the first of a message, or without a message."""
     match = _MESSAGE.fullmatch(data_type)
     return _BEFORE.get(data_type, f"{match[1]}Send" if match and match[2] not in ("Send", "SendSkip") else None)
 
 
 def medium_of(data_type: str) -> str | None:
-    """The medium of the campaigns behind events of this type; None where there are none."""
+    """The medium of the campaigns behind events of this type; None if there are none."""
     earlier, match = before(data_type), _MESSAGE.fullmatch(data_type)
-    return medium_of(earlier) if earlier else _MEDIA.get(match[1], "SMS") if match else None
+    return medium_of(earlier) if earlier else fixture("events")["media"].get(match[1], "SMS") if match else None
 
 
 class Kind(NamedTuple):
@@ -68,15 +63,10 @@ class Moment(NamedTuple):
     user: int
     message: tuple[Record, str] | None
 
-    @property
-    def bounced(self) -> bool:
-        """Whether the message came back: then it is never opened. An eighth of all do."""
-        return self.message is not None and self.message[1] < "2"
-
 
 class Events:
-    """The events of the project. Every (type, hour) has a generator of its own, every event in it one large random
-    number, so that a window costs the hours it touches, whatever came before it.
+    """The events of the project. Every (type, hour) has a random generator of its own, every event in it one large
+    number from it, so that a window costs only the hours that it touches.
     """
 
     def __init__(self, settings: SandboxSettings, world: World) -> None:
@@ -88,7 +78,7 @@ class Events:
         self._odd = oddities(self._fixtures, "event", 0.25)
         self._odd_custom = oddities(self._fixtures, "customEvent", 0.8)
         self._kind = lru_cache(None)(self._make_kind)
-        # Needed again by the events that follow on them.
+        # Events that follow on these need them again.
         self._moments = lru_cache(256)(self._make_moments)
         self._by_user = lru_cache(1)(self._make_index)
         self._lock = threading.Lock()
@@ -105,13 +95,13 @@ class Events:
     def _make_moments(self, data_type: str, hour: int) -> list[Moment]:
         """The events of one hour, in no order of time."""
         settings, (hourly, earlier, messages, _), moments = self._settings, self._kind(data_type), []
-        # Hours count from the first one: on another day the same happens, that much later.
+        # Hours count from the first one: on another day the same events happen, that much later.
         chance = random.Random(seeded(settings.seed, "events", data_type, hour - self._epoch_hour, size=16))
         for _ in range(int(hourly + chance.random())):
             rest, offset = divmod(chance.getrandbits(64), HOUR_MS)
             user, draw = rest % settings.users, Draw(chance.getrandbits(704))
             ms = hour * HOUR_MS + offset
-            # Shares, not amounts: the lag then changes when an event is seen, and nothing of the event.
+            # Drawn even without a lag, so that a lag changes when an event is seen, and nothing of the event.
             lag, late, share = chance.random(), chance.random(), chance.random()
             late_ms = share * settings.late_hours * HOUR_MS if late < settings.late_share else 0
             visible_ms = ms + int(lag * settings.index_lag * 1000 + late_ms)
@@ -125,13 +115,14 @@ class Events:
         return moments
 
     def _earlier(self, data_type: str, hour: int, draw: Draw, bounced: bool) -> Moment | None:
-        """An event of an hour before; None where there is none, as of a message sent before all history."""
+        """An event of an hour before; None if there is none, as for a message sent before all history."""
         last, place = hour - 1 - draw.below(HOURS), draw.below(2**32)
         for each in range(last, max(last - HOURS_BEFORE, self._epoch_hour - 1), -1):
             moments = self._moments(data_type, each)
             for step in range(min(len(moments), 16)):
                 moment = moments[(place + step) % len(moments)]
-                if moment.bounced == bounced:
+                # An eighth of all messages bounce; these are never opened.
+                if (moment.message is not None and moment.message[1] < "2") == bounced:
                     return moment
         return None
 
@@ -158,7 +149,7 @@ class Events:
         return record
 
     def records(self, data_type: str, start_ms: int, end_ms: int, as_of_ms: int) -> Iterator[Record]:
-        """The records of the window that an export sees at that moment, in no order of time, nor are their hours."""
+        """The records of the window that an export sees at that moment, in no order of time."""
         first = max(start_ms // HOUR_MS, self._epoch_hour)
         hours = range(first, (min(end_ms, as_of_ms + 1) - 1) // HOUR_MS + 1)
         for hour in (*hours[1::2], *hours[::2]) if self._kind(data_type).hourly else ():

@@ -1,4 +1,4 @@
-"""The content of exports: events of the seed, profiles of users, and what a test puts in."""
+"""What exports hold: events of the seed, profiles of users, and what a test adds."""
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
@@ -16,8 +16,8 @@ from .times import Clock, parse_record_time, window_ms
 When = datetime | None
 
 
-class Put(NamedTuple):
-    """A line that a test puts in; record is None where the line is not a JSON object."""
+class _Put(NamedTuple):
+    """A line that a test adds; record is None if the line is not a JSON object."""
 
     data_type: str
     ms: int
@@ -39,7 +39,7 @@ class Selection(NamedTuple):
     as_csv: bool = False
 
     def apply(self, record: Record) -> Record | None:
-        """The record with its selected fields; None where it is not selected."""
+        """The record with its selected fields; None if it is not selected."""
         if self.campaign is not None and record.get("campaignId") != self.campaign:
             return None
         if not self.only and not self.omit:
@@ -52,26 +52,22 @@ class Exports:
 
     def __init__(self, people: People, events: Events, clock: Clock) -> None:
         self._people, self._events, self._clock = people, events, clock
-        self._puts: list[Put] = []
+        self._puts: list[_Put] = []
 
     def put(self, data_type: str, records: Iterable[Record | bytes], visible_at: When = None, at: When = None) -> None:
-        """Add records, or their lines, in the window of their createdAt or profileUpdatedAt, in any form."""
+        """Add records, or their lines, in the window of `at`, or else of their createdAt or profileUpdatedAt."""
         field = "profileUpdatedAt" if data_type == USER else "createdAt"
         puts, visible_ms = [], 0 if visible_at is None else window_ms(visible_at)
         for each in records:
-            line, record = (orjson.dumps(each), each) if isinstance(each, dict) else (each, _record(each))
+            line = each if isinstance(each, bytes) else orjson.dumps(each)
+            record = _record(line)
             ms = parse_record_time((record or {}).get(field)) if at is None else window_ms(at)
             if ms is None:
                 raise ValueError(f"a record needs a {field} that is a time: {each!r}")
-            puts.append(Put(data_type, ms, visible_ms, line, record))
+            puts.append(_Put(data_type, ms, visible_ms, line, record))
         self._puts += puts
 
-    def put_line(self, data_type: str, instant: datetime, line: bytes, visible_at: When = None) -> None:
-        """Add one line of any bytes at an instant."""
-        self.put(data_type, [line], visible_at, instant)
-
     def _found(self, selection: Selection) -> Iterator[tuple[Record | None, bytes]]:
-        """Records, and those of tests with their lines."""
         data_type, start_ms, end_ms, as_of_ms, *_ = selection
         make = self._people.profiles if data_type == USER else partial(self._events.records, data_type)
         yield from ((record, b"") for record in make(start_ms, end_ms, as_of_ms))

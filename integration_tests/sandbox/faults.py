@@ -7,10 +7,9 @@ from typing import Any
 
 import orjson
 
-from .messages import JSON, RequestLogEntry, Response, error_body, json_response
-from .server import up_to
+from .messages import JSON, RequestLogEntry, Response, error_body, json_response, up_to
 
-GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": '
+_GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": '
 # Of responses, and of export jobs (see jobs.py).
 ANSWER_KINDS = (
     "status",  # this status and body instead of the response
@@ -34,6 +33,8 @@ JOB_KINDS = (
     "job_stuck",  # enqueued for ever
     "job_endless",  # running for ever
 )
+# These leave nothing to do for a handler.
+WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")
 
 
 @dataclass
@@ -44,12 +45,12 @@ class Fault:
     kind: str
     times: int | None = 1  # None = always
     status: int = 500
-    body: Any = None  # dict -> JSON, str or bytes as they are
+    body: Any = None  # str or bytes as they are, anything else as JSON
     headers: dict[str, str] = field(default_factory=dict)
     after: int = 0
     when: Callable[[RequestLogEntry], bool] | None = None
     at_bytes: int | None = None  # where a body is cut; None = in the middle of its first piece
-    delay: float | None = None  # seconds; None = 0.02 for "slow", for ever otherwise
+    delay: float | None = None  # seconds; None = 0.02 for "slow", an hour otherwise
     after_files: int = 0
     location: str | None = None  # of a redirect
     struck: int = 0  # how often it has struck so far
@@ -63,50 +64,48 @@ class Fault:
             self.body = self.body.encode()
 
 
-class Faults(list[Fault]):
-    """The faults that wait for their request."""
-
-    def strike(self, entry: RequestLogEntry) -> Fault | None:
-        """The fault that this request meets, if any; the first that matches wins."""
-        for fault in list(self):
-            if fault.endpoint not in (None, entry.endpoint) or (fault.when is not None and not fault.when(entry)):
-                continue
-            if fault.after > 0:
-                fault.after -= 1
-            elif fault.times is None or fault.struck < fault.times:
-                fault.struck += 1
-                return fault
-        return None
+def strike(faults: list[Fault], entry: RequestLogEntry) -> Fault | None:
+    """The first fault that strikes this request, if any."""
+    for fault in list(faults):
+        if fault.endpoint not in (None, entry.endpoint) or (fault.when is not None and not fault.when(entry)):
+            continue
+        if fault.after > 0:
+            fault.after -= 1
+        elif fault.times is None or fault.struck < fault.times:
+            fault.struck += 1
+            return fault
+    return None
 
 
-def changed_by(fault: Fault | None, response: Response, elsewhere: str) -> Response:
-    """The response with its fault."""
-    if fault is None:
-        return response
+def changed_by(fault: Fault, response: Response, elsewhere: str) -> Response:
+    """The response with its fault; `elsewhere` is a URL of another host."""
     body, kind, location = response.body, fault.kind, elsewhere if fault.location is None else fault.location
     if kind == "status":
         error = error_body(fault.status) if fault.body is None else fault.body
-        error = error if isinstance(error, bytes) else orjson.dumps(error)
-        return Response(fault.status, error, headers=list(fault.headers.items()))
+        return Response(
+            fault.status, error if isinstance(error, bytes) else orjson.dumps(error), headers={**fault.headers}
+        )
     if kind == "redirect":
-        return Response(302, headers=[("Location", location), *fault.headers.items()])
+        return Response(302, headers={"Location": location, **fault.headers})
+    if kind in ("hang", "drop", "slow", "stall"):
+        return replace(response, pace=kind, delay=fault.delay)
     if kind == "next_elsewhere" and isinstance(body, bytes):
         return json_response({**orjson.loads(body), "nextPageUrl": location})
     if kind == "garbage" and isinstance(body, bytes) and response.media_type == JSON:
         return Response(body=fault.body or b"<html><body>Hello</body></html>")
     pieces = iter((body,)) if isinstance(body, bytes) else body
     if kind == "garbage":
-        line = (fault.body or GARBAGE).removesuffix(b"\n") + b"\n"
+        line = (fault.body or _GARBAGE).removesuffix(b"\n") + b"\n"
         return Response(body=chain((line,), pieces), media_type=response.media_type)
-    if kind in ("cut", "no_end", "clean_cut"):
-        first = next(pieces, b"")
-        end = _middle_of_line(first) if fault.at_bytes is None else fault.at_bytes
-        pieces = chain((first,), pieces)
-        if kind == "clean_cut":
-            return Response(response.status, up_to(pieces, end), response.media_type)
-        body = body if isinstance(body, bytes) else pieces
-        return replace(response, body=body, cut_after=end, pace=("no_end" if kind == "no_end" else "", 0))
-    return replace(response, pace=(kind, fault.delay)) if kind in ("hang", "drop", "slow", "stall") else response
+    if kind not in ("cut", "no_end", "clean_cut"):
+        return response
+    first = next(pieces, b"")
+    end = _middle_of_line(first) if fault.at_bytes is None else fault.at_bytes
+    pieces = chain((first,), pieces)
+    if kind == "clean_cut":
+        return Response(response.status, up_to(pieces, end), response.media_type)
+    pace = kind if kind == "no_end" else ""
+    return replace(response, body=body if isinstance(body, bytes) else pieces, cut_after=end, pace=pace)
 
 
 def _middle_of_line(piece: bytes) -> int:

@@ -1,22 +1,23 @@
-"""Fixtures: JSON with placeholders, and the chance that fills them, which is the same every time.
+"""Fixtures: JSON with placeholders, filled at random, in the same way every time.
 
 A text may hold placeholders. One that is nothing else becomes the value itself, a number or whatever it is.
 
-- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: by chance: digits, a number below 100, an eighth of one, true once
+- {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: at random: digits, a number below 100, an eighth of one, true once
   in 3 times, a number that no float holds
-- {titles} or the name of any other list of words.json: one of it, filled; {odd}: text that careless readers get wrong
+- {titles} or another list of words.json: one of its words, filled; {odd}: text that careless readers get wrong
 - {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
-- {created}, {updated}, {started}, {ended}, {created_iso}, {updated_iso}: the times of a thing, each after the one before
-- {time -5000}: a time so many milliseconds beside the event's; {user city}: an attribute of the event's user
+- {ms created}, {iso created}: a time of the thing, as a number or text: created, updated, started, ended
+- {time -5000}: a time so many milliseconds after the event's; {user city}: an attribute of the event's user
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
-{"$pick": [...]} is one of these by chance, {"$cycle": [...]} by place; {"one": 3, "other": 1} instead of a list says
+{"$pick": [...]} is one of these at random, {"$cycle": [...]} by place; {"one": 3, "other": 1} instead of a list says
 how often each comes. {"$text": ...} is JSON inside a text.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -34,29 +35,30 @@ _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)(?: ([^{}]*))?\}")
 
 @cache
 def fixture(name: str) -> Any:
-    """The content of a fixture."""
-    return orjson.loads((Path(__file__).parent / "fixtures" / f"{name}.json").read_bytes())
+    """The content of a fixture; "metrics Email" is what all media of metrics.json have, and Email's own."""
+    file, _, medium = name.partition(" ")
+    content = orjson.loads((Path(__file__).parent / "fixtures" / f"{file}.json").read_bytes())
+    return {**content["all"], **content[medium]} if medium else content
 
 
 def seeded(seed: int, *name: object, size: int = 64) -> int:
-    """A number of so many bytes that belongs to this seed and name: any two names are independent."""
+    """The number of so many bytes that belongs to this seed and name."""
     return int.from_bytes(blake2b(repr((seed, *name)).encode(), digest_size=size).digest(), "big")
 
 
+@dataclass(slots=True)
 class Draw:
     """A large random number, spent piece by piece, and what else decides the values of a fixture.
 
-    Seeding a generator costs microseconds, and every event needs its own chance to be the same in any window. One large
-    number an event, divided down, is several times cheaper.
+    Every event needs its own randomness, to be the same in any window. Dividing one large number is several times faster
+    than seeding a generator for each.
     """
 
-    __slots__ = ("bits", "created_ms", "ended_ms", "ms", "n", "started_ms", "updated_ms", "user")
-
-    def __init__(self, bits: int, ms: int = 0, user: object = None, n: int = 0) -> None:
-        self.bits = bits
-        self.ms, self.user = ms, user  # of an event
-        self.n = n  # of a thing: its place in the list, and its times
-        self.created_ms = self.updated_ms = self.started_ms = self.ended_ms = 0
+    bits: int
+    ms: int = 0  # of an event, and its user
+    user: object = None
+    n: int = 0  # of a thing: its place in the list, and its times
+    times: dict[str, int] = field(default_factory=dict)
 
     def below(self, bound: int) -> int:
         """A number from 0 up to, not including, bound."""
@@ -64,11 +66,9 @@ class Draw:
         return value
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One of the choices."""
         return choices[self.below(len(choices))]
 
     def hex(self, digits: int) -> str:
-        """So many hexadecimal digits."""
         return f"{self.below(1 << 4 * digits):0{digits}x}"
 
 
@@ -76,7 +76,7 @@ Maker = Callable[[Draw], Any]
 
 
 class Fixtures:
-    """Makes functions of fixtures; `find` gives the things of the project, `odd` whether odd values are wanted."""
+    """Turns fixtures into functions that fill them. `find` gives the things of the project by their stream."""
 
     def __init__(self, find: Callable[[str], list[Record]], odd: bool) -> None:
         self._find = find
@@ -89,7 +89,7 @@ class Fixtures:
             return self._text(value)
         if isinstance(value, list):
             makers = [self.maker(each) for each in value]
-            return lambda draw: [made for make in makers if (made := make(draw)) is not ABSENT]
+            return lambda draw: _present(make(draw) for make in makers)
         if not isinstance(value, dict):
             return lambda draw: value
         kind, inner = next(iter(value.items()), ("", []))
@@ -128,21 +128,19 @@ class Fixtures:
             "big": lambda draw: 2**53 + 1 + draw.below(2**61),
             "n": lambda draw: draw.n,
             "seq": lambda draw: size + step * draw.n,
-            "created": lambda draw: draw.created_ms,
-            "updated": lambda draw: draw.updated_ms,
-            "started": lambda draw: draw.started_ms,
-            "ended": lambda draw: draw.ended_ms,
-            "created_iso": lambda draw: iso_time(draw.created_ms),
-            "updated_iso": lambda draw: iso_time(draw.updated_ms),
+            "ms": lambda draw: draw.times[argument],
+            "iso": lambda draw: iso_time(draw.times[argument]),
             "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),
             "user": lambda draw: getattr(draw.user, argument),
             "id": lambda draw: _of(find(argument), draw.n, "id", "templateId"),
             "name": lambda draw: _of(find(argument), draw.n, "name"),
-            "ids": lambda draw: [
-                its for _ in range(draw.below(3)) if (its := _of(find(argument), draw.below(2**32), "id")) is not ABSENT
-            ],
+            "ids": lambda draw: _present(_of(find(argument), draw.below(2**32), "id") for _ in range(draw.below(3))),
         }
         return makers[name]
+
+
+def _present(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value is not ABSENT]
 
 
 def _of(things: list[Record], place: int, *names: str) -> Any:
@@ -151,7 +149,7 @@ def _of(things: list[Record], place: int, *names: str) -> Any:
 
 
 def oddities(fixtures: Fixtures, kind: str, share: float) -> Callable[[Record, Draw], None]:
-    """A function that gives about this share of the records of one kind an odd shape from odd.json."""
+    """A function that changes about this share of the records of one kind by a patch from odd.json."""
     groups = [[fixtures.maker(patch) for patch in group] for group in fixture("odd")[kind].values()]
     parts = int(len(groups) / share)
 

@@ -1,18 +1,18 @@
-"""Iterable's rate limits: a leaky bucket for each budget."""
+"""Iterable's rate limits: a leaky bucket for each."""
 
 from typing import NamedTuple
 
 
 class Limit(NamedTuple):
-    """So many requests in so many seconds, and the endpoints that share them; a first segment stands for all below."""
+    """So many requests in so many seconds. The endpoints share it; a first segment includes all below."""
 
     requests: int
     period: float
     endpoints: tuple[str, ...]
 
 
-# The first row that names an endpoint is its own; the last one is for all others. The reference names a limit at each
-# endpoint; what it does not name stays at or under ten a second.
+# The first row that names an endpoint applies. The reference states these limits; what it does not name stays at or under
+# ten a second, which is the last row.
 LIMITS = (
     Limit(4, 60.0, ("export/data.json", "export/data.csv")),
     Limit(1, 1.0, ("export/start", "export/{jobId}/files", "export/{jobId}")),
@@ -24,41 +24,23 @@ LIMITS = (
 )
 
 
-def limit_of(endpoint: str) -> Limit:
-    """The limit of an endpoint."""
-    names = {endpoint, endpoint.partition("/")[0]}
-    return next((limit for limit in LIMITS if names.intersection(limit.endpoints)), LIMITS[-1])
-
-
-class LeakyBucket:
-    """Holds `capacity` requests and leaks them evenly over `period` seconds; what overflows is refused."""
-
-    def __init__(self, capacity: int, period: float) -> None:
-        self._capacity, self._leak = capacity, capacity / period
-        self._level = self._at = 0.0
-
-    def wait(self, at: float) -> float:
-        """Pour one request in at this time. 0.0: it fits; else the seconds until one would, and nothing is poured."""
-        self._level, self._at = max(0.0, self._level - (at - self._at) * self._leak), at
-        over = self._level + 1.0 - self._capacity
-        # A clock's rounding must not refuse a request that comes exactly in time.
-        if over > 1e-6:
-            return over / self._leak
-        self._level += 1.0
-        return 0.0
-
-
 class Limits:
-    """All budgets of the project: one for each row of the table, or with `shared` false one for each endpoint."""
+    """All limits of the project, `factor` times as fast as Iterable's; 0 or None turns them off."""
 
-    def __init__(self, factor: float | None, shared: bool) -> None:
-        self._factor, self._shared = factor, shared
-        self._buckets: dict[object, LeakyBucket] = {}
+    def __init__(self, factor: float | None) -> None:
+        self._factor = factor
+        self._levels: dict[Limit, tuple[float, float]] = {}  # of each bucket, and at which time
 
     def wait(self, endpoint: str, at: float) -> float:
-        """0.0 where a request may pass at this time; otherwise the seconds until it may."""
+        """Pour a request into its bucket at this time: 0.0 if it fits, otherwise the seconds until it would."""
+        names = {endpoint, endpoint.partition("/")[0]}
+        limit = next((each for each in LIMITS if names.intersection(each.endpoints)), LIMITS[-1])
         if not self._factor:
             return 0.0
-        limit = limit_of(endpoint)
-        bucket = LeakyBucket(limit.requests, limit.period / self._factor)
-        return self._buckets.setdefault(limit if self._shared else endpoint, bucket).wait(at)
+        leak = limit.requests / (limit.period / self._factor)
+        level, since = self._levels.get(limit, (0.0, at))
+        level = max(0.0, level - (at - since) * leak)
+        over = level + 1.0 - limit.requests
+        fits = over <= 1e-6  # a clock's rounding must not refuse a request that comes exactly in time
+        self._levels[limit] = (level + 1.0 if fits else level, at)
+        return 0.0 if fits else over / leak

@@ -1,24 +1,17 @@
 """Metrics of campaigns: what each did on each day, and the report of any days.
 
-A day's numbers grow for two days more, as opens and clicks follow a message and late events arrive.
+A day's numbers grow for two more days, as opens and clicks follow a message and late events arrive.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import cache
 
-from .fixtures import ABSENT
-from .times import DAY_MS
-from .world import of_medium
+from .fixtures import fixture
+from .times import DAY_MS, Clock
+from .world import Thing, World
 
-if TYPE_CHECKING:
-    from .times import Clock
-    from .world import World
-
-Thing = dict[str, Any]
 _EPOCH = date(1970, 1, 1)
-# No sums, but as they are on the last day.
+# Metrics that are not sums of the days: the report shows the last day's.
 _RATES = ("Average", "/ M", "Rate")
 # States of campaigns that never sent anything, and of those that go on.
 _NEVER_SENT, _GOING_ON = ("Draft", "Scheduled"), ("Recurring", "Running")
@@ -28,39 +21,36 @@ _AFTERWARDS = 20
 
 def metric_names(medium: str) -> list[str]:
     """The columns of the report on campaigns of this medium."""
-    return list(of_medium("metrics", medium))
+    return list(fixture(f"metrics {medium}"))
 
 
-def is_rate(name: str) -> bool:
-    """Whether a metric is none that days add up to."""
+def _is_rate(name: str) -> bool:
     return any(part in name for part in _RATES)
 
 
 class Metrics:
-    """The metrics of the project's campaigns."""
-
     def __init__(self, world: World, clock: Clock) -> None:
         self._world, self._clock = world, clock
-        self._known: dict[tuple[int, int], Thing] = {}
+        self._day = cache(self._make_day)
 
     def rows(self, start_ms: int | None = None, end_ms: int | None = None, ids: set[int] | None = None) -> list[Thing]:
         """The report of [start, end) for these campaigns, or all: texts; a cell may be missing."""
         first = (start_ms or 0) // DAY_MS
         last = self._today() if end_ms is None else min((end_ms - 1) // DAY_MS, self._today())
         having = [c for c in self._world.things("campaigns") if c["campaignState"] not in _NEVER_SENT]
-        return [self._row(each, first, last) for each in having if ids is None or each["id"] in ids]
+        return [{"id": str(c["id"]), **self._cells(c, first, last)} for c in having if ids is None or c["id"] in ids]
 
     def days(self) -> list[Thing]:
-        """What every campaign did on each day on which it could: `campaignId`, `date` and the cells, as texts."""
-        found = []
-        for campaign in self._world.things("campaigns"):
-            for day in self._active(campaign, 0, self._today()):
-                text = (_EPOCH + timedelta(days=day)).isoformat()
-                row = self._row(campaign, day, day)
-                found.append(
-                    {"campaignId": campaign["id"], "date": text, **{n: v for n, v in row.items() if n != "id"}}
-                )
-        return found
+        """The cells of each campaign on each day on which its numbers move, with `campaignId` and `date`."""
+        return [
+            {
+                "campaignId": campaign["id"],
+                "date": (_EPOCH + timedelta(days=day)).isoformat(),
+                **self._cells(campaign, day, day),
+            }
+            for campaign in self._world.things("campaigns")
+            for day in self._active(campaign, 0, self._today())
+        ]
 
     def _today(self) -> int:
         return self._clock.now_ms() // DAY_MS
@@ -76,27 +66,21 @@ class Metrics:
             end = self._today()
         return range(max(start, first), min(end, last) + 1)
 
-    def _row(self, campaign: Thing, first: int, last: int) -> Thing:
-        """The sums of the days, as text; nothing but zeros where nothing happened."""
-        total: Thing = {"id": campaign["id"]}
+    def _cells(self, campaign: Thing, first: int, last: int) -> Thing:
+        """The sums of the days, as text; zeros if nothing happened."""
         days = self._active(campaign, first, last)
+        names = [] if days else metric_names(campaign["messageMedium"])
+        total: Thing = {name: 0 for name in names if not _is_rate(name)}
         for day in days:
-            for name, value in self._day(campaign, day).items():
-                total[name] = value if is_rate(name) else total.get(name, 0) + value
-        if not days:
-            total |= {name: 0 for name in metric_names(campaign["messageMedium"]) if not is_rate(name)}
+            age = self._today() - day
+            for name, value in self._day(campaign["messageMedium"], campaign["id"], day).items():
+                if _is_rate(name):
+                    total[name] = value
+                else:
+                    so_far = value if age >= 2 else type(value)(value * (age + 2) // 4)
+                    total[name] = total.get(name, 0) + so_far
         return {name: str(value) for name, value in total.items()}
 
-    def _day(self, campaign: Thing, day: int) -> Thing:
-        key = campaign["id"], day
-        if key not in self._known:
-            place = campaign["id"], day - self._world.epoch_ms // DAY_MS
-            whole = self._world.fill(f"metrics {campaign['messageMedium']}", 0, "metrics", *place)
-            self._known[key] = {name: value for name, value in whole.items() if value is not ABSENT}
-        age = self._today() - day
-        if age >= 2:
-            return self._known[key]
-        return {
-            name: value if is_rate(name) else type(value)(value * (age + 2) // 4)
-            for name, value in self._known[key].items()
-        }
+    def _make_day(self, medium: str, campaign: int, day: int) -> Thing:
+        """What the campaign did on a day, once that is complete."""
+        return self._world.fill(f"metrics {medium}", 0, "metrics", campaign, day - self._world.epoch_ms // DAY_MS)

@@ -8,7 +8,7 @@ from .times import DAY_MS, format_time
 
 
 class User:
-    """One user: identifiers that never change, and the rhythm in which the profile is updated."""
+    """One user: identifiers, which never change, and how often the profile is updated."""
 
     def __init__(self, index: int, settings: SandboxSettings, epoch_ms: int, fixtures: Fixtures) -> None:
         draw, words, kind = Draw(seeded(settings.seed, "user", index)), fixtures.words, settings.project_type
@@ -38,14 +38,14 @@ class User:
         return next(self.identifiers[name] for name in (*names, "itblUserId") if name in self.identifiers)
 
     def is_member(self, place: int) -> bool:
-        """Whether the list at this place holds the user: the first holds all, the third none, the fourth one."""
+        """Whether the list at this place holds the user: the first holds all users, the third none, the fourth one."""
         if place < 4:
             return (True, self.index % 2 == 0, False, self.index == 0)[place]
         return (self.index * 2_654_435_761 + place * 40_503) % 97 < 97 // (place - 1)
 
 
 class People:
-    """All users of the project. `list_ids` are the lists that hold them, by place."""
+    """All users of the project. `list_ids`: the project's lists, in order."""
 
     def __init__(self, settings: SandboxSettings, epoch_ms: int, list_ids: list[int], fixtures: Fixtures) -> None:
         self._settings, self._shapes = settings, fixtures.shapes
@@ -56,7 +56,7 @@ class People:
             user.list_ids = [list_id for place, list_id in enumerate(list_ids) if user.is_member(place)]
 
     def find(self, identifier: str, kinds: Collection[str]) -> User | None:
-        """The user with this identifier, where it is of one of these kinds: email, userId, itblUserId."""
+        """The user with this identifier, if it is of one of these kinds: email, userId, itblUserId."""
         user = self._by_name.get(identifier)
         return user if user and identifier in map(user.identifiers.get, kinds) else None
 

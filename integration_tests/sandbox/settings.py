@@ -1,4 +1,4 @@
-"""What a sandbox can be: its size, its project, its limits and its habits."""
+"""Settings of a sandbox: its project, how much it holds, its limits and its habits."""
 
 import os
 from collections.abc import Collection
@@ -10,36 +10,35 @@ USER_ID_BASED = "UserID-based"
 HYBRID = "Hybrid"
 PROJECT_TYPES = (EMAIL_BASED, USER_ID_BASED, HYBRID)
 SPELLINGS = ("all", "reference")
-# The same moment in every run: what a test asserts holds whenever it runs. As odd as any: seconds, and a fraction of one.
+# The same moment in every run, so that tests pass on any day; with seconds and a fraction of one, as most moments have.
 NOW = datetime.fromisoformat(os.environ.get("SANDBOX_NOW", "2025-06-18T12:34:56.789+00:00"))
 
 
 @dataclass
 class SandboxSettings:
-    """All that decides the data and the responses. The same settings give the same data; on another day, that much later."""
+    """The same settings give the same data and responses; on another day, that much later."""
 
     seed: int = 1
     users: int = 200
     days: int = 30  # history before the start day; nothing is older
     events_per_day: int = 400  # over all event types together
-    event_weights: dict[str, float] = field(default_factory=dict)  # share of a type, in place of its own
+    event_weights: dict[str, float] = field(default_factory=dict)  # replaces the default share of a type
     data_types: Collection[str] | None = None  # only these hold records
-    odd: bool = True  # records, userIds, states and times as odd as the API's; False = a project without oddities
+    odd: bool = True  # records, userIds, states and times as odd as the API's; False = none of that
     padding: int = 0  # bytes of filler in every event, for windows of gigabytes
     project_type: str = EMAIL_BASED
     region: str = "US"
     api_key: str = "sandbox-key"
-    now: datetime | None = NOW  # the time of day, which stands still until advance(); None = the machine's, which runs
+    now: datetime | None = NOW  # the time of day, which stands still until advance(); None = the machine's clock
 
     index_lag: float = 0.0  # seconds; an event is visible after its own share of it
-    late_share: float = 0.0  # share of events that a device sends later still (made offline)
+    late_share: float = 0.0  # share of events that a device, being offline, sends up to late_hours later
     late_hours: float = 6.0
 
     rate_limit_factor: float | None = 0  # 0 or None = no limits; N = every limit N times as fast
-    shared_limits: bool = True  # one budget for a row of the limits' table; False = one for each endpoint
     retry_after: bool = False  # 429 says how long to wait; Iterable often does not
 
-    spellings: str = "all"  # of data types that have two; "reference": only the reference's are accepted
+    spellings: str = "all"  # of data types with two spellings; "reference" accepts only the reference's
     forbidden: tuple[str, ...] = ()  # endpoint templates the key may not use (403)
     forbidden_data_types: tuple[str, ...] = ()  # data types the key may not export (403)
 
@@ -51,8 +50,8 @@ class SandboxSettings:
     experiments: int = 20  # at most: one for every third email campaign
     experiments_offered: bool = True  # False = 404, as in a project that does not have them
     templates: int = 64
-    locales: tuple[str, ...] = ("en", "de-DE", "pt_BR")  # of localized templates, the first one their default
-    localized: int = 3  # one in so many templates has them
+    locales: tuple[str, ...] = ("en", "de-DE", "pt_BR")  # of localized templates; the first is the default
+    localized: int = 3  # every n-th template is localized
     journeys: int = 26
     catalogs: int = 12
     catalog_items: int = 25  # in the largest catalog; others hold fewer, one none
@@ -69,8 +68,9 @@ class SandboxSettings:
     job_seconds: float = 0.2  # how long an export job runs
     file_bytes: int = 10_000_000  # at most, as Iterable says
     url_ttl: float = 1800.0  # seconds until a presigned link expires
-    truncate_bytes: int = 100_000_000_000  # over it an export is truncated
-    reader_patience: float | None = None  # seconds a piece of a response may take before the connection is cut
+    reader_patience: float | None = (
+        None  # seconds that sending a piece of a response may take before the connection is cut
+    )
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -80,5 +80,3 @@ class SandboxSettings:
             raise ValueError(f"project_type must be one of {PROJECT_TYPES}, not {self.project_type!r}")
         if self.now is not None and self.now.tzinfo is None:
             raise ValueError("now needs a time zone")
-        if self.users < 1 or self.days < 0 or self.events_per_day < 0:
-            raise ValueError("users must be at least 1; days and events_per_day at least 0")

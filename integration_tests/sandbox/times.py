@@ -5,12 +5,13 @@ import time
 from datetime import datetime, timedelta, timezone
 from functools import cache
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-# Forms in which exports write a time (seen); the first is by far the commonest.
-OFFSET_COLON, OFFSET_PLAIN, DOUBLED_FRACTION, EPOCH_MILLIS = range(4)
+# Forms in which exports write a time (seen), the last one as epoch milliseconds; the first is by far the commonest.
+OFFSET_COLON, OFFSET_PLAIN = "{day} {clock} +00:00", "{day} {clock} +0000"
+DOUBLED_FRACTION, EPOCH_MILLIS = "{day}T{clock}.{fraction:03d}105.000Z", ""
 SHAPE_OF_16 = (OFFSET_COLON,) * 11 + (OFFSET_PLAIN,) * 2 + (DOUBLED_FRACTION,) * 2 + (EPOCH_MILLIS,)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _OFFSET = r"(?: ?(Z|[+-]\d\d:?\d\d))?"
 _REQUEST_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d" + _OFFSET, re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
@@ -19,7 +20,7 @@ _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d)(\.\d{1,6})?(?:\.\d
 
 
 class Clock:
-    """The time of day, which may stand still, and a stopwatch, which never does. advance() moves both."""
+    """The time of day, which may stand still, and a stopwatch, which never does. advance() moves both forward."""
 
     def __init__(self, now: datetime | None) -> None:
         self._fixed, self._ahead = now, 0.0
@@ -30,52 +31,49 @@ class Clock:
         return base.astimezone(timezone.utc) + timedelta(seconds=self._ahead)
 
     def now_ms(self) -> int:
-        """The time of day in epoch milliseconds."""
         return to_ms(self.now())
 
     def elapsed(self) -> float:
-        """Seconds on the stopwatch: rate limits, jobs and links that expire go by it, even where the day is fixed."""
+        """Seconds on the stopwatch, for rate limits, jobs and links that expire."""
         return time.monotonic() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Move both forward."""
         self._ahead += seconds
 
 
 def to_ms(moment: datetime) -> int:
-    """Epoch milliseconds of a time, in UTC where it has no offset."""
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)) - EPOCH) // timedelta(milliseconds=1)
+    """Epoch milliseconds of a time; UTC if it has no offset."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def window_ms(edge: datetime | str) -> int:
-    """Epoch milliseconds of the whole second that the edge of a window names."""
-    moment = parse_date(edge) if isinstance(edge, str) else edge
-    if moment is None:
+    """Epoch milliseconds of the edge of a window, which is a whole second."""
+    ms = parse_date(edge) if isinstance(edge, str) else to_ms(edge)
+    if ms is None:
         raise ValueError(f"not a time: {edge!r}")
-    return to_ms(moment) // 1000 * 1000
+    return ms // 1000 * 1000
 
 
-def parse_date(text: str) -> datetime | None:
-    """A date in any form of requests or records, UTC where it has no offset; None where it is none."""
+def parse_date(text: str) -> int | None:
+    """Epoch milliseconds of a date in any form of requests or records, UTC if it has no offset; None for anything else."""
     match = _DATE.fullmatch(text)
     day, clock, fraction, offset = match.groups() if match else ("", None, None, None)
     offset = "+00:00" if offset in (None, "Z") else f"{offset[:3]}:{offset[-2:]}"
     try:
-        return datetime.fromisoformat(f"{day} {clock or '00:00:00'}{(fraction or '.').ljust(7, '0')}{offset}")
+        return to_ms(datetime.fromisoformat(f"{day} {clock or '00:00:00'}{(fraction or '.').ljust(7, '0')}{offset}"))
     except ValueError:
         return None
 
 
-def parse_request_date(text: str, iso: bool = False) -> datetime | None:
-    """A date as exports take it (`yyyy-MM-dd HH:mm:ss [ZZ]`, or with `iso` ISO 8601); None where it is not one."""
+def parse_request_date(text: str, iso: bool = False) -> int | None:
+    """The same for a date as exports take it: `yyyy-MM-dd HH:mm:ss [ZZ]`, or with `iso` ISO 8601."""
     return parse_date(text) if _REQUEST_DATE.fullmatch(text) or (iso and _ISO_DATE.fullmatch(text)) else None
 
 
 def parse_record_time(value: object) -> int | None:
-    """Epoch milliseconds of a time in any form of records; None where it is none of them."""
+    """The same for a time in any form of records, which may be a number."""
     if isinstance(value, str):
-        moment = parse_date(value)
-        return None if moment is None else to_ms(moment)
+        return parse_date(value)
     return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
@@ -84,17 +82,13 @@ def _day(number: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(number * DAY_MS // 1000))
 
 
-def format_time(ms: int, shape: int = OFFSET_COLON) -> str | int:
-    """A time in one of the forms."""
-    if shape == EPOCH_MILLIS:
-        return ms
+def format_time(ms: int, shape: str = OFFSET_COLON) -> str | int:
+    """A time in one of the forms of exports."""
     minute, second = divmod(ms // 1000, 60)
     clock = f"{minute // 60 % 24:02d}:{minute % 60:02d}:{second:02d}"
-    if shape == DOUBLED_FRACTION:
-        return f"{_day(ms // DAY_MS)}T{clock}.{ms % 1000:03d}105.000Z"
-    return f"{_day(ms // DAY_MS)} {clock} {'+0000' if shape == OFFSET_PLAIN else '+00:00'}"
+    return shape.format(day=_day(ms // DAY_MS), clock=clock, fraction=ms % 1000) if shape else ms
 
 
 def iso_time(ms: int) -> str:
     """RFC 3339 with milliseconds, as snippets and jobs have it."""
-    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

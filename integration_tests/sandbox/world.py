@@ -1,114 +1,122 @@
-"""What the project consists of: lists, campaigns, templates and all else that the API lists."""
+"""What the project consists of: lists, campaigns, templates and all else that the API lists.
+
+Things are made from fixtures, the same each time; tests change, update and delete them.
+"""
 
 import threading
+from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from . import campaigns as sent
-from . import experiments
-from .fixtures import Draw, Fixtures, Maker, Record, fixture, seeded
+from .fixtures import Draw, Fixtures, Record, fixture, seeded
 from .people import People
 from .settings import EMAIL_BASED, USER_ID_BASED, SandboxSettings
 from .times import DAY_MS, HOUR_MS, Clock
 
 Thing = dict[str, Any]
-
 # The states of the reference, then two that were seen though it names neither, then an invented one.
 REFERENCE_STATES = (*dict.fromkeys(fixture("campaigns")["campaignState"]["$cycle"]), "Recurring")
 UNKNOWN_STATES = ("Recalled", "Recalling", "Throttled")
 MEDIA = ("Email", "Push", "InApp", "SMS")
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
+# Made of other things, so made anew when one of those changes.
+_DERIVED = ("list_users", "child_campaigns", "template_contents", "template_locales")
+# How long a scheduled campaign is being sent.
+_SENDING_MS = 2 * HOUR_MS
 
 
 class World:
-    """The project's things. Each is the dictionary that the API sends."""
+    """The project's things by stream, each the dictionary that the API sends, and its users."""
 
     def __init__(self, settings: SandboxSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
-        self._start_day_ms = clock.now_ms() // DAY_MS * DAY_MS
-        self.epoch_ms = self._start_day_ms - settings.days * DAY_MS
+        self.start_day_ms = clock.now_ms() // DAY_MS * DAY_MS
+        self.epoch_ms = self.start_day_ms - settings.days * DAY_MS
+        self._things: dict[str, list[Thing]] = {}
+        self._scheduled: dict[int, int] = {}  # campaigns that start and finish by themselves, and when they start
+        self._lock = threading.RLock()
         # Events and campaigns go on to name lists that are deleted.
         self.fixtures = Fixtures(lambda name: self._lists if name == "lists" else self.things(name), settings.odd)
-        self._things: dict[str, list[Thing]] = {}
-        self._scheduled: dict[int, int] = {}  # campaigns that start and finish by themselves, and when
-        self._lock = threading.RLock()
-        self._makers: dict[str, Maker] = {}
+        self._maker = cache(lambda name: self.fixtures.maker(fixture(name)))
         self._lists = self.things("lists")
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
         # Not cached properties, which have a lock of their own before Python 3.12: with that of `things`, two threads could
         # each hold one and wait for the other.
-        self.template_kinds = self._template_kinds()
-        self.experiment_ids = self._experiment_ids()
+        # The template type and medium of every template by its id: all sixteen in turn.
+        ids = [thing["templateId"] for thing in self.things("templates")]
+        self.template_kinds = {each: (TEMPLATE_TYPES[n // 4 % 4], MEDIA[n % 4]) for n, each in enumerate(ids)}
+        # Every third email campaign has an experiment: id of the campaign -> id of its experiment.
+        emails = [thing["id"] for thing in self.things("campaigns") if thing["messageMedium"] == "Email"]
+        self.experiment_ids = {campaign: campaign - 440_000 for campaign in emails[::3][: settings.experiments]}
 
     def things(self, name: str) -> list[Thing]:
-        """The things of a stream, in the order of their ids. They come from the method of its name, or from its
+        """The things of a stream, in the order of their ids: from the method `_make_` and its name, or else from its
         fixture, as many as the setting of its name says.
         """
         with self._lock:
-            if name in ("campaigns", "child_campaigns"):
-                self._send_campaigns()
+            now_ms = self._clock.now_ms()
+            if name in ("campaigns", "child_campaigns") and any(now_ms >= at for at in self._scheduled.values()):
+                self._store("campaigns", [self._sent(each, now_ms) for each in self._things["campaigns"]])
+                self._scheduled = {each: at for each, at in self._scheduled.items() if now_ms < at + _SENDING_MS}
             if name not in self._things:
                 made = getattr(self, f"_make_{name}", None)
-                self._things[name] = made() if made is not None else self._of_fixture(name)
+                self._things[name] = self._of_fixture(name) if made is None else made()
             return self._things[name]
 
     def _of_fixture(self, name: str) -> list[Thing]:
         return [self.fill(name, place, name, place) for place in range(getattr(self._settings, name, 10))]
 
     def fill(self, template: str, place: int, *name: object) -> Thing:
-        """A thing of a fixture, or of its part for a medium, with times of its own, at this place of its list."""
+        """A thing of this fixture at this place of its list; its name decides its values and times."""
         draw = Draw(seeded(self._settings.seed, *name), n=place)
-        draw.created_ms = self.epoch_ms + draw.below(max(self._settings.days, 1) * DAY_MS)
-        draw.updated_ms = draw.created_ms + draw.below(max(self._start_day_ms - draw.created_ms, 1))
+        created_ms = self.epoch_ms + draw.below(max(self._settings.days, 1) * DAY_MS)
+        updated_ms = created_ms + draw.below(max(self.start_day_ms - created_ms, 1))
         if draw.below(2):
             # Several things share an update's time, as after a bulk edit: a page may end between two of them.
-            draw.updated_ms = max(draw.created_ms, draw.updated_ms // (6 * HOUR_MS) * (6 * HOUR_MS))
+            updated_ms = max(created_ms, updated_ms // (6 * HOUR_MS) * (6 * HOUR_MS))
         # What is sent is sent after its last edit.
-        draw.started_ms = (draw.updated_ms + self._start_day_ms) // 2
-        draw.ended_ms = (draw.started_ms + self._start_day_ms) // 2
-        if template not in self._makers:
-            self._makers[template] = self.fixtures.maker(of_medium(*template.split(" ")))
-        thing: Thing = self._makers[template](draw)
+        started_ms = (updated_ms + self.start_day_ms) // 2
+        ended_ms = (started_ms + self.start_day_ms) // 2
+        draw.times = {"created": created_ms, "updated": updated_ms, "started": started_ms, "ended": ended_ms}
+        thing: Thing = self._maker(template)(draw)
         return thing
 
-    def touch(self, name: str, key: str, thing_id: int) -> None:
-        """Update the campaign, template or journey with this id now."""
-        self.change(name, key, thing_id, updatedAt=self._clock.now_ms())
+    def touch(self, name: str, thing_id: int) -> None:
+        self.change(name, thing_id, updatedAt=self._clock.now_ms())
 
-    def change(self, name: str, key: str, thing_id: int, /, **fields: Any) -> None:
-        """Change fields of the campaign, template or journey with this id. Its updatedAt stays, unless it is one of them."""
+    def change(self, name: str, thing_id: int, /, **fields: Any) -> None:
+        """Change fields of the thing of a stream with this id. Its updatedAt stays, unless it is one of them."""
+        self._replace(name, thing_id, lambda thing: [{**thing, **fields}])
+
+    def delete(self, name: str, thing_id: int) -> None:
+        self._replace(name, thing_id, lambda thing: [])
+
+    def _replace(self, name: str, thing_id: int, by: Callable[[Thing], list[Thing]]) -> None:
+        key = "templateId" if name == "templates" else "id"
         self._scheduled.pop(thing_id, None)
-        self._replace(name, [{**each, **fields} if each[key] == thing_id else each for each in self.things(name)])
+        self._store(
+            name, [new for each in self.things(name) for new in (by(each) if each[key] == thing_id else [each])]
+        )
 
-    def delete(self, name: str, key: str, thing_id: int) -> None:
-        """Delete the list, campaign, template or journey with this id."""
-        self._scheduled.pop(thing_id, None)
-        self._replace(name, [each for each in self.things(name) if each[key] != thing_id])
-
-    def _replace(self, name: str, things: list[Thing]) -> None:
-        """Other threads may be sending what there was."""
+    def _store(self, name: str, things: list[Thing]) -> None:
+        """In a new list, as other threads may be sending the old one."""
         with self._lock:
             self._things[name] = things
-            for made_of_them in ("list_users", "child_campaigns", "template_contents", "template_locales"):
-                self._things.pop(made_of_them, None)
+            for derived in _DERIVED:
+                self._things.pop(derived, None)
+
+    def _sent(self, campaign: Thing, now_ms: int) -> Thing:
+        """A campaign as it is now if it was scheduled: updatedAt stays at its last edit (seen)."""
+        start_ms = self._scheduled.get(campaign["id"])
+        if start_ms is None or now_ms < start_ms:
+            return campaign
+        if now_ms < start_ms + _SENDING_MS:
+            return {**campaign, "campaignState": "Running"}
+        ended = {"endedAt": start_ms + _SENDING_MS, "sendSize": campaign["id"] % 1000}
+        return {**campaign, "campaignState": "Finished", **ended}
 
     # campaigns and templates
-
-    def _send_campaigns(self) -> None:
-        now_ms = self._clock.now_ms()
-        due = [each for each, start_ms in self._scheduled.items() if start_ms <= now_ms]
-        if not due:
-            return
-        campaigns = [sent.as_of(each, now_ms) if each["id"] in due else each for each in self._things["campaigns"]]
-        for each in campaigns:
-            if "endedAt" in each:
-                self._scheduled.pop(each["id"], None)
-        self._replace("campaigns", campaigns)
-
-    def _template_kinds(self) -> dict[int, tuple[str, str]]:
-        """The template type and medium of every template by its id: all sixteen in turn."""
-        ids = [thing["templateId"] for thing in self.things("templates")]
-        return {each: (TEMPLATE_TYPES[place // 4 % 4], MEDIA[place % 4]) for place, each in enumerate(ids)}
 
     def _make_campaigns(self) -> list[Thing]:
         """First those that were made by hand, then the children of recurring ones."""
@@ -122,36 +130,60 @@ class World:
                 child |= {name: parent[name] for name in ("messageMedium", "templateId") if name in parent}
                 child |= {"name": f"{parent['name']} #{place}", "recurringCampaignId": parent["id"]}
                 campaigns.append(child)
-        self._scheduled = sent.scheduled(campaigns, self._start_day_ms)
+        # The scheduled ones start on the next days, one after the other.
+        scheduled = [each for each in campaigns if each["campaignState"] == "Scheduled"]
+        for place, campaign in enumerate(scheduled):
+            campaign["startAt"] = self.start_day_ms + (1 + place % 3) * DAY_MS + place * HOUR_MS
+        self._scheduled = {each["id"]: each["startAt"] for each in scheduled}
         return campaigns
 
     def _make_child_campaigns(self) -> list[Thing]:
         return [thing for thing in self.things("campaigns") if "recurringCampaignId" in thing]
 
-    def _experiment_ids(self) -> dict[int, int]:
-        """Experiments of every third email campaign: id of the campaign -> id of its experiment."""
-        emails = [thing["id"] for thing in self.things("campaigns") if thing["messageMedium"] == "Email"]
-        return {campaign: campaign - 440_000 for campaign in emails[::3][: self._settings.experiments]}
-
     def _make_experiments_metrics(self) -> list[Thing]:
-        return experiments.report(self)
+        """A row of text for each of the three variants of each."""
+        rows = []
+        for campaign, experiment in self.experiment_ids.items():
+            for place in range(3):
+                cells = self.fill("experiments", place, "experiment", experiment, place)
+                row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
+                rows.append({name: str(value) for name, value in row.items()})
+        return rows
 
     def _make_experiment_variants(self) -> list[Thing]:
-        return experiments.variants(self)
+        """All fields of all endpoints; variants of drafts have neither content nor metrics."""
+        states, variants = fixture("experiment_details")["status"]["$cycle"], []
+        for place, experiment in enumerate(self.experiment_ids.values()):
+            for number in range(3):
+                variant = self.fill("experiment_variants", number, "variant", experiment, number)
+                variant |= {"experimentId": experiment, "id": experiment * 10 + number}
+                status = states[place % len(states)]
+                variant["isWinner"] = status == "winner_found" and number == 1
+                if status == "draft":
+                    del variant["content"], variant["metrics"]
+                variants.append(variant)
+        return variants
 
     def _make_experiments(self) -> list[Thing]:
-        return experiments.details(self)
+        """The response of experiments/{id}, and the author, whom only the list names."""
+        left_out, variants, found = ("experimentId", "content", "metrics"), self.things("experiment_variants"), []
+        for place, (campaign, experiment) in enumerate(self.experiment_ids.items()):
+            thing = self.fill("experiment_details", place, "details", experiment)
+            thing["id"], thing["meta"]["campaignId"] = experiment, campaign
+            its = [each for each in variants if each["experimentId"] == experiment]
+            thing["variants"] = [{n: value for n, value in each.items() if n not in left_out} for each in its]
+            found.append(thing)
+        return found
 
     def _localized(self) -> list[Thing]:
-        """The templates that have locales."""
         return self.things("templates")[:: self._settings.localized] if self._settings.locales else []
 
     def locales_of(self, template_id: int) -> list[str]:
-        """The locales of a template, its default first; none where it has one content without a locale."""
+        """The locales of a template, its default first; none if it has one content without a locale."""
         return [*self._settings.locales] if template_id in {each["templateId"] for each in self._localized()} else []
 
     def _make_template_contents(self) -> list[Thing]:
-        """The fields of templates/{medium}/get, and the medium; fields that templates list too are the same there."""
+        """The fields of templates/{medium}/get, and the medium."""
         localized = {thing["templateId"] for thing in self._localized()}
         default = {"locale": next(iter(self._settings.locales), None), "isDefaultLocale": True}
         contents = [self._content(template) for template in self.things("templates")]
@@ -166,6 +198,7 @@ class World:
         ]
 
     def _content(self, template: Thing, *locale: str) -> Thing:
+        """Fields that templates list too are the same here."""
         medium = self.template_kinds[template["templateId"]][1]
         fields = self.fill(f"template_contents {medium}", 0, "content", template["templateId"], *locale)
         fields |= {name: value for name, value in template.items() if name in fields}
@@ -181,11 +214,18 @@ class World:
         messages = []
         for campaign in self.things("campaigns"):
             if campaign["messageMedium"] == medium and "startAt" in campaign:
-                message = {"campaignId": campaign["id"], "contentId": campaign["id"] + 3_000_000}
-                message |= {name: campaign.get(name) for name in ("templateId", "workflowId")}
-                message["messageTypeId"] = kind = templates.get(message["templateId"], {}).get("messageTypeId")
-                message |= {"channelId": channels.get(kind), "workflowName": journeys.get(message["workflowId"])}
-                message["experimentId"] = self.experiment_ids.get(campaign["id"])
+                template, journey = campaign.get("templateId"), campaign.get("workflowId")
+                kind = templates.get(template, {}).get("messageTypeId")
+                message = {
+                    "campaignId": campaign["id"],
+                    "contentId": campaign["id"] + 3_000_000,
+                    "templateId": template,
+                    "workflowId": journey,
+                    "messageTypeId": kind,
+                    "channelId": channels.get(kind),
+                    "workflowName": journeys.get(journey),
+                    "experimentId": self.experiment_ids.get(campaign["id"]),
+                }
                 messages.append({name: value for name, value in message.items() if value is not None})
         return messages
 
@@ -209,7 +249,7 @@ class World:
         return [{"name": f"table{place}"} for place in range(self._settings.metadata_tables)]
 
     def _make_metadata_entries(self) -> list[Thing]:
-        """By their keys, which know case."""
+        """By their keys, which differ in case."""
         shares = _shares(self.things("metadata"), self._settings.metadata_entries)
         keys = sorted((table, f"{('Key', 'key')[place % 2]}{place // 2:04d}") for table, place in shares)
         return [{"table": table, "key": key, **self.fill("metadata_entries", 0, table, key)} for table, key in keys]
@@ -230,18 +270,7 @@ class World:
         return [{"listId": each, "userIdentifier": line} for each in ids for line in self.people.lines(each)]
 
 
-def of_medium(name: str, medium: str = "") -> Record:
-    """A fixture; for a medium, the part that all media share and its own."""
-    whole: Record = fixture(name)
-    return {**whole["all"], **whole[medium]} if medium else whole
-
-
-def texts(row: Record) -> Record:
-    """The cells of a CSV."""
-    return {name: str(value) for name, value in row.items()}
-
-
 def _shares(parents: list[Thing], count: int) -> list[tuple[str, int]]:
-    """What each holds by number: the first all that the settings say, the second none, the others a part."""
+    """What each holds, by number: the first all that the settings say, the second none, the others a part."""
     shares = [(count, 0)[place] if place < 2 else count // place for place in range(len(parents))]
     return [(thing["name"], n) for thing, share in zip(parents, shares, strict=True) for n in range(share)]

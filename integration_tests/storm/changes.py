@@ -48,5 +48,5 @@ def change(sandbox: Sandbox, dice: random.Random) -> int:
         fields = make(dice, thing, now_ms)
         if name != "campaign" and dice.random() < 0.2:
             fields["updatedAt"] = now_ms
-        getattr(sandbox, f"change_{name}")(thing[key], **fields)
+        sandbox.change(f"{name}s", thing[key], **fields)
     return count
