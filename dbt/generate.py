@@ -11,6 +11,7 @@ from source_iterable.config import Config
 from source_iterable.load.tables import Column, table_of
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.stream import Stream
+from source_iterable.records.schemas import milliseconds
 from source_iterable.streams.table import EXPORTS, STREAMS
 
 FOLDER = Path(__file__).parent
@@ -48,8 +49,11 @@ def _macro() -> str:
     lines = [f"{{#- {MADE} -#}}", "{% macro columns_of(stream) %}"]
     # Called a thousand times per run: a table of all streams would be built again each time.
     for name, stream in STREAMS.items():
+        # As Airbyte's destinations have them; a load makes timestamps of them.
+        times = dict.fromkeys(milliseconds(name), "milliseconds")
         told = ", ".join(
-            f'{{"field": "{field}", "name": "{column}", "kind": "{kind}"}}' for field, column, kind in _columns(stream)
+            f'{{"field": "{field}", "name": "{column}", "kind": "{times.get(field, kind)}"}}'
+            for field, column, kind in _columns(stream)
         )
         lines.append(f'    {{%- if stream == "{name}" -%}}{{{{ return([{told}]) }}}}{{%- endif -%}}')
     lines += [

@@ -1,15 +1,17 @@
-"""Writes the tables of docs/streams.md, docs/options.md and docs/live.md from the code: `make docs`.
+"""Writes the tables and diagrams of docs/streams.md, docs/options.md and docs/live.md from the code: `make docs`.
 
-It replaces what stands between the two markers of a file. A test fails when a file is out of date.
+It replaces what stands between the two markers of a page. A test fails when a page is out of date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from integration_tests.live.probes import PROBES
 from source_iterable.config import Config, connection_specification
+from source_iterable.reading.export_stream import EventStream
+from source_iterable.records.schemas import references
 from source_iterable.streams.table import STREAMS
 
 DOCS = Path(__file__).parent
@@ -18,8 +20,8 @@ START, END = "<!-- made by docs/tables.py -->", "<!-- end -->"
 KEY_BY_PROJECT_TYPE = "email; itblUserId in projects that are not email-based"
 
 
-def streams_table() -> str:
-    """Every stream: what a record is, key, cursor, modes, cost."""
+def streams() -> str:
+    """Every stream: what a record is, key, cursor, modes, cost; then the diagrams of their joins."""
     config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
     lines = ["| stream | one record is | key | cursor | reads | requests |", "| --- | --- | --- | --- | --- | --- |"]
     for name, stream in STREAMS.items():
@@ -29,7 +31,35 @@ def streams_table() -> str:
         description = str(stream.schema(config)["description"]).rstrip(".")
         description = description[0].lower() + description[1:]
         lines.append(f"| {name} | {description} | {key} | {stream.cursor_field or ''} | {reads} | {stream.cost} |")
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n\n" + diagrams()
+
+
+def diagrams() -> str:
+    """Mermaid diagrams, which GitHub draws: what events join, and what all other streams join.
+
+    `events` has the columns of all event streams and stands for them.
+    """
+    others = [name for name, stream in STREAMS.items() if not isinstance(stream, EventStream) and name != "events"]
+    return "\n\n".join(
+        [
+            "The columns by which the streams join. Events (a stream of one event type has some of these columns):",
+            _flowchart(["events"]),
+            "All other streams:",
+            _flowchart(others),
+        ]
+    )
+
+
+def _flowchart(names: Iterable[str]) -> str:
+    return "\n".join(["```mermaid", "flowchart LR", *(line for name in names for line in _arrows(name)), "```"])
+
+
+def _arrows(name: str) -> list[str]:
+    """An arrow to each stream that this one joins, labeled with this one's columns; the stream alone if it joins none."""
+    columns: dict[str, list[str]] = {}
+    for column, (joined, _) in references(name).items():
+        columns.setdefault(joined, []).append(column)
+    return [f"    {name} -- {'<br>'.join(own)} --> {joined}" for joined, own in columns.items()] or [f"    {name}"]
 
 
 def options() -> str:
@@ -55,7 +85,7 @@ def probes() -> str:
     return "\n".join(lines)
 
 
-TABLES: dict[str, Callable[[], str]] = {"streams.md": streams_table, "options.md": options, "live.md": probes}
+TABLES: dict[str, Callable[[], str]] = {"streams.md": streams, "options.md": options, "live.md": probes}
 
 
 def with_table(text: str, table: str) -> str:

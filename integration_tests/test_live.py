@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from integration_tests.live import oddities
+from integration_tests.live import report as reports
 from integration_tests.live.compare import differences, of_sandbox
 from integration_tests.live.probes import PROBES
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
@@ -35,7 +36,7 @@ def verdicts(report: dict[str, Any]) -> dict[str, str]:
 @pytest.fixture(scope="module", params=PROJECT_TYPES)
 def of_type(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The report on an odd project of each type."""
-    return of_sandbox(SandboxSettings(project_type=request.param, events_per_day=2_000))
+    return of_sandbox(SandboxSettings(project_type=request.param, events_per_day=1_000))
 
 
 def test_the_sandbox_passes_its_own_probes(of_type: dict[str, Any]) -> None:
@@ -64,7 +65,7 @@ LIMITED = Fault("campaigns", "status", status=429, headers={"Retry-After": "7"},
 # Projects, and the oddities that are built into each.
 ODD: list[tuple[SandboxSettings, set[str]]] = [
     (
-        SandboxSettings(events_per_day=4_000, project_type="Hybrid"),
+        SandboxSettings(events_per_day=2_000, days=9, project_type="Hybrid"),
         {
             oddities.FORMS_OF_TIME,
             oddities.OTHER_TYPES,
@@ -286,8 +287,11 @@ BROKEN: list[tuple[str, Fault]] = [
 
 
 @pytest.mark.parametrize(("probe", "fault"), BROKEN, ids=[name for name, _ in BROKEN])
-def test_what_differs_is_called_so(probe: str, fault: Fault) -> None:
+def test_what_differs_is_called_so(probe: str, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault.struck = 0
+    # Those of single lists make the requests that the probe of redirects sums up.
+    wanted = [each for each in PROBES if each.name == probe or each.name.startswith("list of ")]
+    monkeypatch.setattr(reports, "PROBES", wanted)
     report = of_sandbox(SandboxSettings(odd=False, **SMALL), lambda sandbox: sandbox.add_fault(fault))
     assert verdicts(report)[probe] == "differs"
 
@@ -312,5 +316,5 @@ def test_a_comparison_lists_what_another_project_does() -> None:
 
 
 def test_a_comparison_of_like_projects_has_little_to_say() -> None:
-    reports = [of_sandbox(SandboxSettings(seed=seed, events_per_day=4_000)) for seed in (1, 2)]
-    assert len(list(differences(*reports))) < 25
+    ours, theirs = (of_sandbox(SandboxSettings(seed=seed, events_per_day=1_000)) for seed in (1, 2))
+    assert len(list(differences(theirs, ours))) < 25

@@ -23,16 +23,19 @@ from integration_tests.live.client import Client
 from integration_tests.live.compare import client_of, of_sandbox
 from integration_tests.live.probe import LONGEST
 from integration_tests.live.probes import PROBES
-from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
+from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
 from source_iterable.config import Config
 from source_iterable.streams.table import EXPORTS
 
 ROOT = Path(__file__).parent.parent
+SMALL: dict[str, Any] = {"users": 40, "events_per_day": 400, "days": 9}
+
+WholeRun = tuple[dict[str, Any], list[RequestLogEntry]]
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(users=40, events_per_day=400, days=9)) as running:
+    with Sandbox(SandboxSettings(**SMALL)) as running:
         yield running
 
 
@@ -63,7 +66,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_reads_only(tmp_path: Path) -> None:
     # The command asks for what has happened lately, by the machine's clock.
-    with Sandbox(SandboxSettings(users=40, events_per_day=400, days=9, now=None)) as sandbox:
+    with Sandbox(SandboxSettings(now=None, **SMALL)) as sandbox:
         done = run(tmp_path, "--config", str(write_config(sandbox, tmp_path)), "--no-jobs", "--minutes", "0.1")
     assert done.returncode == 0, done.stderr
     assert {each.method for each in sandbox.requests} == {"GET"}
@@ -77,24 +80,29 @@ def test_without_a_terminal_no_job_is_started(sandbox: Sandbox, tmp_path: Path) 
     assert sandbox.count("export/start") == 0
 
 
-def test_two_export_jobs_at_most_and_nothing_else_is_written() -> None:
+@pytest.fixture(scope="module")
+def whole_run() -> WholeRun:
+    """The report of a run that had all the time it took, and its requests."""
     kept: list[Sandbox] = []
-    of_sandbox(SandboxSettings(users=40, events_per_day=400, days=9), kept.append)
-    posts = [each for each in kept[0].requests if each.method != "GET"]
+    report = of_sandbox(SandboxSettings(rate_limit_factor=1.0, **SMALL), kept.append)
+    return report, kept[0].requests
+
+
+def test_two_export_jobs_at_most_and_nothing_else_is_written(
+    whole_run: WholeRun,
+) -> None:
+    posts = [each for each in whole_run[1] if each.method != "GET"]
     assert [(each.method, each.endpoint) for each in posts] == [("POST", "export/start")] * 2
 
 
-def test_the_key_goes_to_no_other_host() -> None:
-    kept: list[Sandbox] = []
-    of_sandbox(SandboxSettings(users=40, events_per_day=400, days=9), kept.append)
-    downloads = [each for each in kept[0].requests if each.host == "files"]
+def test_the_key_goes_to_no_other_host(whole_run: WholeRun) -> None:
+    downloads = [each for each in whole_run[1] if each.host == "files"]
     assert downloads
     assert not [each for each in downloads if each.header_names & {"api-key", "api_key"}]
 
 
-def test_all_limits_are_kept() -> None:
-    # In the sandbox's time, which passes when a probe sleeps.
-    report = of_sandbox(SandboxSettings(users=40, events_per_day=400, days=9, rate_limit_factor=1.0))
+def test_all_limits_are_kept(whole_run: WholeRun) -> None:
+    report, _ = whole_run
     assert report["probes"]["rate limits"]["verdict"] == "holds"
     assert not [endpoint for endpoint, statuses in report["requests"].items() if "429" in statuses]
     assert {each["verdict"] for each in report["probes"].values()} <= {"holds", "not visible"}
@@ -103,13 +111,17 @@ def test_all_limits_are_kept() -> None:
 @pytest.mark.parametrize("latency", [0.3, 20.0])
 def test_a_run_takes_less_than_ten_minutes(latency: float) -> None:
     kept: list[tuple[Sandbox, float]] = []
-    settings = SandboxSettings(users=40, events_per_day=400, days=9, rate_limit_factor=1.0, job_seconds=45.0)
-    report = of_sandbox(
-        settings,
-        lambda sandbox: kept.append((sandbox, sandbox.core.clock.elapsed())),
-        minutes=LONGEST,
-        latency=latency,
-    )
+
+    def slow_down(sandbox: Sandbox) -> None:
+        def advance(entry: RequestLogEntry) -> bool:
+            sandbox.advance(latency)
+            return False
+
+        sandbox.add_fault(Fault(None, "status", when=advance))
+        kept.append((sandbox, sandbox.core.clock.elapsed()))
+
+    settings = SandboxSettings(rate_limit_factor=1.0, job_seconds=45.0, **SMALL)
+    report = of_sandbox(settings, slow_down, minutes=LONGEST)
     ((sandbox, begun),) = kept
     assert 400 < sandbox.core.clock.elapsed() - begun < 600
     # All but the rest of the data types.
@@ -272,10 +284,12 @@ def test_a_file_that_is_no_report_is_left_alone(sandbox: Sandbox, tmp_path: Path
     assert (tmp_path / "live-report.json").read_text() == content
 
 
-def test_the_table_shows_each_verdict_on_one_line_of_a_small_terminal() -> None:
-    report = of_sandbox(SandboxSettings(users=40, events_per_day=400, days=9))
+def test_the_table_shows_each_verdict_on_one_line_of_a_small_terminal(
+    whole_run: WholeRun,
+) -> None:
+    report, _ = whole_run
     shown = StringIO()
-    reports.show(report, Console(file=shown, width=80))
+    reports.show(report, Console(file=shown, width=80, markup=False))
     lines = shown.getvalue().splitlines()
     for name, seen in report["probes"].items():
         assert [line for line in lines if line.strip().startswith(seen["verdict"]) and f" {name} " in line], name
@@ -284,7 +298,7 @@ def test_the_table_shows_each_verdict_on_one_line_of_a_small_terminal() -> None:
 
 
 def test_a_report_is_compared_with_the_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = of_sandbox(SandboxSettings(user_fields_shape="array"))
+    report = of_sandbox(SandboxSettings(user_fields_shape="array", **SMALL))
     reports.write(tmp_path / "theirs.json", report)
     assert main(["--compare", str(tmp_path / "theirs.json")]) == 0
     printed = capsys.readouterr().out

@@ -1,51 +1,13 @@
 """What a sync reports about its progress."""
 
-import logging
 import os
 import pty
-import re
-import threading
 from pathlib import Path
 
 import pytest
 
 from integration_tests.connector import FACTOR, config_for, start_read, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from source_iterable.process import progress as progress_module
-from source_iterable.process.progress import Progress
-
-
-def test_progress_lines_show_waits_and_streams() -> None:
-    progress = Progress(logging.getLogger("airbyte"))
-    progress.advance("email_send", records=1200, size=3_500_000, window="a to b", share=0.25)
-    progress.advance("email_send", records=300, size=500_000)
-    progress.advance("lists", records=3, share=1.0)
-    with (
-        progress.waiting("the export rate limit"),
-        progress.waiting("the export rate limit"),
-        progress.waiting("the response"),
-    ):
-        lines = progress.lines()
-    assert lines[0] == "email_send: 1,500 records, 4.0 MB, 25% of its time range, window a to b"
-    assert re.match(r"Waiting for the export rate limit \(\d+ s, 2 times", lines[1])
-    assert re.match(r"Waiting for the response \(\d+ s\)", lines[2])
-    assert len(lines) == 3, "finished streams are not logged again"
-    assert progress.waiting_lines() == []
-
-
-def test_the_heartbeat_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert progress_module.LOG_INTERVAL <= 30
-    monkeypatch.setattr(progress_module, "LOG_INTERVAL", 0.01)
-    logged = threading.Event()
-
-    class Logger:
-        def info(self, line: str) -> None:
-            if "a window" in line:
-                logged.set()
-
-    progress = Progress(Logger())  # type: ignore[arg-type]
-    with progress.heartbeat(), progress.waiting("a window"):
-        assert logged.wait(10)
 
 
 def test_an_estimate_is_emitted_once_a_fair_share_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,3 +98,54 @@ def query_of(request: Any) -> dict[str, str]:
 def asked(server: requests_mock.Mocker, path: str) -> list[dict[str, str]]:
     """The query parameters of every request for a path."""
     return [query_of(request) for request in server.request_history if request.url.split("?")[0] == ROOT + path]
+
+
+API_KEY = "k-123"
+
+
+def a_client(base_url: str | None = None) -> IterableClient:
+    config = {
+        "api_key": API_KEY,
+        "start_date": "2024-01-01T00:00:00Z",
+        "api_base_url": base_url,
+        "rate_limit_factor": 1e6,
+    }
+    return IterableClient(Config.parse(config), logging.getLogger("airbyte"))
+
+
+@contextmanager
+def answering(raw: bytes, closes: bool = True) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers every connection with the same bytes; gives its root, and what it received.
+
+    Unless it `closes`, it waits for the client to do so.
+    """
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.settimeout(0.5)
+                    try:
+                        request = connection.recv(65536)
+                        length = re.search(rb"content-length: (\d+)", request, re.I)
+                        # Whoever closes with something unread resets the connection.
+                        while length and len(request.partition(b"\r\n\r\n")[2]) < int(length[1]):
+                            request += connection.recv(65536)
+                        received.append(request)
+                        connection.sendall(raw)
+                        if not closes:
+                            connection.settimeout(10)
+                            connection.recv(1)
+                    except OSError:
+                        received.append(b"")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/", received
+
+
+GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{"lists": []}'

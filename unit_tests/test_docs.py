@@ -1,4 +1,4 @@
-"""The docs match the code: generated tables and pictures, messages that exist, examples that run."""
+"""The docs match the code: generated tables and diagrams, links, messages. Examples: test_contributing.py."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import importlib
 import json
 import re
 import sys
-from itertools import combinations, product
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
-from integration_tests.connector import FACTOR
-from integration_tests.sandbox import Sandbox, SandboxSettings
 from source_iterable.config import Config
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.export_stream import EventStream
 from source_iterable.records import schemas
 from source_iterable.streams.table import STREAMS
 
@@ -113,45 +109,9 @@ def test_discover_omits_references() -> None:
     assert all("x-references" not in json.dumps(stream.schema(CONFIG)) for stream in STREAMS.values())
 
 
-def test_the_picture_matches_the_code() -> None:
-    entities = module("entities")
-    assert (ROOT / "docs" / "entities.svg").read_text(encoding="utf-8") == entities.svg(), "run: make docs"
-    assert (ROOT / "docs" / "entities.mmd").read_text(encoding="utf-8") == entities.mermaid(), "run: make docs"
-
-
-def test_the_picture_shows_every_stream_once_and_no_box_overlaps_another_or_a_line() -> None:
-    entities = module("entities")
-    boxes = entities.entities()
-    assert sorted(name for box in boxes.values() for name in box.streams) == sorted(STREAMS)
-    picture = entities.picture()
-    assert set(picture.boxes) == set(boxes)
-    for (one, here), (other, there) in combinations(picture.boxes.items(), 2):
-        assert not here.overlaps(there), (one, other)
-    for wire, box in product(picture.wires, picture.boxes.values()):
-        assert not any(piece.overlaps(box) for piece in wire.rectangles()), wire
-    for box in picture.boxes.values():
-        assert min(box.x, box.y) >= 0
-        assert box.x + box.width <= picture.width
-        assert box.y + box.height <= picture.height
-
-
-def test_lines_to_different_streams_never_overlap() -> None:
-    wires = module("entities").picture().wires
-    pieces = [(wire.parent, piece) for wire in wires for piece in wire.rectangles()]
-    for (one, here), (other, there) in combinations(pieces, 2):
-        if one != other and (here.width > 0) == (there.width > 0):
-            assert not here.overlaps(there, space=1), (one, other)
-
-
-def test_a_new_stream_is_placed_automatically(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: Any = schemas._read
-    schema = json.loads(BLOCKS["example: schema"])
-    schema["properties"]["listId"] = {"type": ["null", "integer"], "x-references": "lists.id"}
-    monkeypatch.setattr(schemas, "_read", lambda name: schema if name == "new.json" else read(name))
-    monkeypatch.setitem(STREAMS, "new", PlainList("new", "new", "new", "id"))
-    entities = module("entities")
-    assert entities.picture().boxes["new"].x < entities.picture().boxes["lists"].x
-    assert 'new }o--|| lists : "listId = id"' in entities.mermaid()
+def test_the_diagrams_show_every_stream_but_those_of_single_event_types() -> None:
+    shown = set(re.findall(r"^    (\w+)", module("tables").diagrams(), re.MULTILINE))
+    assert shown == {name for name, stream in STREAMS.items() if not isinstance(stream, EventStream)}
 
 
 def test_links_resolve() -> None:
@@ -194,38 +154,6 @@ def _texts_in(folder: Path) -> list[str]:
                 parts = (each.value if isinstance(each, ast.Constant) else "…" for each in node.values)
                 texts.append("".join(map(str, parts)))
     return texts
-
-
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^```\w+\n# ([^\n]+)\n(.*?)^```$", CONTRIBUTING, re.MULTILINE | re.DOTALL))
-
-
-@pytest.mark.parametrize("path", [path for path in BLOCKS if not path.startswith("example")])
-def test_contributing_quotes_the_code_verbatim(path: str) -> None:
-    assert BLOCKS[path] in (ROOT / path).read_text(encoding="utf-8")
-
-
-def test_contributing_shows_both_kinds_of_streams_and_an_option() -> None:
-    assert "source_iterable/config.py" in BLOCKS
-    assert "source_iterable/schemas/journey_exit.json" in BLOCKS
-    assert "source_iterable/streams/campaigns.py" in BLOCKS
-    assert STREAMS["journey_exit"].cursor_field == "createdAt"
-
-
-def test_the_plain_list_example_of_contributing_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    from integration_tests import connector
-
-    stream = eval(BLOCKS["example: plain list"], {"PlainList": PlainList})
-    read: Any = schemas._read
-    schema = json.loads(BLOCKS["example: schema"])
-    monkeypatch.setattr(schemas, "_read", lambda name: schema if name == f"{stream.name}.json" else read(name))
-    monkeypatch.setitem(STREAMS, stream.name, stream)
-    with Sandbox(SandboxSettings()) as sandbox:
-        jobs = {sandbox.foreign_job(), sandbox.foreign_job("purchase")}
-        done = connector.sync(connector.config_for(sandbox, rate_limit_factor=FACTOR), [stream.name])
-    assert done.failure is None
-    assert {record["id"] for record in done.records[stream.name]} == jobs
-    assert all(set(schema["properties"]) <= set(record) for record in done.records[stream.name])
 
 
 def test_staging_models_are_those_of_the_streams() -> None:

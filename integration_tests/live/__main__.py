@@ -1,7 +1,7 @@
 """`python -m integration_tests.live --config config.json`: does Iterable behave as the connector expects?
 
 Some sixty probes of your own project, read only, within the rate limits, in less than ten minutes. The report that it
-writes holds no value of a record and no name of a thing. docs/live.md tells what is asked, and what the report says.
+writes holds no value of a record and no name of a thing. docs/live.md says what is asked, and what the report tells.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 from rich.console import Console
 
-from integration_tests.live import jobs, report
+from integration_tests.live import report
 from integration_tests.live.client import UNAUTHORIZED, Client
 from integration_tests.live.compare import differences, of_sandbox
 from integration_tests.live.probe import LONGEST, Project, Seen, is_wanted
-from integration_tests.live.probes import PROBES
+from integration_tests.live.probes import PROBES, export_jobs
 from integration_tests.live.words import Words
 from integration_tests.sandbox import SandboxSettings
 from source_iterable.config import Config
@@ -35,7 +35,7 @@ exports, and keeps their files for a while; nothing else is written. Start them?
 def main(arguments: list[str] | None = None) -> int:
     """Run the probes, or compare; 0 if the report is there, whatever it says, 1 if not."""
     options = _options(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     try:
         if options.compare is not None:
             return _compare(options.compare, console)
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. Run it again, and it goes on.", file=sys.stderr)
+        print("\nStopped. Run it again to continue.", file=sys.stderr)
         return 130
 
 
@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace, config: Config, console: Console) -> int:
             print(f"{seen.verdict:11}  {each.name:32} {seconds:6.1f} s", file=sys.stderr, flush=True)
         shown = each.name
     report.show(made, console)
-    console.print(f"The report, without any values: {options.report}", markup=False)
+    console.print(f"The report, without any values: {options.report}")
     return 0
 
 
@@ -93,7 +93,7 @@ def _may_start_jobs(options: argparse.Namespace, made: Mapping[str, Any]) -> boo
     if options.jobs is not None:
         return bool(options.jobs)
     # They are started once, and of no use when all of their probes are finished.
-    entries = [made["probes"].get(each.name, {}) for each in PROBES if each.look.__module__ == jobs.__name__]
+    entries = [made["probes"].get(each.name, {}) for each in PROBES if each.look.__module__ == export_jobs.__name__]
     if START in made["requests"] or not any(is_wanted(each, jobs=True) for each in entries) or not sys.stdin.isatty():
         return False
     try:
@@ -106,9 +106,7 @@ def _compare(path: Path, console: Console) -> int:
     there = report.read(path)
     here = of_sandbox(SandboxSettings(project_type=there["project_type"]))
     lines = list(differences(there, here))
-    for each in lines:
-        console.print(each, markup=False)
-    console.print(f"{len(lines)} differences between the report and the sandbox.", markup=False)
+    console.print(*lines, f"{len(lines)} differences between the report and the sandbox.", sep="\n")
     return 0
 
 
@@ -124,19 +122,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, help="the configuration, a JSON file: docs/options.md")
     what.add_argument("--compare", type=Path, metavar="REPORT", help="print where the sandbox differs from a report")
-    parser.add_argument(
-        "--report", type=Path, default=Path("live-report.json"), help="where to write; goes on with one (%(default)s)"
-    )
+    where = "the report's file; a run continues what is there (%(default)s)"
+    parser.add_argument("--report", type=Path, default=Path("live-report.json"), help=where)
     parser.add_argument("--again", action="store_true", help="begin again, and replace the report")
-    parser.add_argument(
-        "--jobs", action=argparse.BooleanOptionalAction, help="start two export jobs, or do not, without asking"
-    )
-    parser.add_argument(
-        "--minutes",
-        type=_minutes,
-        default=LONGEST,
-        help="that a run may take (%(default)s); 20 suffice for everything",
-    )
+    jobs = "start two export jobs, or do not, without asking"
+    parser.add_argument("--jobs", action=argparse.BooleanOptionalAction, help=jobs)
+    minutes = "that a run may take (%(default)s); 20 suffice for everything"
+    parser.add_argument("--minutes", type=_minutes, default=LONGEST, help=minutes)
     return parser.parse_args(arguments)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from traceback import extract_tb
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from integration_tests.live.client import OK, Answer, Client
-from integration_tests.live.errors import NoAnswer, NotVisible, Unexpected
-from integration_tests.live.words import Words, kind, public
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import holder_of
+from integration_tests.live.client import Client, NoAnswer, NotVisible, Unexpected
+from integration_tests.live.words import Words, public
 
 T = TypeVar("T")
 Verdict = Literal["holds", "differs", "not visible"]
@@ -23,9 +23,9 @@ LONGEST = 9.5
 
 
 class Seen(NamedTuple):
-    """What was seen.
+    """What a probe saw.
 
-    `facts` can be compared with those of another project; `fields`, the kinds of the fields of records, too, by name;
+    `facts` can be compared with those of another project; so can `fields`, the kinds of the fields of records by name;
     `counts` cannot. `oddities`: names from oddities.py. `is_finished`: False if a later run is to go on.
     """
 
@@ -38,12 +38,24 @@ class Seen(NamedTuple):
     is_finished: bool = True
 
 
+def judged(
+    holds: bool,
+    facts: Mapping[str, Any],
+    counts: Mapping[str, Any] | None = None,
+    *oddities: str | None,
+    fields: Mapping[str, Any] | None = None,
+) -> Seen:
+    """The claim holds, or it differs; oddities may be None."""
+    odd = tuple(each for each in oddities if each)
+    return Seen("holds" if holds else "differs", facts, counts or {}, fields or {}, odd)
+
+
 @dataclass
 class Project:
     """What the probes share.
 
     `jobs`: whether export jobs may be started. `earlier`: the entry of this probe in the report, if it was not finished.
-    `requests`: how many requests of each endpoint had each status, in earlier runs.
+    `requests`: how many requests of each endpoint had each status in earlier runs.
     """
 
     client: Client
@@ -57,7 +69,7 @@ class Project:
         self._made: dict[object, Any] = {}
 
     def once(self, make: Callable[..., T], *arguments: object) -> T:
-        """`make(project, *arguments)`, called once in a run; raises again what that has raised."""
+        """`make(project, *arguments)`, called once in a run; raises again what that raised."""
         key = (make, *arguments)
         if key not in self._made:
             try:
@@ -72,12 +84,13 @@ class Project:
 
     def statuses(self) -> dict[str, dict[str, int]]:
         """How many requests of each endpoint had each status, in all runs."""
-        endpoints = dict.fromkeys([*self.requests, *self.client.statuses])
+        now: Mapping[str, Mapping[str, int]] = self.client.statuses
         found: dict[str, dict[str, int]] = {}
-        for endpoint in endpoints:
-            now: Mapping[str, int] = self.client.statuses.get(endpoint, {})
-            before = self.requests.get(endpoint, {})
-            found[endpoint] = {each: before.get(each, 0) + now.get(each, 0) for each in sorted({*before, *now})}
+        for endpoint in dict.fromkeys([*self.requests, *now]):
+            counts: Counter[str] = Counter()
+            for run in (self.requests, now):
+                counts.update(run.get(endpoint, {}))
+            found[endpoint] = dict(sorted(counts.items()))
         return found
 
 
@@ -85,7 +98,7 @@ class Probe(NamedTuple):
     """`relied_on`: the file of the connector that relies on the claim.
 
     `look` may yield what it has seen so far. `begin` is called before all probes but the first, for what must be requested
-    early. Those with the largest `last` come last; `always`: also in a run that goes on with an earlier one.
+    early. Probes with the largest `last` come last; `always`: also in a run that goes on with an earlier one.
     """
 
     name: str
@@ -97,58 +110,39 @@ class Probe(NamedTuple):
     always: bool = False
 
 
-# In the order in which their modules are imported; probes.py has them in that of a run.
+# In the order in which their modules are imported.
 MADE: list[Probe] = []
-Look = TypeVar("Look", bound=Callable[[Project], "Seen | Iterator[Seen]"])
+Look = TypeVar("Look", bound=Callable[..., "Seen | Iterator[Seen]"])
 
 
 def probe(
     name: str,
-    claim: str,
     relied_on: str,
     begin: Callable[[Project], object] | None = None,
     last: int = 0,
     always: bool = False,
 ) -> Callable[[Look], Look]:
-    """Make a probe of a function."""
+    """Make a probe of a function, whose docstring is the claim. `relied_on` is below source_iterable/."""
 
     def made(look: Look) -> Look:
-        MADE.append(Probe(name, claim, relied_on, look, begin, last, always))
+        claim = (look.__doc__ or "").removesuffix(".")
+        MADE.append(Probe(name, claim, f"source_iterable/{relied_on}", look, begin, last, always))
         return look
 
     return made
 
 
-def judged(
-    holds: bool,
-    facts: Mapping[str, Any],
-    counts: Mapping[str, Any] | None = None,
-    *oddities: str | None,
-    fields: Mapping[str, Any] | None = None,
-) -> Seen:
-    """Seen, one way or the other; oddities may be None."""
-    odd = tuple(each for each in oddities if each)
-    return Seen("holds" if holds else "differs", facts, counts or {}, fields or {}, odd)
+def probe_each(name: str, relied_on: str, *cases: Mapping[str, Any]) -> Callable[[Look], Look]:
+    """Make a probe for each case, which is passed to the function, and fills name and docstring."""
 
+    def made(look: Look) -> Look:
+        claim = (look.__doc__ or "").removesuffix(".")
+        for case in cases:
+            one = partial(look, **case)
+            MADE.append(Probe(name.format(**case), claim.format(**case), f"source_iterable/{relied_on}", one))
+        return look
 
-def list_in(answer: Answer, name: str) -> list[dict[str, Any]]:
-    """The items of a list, also of one wrapped in `params`, or none. Raises NotVisible or Unexpected."""
-    if not answer.is_whole:
-        raise NotVisible("the answer is too large to be read whole, or breaks off")
-    found: Any = None
-    with suppress(ShapeError):
-        found = holder_of(answer.json, name)[name]
-    if answer.status != OK or not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise Unexpected({"status": answer.status, "type": public(answer.content_type), "list": kind(found)})
-    return found
-
-
-def some_in(answer: Answer, name: str) -> list[dict[str, Any]]:
-    """The same, where there are some. Raises NotVisible or Unexpected."""
-    found = list_in(answer, name)
-    if not found:
-        raise NotVisible("the project has none")
-    return found
+    return made
 
 
 def run(
@@ -163,12 +157,12 @@ def run(
         project.earlier = done.get(each.name, {})
         for seen in _looks(each, project):
             if not seen.is_finished and not seen.facts and project.earlier.get("facts"):
-                continue  # what an earlier run has seen is more
+                continue  # an earlier run has seen more
             yield each, seen, project.client.clock() - begun
 
 
 def is_wanted(earlier: Mapping[str, Any], jobs: bool) -> bool:
-    """Whether a probe is to be run, by its entry in an earlier report, and by whether export jobs may be started."""
+    """Whether to run a probe, by its entry in an earlier report, and by whether export jobs may be started."""
     return not earlier.get("is_finished") or (jobs and earlier.get("reason") == NO_JOBS)
 
 
@@ -182,27 +176,14 @@ def _begin(probes: Iterable[Probe], project: Project) -> None:
 def _looks(each: Probe, project: Project) -> Iterator[Seen]:
     try:
         seen = each.look(project)
-        if isinstance(seen, Seen):
-            yield seen
-        else:
-            yield from seen
+        yield from [seen] if isinstance(seen, Seen) else seen
     except NotVisible as missing:
         yield Seen("not visible", reason=str(missing))
     except NoAnswer as failure:
-        yield Seen("not visible", {}, {}, {}, (), _reason(str(failure)), False)
+        reason = f"no answer ({failure})" if " " not in str(failure) else str(failure)
+        yield Seen("not visible", reason=reason, is_finished=False)
     except Unexpected as answer:
         yield Seen("differs", answer.facts)
     except Exception as fault:  # an answer is so different that the probe could not even look at it
-        yield Seen("differs", {"failure": public(type(fault).__name__)}, {"line": _line_of(fault)})
-
-
-def _reason(failure: str) -> str:
-    return f"no answer ({failure})" if " " not in failure else failure
-
-
-def _line_of(fault: Exception) -> int:
-    """Where in the code it was raised."""
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return 0 if trace is None else trace.tb_lineno
+        line = extract_tb(fault.__traceback__)[-1].lineno
+        yield Seen("differs", {"failure": public(type(fault).__name__)}, {"line": line})

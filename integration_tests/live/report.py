@@ -7,18 +7,17 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal
 
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from integration_tests.live.probe import Probe, Project, Seen, Verdict, run
 from integration_tests.live.probes import PROBES
-from integration_tests.sandbox.settings import PROJECT_TYPES
 from source_iterable.version import __version__
 
-# Of the file's form.
-_VERSION = 1
 _STYLES = {"holds": "green", "differs": "bold red", "not visible": "dim"}
 # Characters of what was seen in the table; the file has all of it.
 _SHOWN = 200
@@ -28,43 +27,47 @@ _BESIDE = 11 + 28 + 7 + 10
 _DEPTH = 4
 
 
+class _Entry(BaseModel):
+    """What a report says of a probe, as far as it is relied on."""
+
+    claim: str
+    relied_on: str
+    verdict: Verdict
+    seconds: float
+    facts: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    oddities: list[str] = []
+
+
+class _Report(BaseModel):
+    """The file, as far as it is relied on."""
+
+    version: Literal[1]
+    connector: str
+    project: str
+    region: str
+    project_type: Literal["Email-based", "UserID-based", "Hybrid"]
+    requests: dict[str, dict[str, int]]
+    probes: dict[str, _Entry]
+
+
 class UnusableReport(ValueError):
-    """A file that is no report, or not of this project; the text says which, and why."""
+    """A file that is not a report, or not of this project; the text says which, and why."""
 
 
 def read(path: Path) -> dict[str, Any]:
     """The report in a file. Raises UnusableReport."""
     try:
         report: Any = json.loads(path.read_text(encoding="utf-8"))
+        _Report.model_validate(report, strict=True)
     except OSError as error:
         raise UnusableReport(f"{path} cannot be read: {error.strerror}.") from None
+    except ValidationError:
+        raise UnusableReport(f"{path} is no report of this version.") from None
     except ValueError:
         raise UnusableReport(f"{path} is no report: it is not JSON.") from None
-    if not _is_report(report):
-        raise UnusableReport(f"{path} is no report of this version.")
     return {name: _clean(value) for name, value in report.items()}
-
-
-def _is_report(report: Any) -> bool:
-    return (
-        isinstance(report, dict)
-        and report.get("version") == _VERSION
-        and all(isinstance(report.get(name), str) for name in ("connector", "project", "region"))
-        and report.get("project_type") in PROJECT_TYPES
-        and all(isinstance(report.get(name), dict) for name in ("probes", "requests"))
-        and all(isinstance(each, dict) for each in report["requests"].values())
-        and all(isinstance(count, int) for each in report["requests"].values() for count in each.values())
-        and all(
-            isinstance(each, dict)
-            and each.get("verdict") in get_args(Verdict)
-            and isinstance(each.get("seconds"), (int, float))
-            and all(isinstance(each.get(name, {}), dict) for name in ("facts", "counts", "fields"))
-            and all(isinstance(each.get(name), str) for name in ("claim", "relied_on"))
-            and isinstance(each.get("oddities", []), list)
-            and all(isinstance(odd, str) for odd in each.get("oddities", []))
-            for each in report["probes"].values()
-        )
-    )
 
 
 def _clean(value: Any) -> Any:
@@ -99,7 +102,7 @@ def begun(project: Project) -> dict[str, Any]:
     """A report without probes."""
     config = project.client.config
     return {
-        "version": _VERSION,
+        "version": 1,
         "connector": __version__,
         "python": platform.python_version(),
         "day": project.now.date().isoformat(),
@@ -113,7 +116,7 @@ def begun(project: Project) -> dict[str, Any]:
 
 
 def must_be_of(project: Project, report: Mapping[str, Any], path: Path) -> None:
-    """Raise UnusableReport unless a report can be gone on with."""
+    """Raise UnusableReport unless this run can continue a report."""
     new = begun(project)
     if any(report[name] != new[name] for name in ("project", "region", "project_type")):
         raise UnusableReport(
@@ -170,32 +173,24 @@ def show(report: Mapping[str, Any], console: Console) -> None:
     table.add_column("seconds", justify="right", no_wrap=True)
     probes: Mapping[str, Mapping[str, Any]] = report["probes"]
     for name, seen in probes.items():
-        verdict = seen["verdict"]
-        table.add_row(f"[{_STYLES[verdict]}]{verdict}[/]", name, _plain(line(seen)), f"{seen['seconds']:.1f}")
+        verdict = Text(seen["verdict"], _STYLES[seen["verdict"]])
+        table.add_row(verdict, name, Text(line(seen)), f"{seen['seconds']:.1f}")
     console.print(table)
     for name, seen in probes.items():
         if seen["verdict"] == "differs":
-            console.print(
-                f"\n{name} differs. Claim: {seen['claim']} (relied upon in {seen['relied_on']}). Seen:", markup=False
-            )
-            console.print(json.dumps({**seen.get("facts", {}), **seen.get("counts", {})}, indent=2), markup=False)
+            claim = f"Claim: {seen['claim']} (relied upon in {seen['relied_on']})."
+            console.print(f"\n{name} differs. {claim} Seen:")
+            console.print(json.dumps({**seen.get("facts", {}), **seen.get("counts", {})}, indent=2))
     if odd := sorted({each for seen in probes.values() for each in seen.get("oddities", ())}):
-        console.print("\nOddities of this project, which the connector takes:", markup=False)
-        for each in odd:
-            console.print(f"- {each}", markup=False)
+        console.print("\nOddities of this project, which the connector handles:", *odd, sep="\n- ")
     verdicts = [seen["verdict"] for seen in probes.values() if seen.get("is_finished")]
-    unfinished = {name: seen.get("reason", "") for name, seen in probes.items() if not seen.get("is_finished")}
+    unfinished = [f"{name}: {seen.get('reason', '')}" for name, seen in probes.items() if not seen.get("is_finished")]
     requests = sum(count for statuses in report["requests"].values() for count in statuses.values())
     console.print(
         f"\nClaims: {verdicts.count('holds')} hold, {verdicts.count('differs')} differ, "
         f"{verdicts.count('not visible')} not visible in this project, {len(unfinished)} unfinished. {requests} requests.",
-        markup=False,
+        *unfinished,
+        sep="\n- ",
     )
-    for name, reason in unfinished.items():
-        console.print(f"- {name}: {reason}", markup=False)
     if unfinished:
-        console.print("Run it again, and it goes on with what is unfinished.", markup=False)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+        console.print("Run it again to continue with what is unfinished.")

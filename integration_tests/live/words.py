@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from source_iterable.config import Config
+from source_iterable.exports.choice import OTHER_SPELLINGS
 from source_iterable.exports.export_job import JobState
 from source_iterable.streams.table import EXPORTS, STREAMS
 
@@ -23,8 +24,8 @@ _FORMS = {
     "empty text": r"",
     "YYYY-MM-DD HH:MM:SS +00:00": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d",
     "YYYY-MM-DD HH:MM:SS +0000": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}",
-    "YYYY-MM-DDTHH:MM:SSZ": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:?\d\d)",
-    "YYYY-MM-DDTHH:MM:SS.fffZ": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|[+-]\d\d:?\d\d)",
+    "YYYY-MM-DDTHH:MM:SSZ": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:?\d\d)",
+    "YYYY-MM-DDTHH:MM:SS.fffZ": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:?\d\d)",
     "YYYY-MM-DDTHH:MM:SS.ffffff.fffZ": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\.\d+Z",
     "YYYY-MM-DD": r"\d{4}-\d\d-\d\d",
     "text of digits": r"-?\d+",
@@ -35,6 +36,7 @@ _FORMS = {
     "array in a text": r"\s*\[.*\]\s*",
     "hexadecimal text": r"[0-9a-fA-F]{16,}",
 }
+_FORM = re.compile("|".join(f"({pattern})" for pattern in _FORMS.values()), re.DOTALL)
 # Characters at which careless readers end a line, or a text.
 _CAREFUL = re.compile("[\u0000-\u001f\u0085\u2028\u2029]")
 # Names in answers that are public, but no columns: parts of envelopes, parameters, error codes.
@@ -52,7 +54,7 @@ class Words:
 
     def __init__(self, api_key: str) -> None:
         self._fields = frozenset(name for stream in STREAMS for name in names_in({"properties": columns_of(stream)}))
-        types = {each.data_type for each in EXPORTS}
+        types = {each.data_type for each in EXPORTS} | set(OTHER_SPELLINGS.values())
         self._public = frozenset({*types, *(state.value for state in JobState), *_PUBLIC})
         self._key = api_key.encode()
 
@@ -102,7 +104,7 @@ def _written() -> frozenset[str]:
     """The texts in the code of this package."""
     return frozenset(
         node.value
-        for file in Path(__file__).parent.glob("*.py")
+        for file in Path(__file__).parent.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
@@ -135,8 +137,9 @@ def kind(value: Any) -> str:
             return "integer beyond 2^53"
         return "milliseconds" if value in _MILLISECONDS else "integer"
     if isinstance(value, str):
-        form = next((name for name, pattern in _FORMS.items() if re.fullmatch(pattern, value, re.DOTALL)), "text")
-        return "text with control characters" if form == "text" and _CAREFUL.search(value) else form
+        if form := _FORM.fullmatch(value):
+            return [*_FORMS][(form.lastindex or 0) - 1]
+        return "text with control characters" if _CAREFUL.search(value) else "text"
     return {float: "number", list: "array", dict: "object"}.get(type(value), "nothing")
 
 

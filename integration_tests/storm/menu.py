@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from integration_tests.sandbox import Fault
+from integration_tests.sandbox.endpoints import ROWS
 from source_iterable.reading.export_stream import ExportStream
+from source_iterable.reading.lists import ChildStream
+from source_iterable.reading.stream import Stream
 from source_iterable.streams.table import STREAMS
 
 HTML = "<html><body>Please log in</body></html>"
@@ -15,23 +18,17 @@ ERROR_OBJECT = {"code": "InternalError", "msg": "An error occurred", "params": N
 CONTENTS = tuple(f"templates/{medium}/get" for medium in ("email", "push", "inapp", "sms"))
 EXPERIMENT = ("experiments/{experimentId}", "experiments/{experimentId}/variants", "experiments/{experimentId}/totals")
 SIZE = "lists/{listId}/size"
-# What the streams request, where it is not the stream's own path.
+# What a stream requests, unless it is all that the sandbox serves for it and for its parent.
 ENDPOINTS = {
-    "user_fields": ("users/getFields",),
-    "message_types": ("messageTypes",),
-    "forgotten_users": ("users/forgotten", "users/forgottenUserIds"),
     "campaigns_metrics": ("campaigns", "campaigns/metrics"),
     "experiments_metrics": ("campaigns", "experiments/metrics"),
     "campaigns_metrics_daily": ("campaigns", "campaigns/metrics"),
     "experiments": ("experiments", "experiments/{experimentId}"),
     "experiment_variants": ("experiments", *EXPERIMENT),
-    "child_campaigns": ("campaigns", "campaigns/recurring/{id}/childCampaigns"),
     "template_contents": ("templates", *CONTENTS),
     "template_locales": ("templates", "templates/getByClientTemplateId", *CONTENTS),
     "list_sizes": ("lists", SIZE),
     "catalog_items": ("catalogs", "catalogs/{catalogName}/items"),
-    "catalog_field_mappings": ("catalogs", "catalogs/{catalogName}/fieldMappings"),
-    "metadata_entries": ("metadata", "metadata/{table}", "metadata/{table}/{key}"),
     "list_users": ("lists", "lists/getUsers"),
     "events": ("lists", "lists/getUsers", "export/userEvents"),
 }
@@ -116,9 +113,14 @@ def endpoints_of(names: Iterable[str], method: str) -> list[str]:
     """The endpoints that a sync of the streams may request."""
     found: dict[str, None] = {}
     for name in names:
-        own = TRANSPORTS[method] if isinstance(STREAMS[name], ExportStream) else ENDPOINTS.get(name, (name,))
-        found |= dict.fromkeys(own)
+        stream = STREAMS[name]
+        found |= dict.fromkeys(TRANSPORTS[method] if isinstance(stream, ExportStream) else _endpoints_of(stream))
     return list(found)
+
+
+def _endpoints_of(stream: Stream) -> Iterable[str]:
+    served = {stream.name, *([stream.parent.name] if isinstance(stream, ChildStream) else [])}
+    return ENDPOINTS.get(stream.name) or [row.path for row in ROWS if row.stream in served]
 
 
 def menu_of(endpoint: str, killed: bool) -> list[Draw]:

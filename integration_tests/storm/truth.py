@@ -16,16 +16,15 @@ from integration_tests.test_exports import event_ids
 from integration_tests.test_streams_members import as_read, as_sent
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream
+from source_iterable.reading.lists import ChildStream
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.table import STREAMS
 
 Record = dict[str, Any]
-# The columns that hold what the warning about a slice names.
+# The columns that hold what the warning about a slice names, where it is not the first column of a child's key.
 SKIPPED = {
     "list_users": (re.compile(r"list (?P<listId>\d+) (?:skipped|no longer)"),),
     "child_campaigns": (re.compile(r"campaign (?P<recurringCampaignId>\d+) no longer"),),
-    "catalog_items": (re.compile(r"catalog (?P<catalogName>\S+) no longer"),),
-    "catalog_field_mappings": (re.compile(r"catalog (?P<catalogName>\S+) no longer"),),
     "metadata_entries": (
         re.compile(r"metadata table (?P<table>\S+) no longer"),
         re.compile(r"entry (?P<key>\S+) of metadata/(?P<table>\S+) no longer"),
@@ -36,7 +35,7 @@ SKIPPED = {
     "template_locales": (
         re.compile(r"template (?P<templateId>\d+) no longer"),
         re.compile(r"Iterable does not tell the locales of template (?P<templateId>\d+)"),
-        re.compile(r"template (?P<templateId>\d+) has no content in (?P<locale>\S+) any more"),
+        re.compile(r"locale (?P<locale>\S+) of template (?P<templateId>\d+) no longer"),
     ),
     "template_contents": (re.compile(r"template (?P<templateId>\d+) no longer"),),
 }
@@ -57,6 +56,9 @@ class Truth:
             )
         else:
             self._records = sandbox.truth_list(name) if name == "events" else truth(sandbox, name, config)
+        self._warnings = SKIPPED.get(name, ())
+        if isinstance(stream, ChildStream) and not self._warnings:
+            self._warnings = (re.compile(rf"{stream.noun} (?P<{stream.primary_key[0]}>\S+) no longer"),)
         self.expected = Counter(map(self._sent, self._records))
 
     def identity(self, record: Record) -> str:
@@ -78,7 +80,7 @@ class Truth:
         """The expected records that a warning says are skipped."""
         if self.name == "events":
             return self._skipped_events(warning)
-        named = [found.groupdict() for pattern in SKIPPED.get(self.name, ()) if (found := pattern.match(warning))]
+        named = [found.groupdict() for pattern in self._warnings if (found := pattern.match(warning))]
         return {
             self._sent(record)
             for record in self._records

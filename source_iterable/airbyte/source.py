@@ -29,7 +29,7 @@ from source_iterable.airbyte.messages import Messages, rejected, state_manager, 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, specification
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.process.display import progress_display
+from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.reading.context import StreamContext
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.configuration import parse_config
@@ -70,7 +70,8 @@ class SourceIterable(Source):
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
         try:
             parsed = parse_config(config)
-            return AirbyteCatalog(streams=[as_airbyte_stream(stream, parsed) for stream in STREAMS.values()])
+            client = IterableClient(parsed, logger)
+            return AirbyteCatalog(streams=[as_airbyte_stream(stream, parsed, client) for stream in STREAMS.values()])
         except IterableError as error:
             raise traced(error) from error
 
@@ -125,7 +126,7 @@ class SourceIterable(Source):
                 messages.failed[name] = error
                 yield from rejected(name, error)
         try:
-            with context.progress.heartbeat(), progress_display(context.progress):
+            with heartbeat(context.progress, logger), progress_display(context.progress):
                 yield from messages
         finally:
             context.close()

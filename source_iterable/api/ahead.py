@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from source_iterable.process.progress import inherited
 
@@ -26,19 +26,8 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterat
             if len(ahead) >= 2 * threads:
                 first, future = ahead.popleft()
                 yield first, future.result()
-        while ahead:
-            first, future = ahead.popleft()
-            yield first, future.result()
-
-
-def read_ahead(items: Iterator[T], count: int) -> Iterator[T]:
-    """Yield the same items, produced up to `count` ahead in a separate thread. Raises what the iterator raises."""
-    end = object()
-    with _pool(1) as pool:
-        ahead = deque(pool.submit(inherited(next), items, end) for _ in range(count))
-        while (item := ahead.popleft().result()) is not end:
-            ahead.append(pool.submit(inherited(next), items, end))
-            yield cast(T, item)
+        for item, future in ahead:
+            yield item, future.result()
 
 
 def as_done(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:

@@ -1,4 +1,4 @@
-"""The body of a response: decoded in bounded pieces, and believed only when its end is proved.
+"""The body of a response: decoded in bounded pieces, and complete only when its end is proved.
 
 What proves it: its length, its last chunk, the trailer of gzip, or a closed JSON document. That the server has closed the
 connection proves nothing: so does a proxy that gives up in the middle.
@@ -15,7 +15,7 @@ import urllib3
 from source_iterable.api import exact_json
 from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 
-# Larger ones are returned to the system after each read, and cost a page fault for each 4 KB of the next.
+# Larger buffers are returned to the system after each read, and cost a page fault for each 4 KB of the next.
 _NETWORK_BYTES = 64 * 2**10
 # Bytes that one call of the decoder may return: a megabyte of gzip can be a gigabyte of zeros.
 _DECODED_BYTES = 1 * 2**20
@@ -31,29 +31,27 @@ _NO_END = (
 def pieces(response: requests.Response) -> Iterator[bytes]:
     """The decoded body of a response as it arrives.
 
-    Decoded here, since urllib3 takes a gzip body without its end, or with a broken second member, for complete.
+    Decoded here, since urllib3 accepts a gzip body without its end, or with a broken second member.
 
     Raises:
         BrokenResponse: the body broke off, stalled, or is not what its headers say.
-        EndUnknown: after all of it, nothing proves that it is.
+        EndUnknown: after all of it, as nothing proves that it is all.
     """
     coding, encoding = (_header(response, name) for name in ("Transfer-Encoding", "Content-Encoding"))
-    if coding not in (*_IDENTITY, "chunked"):
+    if coding not in (*_IDENTITY, "chunked") or encoding not in (*_IDENTITY, "gzip", "x-gzip"):
         raise BrokenResponse("The response has an encoding that was not requested.")
     has_end = ends_with(response) != CLOSE
-    if encoding in _IDENTITY:
-        yield from _raw(response)
-        if not has_end:
-            raise EndUnknown(_NO_END)
-    elif encoding in ("gzip", "x-gzip"):
+    if encoding not in _IDENTITY:
         yield from _gunzipped(_raw(response), has_end)
-    else:
-        raise BrokenResponse("The response has an encoding that was not requested.")
+        return
+    yield from _raw(response)
+    if not has_end:
+        raise EndUnknown(_NO_END)
 
 
 def ends_with(response: requests.Response) -> str:
-    """What ends a body that has not been read yet: LENGTH, CHUNK or, which proves nothing, CLOSE."""
-    # How it is read, not what its headers say: a length that is no number is none.
+    """What ends a body that has not been read yet: LENGTH, CHUNK, or CLOSE, which proves nothing."""
+    # As urllib3 reads it, not as the headers say: a length that is not a number is none.
     if response.raw.chunked:
         return CHUNK
     return CLOSE if response.raw.length_remaining is None else LENGTH
@@ -76,7 +74,7 @@ def whole(response: requests.Response, max_bytes: int) -> bytes:
 
 
 def _is_document(body: bytes) -> bool:
-    """Whether a body is a closed JSON object or array. A number or a text may go on."""
+    """Whether a body is a closed JSON object or array. Numbers and texts might go on."""
     try:
         return isinstance(exact_json.loads(body), (dict, list))
     except ValueError:
@@ -97,16 +95,13 @@ def _raw(response: requests.Response) -> Iterator[bytes]:
 
 
 def _gunzipped(raw: Iterator[bytes], has_end: bool) -> Iterator[bytes]:
-    """The members of gzip, one behind the other. Where nothing else tells the end, there must be exactly one."""
-    decoder = zlib.decompressobj(_GZIP)
-    members = 0
+    """The decoded members of gzip. If nothing else proves the end, there must be exactly one."""
+    decoder, members = zlib.decompressobj(_GZIP), 0
     try:
         for data in raw:
             while data:
-                if decoder.eof:
-                    decoder = zlib.decompressobj(_GZIP)
-                    members += 1
-                members = members or 1
+                if decoder.eof or not members:
+                    decoder, members = zlib.decompressobj(_GZIP), members + 1
                 if piece := decoder.decompress(data, _DECODED_BYTES):
                     yield piece
                 data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail

@@ -1,4 +1,4 @@
-"""Clock: the time at Iterable, and what counts as now. No other module asks a clock what time it is to plan or compare."""
+"""Clock: the time at Iterable, and what counts as now. No other module reads a clock to plan or compare."""
 
 from __future__ import annotations
 
@@ -9,35 +9,31 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 
+_Time = Callable[[], float]
 # Seconds that this machine may differ from Iterable without a warning.
 MOST_OFF = 60.0
-# Later dates, in the year 9000, are no serious values.
+# Later dates, after the year 9000, are errors.
 _LATEST = 221_845_392_000.0
 
 
 class Clock:
     """Learns Iterable's time from its responses. Thread-safe. `machine` and `monotonic` return seconds."""
 
-    def __init__(
-        self,
-        logger: logging.Logger,
-        machine: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, logger: logging.Logger, machine: _Time = time.time, monotonic: _Time = time.monotonic) -> None:
         self._logger = logger
         self._machine = machine
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._told = False
+        self._has_warned = False
         # Iterable's time less the monotonic clock.
         self._offset: float | None = None
-        # Whether a response has come, with or without a date.
+        # Whether any response has arrived, with or without a date.
         self.has_heard = False
 
     def hear(self, headers: Mapping[str, str]) -> None:
         """Note the time in the headers of a response that begins now.
 
-        The latest time counts: a response may have waited in a cache or a proxy, but none comes from the future.
+        The latest time counts: a response may have waited in a cache or proxy, but none comes from the future.
         """
         date = http_date(headers.get("Date", ""))
         with self._lock:
@@ -47,22 +43,23 @@ class Clock:
             offset = date + _age(headers) - self._monotonic()
             self._offset = offset if self._offset is None else max(offset, self._offset)
             off = self._machine() - self.at_iterable()
-            tell, self._told = abs(off) > MOST_OFF and not self._told, self._told or abs(off) > MOST_OFF
-        if tell:
-            here, there = iso_time(self._machine()), iso_time(self.at_iterable())
-            self._logger.warning(
-                f"The clock of this machine is {abs(off):,.0f} seconds {'ahead of' if off > 0 else 'behind'} Iterable's "
-                f"({here} here, {there} there): set it right. Until then the earlier of the two counts as now."
-            )
+            if abs(off) <= MOST_OFF or self._has_warned:
+                return
+            self._has_warned = True
+        here, there = iso_time(self._machine()), iso_time(self.at_iterable())
+        self._logger.warning(
+            f"The clock of this machine is {abs(off):,.0f} seconds {'ahead of' if off > 0 else 'behind'} Iterable's "
+            f"({here} here, {there} there): set it right. Until then the earlier of the two counts as now."
+        )
 
     def at_iterable(self) -> float:
-        """Iterable's time in seconds since the epoch; this machine's if no response has told it."""
+        """Iterable's time in seconds since the epoch; this machine's if no response had a date."""
         return self._machine() if self._offset is None else self._offset + self._monotonic()
 
     def now(self) -> float:
         """Seconds since the epoch: the earlier of Iterable's time and this machine's.
 
-        What Iterable records after it is read by a later sync; what it recorded before a time that had not come would not.
+        Whatever Iterable records later is read by a later sync. With a time in the future it would be missed.
         """
         return min(self._machine(), self.at_iterable())
 
@@ -74,7 +71,7 @@ def iso_time(seconds: float) -> str:
 
 
 def http_date(text: str) -> float | None:
-    """A date of a header (RFC 9110) in seconds since the epoch; None if it is none."""
+    """A date of a header (RFC 9110) in seconds since the epoch; None if it is not a date."""
     try:
         date = email.utils.parsedate_to_datetime(text)
         # GMT as -0000 parses as a time without a zone.
@@ -86,4 +83,4 @@ def http_date(text: str) -> float | None:
 def _age(headers: Mapping[str, str]) -> int:
     """Seconds that a response has spent in caches."""
     text = headers.get("Age", "").strip()
-    return int(text) if text.isdecimal() and len(text) < 6 else 0  # about a day; more is no serious value
+    return int(text) if text.isdecimal() and len(text) < 6 else 0  # about a day; more is an error

@@ -1,4 +1,4 @@
-"""JSON without loss: what orjson refuses or changes is read by the standard library instead, and written as it came.
+"""JSON without loss: what orjson refuses or changes is read by the standard library, and written as it was.
 
 orjson turns integers over 64 bits and decimals of more than 17 digits into the nearest float, and refuses half surrogate
 pairs (`"\\ud83d"` alone, which JavaScript senders produce when they cut a text within an emoji), 1e999, and objects nested
@@ -13,17 +13,17 @@ from typing import Any
 
 import orjson
 
-# Every digit and decimal point to 0, all else to a space: a plain search then finds long numbers, at a gigabyte a second.
+# Digits and decimal points become 0, all else a space: a plain search then finds long numbers, at a gigabyte a second.
 _NUMBERS = bytes(48 if 48 <= byte <= 57 or byte == 46 else 32 for byte in range(256))
 _LONG = b"0" * 19  # the shortest integer that may exceed 64 bits, or 18 digits and a point
 _BEFORE_A_NUMBER = b":,[-\t\r\n "
-# What may stand there in a text of JSON within JSON.
+# What may precede one in a string that holds JSON.
 _ESCAPES = (b"\\n", b"\\r", b"\\t")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# What may stand around JSON in a text.
+# What may surround JSON in a string.
 BLANKS = " \t\r\n\ufeff\xa0"
-# Digits that survive the way through a float.
+# Digits that survive conversion to a float.
 _FLOAT_DIGITS = 17
 
 
@@ -44,14 +44,10 @@ def loads(text: bytes) -> Any:
 
 
 def careful_loads(text: bytes) -> Any:
-    """`loads` by the standard library alone, for texts that are known to need it."""
+    """`loads` by the standard library alone, for texts known to need it."""
     try:
-        value = json.loads(
-            text.removeprefix(_BYTE_ORDER_MARK).decode("utf-8"),
-            parse_constant=_refuse,
-            parse_float=_decimal,
-            parse_int=_integer,
-        )
+        decoded = text.removeprefix(_BYTE_ORDER_MARK).decode("utf-8")
+        value = json.loads(decoded, parse_constant=_refuse, parse_float=_decimal, parse_int=_integer)
         return _without_surrogates(value) if b"\\u" in text else value
     except RecursionError:
         raise ValueError("nested too deep") from None
@@ -107,7 +103,7 @@ def _is_long(number: bytes) -> bool:
 
 
 def is_complete(line: bytes) -> bool:
-    """Whether a line is complete JSON in its structure, whatever its letters and numbers: a cut line is not."""
+    """Whether a line is structurally complete JSON, whatever its strings and numbers: a cut line is not."""
     try:
         json.loads(line.decode("latin-1"), strict=False, parse_int=str)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""The proof that a response is what was requested. Status 200 proves nothing: login pages and error objects have it, too."""
+"""The proof that a response is what was requested. Status 200 proves nothing: login pages and error objects have it too."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from source_iterable.api import exact_json
 from source_iterable.errors import BrokenResponse
 
 _ERROR_KEYS = {"code", "msg", "params"}
-# What a line of markup begins with; a userId may begin with any sign.
+# How a line of markup begins; a userId may begin with any character.
 _MARKUP = re.compile(
     rb"^\s*(\xef\xbb\xbf)?\s*<(!doctype|\?xml|html|head|body|error|script|title|h1|p|pre|!--)", re.I | re.M
 )
-# What a line of JSON begins with, and no identifier; `{...}` alone may be a GUID.
+# How a line of JSON begins, and no identifier does; `{...}` alone may be a GUID.
 _JSON = re.compile(rb"^\s*(\xef\xbb\xbf)?[\[{]\s*[\"{\[\]}]", re.M)
 # Control characters that no identifier has.
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -24,27 +22,23 @@ _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 MAX_IDENTIFIER = 4096
 # Bytes of a line; a longer one is no record: Iterable takes requests of up to 4 MB (reference).
 MAX_LINE = 16 * 2**20
+_NOT_JSON = object()
 
 
 def is_error_object(value: Any) -> bool:
-    """Whether JSON is one of Iterable's errors, `{"code", "msg", "params"}`. With `params` it may be wrapped data."""
-    return (
-        type(value) is dict
-        and "code" in value
-        and "msg" in value
-        and value.keys() <= _ERROR_KEYS
-        and not value.get("params")
-    )
+    """Whether JSON is one of Iterable's errors, `{"code", "msg", "params"}`. With `params` it may be data."""
+    return type(value) is dict and {"code", "msg"} <= value.keys() <= _ERROR_KEYS and not value.get("params")
 
 
 def must_hold_records(chunks: Iterable[bytes]) -> None:
-    """Raise BrokenResponse for JSON lines of which none is an object, unless there is no line at all."""
+    """Raise BrokenResponse for lines none of which is a JSON object, unless there are none."""
     first = b""
     for chunk in chunks:
         for line in chunk.split(b"\n"):
             if not line.strip():
                 continue
-            if _is_record(line):
+            value = _parsed(line)
+            if type(value) is dict and not is_error_object(value):
                 return
             first = first or line
     if first:
@@ -52,14 +46,14 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
 
 
 def must_be_whole(line: bytes) -> None:
-    """Raise BrokenResponse for a last line of records that is cut, as before a response that ends properly."""
+    """Raise BrokenResponse for a last line of records that is cut: one without a newline that is no complete JSON."""
     if line.strip() and not line.endswith(b"\n") and len(line) < MAX_LINE and not exact_json.is_complete(line):
         raise BrokenResponse("The last line is cut.")
 
 
 def must_be_no_error(line: bytes) -> None:
     """Raise BrokenResponse for a last line of records that says why there are no more."""
-    if _is_error(line):
+    if is_error_object(_parsed(line)):
         raise BrokenResponse(f"The response ends with {_description(line)}.")
 
 
@@ -70,7 +64,7 @@ def not_csv(text: str) -> bool:
 
 
 def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
-    """Raise BrokenResponse for text that cannot be the users of a list, one a line; one of them at least has the `sign`."""
+    """Raise BrokenResponse for text that cannot be the users of a list, one a line, at least one of them with the `sign`."""
     blank, signed = True, False
     for chunk in chunks:
         blank = blank and not chunk.strip()
@@ -89,30 +83,22 @@ def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
         raise BrokenResponse("The response holds no users: none of its lines is an email address.")
 
 
-def _is_error(line: bytes) -> bool:
+def _parsed(line: bytes) -> Any:
+    """The JSON of a line; _NOT_JSON if it is none."""
     try:
-        return is_error_object(exact_json.loads(line))
+        return exact_json.loads(line)
     except ValueError:
-        return False
-
-
-def _is_record(line: bytes) -> bool:
-    try:
-        value = exact_json.loads(line)
-    except ValueError:
-        return False
-    return type(value) is dict and not is_error_object(value)
+        return _NOT_JSON
 
 
 def _description(text: bytes) -> str:
-    """What a text is instead. Never the text itself: it may be somebody's data."""
+    """What a text is instead. Never the text itself: it may be personal data."""
     if _MARKUP.search(text):
         return "HTML or XML"
     if _BINARY.search(text[:1024]):
         return "binary data"
-    try:
-        value = orjson.loads(text)
-    except ValueError:
+    value = _parsed(text)
+    if value is _NOT_JSON:
         return "text that is not JSON"
     if is_error_object(value):
         code = str(value["code"])

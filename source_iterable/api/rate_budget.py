@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import TracebackType
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 # Seconds after which a request without a response counts as arrived: some responses take an hour to begin.
 MAX_TRANSIT = 2.0
-
-# Seconds after which a thread that waits for its turn tells so.
-TELL_SECONDS = 1.0
 
 # Limits from the API reference: (path prefixes, requests, seconds). The first row with a matching prefix applies; other
 # endpoints: 10 requests a second. The three export job calls share one budget, which is safe however Iterable counts.
@@ -46,44 +43,44 @@ class NotYet(NamedTuple):
 class Permit:
     """Permission for one request, as a context manager around sending it."""
 
-    def __init__(self, budget: RateBudget, taken: float) -> None:
-        self._budget = budget
-        self.taken = taken
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._taken = clock()
         self.arrival: float | None = None
 
-    def __enter__(self) -> Permit:
-        return self
+    def arrived(self) -> None:
+        """Note that the request got its response, or never will."""
+        self.arrival = self.arrival or self._clock()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._budget.arrived(self)
+    def counts_from(self, now: float) -> float:
+        """When the request reached Iterable, at the latest."""
+        return self.arrival or min(self._taken + MAX_TRANSIT, now)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        self.arrived()
 
 
 class Turn:
-    """A lock around waiting for a limit: one thread waits, and all others can tell how long."""
+    """Threads that wait for one limit, one after the other."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tell: Callable[[float], None] = lambda seconds: None
-        self._over = 0.0
+        self._ends = 0.0
 
-    @contextmanager
-    def taken(self, tell: Callable[[float], None]) -> Iterator[Turn]:
-        """Take it, once all others are through. `tell` is called with the seconds until the limit lets one through."""
-        while not self._lock.acquire(timeout=TELL_SECONDS):
-            tell(max(self._over - time.monotonic(), 0.0))
-        try:
-            self._tell = tell
-            yield self
-        finally:
-            self._lock.release()
+    def ends(self) -> float:
+        """When the limit lets the first of them through, by time.monotonic()."""
+        return self._ends
 
-    def wait(self, seconds: float, wait: Callable[[float], None]) -> None:
-        """Wait for the limit by calling `wait(seconds)`. Only in the block of `taken`."""
-        self._over = time.monotonic() + seconds
-        self._tell(seconds)
-        wait(seconds)
+    def wait(self, attempt: Callable[[], T | NotYet], wait: Callable[[float], None]) -> T:
+        """Call `attempt` until it returns something else than NotYet, with `wait(seconds)` in between."""
+        with self._lock:
+            while isinstance(result := attempt(), NotYet):
+                self._ends = time.monotonic() + result.seconds
+                wait(result.seconds)
+            return result
 
 
 class RateBudget:
@@ -94,40 +91,23 @@ class RateBudget:
         self._period = period
         self._clock = clock
         self._lock = threading.Lock()
-        self._turn = Turn()
         self._permits: list[Permit] = []
+        self.turn = Turn()
 
     def try_acquire(self) -> Permit | NotYet:
         """A permit, or when to retry. Never waits."""
         with self._lock:
             now = self._clock()
-            for permit in self._permits:
-                if permit.arrival is None and now - permit.taken >= MAX_TRANSIT:
-                    permit.arrival = permit.taken + MAX_TRANSIT
-            self._permits = [p for p in self._permits if p.arrival is None or now - p.arrival <= self._period]
+            self._permits = [each for each in self._permits if now - each.counts_from(now) <= self._period]
             if len(self._permits) < self._limit:
-                self._permits.append(Permit(self, now))
+                self._permits.append(Permit(self._clock))
                 return self._permits[-1]
-            arrivals = [permit.arrival for permit in self._permits if permit.arrival is not None]
-            if arrivals:
-                return NotYet(max(min(arrivals) + self._period - now, 0.0) + 0.001)
-            return NotYet(min(self._period, MAX_TRANSIT) / 10)
+            first = min(permit.counts_from(now) for permit in self._permits)
+            return NotYet(max(first + self._period - now, 0.0) + 0.001)
 
-    def acquire(self, wait: Callable[[float], None], tell: Callable[[float], None] = lambda seconds: None) -> Permit:
-        """Wait for a permit by calling `wait(seconds)`. One thread at a time.
-
-        `tell` is called with the seconds until the next permit, also for the threads behind the one that waits for it.
-        """
-        with self._turn.taken(tell) as turn:
-            while isinstance(permit := self.try_acquire(), NotYet):
-                turn.wait(permit.seconds, wait)
-            return permit
-
-    def arrived(self, permit: Permit) -> None:
-        """Note that this permit's request got its response, or never will."""
-        with self._lock:
-            if permit.arrival is None:
-                permit.arrival = self._clock()
+    def acquire(self, wait: Callable[[float], None]) -> Permit:
+        """Wait for a permit by calling `wait(seconds)`. One thread at a time."""
+        return self.turn.wait(self.try_acquire, wait)
 
 
 class RateBudgets:
@@ -140,10 +120,8 @@ class RateBudgets:
     def why_exceeded(self) -> str:
         """Why Iterable may answer 429 although the budgets are kept, as the end of a sentence."""
         if self._factor > 1:
-            return (
-                f". This sync may send {self._factor:g} times Iterable's published limits (rate_limit_factor): more than "
-                "this account allows, or another program uses the same project."
-            )
+            limits = f"{self._factor:g} times Iterable's published limits (rate_limit_factor)"
+            return f". This sync may send {limits}: more than this account allows, or another program uses the same project."
         return " although this sync keeps to the rate limit: another program probably uses the same project."
 
     def for_path(self, path: str) -> RateBudget:

@@ -1,13 +1,21 @@
-"""Request: one request to the Iterable API, as a value."""
+"""Request: one request to the Iterable API, as a value; and the shapes of JSON that requests expect."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from source_iterable.api.retry import RESPONSE, RetryPolicy
 
 # Query parameters; a list repeats its key.
 Parameters = Mapping[str, "str | int | list[str] | list[int]"]
+Items = list[dict[str, Any]]
+T = TypeVar("T")
+# Makes of a response's JSON or text what its caller wants. Raises ShapeError.
+Shape = Callable[[Any], T]
 
 
 class Timeout(NamedTuple):
@@ -22,15 +30,18 @@ TIMEOUT = Timeout(30.0, 300.0)
 
 @dataclass(frozen=True)
 class Request:
-    """`method`, `path` (below the API root) and payload. str() names it in messages."""
+    """`method`, `path` (below the API root) and payload. str() names it in messages.
+
+    `redacted_path` stands for the path in messages, if it holds what they must not; `retry` says when it is sent again.
+    """
 
     path: str
     parameters: Parameters = field(default_factory=dict)
     method: str = "GET"
     body: Mapping[str, Any] | None = None
     timeout: Timeout = TIMEOUT
-    # The path as messages show it, if it holds what they must not.
-    shown: str | None = None
+    retry: RetryPolicy = RESPONSE
+    redacted_path: str | None = None
 
     @property
     def personal_values(self) -> list[str]:
@@ -38,4 +49,67 @@ class Request:
         return [str(value) for name in ("email", "userId") if (value := self.parameters.get(name))]
 
     def __str__(self) -> str:
-        return f"{self.method} {self.shown or self.path}"
+        return f"{self.method} {self.redacted_path or self.path}"
+
+
+class ShapeError(ValueError):
+    """JSON or text that is not what the endpoint returns; str() says how, as the end of a sentence."""
+
+
+def list_shape(selector: str, key: str | None = None) -> Shape[Items]:
+    """The shape of a list: the objects of a response's list named `selector`, each with a `key` of one type."""
+
+    def shape(response: Any) -> Items:
+        items = holder_of(response, selector)[selector]
+        if not isinstance(items, list):
+            raise ShapeError(f"holds no list named {selector}")
+        if key is not None:
+            must_have_keys(items, selector, key)
+        return items
+
+    return shape
+
+
+def an_object(response: Any) -> dict[str, Any]:
+    """The shape of a response that is one object."""
+    if not isinstance(response, dict):
+        raise ShapeError("is not an object")
+    return response
+
+
+def model_of(model: type[T], response: Any) -> T:
+    """A response as a msgspec model. Raises ShapeError, which says what does not fit and where, without any value."""
+    try:
+        return msgspec.convert(response, model)
+    except msgspec.ValidationError as error:
+        raise ShapeError(f"is not as it should be: {error}") from None
+
+
+def holder_of(response: Any, name: str) -> dict[str, Any]:
+    """The object of a response that has `name`: the response, or its `params`, which wraps some. Raises ShapeError."""
+    if isinstance(response, dict):
+        for holder in (response, response.get("params")):
+            if isinstance(holder, dict) and name in holder:
+                return holder
+    raise ShapeError(f"holds no list named {name}")
+
+
+def must_have_keys(items: list[Any], selector: str, key: str) -> None:
+    """Raise ShapeError unless all items are objects with a `key`, and their keys are all numbers or all texts."""
+    kinds = set()
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, dict):
+            raise ShapeError(f"holds an item of {selector} that is not an object (number {number})")
+        kinds.add(type(item.get(key)))
+        if not kinds <= {int, str}:
+            raise ShapeError(f"holds an item of {selector} without a valid {key} (number {number})")
+    if len(kinds) > 1:
+        raise ShapeError(f"holds items of {selector} with a {key} of different types")
+
+
+def total_in(response: Any, selector: str) -> int | None:
+    """The number of all items, in a response with the list `selector`: totalCount, totalCampaignsCount and the like."""
+    for name, value in holder_of(response, selector).items():
+        if name.startswith("total") and name.endswith("Count") and type(value) is int:
+            return value
+    return None

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from source_iterable.api.clock import http_date
 from source_iterable.errors import (
@@ -25,38 +24,26 @@ from source_iterable.errors import (
 )
 
 T = TypeVar("T")
-# The longest pause between two attempts, in seconds.
-LONGEST_PAUSE = 60.0
-# Seconds of a Retry-After that is no serious value.
-_YEAR = 366 * 24 * 3600.0
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """At most `attempts`, retrying only after these errors."""
 
     attempts: int
     after: tuple[type[IterableError], ...] = ()
 
-    def attempts_after(self, error: IterableError) -> int:
-        """How many attempts this error is worth."""
-        return min(self.attempts, MOST_OF_END_UNKNOWN) if isinstance(error, EndUnknown) else self.attempts
 
-
-# A response whose end is unknown probably came through something that takes the end away from every one.
-MOST_OF_END_UNKNOWN = 3
 NO_RESPONSE = (Unreachable, ServerError)
 NO_WHOLE_RESPONSE = (*NO_RESPONSE, TimedOut, BrokenResponse, EndUnknown)
 
-# A response read in one go. Once exhausted: the stream fails.
+# A response read in one go, or a file of a completed export job with a fresh link for every retry. Once exhausted: the
+# stream fails.
 RESPONSE = RetryPolicy(5, NO_WHOLE_RESPONSE)
 # Requests that may have worked although they failed: a job started twice runs twice.
 ONCE = RetryPolicy(1)
 # A window as one streamed response. Once exhausted, or at once if the body breaks off: the window is halved.
 STREAMED_WINDOW = RetryPolicy(3, (*NO_RESPONSE, EndUnknown))
-# A file of a completed export job, with a fresh link for every retry. Once exhausted: the stream fails.
-FILE = RetryPolicy(5, NO_WHOLE_RESPONSE)
-# The list of a completed job's files, where its pages contradict each other. Once exhausted: the job counts as failed.
+# The list of a completed job's files, if its pages contradict each other. Once exhausted: the job counts as failed.
 LISTING = RetryPolicy(2, (JobFailed,))
 # One list's users, or one user's events. Once exhausted: skipped with a warning, or the stream fails (reading/slices.py).
 SLICE = RetryPolicy(3, NO_WHOLE_RESPONSE)
@@ -64,34 +51,16 @@ SLICE = RetryPolicy(3, NO_WHOLE_RESPONSE)
 WINDOW = RetryPolicy(2, (JobFailed,))
 # A window of one second, which cannot be halved. Once exhausted: the stream fails.
 SHORTEST_WINDOW = RetryPolicy(3, (WindowFailed,))
-# Seconds that 429s in a row are waited out in one attempt of any of these. Once exhausted: the stream fails.
+# For each of them: attempts at a response without a proof of its end. Something on its way probably takes that from all.
+MOST_OF_END_UNKNOWN = 3
+# For each of them: seconds that 429s in a row are waited out in one attempt. Once exhausted: the stream fails.
 RATE_LIMITED = 20 * 60.0
 # From this 429 in a row on, a Retry-After that is shorter than the pause before a retry is not enough.
 NOT_ENOUGH = 3
-
-
-def pause_after(attempt: int) -> float:
-    """Seconds to wait after this attempt (from 1): random, up to 1, 2, 4 ... LONGEST_PAUSE."""
-    return random.uniform(0.5, 1.0) * min(2.0 ** (attempt - 1), LONGEST_PAUSE)
-
-
-def retry_after_in(header: str, now: float) -> float | None:
-    """The seconds of a Retry-After header, or to its date (RFC 9110) from `now`. None where it makes no sense."""
-    try:
-        seconds = float(header)
-    except ValueError:
-        date = http_date(header)
-        if date is None:
-            return None
-        seconds = date - now
-    return seconds if seconds < _YEAR else None
-
-
-def pause_after_429(times: int, retry_after: float | None) -> float:
-    """Seconds to wait after so many 429s in a row: `retry_after` if the last one says so, or else a growing pause."""
-    if retry_after is None or retry_after <= 0:
-        return pause_after(times)
-    return max(retry_after, pause_after(times)) if times >= NOT_ENOUGH else retry_after
+# The longest pause between two attempts, in seconds.
+LONGEST_PAUSE = 60.0
+# Seconds of a Retry-After that is no serious value.
+_YEAR = 366 * 24 * 3600.0
 
 
 def retry(policy: RetryPolicy, operation: Callable[[], T], pause: Callable[[int, IterableError], None]) -> T:
@@ -104,8 +73,33 @@ def retry(policy: RetryPolicy, operation: Callable[[], T], pause: Callable[[int,
         try:
             return operation()
         except policy.after as error:
-            if attempt >= policy.attempts_after(error):
+            most = MOST_OF_END_UNKNOWN if isinstance(error, EndUnknown) else policy.attempts
+            if attempt >= most:
                 error.attempts = attempt
                 raise
             pause(attempt, error)
         attempt += 1
+
+
+def pause_after(attempt: int) -> float:
+    """Seconds to wait after this attempt (from 1): random, up to 1, 2, 4 ... LONGEST_PAUSE."""
+    return random.uniform(0.5, 1.0) * min(2.0 ** (attempt - 1), LONGEST_PAUSE)
+
+
+def pause_after_429(times: int, retry_after: float | None) -> float:
+    """Seconds to wait after so many 429s in a row: `retry_after` if the last one has it, or else a growing pause."""
+    if retry_after is None or retry_after <= 0:
+        return pause_after(times)
+    return max(retry_after, pause_after(times)) if times >= NOT_ENOUGH else retry_after
+
+
+def retry_after_in(header: str, now: float) -> float | None:
+    """The seconds of a Retry-After header, or to its date (RFC 9110) from `now`. None if it makes no sense."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        date = http_date(header)
+        if date is None:
+            return None
+        seconds = date - now
+    return seconds if seconds < _YEAR else None

@@ -1,4 +1,4 @@
-"""HTTP sessions: responses to the letter, and links to files that lead to no private place."""
+"""HTTP sessions that accept only well-formed responses, and links to files only to public addresses."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ import re
 import socket
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
+from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from source_iterable.api.wire import MAX_INTERIM, Chunks, Head, Wire
+from source_iterable.errors import BrokenResponse
 from source_iterable.version import __version__
 
+MAX_REDIRECTS = 5
 # A value in a message of the logging module.
 _VALUE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]", re.I)
 
 
 class _WithoutValues(logging.Filter):
-    """Leaves of a message what urllib3 itself says. Its values are URLs, which name people and open files, and headers."""
+    """Removes the values from messages of urllib3: URLs, which name people or give access to files, and headers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = _VALUE.sub("…", str(record.msg)), None
@@ -40,7 +42,7 @@ class PrivateAddress(ValueError):
 
 
 class _FinalResponse(http.client.HTTPResponse):
-    """Skips interim responses (1xx). http.client itself takes all but 100 for the final one."""
+    """Skips interim responses (1xx). http.client itself returns all but 100 as the final one."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -55,15 +57,15 @@ class _FinalResponse(http.client.HTTPResponse):
             for _ in range(MAX_INTERIM):
                 if not 101 < self.status < 200:
                     break
-                self.headers = self.msg = None  # type: ignore[assignment]  # begin() reads on where there are none
+                self.headers = self.msg = None  # type: ignore[assignment]  # without them begin() reads on
                 super().begin()
         finally:
-            if self.fp is not None:  # http.client closes it where there is no body
+            if self.fp is not None:  # http.client closes it if there is no body
                 self.fp = cast(Any, Chunks(head.file) if self._is_chunked() else head.file)
                 self._wire.begin_body()
 
     def _is_chunked(self) -> bool:
-        # As urllib3 reads it. http.client itself wants the word alone, without a blank behind it.
+        # As urllib3 reads it. http.client itself expects the word alone, without a space after it.
         coding = "" if self.headers is None else self.headers.get("Transfer-Encoding", "")
         return "chunked" in [each.strip() for each in coding.lower().split(",")]
 
@@ -77,47 +79,33 @@ class _SecureConnection(HTTPSConnection):
 
 
 class _PublicConnection(_SecureConnection):
-    """A connection that is closed before anything is sent to an address that is not public, whatever its name."""
+    """Closes before it sends anything if its address is not public, whatever the host's name."""
 
     def _new_conn(self) -> socket.socket:
         connected = super()._new_conn()
         address = ipaddress.ip_address(connected.getpeername()[0].partition("%")[0])
-        # Behind a proxy the peer is the proxy, which is whatever the user has set.
+        # With a proxy the peer is the proxy, which the user has chosen.
         if not address.is_global and self.proxy is None:
             connected.close()
             raise PrivateAddress(f"{self.host} is {address}, which is not a public address")
         return connected
 
 
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class _PublicPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _PublicConnection
-
-
 class _Adapter(HTTPAdapter):
-    def __init__(self, secure_pool: type[urllib3.HTTPSConnectionPool]) -> None:
-        self._pools = {"http": _Pool, "https": secure_pool}
+    """Opens its connections by our classes, `secure` for https."""
+
+    def __init__(self, secure: type[HTTPSConnection]) -> None:
+        self._classes = {"http": _Connection, "https": secure}
         super().__init__(pool_connections=4, pool_maxsize=32)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = self._classes[pool.scheme]
+        return pool
 
 
 class _Session(requests.Session):
-    """Follows no redirect. requests itself reads the body of each, however long, even where it shall not follow it."""
+    """Follows no redirect: requests itself would read the body of each, however long, even if told not to follow."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
@@ -125,14 +113,25 @@ class _Session(requests.Session):
 
 def api_session(api_key: str, loopback: bool) -> requests.Session:
     """A session that sends the key. With a `loopback` API, it ignores the proxies of the environment."""
-    session = _session(_Adapter(_SecurePool), loopback)
+    session = _session(_Adapter(_SecureConnection), loopback)
     session.headers["Api-Key"] = api_key
     return session
 
 
 def file_session(loopback: bool) -> requests.Session:
     """A session for the files of export jobs: https to public addresses; http and private ones with a `loopback` API."""
-    return _session(_Adapter(_SecurePool if loopback else _PublicPool), loopback)
+    return _session(_Adapter(_SecureConnection if loopback else _PublicConnection), loopback)
+
+
+def redirect_of(response: requests.Response, url: str, what: str) -> str:
+    """The URL that the response to `url` redirects to; closes it. Raises BrokenResponse; `what` begins its message."""
+    response.close()
+    try:
+        target = urljoin(url, response.headers["Location"])
+        _ = urlsplit(target).port  # raises for a port that is no number
+    except ValueError:
+        raise BrokenResponse(f"{what} was redirected to an invalid URL.") from None
+    return target
 
 
 def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:

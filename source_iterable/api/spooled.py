@@ -1,4 +1,4 @@
-"""Parts: pieces of an export, received whole and proved before any of it counts."""
+"""SpooledResponse: a response or file, received whole and proved before any of it counts."""
 
 from __future__ import annotations
 
@@ -14,55 +14,49 @@ from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole,
 from source_iterable.errors import TooLarge
 from source_iterable.process.machine import local_errors
 
-# A part is kept in memory up to this many bytes, beyond them in a temporary file.
+# A response is kept in memory up to this many bytes; a larger one in a temporary file.
 MEMORY_BYTES = 256 * 2**10
-# Bytes read from a part at a time, and so about the size of a batch. With 64 KB, allocators keep the memory of one chunk for
+# Bytes read from a response at a time, about the size of a batch. With 64 KB, allocators keep the memory of one chunk for
 # the next; with 512 KB they returned it to the system, and a million records cost 1.5 million page faults.
 CHUNK_BYTES = 64 * 2**10
-# Stands for a line that is longer: no JSON, so that it is counted and reported like any other bad line.
+# Stands for a line over MAX_LINE: not JSON, so that it is counted and reported like any other bad line.
 TOO_LONG = b"\x00\n"
 _READ_BYTES = 1 * 2**20
 _END_BYTES = 16 * 2**10
-# When so many bytes of a response have come, and whenever that has doubled, its whole size is guessed.
+# After this many bytes of a response, and whenever they have doubled, its whole size is guessed.
 _FIRST_GUESS_BYTES = 32 * 2**20
 # A guess must be this many times over the limit to count: a wrong one costs a request.
 _FAR_OVER = 2
 
-# From the bytes received so far, the first and the last ones of them, the bytes of the whole response.
+# Guesses the bytes of the whole response from the number received so far, the first and the last of them.
 Guess = Callable[[int, bytes, bytes], int]
-
-
-class _Readers:
-    """The parts that read one file, each from a place of its own."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.count = 0
+# Raises BrokenResponse for chunks that are not what was requested.
+Proof = Callable[[Iterable[bytes]], None]
 
 
 class SpooledResponse:
-    """The lines of one complete response or file; `size` in bytes. Closing it frees its space."""
+    """The lines of one complete response or file; `size` in bytes. Closing it frees its space. Thread-safe once received."""
 
-    def __init__(self, file: IO[bytes], size: int, readers: _Readers | None = None) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
         self.size = size
-        self._readers = readers or _Readers()
-        self._readers.count += 1
-        self._is_open = True
+        self._lock = threading.Lock()
+        self._readers = 1
 
     def shared(self) -> SpooledResponse:
-        """The same part for another reader, also in another thread. The space is freed when all are closed."""
-        with self._readers.lock:
-            return SpooledResponse(self._file, self.size, self._readers)
+        """The response for one more reader, which closes it, too: the last one to do so frees the space."""
+        with self._lock:
+            self._readers += 1
+        return self
 
     def chunks(self) -> Iterator[bytes]:
-        """The part in pieces of whole lines, about CHUNK_BYTES each. Lines over MAX_LINE are replaced by TOO_LONG."""
-        place = 0
+        """Yield it in chunks of whole lines, about CHUNK_BYTES each. Lines over MAX_LINE are replaced by TOO_LONG."""
+        position = 0
         while True:
-            with self._readers.lock:
-                self._file.seek(place)
+            with self._lock:
+                self._file.seek(position)
                 chunk = self._chunk()
-                place = self._file.tell()
+                position = self._file.tell()
             if not chunk:
                 return
             yield chunk
@@ -97,26 +91,22 @@ class SpooledResponse:
         return head, self._file.read(_END_BYTES)
 
     def write(self, data: bytes) -> None:
-        """Append to the part. Raises LocalError."""
+        """Append to it. Raises LocalError."""
         with local_errors():
             self._file.write(data)
         self.size += len(data)
 
     def close(self) -> None:
-        with self._readers.lock:
-            self._readers.count -= self._is_open
-            self._is_open = False
-            if self._readers.count == 0:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
                 self._file.close()
 
 
 def receive(
-    response: requests.Response,
-    max_bytes: int,
-    proof: Callable[[Iterable[bytes]], None] = must_hold_records,
-    guess: Guess = lambda received, head, tail: received,
+    response: requests.Response, max_bytes: int, proof: Proof = must_hold_records, guess: Guess | None = None
 ) -> SpooledResponse:
-    """Receive the body of `response` whole. `proof` raises BrokenResponse for chunks that are not what was requested.
+    """Receive the body of `response` whole.
 
     Raises:
         BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
@@ -125,24 +115,24 @@ def receive(
         LocalError: this machine has no room for it.
     """
     with local_errors():
-        part = SpooledResponse(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES), 0)  # noqa: SIM115  the SpooledResponse closes it
+        spooled = SpooledResponse(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES), 0)  # noqa: SIM115  closed with the response
     try:
         with response:
             next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
             for piece in pieces(response):
-                part.write(piece)
-                if part.size > next_guess:
+                spooled.write(piece)
+                if spooled.size > next_guess:
                     next_guess = min(2 * next_guess, max_bytes)
-                    expected = guess(part.size, *part.ends())
-                    if part.size > max_bytes:
+                    expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
+                    if spooled.size > max_bytes:
                         raise TooLarge(f"The response is over {max_bytes:,} bytes.", expected)
                     if expected > _FAR_OVER * max_bytes:
                         raise TooLarge(f"The response has about {expected:,} bytes, more than {max_bytes:,}.", expected)
-        last = part.last_line() if proof is must_hold_records else b""
+        last = spooled.last_line() if proof is must_hold_records else b""
         must_be_whole(last)
-        proof(part.chunks())
+        proof(spooled.chunks())
         must_be_no_error(last)
     except BaseException:
-        part.close()
+        spooled.close()
         raise
-    return part
+    return spooled

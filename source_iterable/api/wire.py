@@ -1,4 +1,4 @@
-"""Wire: the bytes of one response as they come from its connection, and how slowly they may come."""
+"""Wire: the bytes of one response as they arrive on its connection, and how slowly they may arrive."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import IO, Any
 
 # Seconds from the first byte of a head to its last.
 HEAD_SECONDS = 60.0
-# Minimum rate of a body after its first byte: every so many bytes, and the rest, within so many seconds.
+# Minimum rate of a body after its first byte: these bytes, or the rest, within these seconds.
 BODY_BYTES, BODY_SECONDS = 64 * 2**10, 600.0
-# Interim responses in front of one response, and lines of all their heads; more are a fault.
+# Interim responses before one response, and lines of all their heads; more are a fault.
 MAX_INTERIM, _MAX_HEAD_LINES = 10, 1000
 
 
 class SlowHead(http.client.HTTPException):
-    """The head of a response has begun and does not end."""
+    """The head of a response began and does not end."""
 
 
 class Wire(io.RawIOBase):
     """What a connection sends for one response: its heads, then its body.
 
-    The connection's own timeout is for silence. A server that sends a byte now and then never meets it.
+    The connection's own timeout is for silence only: a server that sends a byte now and then never reaches it.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class Wire(io.RawIOBase):
         self._raw = raw
         self._connection = connection
         self._clock = clock
-        # Bytes that came, and those of them that were lines of heads: the buffer above this may hold more.
+        # Bytes received, and those of them that were lines of heads: the buffer above this one may hold more.
         self._received = self._taken = 0
         self._in_body = False
-        # When the current head, or so many bytes of the body, began to come, and how many had come before.
+        # When the current head, or the current BODY_BYTES of the body, began, and how many bytes came before.
         self._since: float | None = None
         self._before = 0
 
@@ -60,7 +60,7 @@ class Wire(io.RawIOBase):
             self._since = self._clock() if self._received > self._taken else None
 
     def begin_body(self) -> None:
-        """What comes now is the body; some of it may have come with the head."""
+        """The body follows; some of it may have arrived with the head."""
         self._in_body, self._before = True, self._taken
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class Wire(io.RawIOBase):
 
 
 class Head:
-    """The lines of a response's heads. http.client takes one that breaks off for whole, and skips any number of 100s."""
+    """The lines of a response's heads. http.client accepts one that breaks off, and skips any number of 100s."""
 
     def __init__(self, file: IO[bytes], wire: Wire) -> None:
         self.file = file
@@ -112,15 +112,15 @@ class Head:
 
 
 class Chunks:
-    """A chunked body. urllib3 takes a size that is cut for whole, so that `0400` ends a body as `0`, and a negative one.
+    """A chunked body. urllib3 accepts a size that is cut, so that `0400` ends a body as `0`, and a negative one.
 
-    Nor does it mind what stands where a chunk ends, or how many lines come behind the last one.
+    Nor does it check what ends a chunk, or how many lines follow the last one.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._lines = 0
-        # Bytes of the current chunk that were not read yet.
+        # Bytes of the current chunk not read yet.
         self._left = 0
 
     def readline(self, limit: int = -1) -> bytes:

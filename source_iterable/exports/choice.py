@@ -5,16 +5,46 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Protocol
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit, Turn
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import BadRequest, Forbidden, NotFound
 from source_iterable.exports.jobs import JobsTransport
-from source_iterable.exports.refusals import Refusals
 from source_iterable.exports.streaming import StreamingTransport
-from source_iterable.exports.transport import Transport
 from source_iterable.exports.windows import Window
+
+
+class Transport(Protocol):
+    """One way to read a window of records from the export API. Shared by all threads of a sync."""
+
+    # The value of the option `export_method` that selects only this transport.
+    name: str
+
+    @property
+    def max_bytes(self) -> int | None:
+        """The largest window that it can read, in bytes; None for no limit."""
+
+    def prefers(self, window: Window) -> bool:
+        """Whether it suits the window. A transport that does not gets the window only if no usable one does."""
+
+    def try_acquire(self) -> Permit | NotYet:
+        """A permit to read one window now, or when to retry. Never waits."""
+
+    def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
+        """Yield the window's responses or files, each received whole.
+
+        Raises:
+            WindowFailed: the window could not be read; raised before anything is yielded.
+            IterableError: anything that halving the window would not fix.
+        """
+
+    def close(self) -> None:
+        """Cancel what this sync has left running at Iterable."""
+
 
 # All transports, in order of preference for a window that suits several.
 TRANSPORTS: list[Callable[[IterableClient], Transport]] = [StreamingTransport, JobsTransport]
@@ -24,72 +54,77 @@ OTHER_SPELLINGS = {"emailUnSubscribe": "emailUnsubscribe", "unknownSession": "an
 
 
 class TransportChoice:
-    """The transports that the option `export_method` allows. Shared by all threads."""
+    """The transports that the option `export_method` allows. Shared by all threads.
+
+    A key may lack an endpoint altogether, or a data type: what is refused is not requested again.
+    """
 
     def __init__(self, client: IterableClient, method: str, logger: logging.Logger) -> None:
         self._client = client
         self._logger = logger
         made = [make(client) for make in TRANSPORTS]
         self.transports = [transport for transport in made if method in ("auto", transport.name)]
-        self._refusals = Refusals(self.transports)
+        # The data types that each transport refused, and the transports that have worked.
+        self._refused: dict[Transport, set[str]] = {transport: set() for transport in self.transports}
+        self._worked: set[Transport] = set()
         self._spellings: dict[str, str] = {}
         # Windows with different candidates queue separately, so that large ones do not hold up small ones.
-        self._lines: defaultdict[tuple[str, ...], Turn] = defaultdict(Turn)
+        self._turns: defaultdict[tuple[str, ...], Turn] = defaultdict(Turn)
 
     def open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
-        """Open a window of a data type, by the spelling that Iterable accepts. Raises as `_open` does."""
+        """Open a window of a data type, by the spelling that Iterable accepts.
+
+        Its first response is received already, so that failures up to it are raised here: WindowFailed if halves of the
+        window may work, or another IterableError.
+        """
         spelling = self._spellings.get(data_type, data_type)
         try:
             return self._open(spelling, window)
-        except BadRequest as error:
+        except BadRequest:
             other = OTHER_SPELLINGS.get(spelling)
-            if other is None:
-                raise
-            try:
-                parts = self._open(other, window)
-            except BadRequest:
-                raise error from None
-            self._logger.info(f"Iterable does not accept {spelling}, but {other}.")
-            self._spellings[data_type] = other
-            return parts
+            if other is not None:
+                with suppress(BadRequest):
+                    responses = self._open(other, window)
+                    self._logger.info(f"Iterable does not accept {spelling}, but {other}.")
+                    self._spellings[data_type] = other
+                    return responses
+            raise
 
     def _open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
-        """The parts of a window, the first already received, so that failures up to it are raised here.
-
-        Raises WindowFailed if halves of the window may work, or another IterableError.
-        """
         while True:
             transport, permit = self.acquire(data_type, window)
             try:
-                parts = transport.read(data_type, window, permit)
-                first = next(parts, None)
+                responses = transport.read(data_type, window, permit)
+                first = next(responses, None)
             except (Forbidden, NotFound) as error:
-                if not self._refusals.add(transport, data_type):
+                self._refused[transport].add(data_type)
+                if not self._not_refused(data_type):
                     raise
                 self._logger.warning(f"{error} Trying another transport for {data_type}.")
             else:
-                self._refusals.note_success(transport)
-                return _chain(first, parts)
+                self._worked.add(transport)
+                self._client.progress.count(f"{transport.name} windows")
+                return chain([] if first is None else [first], responses)
 
     def acquire(self, data_type: str, window: Window) -> tuple[Transport, Permit]:
-        """Wait for the first free transport that suits the window. One thread a line tries, the others wait."""
-        line = tuple(transport.name for transport in self._candidates(data_type, window))
-        with (
-            self._client.progress.waiting(f"the export rate limit ({data_type})"),
-            self._lines[line].taken(self._client.limit_teller()) as turn,
-        ):
-            while True:
-                pauses = []
-                for transport in self._candidates(data_type, window):
-                    permit = transport.try_acquire()
-                    if not isinstance(permit, NotYet):
-                        return transport, permit
-                    pauses.append(permit.seconds)
-                turn.wait(min(pauses), self._client.wait)
+        """Wait for the first free transport that suits the window. One thread of those with the same candidates tries."""
+
+        def attempt() -> tuple[Transport, Permit] | NotYet:
+            pauses = []
+            for transport in self._candidates(data_type, window):
+                permit = transport.try_acquire()
+                if isinstance(permit, Permit):
+                    return transport, permit
+                pauses.append(permit)
+            return min(pauses)
+
+        turn = self._turns[tuple(transport.name for transport in self._candidates(data_type, window))]
+        with self._client.progress.waiting(f"the export rate limit ({data_type})", turn.ends):
+            return turn.wait(attempt, self._client.wait)
 
     def is_too_large(self, data_type: str, window: Window) -> bool:
         """Whether the window is expected to exceed the size limit of every usable transport."""
-        bounds = [transport.max_bytes for transport in self._refusals.usable(data_type)]
+        bounds = [transport.max_bytes for transport in self._usable(data_type)]
         return all(bound is not None and (window.expected_bytes or 0) > bound for bound in bounds)
 
     def close(self) -> None:
@@ -98,11 +133,13 @@ class TransportChoice:
             transport.close()
 
     def _candidates(self, data_type: str, window: Window) -> list[Transport]:
-        usable = self._refusals.usable(data_type)
+        usable = self._usable(data_type)
         return [transport for transport in usable if transport.prefers(window)] or usable
 
+    def _usable(self, data_type: str) -> list[Transport]:
+        """The transports for a data type, without those that refused it or seem to refuse everything."""
+        left = self._not_refused(data_type)
+        return [each for each in left if each in self._worked or len(self._refused[each]) < 2] or left
 
-def _chain(first: SpooledResponse | None, rest: Iterator[SpooledResponse]) -> Iterator[SpooledResponse]:
-    if first is not None:
-        yield first
-        yield from rest
+    def _not_refused(self, data_type: str) -> list[Transport]:
+        return [transport for transport, refused in self._refused.items() if data_type not in refused]

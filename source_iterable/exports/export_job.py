@@ -10,9 +10,10 @@ from typing import Annotated, Any, NamedTuple
 import requests
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from source_iterable.api.client import IterableClient, ShapeError
+from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
-from source_iterable.api.retry import LISTING
+from source_iterable.api.request import Request, ShapeError
+from source_iterable.api.retry import LISTING, ONCE
 from source_iterable.errors import (
     BrokenResponse,
     IterableError,
@@ -72,10 +73,11 @@ class FilesPage(BaseModel):
         return tuple(listed.file for listed in self.files)
 
 
-def _job_id(value: Any) -> int:
-    if type(value) is int or (isinstance(value, float) and value.is_integer()) or str(value).isdecimal():
-        return int(value)
-    raise ValueError
+def _job_id(response: Any) -> int:
+    try:
+        return int(str(response["jobId"]).removesuffix(".0"))
+    except (KeyError, TypeError, ValueError):
+        raise ShapeError("holds no jobId") from None
 
 
 def _files_page(response: Any) -> FilesPage:
@@ -106,33 +108,31 @@ class ExportJob:
     def start(cls, client: IterableClient, data_type: str, window: Window, permit: Permit) -> ExportJob:
         """Start a job for a window. Raises JobFailed if it is unknown whether it started, or an ApiError."""
         body = {"dataTypeName": data_type, "outputFormat": "application/x-json-stream", **window.parameters}
+        request = Request(START, method="POST", body=body, retry=ONCE)
         try:
-            started = client.post_json(START, body, permit)
-            return cls(client, _job_id(started["jobId"]))
+            return cls(client, client.json(request, _job_id, permit))
         except (ServerError, Unreachable, TimedOut, BrokenResponse) as error:
             raise JobFailed(str(error)) from None
-        except (KeyError, TypeError, ValueError):
-            raise JobFailed(f"The response to POST {START} holds no jobId.") from None
 
     def page(self, start_after: str | None = None) -> FilesPage:
         """Return the state of the job, and its files after `start_after`. Raises IterableError."""
         parameters = {"startAfter": start_after} if start_after else None
         return self._client.get_json(f"export/{self.id}/files", parameters, _files_page)
 
-    def files(self, shown: Collection[str]) -> list[ExportFile]:
+    def files(self, listed: Collection[str]) -> list[ExportFile]:
         """List the files of a completed job, page by page to the empty one, and each once.
 
         The list is complete before any file is read: only then it is known that the job stayed completed, that the export
-        is not truncated, and that all files that were `shown` while the job ran are there.
+        is not truncated, and that no file is missing that was `listed` while the job ran.
 
         Raises:
             JobFailed: the pages contradict each other, even when they are read again.
             WindowFailed: the export is truncated.
             IterableError: the pages cannot be read.
         """
-        return self._client.with_retries(LISTING, f"the files of {self}", lambda: self._files(shown))
+        return self._client.with_retries(LISTING, f"the files of {self}", lambda: self._files(listed))
 
-    def _files(self, shown: Collection[str]) -> list[ExportFile]:
+    def _files(self, listed: Collection[str]) -> list[ExportFile]:
         files: dict[str, ExportFile] = {}
         after: str | None = None
         while True:
@@ -141,14 +141,14 @@ class ExportJob:
                 raise WindowFailed(TRUNCATED)
             if page.state is not JobState.COMPLETED:
                 raise JobFailed(f"Iterable completed {self}, and then called it {page.state.value}.")
-            new = [ExportFile(each.file, each.url, after) for each in page.files if each.file not in files]
             if not page.files:
                 break
+            new = [ExportFile(each.file, each.url, after) for each in page.files if each.file not in files]
             if not new or len(files) > MAX_FILES:
                 raise JobFailed(f"The list of files of {self} does not end.")
             files.update((file.name, file) for file in new)
             after = new[-1].name
-        if missing := len(set(shown) - files.keys()):
+        if missing := len(set(listed) - files.keys()):
             raise JobFailed(f"The list of files of {self} lacks {missing} that it had before.")
         by_url: dict[str, ExportFile] = {}
         for file in files.values():

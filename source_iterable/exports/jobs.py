@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
-from source_iterable.api.ahead import read_ahead
+from source_iterable.api.ahead import in_order
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
-from source_iterable.api.retry import FILE
+from source_iterable.api.retry import RESPONSE
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import (
     BrokenResponse,
@@ -22,6 +24,7 @@ from source_iterable.errors import (
     WindowFailed,
 )
 from source_iterable.exports.export_job import ENDED, START, TRUNCATED, ExportFile, ExportJob, FilesPage, JobState
+from source_iterable.exports.files import FileHost
 from source_iterable.exports.windows import Window
 
 # Iterable runs this many jobs of an organization at once; more would queue there, where we cannot see why.
@@ -30,15 +33,12 @@ JOBS_AT_ONCE = 4
 _FULL = NotYet(0.2)
 # Files have up to 10 MB (reference); anything over this is not an export file.
 FILE_BYTES = 512 * 2**20
-# Bytes of files prefetched while their job still runs: they are used only once it has completed.
-AHEAD_BYTES = 32 * 2**20
-# Files fetched before they are needed: listing them takes a request per ten, at one request a second.
-FILES_AHEAD = 3
+# Files fetched at a time, and up to twice as many ahead, while earlier ones are parsed into records.
+FILES_AT_ONCE = 2
 # Seconds between polls of a job: the first, and the longest.
 FIRST_POLL, LONGEST_POLL = 2.0, 30.0
 # Seconds without progress after which a job is given up.
 STUCK = 24 * 3600.0
-
 # Seconds that cancelling may take at the end of a sync: Airbyte gives a source ten after SIGTERM.
 CLOSING = 8.0
 
@@ -51,14 +51,15 @@ class JobsTransport:
 
     def __init__(self, client: IterableClient) -> None:
         self._client = client
+        self._host = FileHost(client)
         self._slots = threading.BoundedSemaphore(JOBS_AT_ONCE)
         self._changed = threading.Condition()
         self._running: set[ExportJob] = set()
-        self._starting = 0
-        self._cancelling = 0
+        # Jobs that are being started or cancelled.
+        self._changing = 0
 
     def prefers(self, window: Window) -> bool:
-        """Every window: a job's files are fetched one at a time, and only a broken one is retried."""
+        """Every window: of a job's files, only a broken one is retried."""
         return True
 
     def try_acquire(self) -> Permit | NotYet:
@@ -70,122 +71,96 @@ class JobsTransport:
         return permit
 
     def read(self, data_type: str, window: Window, permit: Permit) -> Iterator[SpooledResponse]:
-        """Yield the window's files, one part each, once the job has completed.
+        """Yield the window's files once the job has completed.
 
-        Raises WindowFailed or JobFailed before the first part, IterableError if a file of a completed job cannot be fetched.
+        Raises WindowFailed or JobFailed before the first file, IterableError if a file of a completed job cannot be fetched.
         """
-        held: dict[str, SpooledResponse] = {}
-        try:
-            job, files = self._run(data_type, window, permit, held)
-            parts = (held.pop(file.name) if file.name in held else self._fetch(job, file) for file in files)
-            # Fetches files while earlier ones are parsed into records.
-            yield from read_ahead(parts, FILES_AHEAD)
-        finally:
-            for part in held.values():
-                part.close()
+        job, files = self._run(data_type, window, permit)
+        for _, file in in_order(partial(self._fetch, job), files, FILES_AT_ONCE):
+            yield file
 
     def close(self) -> None:
         """Cancel this sync's jobs, also one whose start is under way; no other job is touched. Takes at most CLOSING."""
         deadline = time.monotonic() + CLOSING
         with self._changed:
-            self._changed.wait_for(lambda: not self._starting, CLOSING / 2)
-            for job in self._running:
+            self._changed.wait_for(lambda: not self._changing, CLOSING / 2)
+            for job in list(self._running):
                 threading.Thread(target=self._cancel, args=(job,), daemon=True).start()
             # Threads that wait for their jobs cancel them by themselves, as soon as the client is stopped.
-            self._changed.wait_for(lambda: not self._running and not self._cancelling, deadline - time.monotonic())
+            self._changed.wait_for(lambda: not self._running and not self._changing, deadline - time.monotonic())
 
-    def _run(
-        self, data_type: str, window: Window, permit: Permit, held: dict[str, SpooledResponse]
-    ) -> tuple[ExportJob, list[ExportFile]]:
+    def _run(self, data_type: str, window: Window, permit: Permit) -> tuple[ExportJob, list[ExportFile]]:
         """Start a job, wait until it completes, and list its files. Releases its slot."""
         try:
-            job = self._start(data_type, window, permit)
+            with self._change():
+                job = ExportJob.start(self._client, data_type, window, permit)
+                self._running.add(job)
             try:
                 with self._client.progress.waiting(f"{job} ({data_type}, {window})"):
-                    shown = self._wait_for(job, held)
-            except ServerError as error:
-                self._cancel(job)
-                raise JobFailed(str(error)) from None
-            except BaseException:
-                self._cancel(job)
-                raise
-            with self._changed:
+                    listed = self._wait_for(job)
                 self._running.discard(job)
+            except ServerError as error:
+                raise JobFailed(str(error)) from None
+            finally:
+                self._cancel(job)
         finally:
             self._slots.release()
-        return job, job.files(shown)
+        return job, job.files(listed)
 
-    def _start(self, data_type: str, window: Window, permit: Permit) -> ExportJob:
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Around the start or the end of a job, for which `close` waits."""
         with self._changed:
-            self._starting += 1
+            self._changing += 1
         try:
-            job = ExportJob.start(self._client, data_type, window, permit)
-            with self._changed:
-                self._running.add(job)
+            yield
         finally:
             with self._changed:
-                self._starting -= 1
+                self._changing -= 1
                 self._changed.notify_all()
-        return job
 
     def _cancel(self, job: ExportJob) -> None:
         """Cancel a job that still runs, once, whoever comes first."""
-        with self._changed:
-            if job not in self._running:
+        with self._change():
+            try:
+                self._running.remove(job)
+            except KeyError:
                 return
-            self._running.discard(job)
-            self._cancelling += 1
-        try:
             job.cancel()
-        finally:
-            with self._changed:
-                self._cancelling -= 1
-                self._changed.notify_all()
 
-    def _wait_for(self, job: ExportJob, held: dict[str, SpooledResponse]) -> set[str]:
-        """Wait until a job has completed. Returns the names of the files that were shown meanwhile."""
+    def _wait_for(self, job: ExportJob) -> set[str]:
+        """Wait until a job has completed. Returns the names of the files that it listed meanwhile."""
         pause, waited = FIRST_POLL, 0.0
-        last: tuple[JobState, tuple[str, ...]] | None = None
-        shown: set[str] = set()
+        last: FilesPage | None = None
+        listed: set[str] = set()
         while True:
             self._client.wait(pause * self._client.pace)
             page = job.page()
             if page.truncated:
                 raise WindowFailed(TRUNCATED)
-            shown.update(page.names)
+            listed.update(page.names)
             if page.state is JobState.COMPLETED:
-                return shown
+                return listed
             if page.state in ENDED:
                 raise JobFailed(f"Iterable ended {job} as {page.state.value}.")
-            if page.state is JobState.RUNNING:
-                self._fetch_ahead(page, held)
-            waited = waited + pause if last == (page.state, page.names) else 0.0
-            last = (page.state, page.names)
+            waited = waited + pause if last and (last.state, last.names) == (page.state, page.names) else 0.0
+            last = page
             if waited > STUCK:
                 raise JobFailed(f"Iterable kept {job} {page.state.value} for {STUCK / 3600:.0f} hours.")
             pause = min(pause * 1.5, LONGEST_POLL)
 
-    def _fetch_ahead(self, page: FilesPage, held: dict[str, SpooledResponse]) -> None:
-        """Fetch files while the job runs. A restarted job resumes where it was, so its files stay (reference)."""
-        for listed in page.files:
-            room = AHEAD_BYTES - sum(part.size for part in held.values())
-            if listed.file not in held and room > 0:
-                try:
-                    held[listed.file] = self._client.receive_file(listed.url, room)
-                except (BrokenResponse, EndUnknown, TooLarge, Unreachable):
-                    return
-
     def _fetch(self, job: ExportJob, file: ExportFile) -> SpooledResponse:
         """Fetch a file, with a fresh link for every retry: links expire after half an hour (seen)."""
-        current: ExportFile | None = None
+        was_tried = False
 
         def attempt() -> SpooledResponse:
-            nonlocal current
-            current = file if current is None else job.fresh(current)
-            return self._client.receive_file(current.url, FILE_BYTES)
+            nonlocal was_tried
+            current = job.fresh(file) if was_tried else file
+            was_tried = True
+            return self._host.receive(current.url, FILE_BYTES)
 
         what = f"file {file.name} of {job}"
         try:
-            return self._client.with_retries(FILE, what, attempt)
+            return self._client.with_retries(RESPONSE, what, attempt)
         except (BrokenResponse, EndUnknown, TooLarge, Unreachable) as error:
             raise TransientError(f"The {what} could not be fetched whole: {error}") from None

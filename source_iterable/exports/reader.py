@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.retry import SHORTEST_WINDOW, WINDOW
@@ -24,32 +23,28 @@ MAX_FAILED_IN_A_ROW = 60
 WINDOWS_AHEAD = 8
 
 
-class Parts(Iterator[SpooledResponse]):
-    """The parts of a window; `size` is the bytes consumed so far."""
+class SubWindow(Iterator[SpooledResponse]):
+    """A window, or what is read on its own of one that was halved: an iterator over its complete responses.
 
-    def __init__(self, parts: Iterator[SpooledResponse]) -> None:
-        self._parts = parts
+    `size` is the bytes of those consumed so far.
+    """
+
+    def __init__(self, window: Window, responses: Iterator[SpooledResponse]) -> None:
+        self.window = window
         self.size = 0
+        self._responses = responses
 
     def __next__(self) -> SpooledResponse:
-        part = next(self._parts)
-        self.size += part.size
-        return part
+        response = next(self._responses)
+        self.size += response.size
+        return response
 
 
-Piece = tuple[Window, Parts]
-
-
-class Pieces(Protocol):
-    """The pieces that a window is read in, in time order. Consume a piece's parts before advancing."""
-
-    def __iter__(self) -> Iterator[Piece]: ...
-
-    def close(self) -> None: ...
+SubWindows = Generator[SubWindow, None, None]
 
 
 class ExportReader:
-    """The export API as a stream sees it: a data type and a plan in, complete parts out. Shared by all threads."""
+    """The export API as a stream sees it: a data type and a plan in, complete responses out. Shared by all threads."""
 
     def __init__(self, client: IterableClient, config: Config, logger: logging.Logger) -> None:
         self._client = client
@@ -59,43 +54,37 @@ class ExportReader:
         self._pool = ThreadPoolExecutor(WINDOWS_AHEAD, thread_name_prefix="window")
         self._slots = threading.Semaphore(WINDOWS_AHEAD)
 
-    def read(self, data_type: str, plan: WindowPlan) -> Iterator[Piece]:
-        """Yield the windows of a plan in time order, in one or more pieces each. Later windows are opened ahead.
+    def read(self, data_type: str, plan: WindowPlan) -> Iterator[SubWindow]:
+        """Yield the windows of a plan in time order, each whole or in parts. Later windows are opened ahead.
 
-        Consume a piece's parts before advancing. Raises IterableError.
+        Consume a SubWindow before advancing. Raises IterableError.
         """
-        opened: deque[tuple[Window, Pieces]] = deque()
+        opened: deque[tuple[Window, SubWindows | _OpenedAhead]] = deque()
         try:
             while True:
-                self._open_more(data_type, plan, opened)
+                # The stream's own thread opens the first one when it gets there, the pool those behind it.
+                while plan.left and len(opened) < plan.at_once and (not opened or self._slots.acquire(blocking=False)):
+                    window = plan.next()
+                    parts = self._sub_windows(data_type, window)
+                    opened.append((window, _OpenedAhead(parts, self._pool, self._slots) if opened else parts))
                 if not opened:
                     return
-                window, pieces = opened.popleft()
+                window, parts_of_it = opened.popleft()
                 received = 0
-                for piece, parts in pieces:
-                    yield piece, parts
-                    received += parts.size
+                for each in parts_of_it:
+                    yield each
+                    received += each.size
                 plan.learn(window, received)
         finally:
-            for _, pieces in opened:
-                pieces.close()
+            for _, unread in opened:
+                unread.close()
 
     def close(self) -> None:
         """Cancel what this sync has left running at Iterable."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._choice.close()
 
-    def _open_more(self, data_type: str, plan: WindowPlan, opened: deque[tuple[Window, Pieces]]) -> None:
-        """Open the next windows in the pool. The stream's own thread opens the first one when it gets there."""
-        while plan.left and len(opened) < plan.at_once:
-            ahead = bool(opened)
-            if ahead and not self._slots.acquire(blocking=False):
-                return
-            window = plan.next()
-            pieces = self._pieces(data_type, window)
-            opened.append((window, _OpenedAhead(pieces, self._pool, self._slots) if ahead else pieces))
-
-    def _pieces(self, data_type: str, window: Window) -> Generator[Piece, None, None]:
+    def _sub_windows(self, data_type: str, window: Window) -> SubWindows:
         ahead = [window]
         while ahead:
             current = ahead.pop()
@@ -103,65 +92,59 @@ class ExportReader:
                 ahead += reversed(current.halves())
                 continue
             try:
-                parts = Parts(self._open(data_type, current))
+                opened = SubWindow(current, self._open(data_type, current))
             except WindowFailed as why:
                 if current.seconds == 1:
-                    raise TransientError(
-                        f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
-                    ) from None
+                    message = f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
+                    raise TransientError(message) from None
                 self._logger.info(f"Reading {data_type}, {current}, in halves: {why}")
                 ahead += reversed(current.expecting(max(current.expected_bytes or 0, why.expected_bytes)).halves())
             else:
-                yield current, parts
+                yield opened
                 # What remains is probably as dense.
-                ahead = [each.expecting(parts.size * each.seconds // current.seconds) for each in ahead]
+                ahead = [each.expecting(opened.size * each.seconds // current.seconds) for each in ahead]
 
     def _open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
         def attempt() -> Iterator[SpooledResponse]:
             try:
-                parts = self._choice.open(data_type, window)
+                responses = self._choice.open(data_type, window)
             except WindowFailed as why:
-                self._note_failure(data_type, window, why)
+                self._failed_in_a_row += 1
+                if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
+                    failed = (
+                        f"{self._failed_in_a_row} windows in a row failed, the last one {data_type}, {window}: {why}"
+                    )
+                    raise TransientError(f"Iterable's export API is out of order: {failed}") from None
                 raise
             self._failed_in_a_row = 0
-            return parts
+            return responses
 
         policy = WINDOW if window.seconds > 1 else SHORTEST_WINDOW
         return self._client.with_retries(policy, f"{data_type}, {window}", attempt)
 
-    def _note_failure(self, data_type: str, window: Window, why: WindowFailed) -> None:
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
-            raise TransientError(
-                f"Iterable's export API is out of order: {self._failed_in_a_row} windows in a row failed, the last one "
-                f"{data_type}, {window}: {why}"
-            )
-
 
 class _OpenedAhead:
-    """Pieces whose first one is opened ahead in the pool. The slot stays taken until they are read or closed.
+    """Sub-windows, the first of which is opened in the pool. Its slot stays taken until it is consumed or closed.
 
     So the disk holds no more windows than there are slots.
     """
 
-    def __init__(
-        self, pieces: Generator[Piece, None, None], pool: ThreadPoolExecutor, slots: threading.Semaphore
-    ) -> None:
-        self._pieces = pieces
+    def __init__(self, parts: SubWindows, pool: ThreadPoolExecutor, slots: threading.Semaphore) -> None:
+        self._parts = parts
         self._slots = slots
-        self._first = pool.submit(inherited(next), pieces, None)
+        self._first = pool.submit(inherited(next), parts, None)
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[SubWindow]:
         try:
             first = self._first.result()
         finally:
             self._slots.release()
         if first is not None:
             yield first
-            yield from self._pieces
+            yield from self._parts
 
     def close(self) -> None:
         self._slots.release()
         self._first.cancel()
         # At once, or when the thread is done with it: a running generator cannot be closed.
-        self._first.add_done_callback(lambda _: self._pieces.close())
+        self._first.add_done_callback(lambda _: self._parts.close())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from source_iterable.api.clock import iso_time as iso_time
+from source_iterable.api.clock import iso_time
 
 DAY = 86_400
 # A first sync of up to this many seconds is one request; a longer one starts with a window of this size.
@@ -31,7 +31,8 @@ class Window(NamedTuple):
     @property
     def parameters(self) -> dict[str, str]:
         """The export API's two parameters, in the reference's format `yyyy-MM-dd HH:mm:ss ZZ`."""
-        return {"startDateTime": _export_time(self.start), "endDateTime": _export_time(self.end)}
+        start, end = (iso_time(time).replace("T", " ").replace("+", " +") for time in (self.start, self.end))
+        return {"startDateTime": start, "endDateTime": end}
 
     def halves(self) -> tuple[Window, Window]:
         """The two halves of a window of more than one second."""
@@ -55,7 +56,8 @@ class WindowPlan:
         self._end = end
         self._next = start
         self._size = FIRST_SIZE
-        self._density: float | None = None
+        # Bytes a second in the window that was read last.
+        self._density = 0.0
 
     @property
     def at_once(self) -> int:
@@ -71,7 +73,7 @@ class WindowPlan:
         """The next window."""
         start, self._next = self._next, min(self._next + self._size, self._end)
         window = Window(start, self._next)
-        return window.expecting(int(self._density * window.seconds)) if self._density else window
+        return window.expecting(int(self._density * window.seconds))
 
     def learn(self, window: Window, received: int) -> None:
         """Adjust to a window that returned `received` bytes."""
@@ -87,7 +89,3 @@ def next_size(size: int, seconds: int, received: int) -> int:
     """The length in seconds of the next window, after one of `seconds` (planned: `size`) returned `received` bytes."""
     wanted = MAX_CHANGE * size if received == 0 else seconds * TARGET_BYTES // received
     return max(1, size // MAX_CHANGE, min(wanted, MAX_CHANGE * size))
-
-
-def _export_time(seconds: int) -> str:
-    return iso_time(seconds).replace("T", " ").replace("+", " +")

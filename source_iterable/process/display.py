@@ -1,10 +1,13 @@
-"""A live progress display on stderr, only if that is a terminal and stdout is not."""
+"""Shows progress: as lines in the log, or live on a terminal."""
 
 from __future__ import annotations
 
+import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from source_iterable.process.progress import Progress
@@ -12,44 +15,78 @@ from source_iterable.process.progress import Progress
 if TYPE_CHECKING:
     from rich.console import Group
 
+# Seconds between log lines: Airbyte kills a source that is silent for long, and people want to know sooner.
+LOG_INTERVAL = 20.0
 _REFRESHES_A_SECOND = 4
 
 
 @contextmanager
-def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
-    """Show the streams and what they wait for while the block runs. No-op without a terminal.
+def heartbeat(progress: Progress, logger: logging.Logger) -> Iterator[None]:
+    """Log `lines` every LOG_INTERVAL seconds while the block runs."""
+    stop = threading.Event()
 
-    `alone`: nothing is written to stdout meanwhile, so that may be the terminal, too; and a report follows, for which the
+    def beat() -> None:
+        while not stop.wait(LOG_INTERVAL):
+            for line in lines(progress) or ["Working"]:
+                logger.info(line)
+
+    threading.Thread(target=beat, name="heartbeat", daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def lines(progress: Progress) -> list[str]:
+    """One line per stream being read, and one per thing waited for."""
+    streams = []
+    for name, stream in progress.snapshot().items():
+        share = "" if stream.share is None else f", {stream.share:.0%} of its time range"
+        window = f", window {stream.window}" if stream.window else ""
+        if stream.share != 1.0:
+            streams.append(f"{name}: {stream.records:,} records, {stream.bytes / 1e6:,.1f} MB{share}{window}")
+    return streams + _waiting_lines(progress)
+
+
+def _waiting_lines(progress: Progress) -> list[str]:
+    waits = []
+    for what, ages in progress.waits().items():
+        times = f", {len(ages)} times" if len(ages) > 1 else ""
+        waits.append(f"Waiting for {what} ({max(ages):.0f} s{times})")
+    return waits
+
+
+@contextmanager
+def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
+    """Show the streams and what they wait for on stderr while the block runs. No-op unless only that is a terminal.
+
+    `alone`: nothing is written to stdout meanwhile, so that may be a terminal, too; and a report follows, for which the
     display makes room.
     """
-    terminals = [stream is not None and stream.isatty() for stream in (sys.__stderr__, sys.__stdout__)]
-    if not terminals[0] or (terminals[1] and not alone):
+    has_terminal, has_other = (bool(each and each.isatty()) for each in (sys.__stderr__, sys.__stdout__))
+    if not has_terminal or (has_other and not alone):
         yield
         return
     # Imported here: containers have no terminal, and do not need it.
     from rich.console import Console
     from rich.live import Live
 
-    view = _View(progress)
-    with Live(view, console=Console(file=sys.__stderr__), refresh_per_second=_REFRESHES_A_SECOND, transient=alone):
+    console = Console(file=sys.__stderr__)
+    view = partial(_view, progress)
+    with Live(get_renderable=view, console=console, refresh_per_second=_REFRESHES_A_SECOND, transient=alone):
         yield
 
 
-class _View:
+def _view(progress: Progress) -> Group:
     """What rich renders at every refresh."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def __rich__(self) -> Group:
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table("stream", "records", "MB", "done", "window", title="source-iterable", title_justify="left")
-        for column in table.columns[1:4]:
-            column.justify = "right"
-        for name, stream in sorted(self._progress.snapshot().items()):
-            done = "" if stream.share is None else f"{stream.share:.0%}"
-            table.add_row(name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
-        return Group(table, *(Text(line, style="dim") for line in self._progress.waiting_lines()))
+    table = Table("stream", "records", "MB", "done", "window", title="source-iterable", title_justify="left")
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for name, stream in sorted(progress.snapshot().items()):
+        done = "" if stream.share is None else f"{stream.share:.0%}"
+        table.add_row(name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
+    return Group(table, *(Text(line, style="dim") for line in _waiting_lines(progress)))

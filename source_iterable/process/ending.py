@@ -16,13 +16,13 @@ class StopSignals:
     """Ctrl-C and SIGTERM from now on: the first raises SystemExit in the main thread.
 
     That leaves through `finally` blocks, which cancel export jobs. It takes seconds, and further signals are ignored.
-    `told` is written to stderr at once.
+    `notice` is written to stderr at once.
     """
 
-    def __init__(self, told: str = "") -> None:
+    def __init__(self, notice: str = "") -> None:
         # The signal that has come, also where something turned the SystemExit into an error of its own.
         self.number: int | None = None
-        self._told = told
+        self._notice = notice
         signal.signal(signal.SIGTERM, self._stop)
         # A shell lets its background jobs ignore Ctrl-C, which is for the one in front.
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
@@ -38,7 +38,7 @@ class StopSignals:
         self.number = number
         # Not print: the signal may have come within one, whose lock is held.
         with suppress(OSError):
-            os.write(2, self._told.encode())
+            os.write(2, self._notice.encode())
         raise SystemExit(128 + number)
 
 

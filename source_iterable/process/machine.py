@@ -1,4 +1,4 @@
-"""What this machine itself can lack: room on its disk, memory, file descriptors. Never blamed on Iterable."""
+"""What this machine itself can lack: disk space, memory, file descriptors. Never blamed on Iterable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ADVICE = {
 
 @contextmanager
 def local_errors() -> Iterator[None]:
-    """Around the use of temporary files: what goes wrong with them raises LocalError."""
+    """Raises LocalError for what goes wrong with temporary files in the block."""
     try:
         yield
     except (OSError, sqlite3.Error, MemoryError) as error:
@@ -31,29 +31,32 @@ def local_errors() -> Iterator[None]:
 def trouble(error: BaseException, place: str = "", instead: str = "set TMPDIR to another folder") -> LocalError:
     """The LocalError that says what this machine lacks, where, and what to do.
 
-    `place` is the temporary folder if not given; `instead` is what helps besides free space.
+    Args:
+        place: the temporary folder if not given.
+        instead: what helps besides free space.
     """
     if isinstance(error, MemoryError):
         return LocalError("This machine ran out of memory. Give it more, or sync fewer streams at a time.")
-    number = error.errno if isinstance(error, OSError) else None
-    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
     try:
         place = place or f"the temporary folder {tempfile.gettempdir()}"
     except OSError:
         place = "a temporary folder"
     advice = _ADVICE.get(number or 0, f"Free space there, or {instead}.")
-    return LocalError(f"This machine cannot use {place}: {why}. {advice}")
+    return LocalError(f"This machine cannot use {place}: {reason or error}. {advice}")
 
 
-def local_cause(error: BaseException) -> LocalError | None:
-    """The LocalError behind an error of a request, None where the network or the server is behind it."""
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        if isinstance(current, OSError) and current.errno in _LOCAL_ERRORS:
-            why = f"{current.strerror}. {_ADVICE.get(current.errno, 'Free some.')}"
+def local_cause(error: Exception) -> LocalError | None:
+    """The LocalError behind a request's error; None if the network or the server is to blame."""
+    for cause in causes(error):
+        if isinstance(cause, OSError) and cause.errno in _LOCAL_ERRORS:
+            why = f"{cause.strerror}. {_ADVICE.get(cause.errno, 'Free some.')}"
             return LocalError(f"This machine cannot open another connection: {why}")
-        reason = getattr(current, "reason", None)
-        current = current.__cause__ or current.__context__ or (reason if isinstance(reason, BaseException) else None)
     return None
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what caused it, what caused that, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

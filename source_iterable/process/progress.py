@@ -1,12 +1,10 @@
-"""Progress: what a sync is doing and waiting for, logged every twenty seconds."""
+"""Progress: what the streams of a sync have read, and what its threads wait for."""
 
 from __future__ import annotations
 
-import itertools
-import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -18,17 +16,13 @@ T = TypeVar("T")
 
 # The name of the stream that the code reads for. Threads of a stream inherit it, see `inherited`.
 STREAM: ContextVar[str | None] = ContextVar("stream", default=None)
-# Seconds between two times that a stream tells that it waits for a limit.
-TELL_INTERVAL = 60.0
-# Seconds between log lines: Airbyte kills a source that is silent for long, and people want to know sooner.
-LOG_INTERVAL = 20.0
 
 
 @dataclass
 class StreamProgress:
     """One stream's progress: records and bytes written, the window being read, the share (0 to 1) of its time range read.
 
-    `counts` is what else its last line in the log tells: retries, skipped, and windows by transport.
+    `counts`: retries, skipped items, and windows by transport, for the stream's last line in the log.
     """
 
     records: int = 0
@@ -38,64 +32,67 @@ class StreamProgress:
     counts: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(eq=False)
+class _Wait:
+    """What a thread waits for. `limit`: for a limit of Iterable, which ends at that time (time.monotonic())."""
+
+    what: str
+    limit: Callable[[], float] | None
+    stream: str | None
+    since: float
+
+
 class Progress:
-    """Collects what the threads of a sync report; one heartbeat thread logs it.
+    """Collects what the threads of a sync report. Thread-safe."""
 
-    Thread-safe.
-    """
-
-    def __init__(self, logger: logging.Logger) -> None:
-        self._logger = logger
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waits: dict[int, tuple[str, float]] = {}
-        self._numbers = itertools.count()
-        self._streams: dict[str, StreamProgress] = {}
-        self._stop = threading.Event()
-        self._listeners: dict[str, Callable[[float], None]] = {}
-        self._told: dict[str, float] = {}
+        self._waits: set[_Wait] = set()
+        self._streams: defaultdict[str, StreamProgress] = defaultdict(StreamProgress)
+        # Seconds that a wait for a limit must take in all for `limited` to name it.
+        self.short_wait = 0.0
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        """Note that this thread waits for `what` while the block runs."""
-        number = next(self._numbers)
+    def waiting(self, what: str, limit: Callable[[], float] | None = None) -> Iterator[None]:
+        """Note that this thread waits for `what` while the block runs.
+
+        Args:
+            limit: for a limit of Iterable: returns when it lets this thread or one before it through (time.monotonic()).
+        """
+        wait = _Wait(what, limit, STREAM.get(), time.monotonic())
         with self._lock:
-            self._waits[number] = (what, time.monotonic())
+            self._waits.add(wait)
         try:
             yield
         finally:
             with self._lock:
-                del self._waits[number]
+                self._waits.remove(wait)
 
-    @contextmanager
-    def telling(self, name: str, listener: Callable[[float], None]) -> Iterator[None]:
-        """While the block runs, which reads a stream, `listener` is told when its waits for a limit of Iterable end.
-
-        That is a time in seconds since the epoch; at most once in TELL_INTERVAL.
-        """
-        STREAM.set(name)
-        self._listeners[name] = listener
-        try:
-            yield
-        finally:
-            del self._listeners[name]
-
-    def limited(self, seconds: float) -> None:
-        """Tell that the stream of this thread waits for a limit of Iterable, which ends in `seconds`."""
-        name = STREAM.get()
-        listener = self._listeners.get(name or "")
-        if name is None or listener is None:
-            return
+    def waits(self) -> dict[str, list[float]]:
+        """What is waited for, in alphabetical order, and for how many seconds each thread has waited."""
+        now = time.monotonic()
+        waits: defaultdict[str, list[float]] = defaultdict(list)
         with self._lock:
-            now = time.monotonic()
-            if now - self._told.get(name, -TELL_INTERVAL) < TELL_INTERVAL:
-                return
-            self._told[name] = now
-        listener(time.time() + seconds)
+            for wait in self._waits:
+                waits[wait.what].append(now - wait.since)
+        return dict(sorted(waits.items()))
+
+    def limited(self) -> dict[str, float]:
+        """The streams that wait long for a limit of Iterable, and when it ends, in seconds since the epoch."""
+        now, clock = time.monotonic(), time.time()
+        limited: dict[str, float] = {}
+        with self._lock:
+            for wait in self._waits:
+                if wait.stream is not None and wait.limit is not None:
+                    end = max(wait.limit(), now)
+                    if end - wait.since >= self.short_wait:
+                        limited[wait.stream] = max(clock + end - now, limited.get(wait.stream, 0.0))
+        return limited
 
     def advance(self, name: str, records: int = 0, size: int = 0, window: str = "", share: float | None = None) -> None:
         """Add `records` and `size` bytes to a stream; set its window and the share (0 to 1) of its time range read."""
         with self._lock:
-            progress = self._streams.setdefault(name, StreamProgress())
+            progress = self._streams[name]
             progress.records += records
             progress.bytes += size
             progress.window = window or progress.window
@@ -105,59 +102,18 @@ class Progress:
         """Count a retry, a skipped item or a window for the stream that this thread reads for."""
         if (name := STREAM.get()) is not None:
             with self._lock:
-                self._streams.setdefault(name, StreamProgress()).counts[what] += 1
-
-    def lines(self) -> list[str]:
-        """One line per stream being read, and one per thing waited for."""
-        streams = [_stream_line(name, stream) for name, stream in self.snapshot().items() if stream.share != 1.0]
-        return streams + self.waiting_lines()
-
-    def waiting_lines(self) -> list[str]:
-        """One line per thing waited for."""
-        now = time.monotonic()
-        waits: dict[str, list[float]] = {}
-        with self._lock:
-            for what, since in self._waits.values():
-                waits.setdefault(what, []).append(now - since)
-        return [_waiting_line(what, ages) for what, ages in sorted(waits.items())]
+                self._streams[name].counts[what] += 1
 
     def snapshot(self) -> dict[str, StreamProgress]:
         """Every stream's progress at this moment."""
         with self._lock:
-            return {name: replace(stream) for name, stream in self._streams.items()}
+            return {name: replace(stream, counts=stream.counts.copy()) for name, stream in self._streams.items()}
 
     def stream(self, name: str) -> StreamProgress:
         """One stream's progress at this moment."""
-        with self._lock:
-            return replace(self._streams.get(name, StreamProgress()))
-
-    @contextmanager
-    def heartbeat(self) -> Iterator[None]:
-        """Log `lines()` every LOG_INTERVAL seconds while the block runs."""
-        thread = threading.Thread(target=self._beat, name="progress", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-
-    def _beat(self) -> None:
-        while not self._stop.wait(LOG_INTERVAL):
-            for line in self.lines() or ["Working"]:
-                self._logger.info(line)
+        return self.snapshot().get(name, StreamProgress())
 
 
 def inherited(work: Callable[..., T]) -> Callable[..., T]:
     """Work for another thread, which then works for the same stream."""
     return partial(copy_context().run, work)
-
-
-def _waiting_line(what: str, ages: list[float]) -> str:
-    times = "" if len(ages) == 1 else f", {len(ages)} times"
-    return f"Waiting for {what} ({max(ages):.0f} s{times})"
-
-
-def _stream_line(name: str, progress: StreamProgress) -> str:
-    share = "" if progress.share is None else f", {progress.share:.0%} of its time range"
-    window = f", window {progress.window}" if progress.window else ""
-    return f"{name}: {progress.records:,} records, {progress.bytes / 1e6:,.1f} MB{share}{window}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from source_iterable.errors import LocalError
 from source_iterable.process.machine import trouble
+from source_iterable.process.progress import STREAM
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, State, Stream
 from source_iterable.records.batch import RecordBatch
@@ -18,8 +20,10 @@ from source_iterable.records.batch import RecordBatch
 _READERS = 100
 # Bytes of batches between the readers and whoever takes them.
 CAPACITY = 8 * 2**20
-# Seconds without anything new after which Nothing is yielded.
-TICK = 1.0
+# Seconds without anything new after which Nothing is yielded, and after which waits for limits are looked at again.
+TICK = 0.25
+# Seconds between two Limited of one stream.
+LIMITED_SECONDS = 60.0
 
 
 class Started(NamedTuple):
@@ -54,16 +58,30 @@ def read(
     Closing the generator stops the readers.
     """
     queue = _Queue()
-    context.expect([stream for stream, _ in streams.values()])
+    context.barrier.expect({name: stream.needs for name, (stream, _) in streams.items() if stream.needs})
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
     for name, (stream, state) in streams.items():
         pool.submit(_read_stream, context, name, stream, state, queue)
     left = len(streams)
+    # When the last Limited of each stream that is being read was yielded.
+    told: dict[str, float] = {}
+    looked = time.monotonic()
     try:
         while left:
             name, item = queue.get(TICK) or ("", Nothing())
-            left -= isinstance(item, Ended)
+            if isinstance(item, Started):
+                told[name] = -LIMITED_SECONDS
+            elif isinstance(item, Ended):
+                del told[name]
+                left -= 1
             yield name, item
+            now = time.monotonic()
+            if now - looked >= TICK:
+                looked = now
+                for name, end in context.progress.limited().items():
+                    if now - told.get(name, now) >= LIMITED_SECONDS:
+                        told[name] = now
+                        yield name, Limited(end)
     finally:
         # Nobody waits for room that nobody makes.
         queue.close()
@@ -72,25 +90,25 @@ def read(
 
 
 def _read_stream(context: StreamContext, name: str, stream: Stream, state: State, queue: _Queue) -> None:
+    STREAM.set(name)
     queue.put(name, Started())
     error: Exception | None = None
     try:
-        with context.progress.telling(name, lambda end: queue.put(name, Limited(end))):
-            for item in stream.read(context, state):
-                if isinstance(item, Checkpoint):
-                    queue.put(name, item)
-                elif item.count:
-                    context.progress.advance(name, item.count, len(item.lines))
-                    queue.put(name, item)
-                if queue.closed:
-                    return
+        for item in stream.read(context, state):
+            if isinstance(item, Checkpoint):
+                queue.put(name, item)
+            elif item.count:
+                context.progress.advance(name, item.count, len(item.lines))
+                queue.put(name, item)
+            if queue.closed:
+                return
         context.progress.advance(name, share=1.0)
     except (OSError, MemoryError) as failure:
         error = trouble(failure)
     except Exception as failure:
         error = failure
     finally:
-        context.done(name)
+        context.barrier.done(name)
     if isinstance(error, LocalError):
         context.client.stop(f"The sync was ended: {error}")
     queue.put(name, Ended(error))

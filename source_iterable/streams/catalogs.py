@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from urllib.parse import quote
 
-from source_iterable.api.paging import holder_of, pages
-from source_iterable.reading.children import ChildStream, Key
+from source_iterable.api.paging import Pages, numbered
+from source_iterable.api.request import holder_of
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.lists import ChildStream, Key, PlainList
 from source_iterable.reading.stream import Fields
 
 CATALOGS = PlainList("catalogs", "catalogs", "catalogNames", "name", page_size=100)
@@ -21,7 +21,6 @@ class CatalogItems(ChildStream):
     name = "catalog_items"
     primary_key = ("catalogName", "itemId")
     parent = CATALOGS
-    parent_key = "name"
     noun = "catalog"
     resumable = True
     # Iterable returns up to 1,000 per page, of up to 30 KB each: too much to hold in memory.
@@ -32,7 +31,8 @@ class CatalogItems(ChildStream):
         path = f"catalogs/{quote(str(key), safe='')}/items"
         before: set[str] = set()
         read, total = 0, None
-        for page in pages(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size):
+        fetch = numbered(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size)
+        for page in Pages(path, fetch):
             # An item added meanwhile shifts others from the end of one page to the start of the next.
             items = [{"catalogName": key, **item} for item in page.items if item["itemId"] not in before]
             yield items
@@ -52,7 +52,6 @@ class CatalogFieldMappings(ChildStream):
     name = "catalog_field_mappings"
     primary_key = ("catalogName",)
     parent = CATALOGS
-    parent_key = "name"
     noun = "catalog"
     cost = "1 per catalog"
 

@@ -8,12 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.client import ShapeError
-from source_iterable.api.paging import an_object, holder_of, list_shape
-from source_iterable.errors import IterableError, NotFound
-from source_iterable.reading.children import ChildStream, Key
+from source_iterable.api.paging import Pages, by_marker
+from source_iterable.api.request import Request, ShapeError, an_object
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.lists import ChildStream, Key, PlainList, in_batches
+from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields
 
 METADATA = PlainList("metadata", "metadata", "results", "name")
@@ -27,33 +26,25 @@ class MetadataEntries(ChildStream):
     name = "metadata_entries"
     primary_key = ("table", "key")
     parent = METADATA
-    parent_key = "name"
     noun = "metadata table"
     resumable = True
     cost = "1 per entry, plus the lists of the tables' keys (10 a second)"
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"metadata/{quote(str(key), safe='')}"
-        records: list[Fields] = []
-        for _, entry in in_order(partial(self._entry, context, path), _listed(context, path), THREADS):
-            records += entry
-            if len(records) >= ENTRIES:
-                yield records
-                records = []
-        yield records
+        pages = Pages(path, by_marker(context.client, path, "results", "key"))
+        listed = (item for page in pages for item in page.items)
+        entries = in_order(partial(self._entry, context, path), listed, THREADS)
+        yield from in_batches((entry for _, entry in entries if entry is not None), ENTRIES)
 
-    def _entry(self, context: StreamContext, path: str, listed: Fields) -> list[Fields]:
-        """The record of a listed entry, in a list; empty if the entry no longer exists."""
+    def _entry(self, context: StreamContext, path: str, listed: Fields) -> Fields | None:
+        """The record of a listed entry; None if the entry no longer exists."""
         # Keys may be those of people.
-        name, shown = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
-        try:
-            entry = context.client.get_json(
-                f"{path}/{quote(str(listed['key']), safe='')}", None, partial(_entry_of, listed["key"]), shown
-            )
-        except NotFound:
-            context.logger.warning(f"{self.name}: entry {name} of {path} no longer exists; skipped.")
-            return []
-        return [{**listed, **entry}]
+        name, redacted = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
+        with skipping(context, self.name, f"entry {name} of {path}"):
+            request = Request(f"{path}/{quote(str(listed['key']), safe='')}", redacted_path=redacted)
+            return {**listed, **context.client.json(request, partial(_entry_of, listed["key"]))}
+        return None
 
 
 def _entry_of(key: Any, response: Any) -> Fields:
@@ -61,22 +52,3 @@ def _entry_of(key: Any, response: Any) -> Fields:
     if "value" not in entry or entry.get("key", key) != key:
         raise ShapeError("is not the entry of this key")
     return entry
-
-
-def _listed(context: StreamContext, path: str) -> Iterator[Fields]:
-    """The entries of a table, without their values."""
-    entries = list_shape("results", "key")
-
-    def page(response: Any) -> tuple[list[Fields], Any]:
-        return entries(response), holder_of(response, "results").get("nextMarker")
-
-    marker: Any = None
-    markers: set[str] = set()
-    while True:
-        items, marker = context.client.get_json(path, {"nextMarker": marker} if marker else None, page)
-        yield from items
-        if not marker:
-            return
-        if str(marker) in markers:
-            raise IterableError(f"The responses to GET {path} do not end: one marker came twice.")
-        markers.add(str(marker))

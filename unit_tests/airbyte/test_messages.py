@@ -225,7 +225,7 @@ def test_a_failed_resumable_stream_is_not_complete(context: StreamContext, job: 
 @pytest.mark.parametrize("name", STREAMS)
 def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: str, context: StreamContext) -> None:
     """As the protocol demands; without a cursor field it still has full refresh alone."""
-    shown = as_airbyte_stream(STREAMS[name], context.config)
+    shown = as_airbyte_stream(STREAMS[name], context.config, context.client)
     assert bool(shown.source_defined_cursor) == shown.is_resumable
     assert bool(shown.default_cursor_field) == (SyncMode.incremental in shown.supported_sync_modes)
 

@@ -1,0 +1,93 @@
+"""Concurrent requests: their order, and how far they run ahead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from source_iterable.api.ahead import as_done, in_order
+from source_iterable.errors import IterableError
+
+
+def test_results_keep_their_order_and_are_never_far_ahead_of_the_consumer() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        return -item
+
+    results = in_order(work, iter(range(100)), threads=3)
+    assert next(results) == (0, 0)
+    assert len(begun) <= 6
+    assert list(results) == [(item, -item) for item in range(1, 100)]
+
+
+def test_a_slow_item_does_not_hold_up_the_others() -> None:
+    released = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert released.wait(30)
+        return item
+
+    results = as_done(work, range(20), threads=2)
+    assert sorted(next(results)[0] for _ in range(19)) == list(range(1, 20))
+    released.set()
+    assert list(results) == [(0, 0)]
+
+
+@pytest.mark.parametrize("run", [in_order, as_done])
+def test_an_error_reaches_the_consumer_and_stops_the_work(run: Any) -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if item == 5:
+            raise IterableError("no")
+        return item
+
+    with pytest.raises(IterableError):
+        list(run(work, range(1000), 2))
+    assert len(begun) < 20
+
+
+def counted(pulled: list[int]) -> Iterator[int]:
+    for number in range(1000):
+        pulled.append(number)
+        yield number
+
+
+def test_no_more_work_is_taken_than_twice_the_threads_or_as_many() -> None:
+    pulled: list[int] = []
+    results = in_order(lambda item: item, counted(pulled), threads=3)
+    next(results)
+    assert len(pulled) == 6
+    next(results)
+    assert len(pulled) == 7
+    results.close()
+    pulled = []
+    results = as_done(lambda item: item, counted(pulled), threads=3)
+    next(results)
+    assert len(pulled) == 3
+    results.close()
+
+
+def test_no_more_is_worked_on_at_once_than_there_are_threads() -> None:
+    begun, release = threading.Semaphore(0), threading.Event()
+
+    def work(item: int) -> int:
+        begun.release()
+        assert release.wait(10)
+        return item
+
+    consumed: list[tuple[int, int]] = []
+    thread = threading.Thread(target=lambda: consumed.extend(in_order(work, range(8), threads=2)), daemon=True)
+    thread.start()
+    assert begun.acquire(timeout=10) and begun.acquire(timeout=10)
+    assert not begun.acquire(timeout=0.05)
+    release.set()
+    thread.join(10)
+    assert consumed == [(item, item) for item in range(8)]

@@ -1,0 +1,156 @@
+"""Pages: which are requested, which is the last, and what is no page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests_mock
+
+from source_iterable.api.paging import Pages, by_marker, by_offset, numbered
+from source_iterable.errors import BadRequest, BrokenResponse, IterableError
+from unit_tests.contexts import ROOT, a_context, asked
+
+
+def read(server: requests_mock.Mocker, responses: list[Any]) -> list[list[int]]:
+    """The ids of each page; the last response comes again and again."""
+    server.get(f"{ROOT}things", [{"json": each} for each in responses])
+    with a_context() as context:
+        found = Pages("things", numbered(context.client, "things", "things", "id", {"sort": "id"}, 3))
+        return [[item["id"] for item in page.items] for page in found]
+
+
+def page(*ids: int, following: Any = None) -> dict[str, Any]:
+    return {"things": [{"id": each} for each in ids], "nextPageUrl": following}
+
+
+def numbers(server: requests_mock.Mocker) -> list[str]:
+    return [query["page"] for query in asked(server, "things")]
+
+
+def test_pages_are_requested_by_number_to_the_last_one(requests_mock: requests_mock.Mocker) -> None:
+    found = read(requests_mock, [page(1, 2, 3, following="/x?page=2"), page(4, following="/x?page=3"), page(5)])
+    assert found == [[1, 2, 3], [4], [5]]
+    assert asked(requests_mock, "things") == [
+        {"sort": "id", "page": str(number), "pageSize": "3"} for number in (1, 2, 3)
+    ]
+
+
+def test_two_empty_pages_are_the_end(requests_mock: requests_mock.Mocker) -> None:
+    empty = page(following="/x?page=3")
+    assert read(requests_mock, [page(1, following="/x?page=2"), empty, page(7)]) == [[1], [7]]
+    assert asked(requests_mock, "things") == [
+        {"sort": "id", "page": str(number), "pageSize": "3"} for number in (1, 2, 3)
+    ]
+    assert read(requests_mock, [page(1, following="/x?page=2"), empty, empty, page(7)]) == [[1], []]
+    assert read(requests_mock, [empty, page(7)]) == [[7]], "an empty page alone is no end"
+
+
+@pytest.mark.parametrize(
+    ("following", "second"),
+    [
+        ("https://elsewhere.example/y?page=5&x=1", "5"),
+        ("/x?page=1", "2"),  # never the same one again
+        ("/x?page=0", "2"),
+        ("/x", "2"),
+        ("/x?page=", "2"),
+        ("/x?page=two", "2"),
+        ("/x?page=999999999", "999999999"),
+        ("/x?page=1000000000", "2"),
+        ("/x?page=5", "5"),
+        ("https://[broken?page=9", "2"),
+        (7, "2"),
+    ],
+)
+def test_only_the_number_of_the_next_page_is_believed(
+    requests_mock: requests_mock.Mocker, following: Any, second: str
+) -> None:
+    assert read(requests_mock, [page(1, following=following), page(2)]) == [[1], [2]]
+    assert numbers(requests_mock) == ["1", second]
+
+
+def test_items_may_be_wrapped_in_params(requests_mock: requests_mock.Mocker) -> None:
+    wrapped = {"code": "Success", "msg": "", "params": page(1, following="/x?page=2")}
+    assert read(requests_mock, [wrapped, page(2)]) == [[1], [2]]
+
+
+@pytest.mark.parametrize("following", ["", None])
+def test_a_page_without_a_next_one_is_the_last(requests_mock: requests_mock.Mocker, following: Any) -> None:
+    assert read(requests_mock, [page(1, following=following), page(2)]) == [[1]]
+
+
+def test_a_page_may_come_twice_and_not_three_times(requests_mock: requests_mock.Mocker) -> None:
+    same, other = page(1, 2, following="/x?page=2"), page(2, 1, following="/x?page=3")
+    assert len(read(requests_mock, [same, other, same, other, page(9)])) == 5
+    with pytest.raises(IterableError) as caught:
+        read(requests_mock, [same, other, same, other, same])
+    assert str(caught.value) == "The responses to GET things do not end: one page came three times."
+    assert len(numbers(requests_mock)) == 5 + 5
+
+
+@pytest.mark.parametrize(
+    ("response", "told"),
+    [
+        ([], "holds no list named things"),
+        ({}, "holds no list named things"),
+        ({"params": []}, "holds no list named things"),
+        ({"params": {}}, "holds no list named things"),
+        ({"things": {}}, "holds no list named things"),
+        ({"things": None}, "holds no list named things"),
+        ({"things": [{"id": 1}, 2]}, "holds an item of things that is not an object (number 2)"),
+        ({"things": [{"id": 1}, {"x": 2}]}, "holds an item of things without a valid id (number 2)"),
+        ({"things": [{"id": True}]}, "holds an item of things without a valid id (number 1)"),
+        ({"things": [{"id": 1}, {"id": "1"}]}, "holds items of things with a id of different types"),
+    ],
+)
+def test_what_is_no_list_is_named(requests_mock: requests_mock.Mocker, response: Any, told: str) -> None:
+    with pytest.raises(BrokenResponse) as caught:
+        read(requests_mock, [response])
+    assert str(caught.value) == f"The response to GET things {told} (tried 5 times)."
+
+
+def test_a_page_that_failed_is_requested_again(requests_mock: requests_mock.Mocker) -> None:
+    requests_mock.get(
+        f"{ROOT}things",
+        [{"json": page(1, following="/x?page=2")}, {"status_code": 400}, {"json": page(2)}],
+    )
+    with a_context() as context:
+        found = Pages("things", numbered(context.client, "things", "things", "id", {}, 3))
+        assert next(found).items == [{"id": 1}]
+        with pytest.raises(BadRequest):
+            next(found)
+        assert [each.items for each in found] == [[{"id": 2}]]
+    assert numbers(requests_mock) == ["1", "2", "2"]
+
+
+def marked(*keys: str, marker: Any = None) -> dict[str, Any]:
+    return {"results": [{"key": key} for key in keys], "nextMarker": marker}
+
+
+def test_pages_by_marker_go_on_to_the_one_without_one(requests_mock: requests_mock.Mocker) -> None:
+    responses = [marked("a", "b", marker="b"), marked(marker="c"), marked("d", marker="")]
+    requests_mock.get(f"{ROOT}metadata/t", [{"json": each} for each in responses])
+    with a_context() as context:
+        found = Pages("metadata/t", by_marker(context.client, "metadata/t", "results", "key"))
+        assert [item["key"] for each in found for item in each.items] == ["a", "b", "d"]
+    assert asked(requests_mock, "metadata/t") == [{}, {"nextMarker": "b"}, {"nextMarker": "c"}]
+
+
+def test_a_marker_that_leads_back_is_no_page(requests_mock: requests_mock.Mocker) -> None:
+    responses = [marked("a", marker="b"), marked(marker="c"), marked(marker="b")]
+    requests_mock.get(f"{ROOT}metadata/t", [{"json": each} for each in responses])
+    with a_context() as context, pytest.raises(IterableError, match="metadata/t do not end: one page leads back"):
+        list(Pages("metadata/t", by_marker(context.client, "metadata/t", "results", "key")))
+    assert requests_mock.call_count == 3
+
+
+@pytest.mark.parametrize(("total", "offsets"), [(5, ["0", "2", "4"]), (None, ["0", "2", "4", "5"])])
+def test_pages_by_offset_end_where_the_total_says_or_with_an_empty_one(
+    requests_mock: requests_mock.Mocker, total: int | None, offsets: list[str]
+) -> None:
+    ids = [[1, 2], [3, 4], [5], []]
+    requests_mock.get(f"{ROOT}things", [{"json": {**page(*each), "totalCount": total}} for each in ids])
+    with a_context() as context:
+        found = Pages("things", by_offset(context.client, "things", "things", "id", 2))
+        assert [item["id"] for each in found for item in each.items] == [1, 2, 3, 4, 5]
+    assert [query["offset"] for query in asked(requests_mock, "things")] == offsets

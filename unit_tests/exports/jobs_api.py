@@ -1,0 +1,54 @@
+"""A stand-in for the endpoints of export jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests_mock
+
+from source_iterable.api.rate_budget import Permit
+from source_iterable.exports.jobs import JobsTransport
+from source_iterable.exports.windows import Window
+from unit_tests.contexts import ROOT, query_of
+
+WINDOW = Window(0, 3600)
+
+
+class Api:
+    """The export API: what `pages` says, call by call, then its last word again."""
+
+    def __init__(self, server: requests_mock.Mocker) -> None:
+        self.server = server
+        self.pages: list[Any] = []
+        self.asked: list[str] = []
+        server.post(f"{ROOT}export/start", json={"jobId": 7})
+        server.get(f"{ROOT}export/7/files", json=self._page)
+        server.delete(f"{ROOT}export/7", json={})
+
+    def _page(self, request: Any, context: Any) -> Any:
+        self.asked.append(query_of(request).get("startAfter", ""))
+        page = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
+        if isinstance(page, int):
+            context.status_code = page
+            return {}
+        return page
+
+    @property
+    def cancelled(self) -> int:
+        return sum(request.method == "DELETE" for request in self.server.request_history)
+
+
+def page(state: str, *names: str, truncated: bool = False) -> dict[str, Any]:
+    files = [{"file": name, "url": f"https://files.example.com/{name}"} for name in names]
+    return {"jobId": 7, "jobState": state, "exportTruncated": truncated, "files": files}
+
+
+def read(transport: JobsTransport, window: Window = WINDOW) -> list[bytes]:
+    permit = transport.try_acquire()
+    assert isinstance(permit, Permit)
+    return [b"".join(part.chunks()) for part in transport.read("emailSend", window, permit)]
+
+
+def serve(api: Api, *names: str) -> None:
+    for name in names:
+        api.server.get(f"https://files.example.com/{name}", content=b'{"id": "%b"}\n' % name.encode())
