@@ -61,6 +61,7 @@ def iterable(
     shared = _SharedContext(parsed)
     with shared as context:
         tables = [table_of(STREAMS[name], parsed, context.client) for name in names]
+    # As a catalog would say it: which of the project's own fields have columns.
     shared.schemas = {table.name: table.schema for table in tables}
     return [_stream(table, shared) for table in tables]
 

@@ -42,9 +42,9 @@ class ParquetFolder(Destination):
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise DestinationError(f"Another load is writing to {self._root}.") from None
-            # By table the files that count, and by backfill key those that wait until their stream was read to its end.
             manifest = self._root / _MANIFEST
             try:
+                # By table the files that count, and by backfill key those that wait until their stream was read to its end.
                 text = manifest.read_text("utf-8") if manifest.exists() else '{"states": {}, "tables": {}}'
                 self._manifest: Any = json.loads(text)
             except ValueError:
@@ -66,12 +66,13 @@ class ParquetFolder(Destination):
         with errors_of(self._root):
             replaced = stage(self._database, file)
             if files:
-                old = f"{self._reader(name, *files)} AS old"
-                query = f"SELECT DISTINCT old.filename FROM {old}, incoming WHERE {replaced}"
+                rows = self._reader(name, *files)
+                query = f"SELECT DISTINCT old.filename FROM {rows} AS old, incoming WHERE {replaced}"
                 for (path,) in self._database.sql(query).fetchall():
-                    old = f"SELECT old.* FROM read_parquet({literal(path)}) AS old"
-                    rest = self._written(name, f"{old} WHERE NOT EXISTS (FROM incoming WHERE {replaced})")
-                    files[files.index(Path(path).name.removesuffix(_UNSEEN))] = rest
+                    rest = (
+                        f"FROM read_parquet({literal(path)}) AS old WHERE NOT EXISTS (FROM incoming WHERE {replaced})"
+                    )
+                    files[files.index(Path(path).name.removesuffix(_UNSEEN))] = self._written(name, rest)
             query = "FROM incoming"
             if files and self._path(name, files[-1]).stat().st_size < _SMALL_BYTES:
                 query = f"FROM {self._reader(name, files.pop())} UNION ALL BY NAME {query}"

@@ -25,7 +25,7 @@ BATCHES_AT_ONCE = 8
 class StreamContext:
     """One sync's configuration, client, export reader and log; shared by all of its streams.
 
-    `catalog_schemas` are the configured catalog's, by stream.
+    `catalog_schemas` are the configured catalog's, by stream; in a load, those of its tables.
     """
 
     config: Config
