@@ -83,8 +83,8 @@ def load(server: PostgresWarehouse, dataset: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(postgres_module, "time", SimpleNamespace(sleep=lambda seconds: None))
     made = Load(server, tmp_path)
     with closing(made.destination):
-        made.destination.start(USERS, resumed=False)
-        made.destination.start(MEMBERS, resumed=False)
+        made.destination.start_over(USERS)
+        made.destination.start_over(MEMBERS)
         yield made
     for each in made.held:
         os.close(each)
@@ -248,7 +248,6 @@ def assert_goes_on(load: Load) -> None:
     again = Load(load.server, load.folder)
     with closing(again.destination) as destination:
         assert destination.states() == {"users": {"last": 2}, "list_users": {"last": 2}}
-        destination.start(MEMBERS, resumed=True)
         again.add(*range(3, 11))
         destination.finish(MEMBERS)
         again.commit(10)

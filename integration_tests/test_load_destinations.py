@@ -53,19 +53,18 @@ def test_parts_keep_the_rows_of_each_others_interrupted_loads(
     warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path
 ) -> None:
     with closing(opened("a")) as first:
-        first.start(MEMBERS, resumed=False)
+        first.start_over(MEMBERS)
         put(first, MEMBERS, tmp_path, member(1), member(2))
         first.commit({"list_users": {"after": 2}})
     with closing(opened("b")) as other:
         assert other.states() == {}
-        other.start(MEMBERS, resumed=False)
+        other.start_over(MEMBERS)
         put(other, MEMBERS, tmp_path, member(1), member(2), member(3))
         other.finish(MEMBERS)
         other.commit({"list_users": {}})
     assert identifiers(warehouse) == ["1", "2", "3"]
     with closing(opened("a")) as resumed:
         assert resumed.states() == {"list_users": {"after": 2}}
-        resumed.start(MEMBERS, resumed=True)
         put(resumed, MEMBERS, tmp_path, member(3))
         resumed.finish(MEMBERS)
         resumed.commit({"list_users": {}})
@@ -78,7 +77,6 @@ def test_values_that_no_sql_integer_holds_are_in_one_column_load_after_load(
     sizes = [2**63, 5, 2**64 - 1]
     for number, size in enumerate(sizes):
         with closing(opened()) as destination:
-            destination.start(CAMPAIGNS, resumed=True)
             put(destination, CAMPAIGNS, tmp_path, {"id": number, "sendSize": size, "data": {"brandId": number}})
             destination.commit({})
     rows = {int(row["id"]): row for row in warehouse.rows("campaigns")}
@@ -96,7 +94,7 @@ def test_of_two_rows_with_one_key_the_last_counts_whichever_way_they_are_read(
     usual = {"email": "x@example.com", "data": {"v": "usual"}}
     with closing(opened()) as destination:
         for rows, last in (((long, usual), "usual"), ((usual, long), "long")):
-            destination.start(USERS, resumed=False)
+            destination.start_over(USERS)
             put(destination, USERS, tmp_path, *rows)
             destination.commit({})
             (row,) = warehouse.rows("users") if not isinstance(warehouse, DuckDBWarehouse) else ({"data": last},)
@@ -157,7 +155,7 @@ def test_texts_arrive_whatever_encoding_the_environment_asks_for(
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     with closing(opened()) as destination:
-        destination.start(USERS, resumed=False)
+        destination.start_over(USERS)
         put(destination, USERS, tmp_path, {"email": "größe@example.com", "city": "東京", "data": {}})
         destination.commit({})
     monkeypatch.delenv("PGCLIENTENCODING")

@@ -38,8 +38,8 @@ class Destination(Protocol):
     def states(self) -> Mapping[str, State]:
         """The states that were committed last, by stream."""
 
-    def start(self, table: Table, resumed: bool) -> None:
-        """Prepare for rows. Unless `resumed`, what an interrupted load collected for a table that is replaced is dropped."""
+    def start_over(self, table: Table) -> None:
+        """Its stream is read from the beginning: drop what an interrupted load collected for a table that is replaced."""
 
     def add(self, file: RowFile) -> None:
         """Add rows: merged into their table, or collected until `finish`. The file is the destination's to delete."""

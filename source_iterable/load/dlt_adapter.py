@@ -140,7 +140,7 @@ class DltDestination(Destination):
         resources = self._pipeline.state.get("sources", {}).get(_SOURCE, {}).get("resources", {})
         return {name: states[self._backfill] for name, states in resources.items() if states.get(self._backfill)}
 
-    def start(self, table: Table, resumed: bool) -> None:
+    def start_over(self, table: Table) -> None:
         """No-op: rows of a table that is replaced are kept here until its stream was read to its end."""
 
     def add(self, file: RowFile) -> None:

@@ -57,7 +57,8 @@ def load(
             results[name] = Loaded(error=error)
             continue
         to_read[name] = (stream, state)
-        destination.start(tables[name], resumed=bool(state))
+        if not state:
+            destination.start_over(tables[name])
     # As a catalog would say it: which of the project's own fields have columns.
     context.catalog_schemas = {name: table.schema for name, table in tables.items()}
     with _worker() as do, closing(read(context, to_read)) as reading:

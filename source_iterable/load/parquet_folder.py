@@ -55,9 +55,8 @@ class ParquetFolder(Destination):
     def states(self) -> Mapping[str, State]:
         return dict(self._manifest["states"].get(self._backfill, {}))
 
-    def start(self, table: Table, resumed: bool) -> None:
-        if not resumed:
-            self._entry(table.name)["loading"][self._backfill] = []
+    def start_over(self, table: Table) -> None:
+        self._entry(table.name)["loading"][self._backfill] = []
 
     def add(self, file: RowFile) -> None:
         name = file.table.name
@@ -69,9 +68,7 @@ class ParquetFolder(Destination):
                 rows = self._reader(name, *files)
                 query = f"SELECT DISTINCT old.filename FROM {rows} AS old, incoming WHERE {replaced}"
                 for (path,) in self._database.sql(query).fetchall():
-                    rest = (
-                        f"FROM read_parquet({literal(path)}) AS old WHERE NOT EXISTS (FROM incoming WHERE {replaced})"
-                    )
+                    rest = f"FROM read_parquet({literal(path)}) AS old ANTI JOIN incoming ON {replaced}"
                     files[files.index(Path(path).name.removesuffix(_UNSEEN))] = self._written(name, rest)
             query = "FROM incoming"
             if files and self._path(name, files[-1]).stat().st_size < _SMALL_BYTES:

@@ -132,8 +132,8 @@ class Postgres(SqlDestination):
     def states(self) -> Mapping[str, State]:
         return dict(self._do(super().states))
 
-    def start(self, table: Table, resumed: bool) -> None:
-        self._do(super().start, table, resumed)
+    def start_over(self, table: Table) -> None:
+        self._do(super().start_over, table)
 
     def add(self, file: RowFile) -> None:
         self._files.append(file)

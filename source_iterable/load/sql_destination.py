@@ -86,8 +86,8 @@ class SqlDestination(Destination):
             rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
         return {stream: json.loads(state) for stream, state in rows}
 
-    def start(self, table: Table, resumed: bool) -> None:
-        if not table.merged and not resumed:
+    def start_over(self, table: Table) -> None:
+        if not table.merged:
             with self._transaction():
                 self._drop(self._collecting(table))
 
