@@ -7,7 +7,7 @@ connection proves nothing: so does a proxy that gives up in the middle.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import requests
 import urllib3
@@ -21,11 +21,7 @@ _NETWORK_BYTES = 64 * 2**10
 _DECODED_BYTES = 1 * 2**20
 _GZIP = 16 + zlib.MAX_WBITS
 _IDENTITY = ("", "identity")
-LENGTH, CHUNK, CLOSE = "its length", "its last chunk", "the end of the connection"
-_NO_END = (
-    "The response has no length and was closed, so nothing proves that it is whole. Check for a proxy between this machine "
-    "and Iterable."
-)
+_NO_END = "The response has no length and was closed, so nothing proves that it is whole. Check for a proxy in between."
 
 
 def pieces(response: requests.Response) -> Iterator[bytes]:
@@ -40,21 +36,16 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
     coding, encoding = (_header(response, name) for name in ("Transfer-Encoding", "Content-Encoding"))
     if coding not in (*_IDENTITY, "chunked") or encoding not in (*_IDENTITY, "gzip", "x-gzip"):
         raise BrokenResponse("The response has an encoding that was not requested.")
-    has_end = ends_with(response) != CLOSE
-    if encoding not in _IDENTITY:
-        yield from _gunzipped(_raw(response), has_end)
-        return
-    yield from _raw(response)
-    if not has_end:
-        raise EndUnknown(_NO_END)
-
-
-def ends_with(response: requests.Response) -> str:
-    """What ends a body that has not been read yet: LENGTH, CHUNK, or CLOSE, which proves nothing."""
     # As urllib3 reads it, not as the headers say: a length that is not a number is none.
-    if response.raw.chunked:
-        return CHUNK
-    return CLOSE if response.raw.length_remaining is None else LENGTH
+    has_end = response.raw.chunked or response.raw.length_remaining is not None
+    # The trailer of gzip is an end, too, but a second member may follow.
+    ends_itself = False
+    if encoding in _IDENTITY:
+        yield from _raw(response)
+    else:
+        ends_itself = (yield from _gunzipped(_raw(response))) == 1
+    if not has_end and not ends_itself:
+        raise EndUnknown(_NO_END)
 
 
 def whole(response: requests.Response, max_bytes: int) -> bytes:
@@ -94,8 +85,8 @@ def _raw(response: requests.Response) -> Iterator[bytes]:
         raise BrokenResponse("The response broke off.") from None
 
 
-def _gunzipped(raw: Iterator[bytes], has_end: bool) -> Iterator[bytes]:
-    """The decoded members of gzip. If nothing else proves the end, there must be exactly one."""
+def _gunzipped(raw: Iterator[bytes]) -> Generator[bytes, None, int]:
+    """Yield the decoded members of gzip; return how many there were."""
     decoder, members = zlib.decompressobj(_GZIP), 0
     try:
         for data in raw:
@@ -109,5 +100,4 @@ def _gunzipped(raw: Iterator[bytes], has_end: bool) -> Iterator[bytes]:
         raise BrokenResponse("The response is not the gzip that its headers say.") from None
     if members and not decoder.eof:
         raise BrokenResponse("The response broke off.")
-    if members != 1 and not has_end:
-        raise EndUnknown(_NO_END)
+    return members

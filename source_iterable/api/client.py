@@ -28,10 +28,10 @@ from source_iterable.api.retry import (
     retry,
     retry_after_in,
 )
-from source_iterable.api.session import MAX_REDIRECTS, api_session, redirect_of
+from source_iterable.api.session import Session
 from source_iterable.api.wording import Wording, cause_before_the_server, lacks_permission
 from source_iterable.config import Config, is_loopback
-from source_iterable.errors import BadKey, BadRequest, BrokenResponse, IterableError, RateLimited, Stopped, Unreachable
+from source_iterable.errors import BadKey, BrokenResponse, IterableError, RateLimited, Stopped
 from source_iterable.process.progress import Progress
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class IterableClient:
         self._why_stopped = ""
         self._key = Key(partial(self.probe, retry=RESPONSE), self.clock)
         self._wording = Wording(config.api_key, self._origin)
-        self._session = api_session(config.api_key, self.is_local)
+        self._session = Session(self.is_local, config.api_key)
 
     def fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:
         """Send `request` and return `read(response)`, retried as the request says.
@@ -169,9 +169,7 @@ class IterableClient:
         while True:
             if permit is None or permit.arrival is not None:
                 budget = self.budgets.for_path(request.path)
-                with self.progress.waiting(
-                    f"the rate limit of {request.redacted_path or request.path}", budget.turn.ends
-                ):
+                with self.progress.waiting(f"the rate limit of {request}", budget.turn.ends):
                     permit = budget.acquire(self.wait)
             with permit, self.progress.waiting(f"a response to {request}"):
                 response = self._exchange(request)
@@ -185,26 +183,15 @@ class IterableClient:
     def _exchange(self, request: Request) -> requests.Response:
         """The response to a request, after redirects within the API."""
         self.wait(0)
-        url, parameters = urljoin(self._base_url, request.path), request.parameters
-        for _ in range(MAX_REDIRECTS):
-            try:
-                response = self._session.request(
-                    request.method, url, params=parameters, json=request.body, timeout=request.timeout, stream=True
-                )
-            except (requests.RequestException, ValueError) as error:
-                cause = cause_before_the_server(self._session, url, error)
-                raise cause or self._wording.no_response(request, error) from None
-            if response.status_code in _OF_ITERABLE:
-                self.clock.hear(response.headers)
-            if not response.is_redirect:
-                return response
-            url, parameters = redirect_of(response, url, str(request)), {}
-            # requests would forward our Api-Key header to any host.
-            if _origin(url) != self._origin:
-                host = self._wording.redacted(str(urlsplit(url).hostname))
-                message = f"{request} was redirected to another host ({host}); the API key is not sent there."
-                raise BadRequest(f"{message} Check the API base URL.", response.status_code)
-        raise Unreachable(f"{request} was redirected {MAX_REDIRECTS} times.")
+        options = {"params": request.parameters, "json": request.body, "timeout": request.timeout}
+        url = urljoin(self._base_url, request.path)
+        try:
+            response = self._session.send_to(request.method, url, str(request), **options)
+        except (requests.RequestException, ValueError) as error:
+            raise cause_before_the_server(self._session, error) or self._wording.no_response(request, error) from None
+        if response.status_code in _OF_ITERABLE:
+            self.clock.hear(response.headers)
+        return response
 
     def _wait_out(self, response: requests.Response, request: Request, times: int) -> float:
         """Wait after so many 429s in a row. Returns the seconds."""

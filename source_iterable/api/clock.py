@@ -42,15 +42,14 @@ class Clock:
                 return
             offset = date + _age(headers) - self._monotonic()
             self._offset = offset if self._offset is None else max(offset, self._offset)
-            off = self._machine() - self.at_iterable()
-            if abs(off) <= MOST_OFF or self._has_warned:
-                return
-            self._has_warned = True
-        here, there = iso_time(self._machine()), iso_time(self.at_iterable())
-        self._logger.warning(
-            f"The clock of this machine is {abs(off):,.0f} seconds {'ahead of' if off > 0 else 'behind'} Iterable's "
-            f"({here} here, {there} there): set it right. Until then the earlier of the two counts as now."
-        )
+            here, there = self._machine(), self.at_iterable()
+            if abs(here - there) > MOST_OFF and not self._has_warned:
+                self._has_warned = True
+                off = f"{abs(here - there):,.0f} seconds {'ahead of' if here > there else 'behind'} Iterable's"
+                times = f"({iso_time(here)} here, {iso_time(there)} there)"
+                self._logger.warning(
+                    f"The clock of this machine is {off} {times}: set it right. The earlier one counts."
+                )
 
     def at_iterable(self) -> float:
         """Iterable's time in seconds since the epoch; this machine's if no response had a date."""

@@ -118,9 +118,7 @@ def _refuse(constant: str) -> None:
 
 
 def _integer(text: str) -> int | orjson.Fragment:
-    if len(text) < 19:
-        return int(text)
-    fits = len(text) <= 20 and -(2**63) <= int(text) < 2**64
+    fits = len(text) < 19 or (len(text) <= 20 and -(2**63) <= int(text) < 2**64)
     return int(text) if fits else orjson.Fragment(text.encode())
 
 

@@ -7,6 +7,7 @@ halved, not retried. A response without a proof of its end is neither: it is ret
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -98,8 +99,5 @@ def retry_after_in(header: str, now: float) -> float | None:
     try:
         seconds = float(header)
     except ValueError:
-        date = http_date(header)
-        if date is None:
-            return None
-        seconds = date - now
+        seconds = (http_date(header) or math.inf) - now
     return seconds if seconds < _YEAR else None

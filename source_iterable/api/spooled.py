@@ -10,7 +10,7 @@ from typing import IO
 import requests
 
 from source_iterable.api.body import pieces
-from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
+from source_iterable.api.proof import MAX_LINE, must_be_the_last, must_hold_records
 from source_iterable.errors import TooLarge
 from source_iterable.process.machine import local_errors
 
@@ -22,14 +22,6 @@ CHUNK_BYTES = 64 * 2**10
 # Stands for a line over MAX_LINE: not JSON, so that it is counted and reported like any other bad line.
 TOO_LONG = b"\x00\n"
 _READ_BYTES = 1 * 2**20
-_END_BYTES = 16 * 2**10
-# After this many bytes of a response, and whenever they have doubled, its whole size is guessed.
-_FIRST_GUESS_BYTES = 32 * 2**20
-# A guess must be this many times over the limit to count: a wrong one costs a request.
-_FAR_OVER = 2
-
-# Guesses the bytes of the whole response from the number received so far, the first and the last of them.
-Guess = Callable[[int, bytes, bytes], int]
 # Raises BrokenResponse for chunks that are not what was requested.
 Proof = Callable[[Iterable[bytes]], None]
 
@@ -83,19 +75,6 @@ class SpooledResponse:
             position = start
         return end[end.rstrip().rfind(b"\n") + 1 :]
 
-    def ends(self) -> tuple[bytes, bytes]:
-        """The first and the last 16 KB or so, whatever lines they begin and end in."""
-        self._file.seek(0)
-        head = self._file.read(_END_BYTES)
-        self._file.seek(max(self.size - _END_BYTES, len(head)))
-        return head, self._file.read(_END_BYTES)
-
-    def write(self, data: bytes) -> None:
-        """Append to it. Raises LocalError."""
-        with local_errors():
-            self._file.write(data)
-        self.size += len(data)
-
     def close(self) -> None:
         with self._lock:
             self._readers -= 1
@@ -103,36 +82,31 @@ class SpooledResponse:
                 self._file.close()
 
 
-def receive(
-    response: requests.Response, max_bytes: int, proof: Proof = must_hold_records, guess: Guess | None = None
-) -> SpooledResponse:
+def receive(response: requests.Response, max_bytes: int, proof: Proof = must_hold_records) -> SpooledResponse:
     """Receive the body of `response` whole.
 
     Raises:
         BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
         EndUnknown: nothing proves that it is whole.
-        TooLarge: the body has more than `max_bytes`, or by `guess` far more.
+        TooLarge: the body has more than `max_bytes`.
         LocalError: this machine has no room for it.
     """
     with local_errors():
-        spooled = SpooledResponse(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES), 0)  # noqa: SIM115  closed with the response
+        file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  closed with the response
     try:
+        size = 0
         with response:
-            next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
             for piece in pieces(response):
-                spooled.write(piece)
-                if spooled.size > next_guess:
-                    next_guess = min(2 * next_guess, max_bytes)
-                    expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
-                    if spooled.size > max_bytes:
-                        raise TooLarge(f"The response is over {max_bytes:,} bytes.", expected)
-                    if expected > _FAR_OVER * max_bytes:
-                        raise TooLarge(f"The response has about {expected:,} bytes, more than {max_bytes:,}.", expected)
-        last = spooled.last_line() if proof is must_hold_records else b""
-        must_be_whole(last)
+                size += len(piece)
+                if size > max_bytes:
+                    raise TooLarge(f"The response is over {max_bytes:,} bytes.", size)
+                with local_errors():
+                    file.write(piece)
+        spooled = SpooledResponse(file, size)
         proof(spooled.chunks())
-        must_be_no_error(last)
+        if proof is must_hold_records:
+            must_be_the_last(spooled.last_line())
     except BaseException:
-        spooled.close()
+        file.close()
         raise
     return spooled

@@ -91,12 +91,12 @@ class Head:
     """The lines of a response's heads. http.client accepts one that breaks off, and skips any number of 100s."""
 
     def __init__(self, file: IO[bytes], wire: Wire) -> None:
-        self.file = file
+        self._file = file
         self._wire = wire
         self._lines = 0
 
     def readline(self, limit: int) -> bytes:
-        line = self.file.readline(limit)
+        line = self._file.readline(limit)
         # The head breaks off. Without a status line, http.client itself says that the connection was closed.
         if self._lines and not line:
             raise http.client.HTTPException
@@ -107,8 +107,11 @@ class Head:
         self._wire.took_line(line)
         return line
 
+    def flush(self) -> None:
+        """Nothing is written."""
+
     def close(self) -> None:
-        self.file.close()
+        self._file.close()
 
 
 class Chunks:

@@ -38,9 +38,9 @@ _ERRORS = {401: BadKey, 403: Forbidden, 404: NotFound, 408: ServerError, 425: Se
 _HINTS = {
     401: "Check that the API key is a server-side key of this project and that the region matches the project.",
     403: "Give the API key the permission for this endpoint, or leave the stream out.",
-    429: f"The sync has waited for over {RATE_LIMITED / 60:.0f} minutes; the next one will retry it. Does another program "
-    "use the same project?",
+    429: f"The sync waited for {RATE_LIMITED / 60:.0f} minutes; the next one will retry it. Who else uses the project?",
 }
+_PASSWORD = "asks for a user and password (407): put the right ones into HTTPS_PROXY, as user:password@host:port."
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
@@ -65,11 +65,11 @@ class Wording:
         status = response.status_code
         with response:
             if status == 407:
-                return _asks_for_a_password("A proxy in front of Iterable")
+                return ConfigError(f"A proxy in front of Iterable {_PASSWORD}")
             if status < 400:
                 return BrokenResponse(f"Iterable answered {request} with {status}, which holds no data.")
-            code, msg = (self.redacted(text, request.personal_values) for text in _code_and_msg(response))
-        reason = self.redacted(response.reason or "no message", request.personal_values)
+            texts = (*_code_and_msg(response), response.reason or "no message")
+        code, msg, reason = (self.redacted(text, request.personal_values) for text in texts)
         said = f"{code}: {msg}" if code and msg else msg or code or reason
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
         message = f"Iterable answered {request} with {status} ({said}). {_HINTS.get(status, '')}"
@@ -86,8 +86,8 @@ class Wording:
         if isinstance(error, requests.ReadTimeout):
             return TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.")
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            why = f"the certificate of {self._origin} cannot be verified. Check for a proxy that intercepts TLS"
-            return Unreachable(f"No response to {request}: {why}, and set REQUESTS_CA_BUNDLE to its certificate.")
+            why = f"No response to {request}: the certificate of {self._origin} cannot be verified"
+            return Unreachable(f"{why}. If a proxy intercepts TLS, set REQUESTS_CA_BUNDLE to its certificate.")
         if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
             return BrokenResponse(f"The response to {request} has headers that contradict each other.")
         if any(isinstance(cause, SlowHead) for cause in causes(error)):
@@ -101,19 +101,15 @@ def lacks_permission(error: BadKey) -> Forbidden:
     return Forbidden(str(error).replace(_HINTS[401], _HINTS[403]), error.status, error.code, error.msg)
 
 
-def cause_before_the_server(session: requests.Session, url: str, error: Exception) -> IterableError | None:
-    """What this machine or a proxy lacks, if that is why a request got no response."""
-    return local_cause(error) or _proxy_trouble(session, url, error)
-
-
-def _proxy_trouble(session: requests.Session, url: str, error: Exception) -> IterableError | None:
-    """What to do about a proxy that lets no request through to the host of `url`, None if none is to blame."""
+def cause_before_the_server(session: requests.Session, error: Exception) -> IterableError | None:
+    """What this machine or a proxy lacks, and what to do, if that is why a request got no response."""
+    if cause := local_cause(error):
+        return cause
     if isinstance(error, requests.exceptions.InvalidProxyURL):
-        return ConfigError(
-            "The environment variable HTTPS_PROXY is not the URL of a proxy, with scheme, host and port."
-        )
-    if not isinstance(error, requests.exceptions.ProxyError):
+        return ConfigError("HTTPS_PROXY is not the URL of a proxy, with scheme, host and port.")
+    if not isinstance(error, requests.exceptions.ProxyError) or error.request is None:
         return None
+    url = str(error.request.url)
     proxies = session.merge_environment_settings(url, {}, None, None, None)["proxies"]
     # With or without a scheme, as requests takes it. A password that is not URL-encoded may hold anything, even an @.
     given = (requests.utils.select_proxy(url, proxies) or "").rpartition("://")[2].rpartition("@")[2]
@@ -121,23 +117,16 @@ def _proxy_trouble(session: requests.Session, url: str, error: Exception) -> Ite
     if not proxy:
         return None
     refused = _TUNNEL.search(str(error))
-    status = refused[1] if refused else ""
+    if not refused:
+        return Unreachable(f"The proxy {proxy} cannot be reached. Check that it runs, and check HTTPS_PROXY.")
+    status, host = refused[1], urlsplit(url).hostname
     if status == "407":
-        return _asks_for_a_password(f"The proxy {proxy}")
-    host = urlsplit(url).hostname
+        return ConfigError(f"The proxy {proxy} {_PASSWORD}")
     if status.startswith("4") and status not in ("408", "429"):
-        refusal = f"The proxy {proxy} refuses connections to {host} ({status})"
-        return ConfigError(f"{refusal}: allow {host} there, or set NO_PROXY for it.")
-    if refused:
-        return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
-    return Unreachable(f"The proxy {proxy} cannot be reached. Check that it runs, and check HTTPS_PROXY.")
-
-
-def _asks_for_a_password(proxy: str) -> ConfigError:
-    example = "http://user:password@host:port"  # ignore-https-check
-    return ConfigError(
-        f"{proxy} asks for a user and password (407): put the right ones into HTTPS_PROXY, as in {example}."
-    )
+        return ConfigError(
+            f"The proxy {proxy} refuses connections to {host} ({status}): allow it there, or set NO_PROXY."
+        )
+    return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
 
 
 def _code_and_msg(response: requests.Response) -> tuple[str, str]:

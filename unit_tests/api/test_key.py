@@ -116,7 +116,7 @@ def test_the_request_for_the_key_waits_for_its_turn_too(
         if seconds:
             before.append(channels.call_count)
             for permit in held:
-                permit.arrived()
+                permit.__exit__()
 
     monkeypatch.setattr(client, "wait", wait)
     with pytest.raises(Forbidden, match="the permission for this endpoint"):

@@ -25,7 +25,7 @@ from source_iterable.errors import (
     TimedOut,
     Unreachable,
 )
-from source_iterable.exports.files import FileHost
+from source_iterable.exports.jobs import FileHost
 from unit_tests.contexts import API_KEY, ROOT, a_client, answering
 
 LISTS = f"{ROOT}lists"

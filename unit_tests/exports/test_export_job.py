@@ -37,12 +37,12 @@ def transport() -> Iterator[JobsTransport]:
 
 @pytest.mark.parametrize("word", ["completed", "Completed", "COMPLETED"])
 def test_states_are_read_without_regard_to_case(word: str) -> None:
-    assert JobState.from_word(word) is JobState.COMPLETED
+    assert JobState(word) is JobState.COMPLETED
 
 
 @pytest.mark.parametrize("word", ["melted", None, 7, ["completed"]])
 def test_a_word_that_nobody_knows_is_no_end(word: Any) -> None:
-    assert JobState.from_word(word) is JobState.UNKNOWN
+    assert JobState(word) is JobState.UNKNOWN
 
 
 def test_files_count_once_the_job_has_completed_each_once(api: Api, transport: JobsTransport) -> None:
@@ -167,7 +167,7 @@ def test_a_file_that_is_listed_no_more_keeps_its_link(api: Api) -> None:
     config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
     client = IterableClient(config, logging.getLogger("test"))
     api.pages = [page("completed", "b")]
-    file = ExportFile("a", "https://files.example.com/a", None)
+    file = ExportFile(file="a", url="https://files.example.com/a")
     assert ExportJob(client, 7).fresh(file) == file
 
 
@@ -210,8 +210,8 @@ def test_a_fresh_link_replaces_the_old_one(api: Api, client: IterableClient) -> 
     listed = page("completed", "a", "b")
     listed["files"][1]["url"] = "https://files.example.com/b?fresh"
     api.pages = [listed]
-    fresh = ExportJob(client, 7).fresh(ExportFile("b", "https://files.example.com/b", "start"))
-    assert fresh == ExportFile("b", "https://files.example.com/b?fresh", "start")
+    fresh = ExportJob(client, 7).fresh(ExportFile(file="b", url="https://files.example.com/b", after="start"))
+    assert fresh == ExportFile(file="b", url="https://files.example.com/b?fresh", after="start")
     assert api.asked == ["start"]
 
 
