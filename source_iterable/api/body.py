@@ -33,7 +33,8 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
         BrokenResponse: the body broke off, stalled, or is not what its headers say.
         EndUnknown: after all of it, as nothing proves that it is all.
     """
-    coding, encoding = (_header(response, name) for name in ("Transfer-Encoding", "Content-Encoding"))
+    names = ("Transfer-Encoding", "Content-Encoding")
+    coding, encoding = (response.headers.get(name, "").strip().lower() for name in names)
     if coding not in (*_IDENTITY, "chunked") or encoding not in (*_IDENTITY, "gzip", "x-gzip"):
         raise BrokenResponse("The response has an encoding that was not requested.")
     # As urllib3 reads it, not as the headers say: a length that is not a number is none.
@@ -50,18 +51,16 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
 
 def whole(response: requests.Response, max_bytes: int) -> bytes:
     """The decoded body of a response. Raises BrokenResponse, EndUnknown or TooLarge."""
-    received: list[bytes] = []
-    size = 0
+    body = bytearray()
     try:
         for piece in pieces(response):
-            size += len(piece)
-            if size > max_bytes:
+            body += piece
+            if len(body) > max_bytes:
                 raise TooLarge(f"The response is over {max_bytes:,} bytes.")
-            received.append(piece)
     except EndUnknown:
-        if not _is_document(b"".join(received)):
+        if not _is_document(bytes(body)):
             raise
-    return b"".join(received)
+    return bytes(body)
 
 
 def _is_document(body: bytes) -> bool:
@@ -70,10 +69,6 @@ def _is_document(body: bytes) -> bool:
         return isinstance(exact_json.loads(body), (dict, list))
     except ValueError:
         return False
-
-
-def _header(response: requests.Response, name: str) -> str:
-    return str(response.headers.get(name, "")).strip().lower()
 
 
 def _raw(response: requests.Response) -> Iterator[bytes]:

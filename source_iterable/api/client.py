@@ -14,8 +14,7 @@ import requests
 
 from source_iterable.api import exact_json
 from source_iterable.api.body import whole
-from source_iterable.api.clock import Clock
-from source_iterable.api.key import Key
+from source_iterable.api.clock import Clock, Key
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, ShapeError, Timeout
 from source_iterable.api.retry import (
@@ -59,9 +58,9 @@ class IterableClient:
 
     def __init__(self, config: Config, logger: logging.Logger, progress: Progress | None = None) -> None:
         self._base_url = config.base_url
-        self._origin = _origin(self._base_url)
         self._logger = logger
-        self.is_local = is_loopback(urlsplit(self._base_url).hostname)
+        host = urlsplit(self._base_url)
+        self.is_local = is_loopback(host.hostname)
         self.clock = Clock(logger)
         self.budgets = RateBudgets(config.rate_limit_factor)
         self.pace = 1 / max(config.rate_limit_factor, 1.0)
@@ -69,8 +68,8 @@ class IterableClient:
         self.progress.short_wait = max(SHORT_WAIT * self.pace, SHORTEST_WAIT)
         self._stop = threading.Event()
         self._why_stopped = ""
-        self._key = Key(partial(self.probe, retry=RESPONSE), self.clock)
-        self._wording = Wording(config.api_key, self._origin)
+        self.key = Key(partial(self.probe, retry=RESPONSE), self.clock)
+        self._wording = Wording(config.api_key, host.netloc)
         self._session = Session(self.is_local, config.api_key)
 
     def fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:
@@ -85,7 +84,7 @@ class IterableClient:
         try:
             return self._fetch(request, read, permit)
         except BadKey as error:
-            if self.key_works(request.path):
+            if self.key.works(request.path):
                 raise lacks_permission(error) from None
             raise
 
@@ -146,19 +145,15 @@ class IterableClient:
         If Iterable has not answered anything yet, `channels` is requested. Raises IterableError if that fails, too.
         """
         if not self.clock.has_heard:
-            self._key.hear()
+            self.key.hear()
         return self.clock.now()
-
-    def key_works(self, refused: str = "") -> bool:
-        """Whether Iterable accepts the key elsewhere than at the path `refused`; False if it does not tell."""
-        return self._key.works(refused)
 
     def _fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:
         def attempt() -> T:
             response = self._send(request, permit)
             with response, self.progress.waiting(f"the rest of the response to {request}"):
                 result = read(response)
-            self._key.is_accepted = True
+            self.key.is_accepted = True
             return result
 
         return self.with_retries(request.retry, str(request), attempt)
@@ -201,8 +196,9 @@ class IterableClient:
             message = f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds; a sync waits"
             raise RateLimited(f"{message} {MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.", 429)
         seconds = pause_after_429(times, retry_after)
-        why = self.budgets.why_exceeded()
-        self._logger.warning(f"Iterable answered 429 to {request}{why} Waiting {seconds:.1f} s.")
+        self._logger.warning(
+            f"Iterable answered 429 to {request}{self.budgets.why_exceeded()} Waiting {seconds:.1f} s."
+        )
         self.progress.count("retries")
         end = time.monotonic() + seconds
         with self.progress.waiting(f"Iterable's rate limit ({request})", lambda: end):
@@ -224,8 +220,3 @@ class IterableClient:
             return shape(body.decode("utf-8-sig", errors="replace") if as_text else content)
         except ShapeError as error:
             raise BrokenResponse(f"The response to {request} {error}.") from None
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

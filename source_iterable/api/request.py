@@ -99,7 +99,5 @@ def must_have_keys(items: list[Any], selector: str, key: str) -> None:
 
 def total_in(response: Any, selector: str) -> int | None:
     """The number of all items, in a response with the list `selector`: totalCount, totalCampaignsCount and the like."""
-    for name, value in holder_of(response, selector).items():
-        if name.startswith("total") and name.endswith("Count") and type(value) is int:
-            return value
-    return None
+    counts = {name: value for name, value in holder_of(response, selector).items() if type(value) is int}
+    return next((counts[name] for name in counts if name.startswith("total") and name.endswith("Count")), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -69,10 +70,9 @@ class Wire(io.RawIOBase):
 
     def _received_into(self, buffer: Any) -> int | None:
         patience = self._connection.gettimeout()
-        if self._since is None:
-            return self._raw.readinto(buffer)
-        left = self._since + (BODY_SECONDS if self._in_body else HEAD_SECONDS) - self._clock()
-        if patience is not None and patience <= left:
+        seconds = BODY_SECONDS if self._in_body else HEAD_SECONDS
+        left = math.inf if self._since is None else self._since + seconds - self._clock()
+        if (patience or math.inf) <= left:
             return self._raw.readinto(buffer)
         try:
             if left <= 0:

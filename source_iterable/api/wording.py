@@ -45,11 +45,11 @@ _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
 class Wording:
-    """Words the errors of requests with one key to one origin."""
+    """Words the errors of requests with one key to one host."""
 
-    def __init__(self, api_key: str, origin: str) -> None:
+    def __init__(self, api_key: str, host: str) -> None:
         self._api_key = api_key
-        self._origin = origin
+        self._host = host
 
     def redacted(self, text: str, hidden: Iterable[str] = ()) -> str:
         """A text of a response as it may be shown: short, without the key, and without what is `hidden`."""
@@ -86,14 +86,14 @@ class Wording:
         if isinstance(error, requests.ReadTimeout):
             return TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.")
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            why = f"No response to {request}: the certificate of {self._origin} cannot be verified"
+            why = f"No response to {request}: the certificate of {self._host} cannot be verified"
             return Unreachable(f"{why}. If a proxy intercepts TLS, set REQUESTS_CA_BUNDLE to its certificate.")
         if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
             return BrokenResponse(f"The response to {request} has headers that contradict each other.")
         if any(isinstance(cause, SlowHead) for cause in causes(error)):
             return Unreachable(f"No response to {request}: its head took longer than {HEAD_SECONDS:.0f} seconds.")
         why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
-        return Unreachable(f"No response to {request}: the connection to {self._origin} {why}.")
+        return Unreachable(f"No response to {request}: the connection to {self._host} {why}.")
 
 
 def lacks_permission(error: BadKey) -> Forbidden:

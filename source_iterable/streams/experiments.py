@@ -92,7 +92,7 @@ def _listed(context: StreamContext) -> list[Fields]:
         pages = list(context.shared.pages_by(PATH, fetch, "id"))
     except (Forbidden, NotFound) as error:
         # A wrong base URL or a proxy may answer 404 to everything.
-        if not context.client.key_works():
+        if not context.client.key.works():
             raise
         raise _NotOffered(str(error)) from None
     return list({item["id"]: item for page in pages for item in page}.values())
