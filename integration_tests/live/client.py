@@ -22,9 +22,9 @@ from urllib.parse import quote, urlsplit
 import orjson
 import requests
 
-from source_iterable.api.body import pieces
 from source_iterable.api.rate_budget import RateBudgets
 from source_iterable.api.session import Session
+from source_iterable.api.spooled import pieces
 from source_iterable.config import Config, is_loopback
 from source_iterable.errors import BrokenResponse, EndUnknown
 

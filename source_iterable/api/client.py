@@ -13,7 +13,6 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from source_iterable.api import exact_json
-from source_iterable.api.body import whole
 from source_iterable.api.clock import Clock, Key
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, ShapeError, Timeout
@@ -28,6 +27,7 @@ from source_iterable.api.retry import (
     retry_after_in,
 )
 from source_iterable.api.session import Session
+from source_iterable.api.spooled import whole
 from source_iterable.api.wording import Wording, cause_before_the_server, lacks_permission
 from source_iterable.config import Config, is_loopback
 from source_iterable.errors import BadKey, BrokenResponse, IterableError, RateLimited, Stopped

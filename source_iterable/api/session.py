@@ -109,7 +109,7 @@ class Session(requests.Session):
         if api_key:
             self.headers["Api-Key"] = api_key
         self.headers["User-Agent"] = f"source-iterable/{__version__}"
-        # What body.py decodes.
+        # What spooled.py decodes.
         self.headers["Accept-Encoding"] = "gzip"
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 

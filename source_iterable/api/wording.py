@@ -10,10 +10,10 @@ from urllib.parse import quote, quote_plus, urlsplit
 import requests
 
 from source_iterable.api import exact_json
-from source_iterable.api.body import whole
 from source_iterable.api.proof import is_error_object
 from source_iterable.api.request import Request
 from source_iterable.api.retry import RATE_LIMITED
+from source_iterable.api.spooled import whole
 from source_iterable.api.wire import HEAD_SECONDS, SlowHead
 from source_iterable.errors import (
     BadKey,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
 
 import requests
 
@@ -13,12 +16,16 @@ from source_iterable.api.retry import STREAMED_WINDOW
 from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import BrokenResponse, ServerError, TimedOut, TooLarge, Unreachable, WindowFailed
 from source_iterable.exports.windows import DAY, TARGET_BYTES, Window
+from source_iterable.records.timestamps import rfc3339
 
 # Most bytes of a response to spool; a larger window is halved.
 SPOOL_BYTES = 256 * 2**20
 # Windows of unknown size longer than this, in seconds, are better read by jobs; so are windows over LARGE_BYTES.
 LONG_WINDOW = 8 * DAY
 LARGE_BYTES = TARGET_BYTES // 2
+_TIME = re.compile(rb'"(?:createdAt|profileUpdatedAt)" ?: ?"([^"\\]+)"')
+# A guess may be wrong, and smaller windows cost requests: at most this many times as many bytes as were received.
+_MOST_TIMES = 64
 
 
 class StreamingTransport:
@@ -50,7 +57,7 @@ class StreamingTransport:
         request = Request(self.path, parameters, timeout=TIMEOUT, retry=STREAMED_WINDOW)
 
         def spool(response: requests.Response) -> SpooledResponse:
-            return receive(response, self.max_bytes)
+            return receive(response, self.max_bytes, guess=partial(expected_bytes, window))
 
         try:
             yield self._client.fetch(request, spool, permit)
@@ -61,3 +68,19 @@ class StreamingTransport:
 
     def close(self) -> None:
         """No-op: a streamed response leaves nothing running at Iterable."""
+
+
+def expected_bytes(window: Window, received: int, head: bytes, tail: bytes) -> int:
+    """The bytes that a window probably holds, at least those that were `received`.
+
+    Args:
+        head: the first lines that were received.
+        tail: the last ones. How far they have come in the window tells its size, but only if lines come in order of time,
+            which Iterable does not promise.
+    """
+    found = (rfc3339(text.decode(errors="replace")) for text in _TIME.findall(head + b"\n" + tail))
+    # Without fractions, of which Python 3.10 reads some lengths only.
+    times = [datetime.fromisoformat(f"{time[:19]}+00:00").timestamp() for time in found if time is not None]
+    if len(times) < 2 or times != sorted(times) or not window.start < times[-1] <= window.end:
+        return received
+    return min(int(received * window.seconds / (times[-1] - window.start)), received * _MOST_TIMES)

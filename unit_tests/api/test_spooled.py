@@ -12,7 +12,7 @@ from source_iterable.api import proof, spooled
 from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import BrokenResponse, TooLarge
-from unit_tests.api.test_body import response
+from unit_tests.api.test_spooled_bodies import response
 
 LINE = b'{"id": 1}\n'
 
@@ -36,6 +36,25 @@ def test_a_part_may_have_as_many_bytes_as_allowed_and_no_more() -> None:
     assert receive(response(LINE * 10, None), 100).size == 100
     with pytest.raises(TooLarge, match="over 99 bytes"):
         receive(response(LINE * 10, None), 99)
+
+
+def test_a_response_that_will_be_far_too_large_is_not_received_in_vain() -> None:
+    content, limit = LINE * 5_000_000, 100_000_000
+    seen: list[int] = []
+
+    def guess(received: int, head: bytes, tail: bytes) -> int:
+        assert head.startswith(LINE * 100)
+        assert LINE * 100 in tail
+        seen.append(received)
+        return 300_000_000
+
+    with pytest.raises(TooLarge, match="will be over 100,000,000 bytes") as caught:
+        receive(response(content, None), limit, guess=guess)
+    assert caught.value.expected_bytes == 300_000_000
+    assert len(seen) == 1
+    assert seen[0] < 40_000_000, "the rest was not received"
+    part = receive(response(content, None), limit, guess=lambda received, head, tail: 150_000_000)
+    assert b"".join(part.chunks()) == content, "guesses are rough, and looking takes nothing away"
 
 
 @pytest.mark.parametrize("end", [b'{"id"', b'{"id": "a', b"{", b'{"id": [1, 2}', b'{"id": 1}{'])

@@ -1,9 +1,10 @@
-"""The streaming transport: one response a window."""
+"""The streaming transport: one response a window, and a guess of how large one is."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BadRequest, EndUnknown, Forbidden, NotFound, WindowFailed
 from source_iterable.exports.jobs import JobsTransport
-from source_iterable.exports.streaming import StreamingTransport
+from source_iterable.exports.streaming import StreamingTransport, expected_bytes
 from source_iterable.exports.windows import DAY, Window
 from source_iterable.reading.export_stream import EventStream
 from unit_tests import contexts
@@ -147,3 +148,40 @@ def test_the_size_decides_or_the_length_if_the_size_is_unknown(
 ) -> None:
     assert StreamingTransport(client).prefers(window) is streamed
     assert JobsTransport(client).prefers(window)
+
+
+# guesses of a window's size
+
+
+START = datetime(2024, 5, 1, tzinfo=timezone.utc)
+
+
+TEN_DAYS = Window(int(START.timestamp()), int(START.timestamp()) + 10 * DAY)
+
+
+def lines_at(*hours: float, field: str = "createdAt") -> bytes:
+    times = [(START + timedelta(hours=each)).strftime("%Y-%m-%d %H:%M:%S +00:00") for each in hours]
+    return (
+        b'42,"x":1}\n' + b"".join(b'{"a":1,"%b":"%b"}\n' % (field.encode(), time.encode()) for time in times) + b'{"a'
+    )
+
+
+@pytest.mark.parametrize("field", ["createdAt", "profileUpdatedAt"])
+def test_a_response_that_came_to_the_first_day_of_ten_is_a_tenth(field: str) -> None:
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 1, field=field), lines_at(23, 24, field=field)) == 10_000
+
+
+def test_lines_out_of_order_tell_nothing() -> None:
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 30), lines_at(23, 24)) == 1000
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 1), lines_at(24, 23)) == 1000
+
+
+@pytest.mark.parametrize(
+    "tail", [b"", b'{"createdAt":"soon"}\n', b'{"createdAt":"\xff"}\n', lines_at(-5, -4), lines_at(24 * 11)]
+)
+def test_what_makes_no_sense_tells_nothing(tail: bytes) -> None:
+    assert expected_bytes(TEN_DAYS, 1000, b"", tail) == 1000
+
+
+def test_a_guess_is_bounded() -> None:
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 0), lines_at(0, 0.001)) == 64_000
