@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import io
 import ipaddress
 import logging
 import re
@@ -16,7 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from source_iterable.api.wire import MAX_INTERIM, Chunks, Head, Wire
+from source_iterable.api.wire import MAX_INTERIM, Chunks, Lines, Wire
 from source_iterable.errors import BadRequest, BrokenResponse, Unreachable
 from source_iterable.version import __version__
 
@@ -35,11 +34,9 @@ class _FinalResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self._wire = Wire(cast(Any, self.fp).detach(), sock)
-        self.fp = io.BufferedReader(self._wire)
+        self.fp = Lines(self._wire)
 
     def begin(self) -> None:
-        file = self.fp
-        self.fp = cast(Any, Head(file, self._wire))
         super().begin()
         for _ in range(MAX_INTERIM):
             if not 101 < self.status < 200:
@@ -49,7 +46,8 @@ class _FinalResponse(http.client.HTTPResponse):
         if self.fp is not None:  # http.client closes it if there is no body
             # As urllib3 reads it. http.client itself expects the word alone, without a space after it.
             codings = self.headers.get("Transfer-Encoding", "").lower().split(",")
-            self.fp = cast(Any, Chunks(file)) if "chunked" in map(str.strip, codings) else file
+            if "chunked" in map(str.strip, codings):
+                self.fp = cast(Any, Chunks(self.fp))
             self._wire.begin_body()
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # Seconds between log lines: Airbyte kills a source that is silent for long, and people want to know sooner.
 LOG_INTERVAL = 20.0
-_REFRESHES_A_SECOND = 4
 
 
 @contextmanager
@@ -73,7 +72,7 @@ def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
 
     console = Console(file=sys.__stderr__)
     view = partial(_view, progress)
-    with Live(get_renderable=view, console=console, refresh_per_second=_REFRESHES_A_SECOND, transient=alone):
+    with Live(get_renderable=view, console=console, transient=alone):
         yield
 
 
