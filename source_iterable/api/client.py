@@ -196,9 +196,8 @@ class IterableClient:
             message = f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds; a sync waits"
             raise RateLimited(f"{message} {MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.", 429)
         seconds = pause_after_429(times, retry_after)
-        self._logger.warning(
-            f"Iterable answered 429 to {request}{self.budgets.why_exceeded()} Waiting {seconds:.1f} s."
-        )
+        why = self.budgets.why_exceeded()
+        self._logger.warning(f"Iterable answered 429 to {request}{why} Waiting {seconds:.1f} s.")
         self.progress.count("retries")
         end = time.monotonic() + seconds
         with self.progress.waiting(f"Iterable's rate limit ({request})", lambda: end):

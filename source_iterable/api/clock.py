@@ -51,13 +51,14 @@ class Clock:
             offset = date + (int(age) if age.isdecimal() and len(age) < 6 else 0) - self._monotonic()
             self._offset = offset if self._offset is None else max(offset, self._offset)
             here, there = self._machine(), self.at_iterable()
-            if abs(here - there) > MOST_OFF and not self._has_warned:
-                self._has_warned = True
-                off = f"{abs(here - there):,.0f} seconds {'ahead of' if here > there else 'behind'} Iterable's"
-                times = f"({iso_time(here)} here, {iso_time(there)} there)"
-                self._logger.warning(
-                    f"The clock of this machine is {off} {times}: set it right. The earlier one counts."
-                )
+            if abs(here - there) <= MOST_OFF or self._has_warned:
+                return
+            self._has_warned = True
+        off = f"{abs(here - there):,.0f} seconds {'ahead of' if here > there else 'behind'} Iterable's"
+        times = f"({iso_time(here)} here, {iso_time(there)} there)"
+        self._logger.warning(
+            f"The clock of this machine is {off} {times}: set it right. Until then the earlier one counts."
+        )
 
     def at_iterable(self) -> float:
         """Iterable's time in seconds since the epoch; this machine's if no response had a date."""

@@ -123,9 +123,7 @@ def cause_before_the_server(session: requests.Session, error: Exception) -> Iter
     if status == "407":
         return ConfigError(f"The proxy {proxy} {_PASSWORD}")
     if status.startswith("4") and status not in ("408", "429"):
-        return ConfigError(
-            f"The proxy {proxy} refuses connections to {host} ({status}): allow it there, or set NO_PROXY."
-        )
+        return ConfigError(f"The proxy {proxy} refuses connections to {host} ({status}): allow it, or set NO_PROXY.")
     return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
 
 
