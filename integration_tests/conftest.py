@@ -5,36 +5,43 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
-from integration_tests.models import SETTINGS, Built, in_duckdb, load
+from integration_tests.models import BIN, FILE, SETTINGS, Built, in_duckdb, load
 from integration_tests.sandbox import Sandbox
-from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, Warehouse, postgres
-
-# These share the session's models.
-OF_MODELS = ("test_models.py", "test_models_figures.py", "test_report.py")
+from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, PostgresWarehouse, Warehouse, postgres
 
 
-class ByFile(LoadScopeScheduling):
-    """Several processes: each test file in one of them, and those of the models together."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "models" if file.endswith(OF_MODELS) else file
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the dbt package take longest: they come first, and so together in one of several processes."""
+    items.sort(key=lambda item: item.get_closest_marker("models") is None)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    return ByFile(config, log)
+@pytest.fixture(autouse=True)
+def dbt_environment(request: pytest.FixtureRequest) -> None:
+    """Tests of the dbt package run dbt in an environment of its own."""
+    if request.node.get_closest_marker("models") and not (BIN / "dbt").exists():
+        pytest.fail("dbt is not installed for the tests. Run them by: make test-models", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresWarehouse]:
+    """For databases with names of their own."""
+    with postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_warehouse(postgres_server: PostgresWarehouse) -> Iterator[PostgresWarehouse]:
+    with postgres_server.database("warehouse") as database:
+        yield database
 
 
 @pytest.fixture(params=["duckdb", "parquet", "postgres"])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
     if request.param == "postgres":
-        with postgres(tmp_path) as server:
-            yield server
+        yield request.getfixturevalue("postgres_warehouse")
     else:
         yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse}[request.param](tmp_path)
 
@@ -58,4 +65,4 @@ def loaded(project: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The models of all streams, in a DuckDB file."""
     folder = tmp_path_factory.mktemp("built")
-    return in_duckdb(Path(shutil.copy(loaded, folder / "iterable.duckdb")), folder)
+    return in_duckdb(Path(shutil.copy(loaded, folder / FILE)), folder)

@@ -1,13 +1,12 @@
-"""Runs the connector in a test as a sync would, without starting a process; `run_command` runs the real command."""
+"""Runs the connector in a test as a sync would: `sync` within this process, `run_command` as the command."""
 
 from __future__ import annotations
 
 import json
 import logging
 import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,9 +24,11 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from integration_tests import preloaded
 from integration_tests.sandbox import Sandbox
 from source_iterable.airbyte.catalog import as_airbyte_stream
 from source_iterable.airbyte.source import SourceIterable
+from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.streams.table import STREAMS
 
@@ -93,10 +94,11 @@ def config_for(sandbox: Sandbox, days: float = 3, **changes: Any) -> dict[str, A
 def catalog_for(config: Mapping[str, Any], names: Iterable[str], mode: str | None = None) -> dict[str, Any]:
     """A configured catalog of the named streams, incremental where supported (or all in `mode`)."""
     parsed = Config.parse(config)
+    client = IterableClient(parsed, logging.getLogger("airbyte"))
     streams = []
     for name in names:
         unknown = AirbyteStream(name=name, json_schema={}, supported_sync_modes=[SyncMode.full_refresh])
-        stream = as_airbyte_stream(STREAMS[name], parsed) if name in STREAMS else unknown
+        stream = as_airbyte_stream(STREAMS[name], parsed, client) if name in STREAMS else unknown
         modes = [each.value for each in stream.supported_sync_modes]
         streams.append(
             {
@@ -131,8 +133,8 @@ def sync(
 def run_command(
     tmp_path: Path, command: str, config: Mapping[str, Any] | None = None, **files: Any
 ) -> tuple[list[dict[str, Any]], subprocess.CompletedProcess[bytes]]:
-    """Run the command in a separate process; `files` (catalog, state) are written as JSON. Returns its messages."""
-    arguments = [sys.executable, "-m", "source_iterable", command]
+    """Run the command in a process of its own; `files` (catalog, state) are written as JSON. Returns its messages."""
+    arguments = [*preloaded.python(), "-m", "source_iterable", command]
     for name, content in {"config": config, **files}.items():
         if content is not None:
             path = tmp_path / f"{name}.json"
@@ -143,12 +145,16 @@ def run_command(
 
 
 def start_read(
-    tmp_path: Path, config: Mapping[str, Any], names: Iterable[str], stderr: int | None = None
+    tmp_path: Path,
+    config: Mapping[str, Any],
+    names: Iterable[str],
+    stderr: int | None = None,
+    python: Sequence[str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start the command `read` for the named streams, with its stdout as a pipe; the caller terminates it."""
-    arguments = [sys.executable, "-m", "source_iterable", "read"]
+    arguments = [*(python or preloaded.python()), "-m", "source_iterable", "read"]
     for name, content in {"config": config, "catalog": catalog_for(config, names)}.items():
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(content))
         arguments += [f"--{name}", str(path)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr)
+    return preloaded.Process(arguments, stdout=subprocess.PIPE, stderr=stderr)

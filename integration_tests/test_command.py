@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 
-from integration_tests.ahead import started_ahead
+from integration_tests import preloaded
 from integration_tests.connector import FACTOR, catalog_for, config_for, run_command
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from source_iterable.airbyte.source import SourceIterable
@@ -48,53 +48,13 @@ def test_the_console_script_is_the_same_command() -> None:
 
 def execute(*arguments: str) -> Done:
     """Run the command with these arguments."""
-    command = [sys.executable, "-m", "source_iterable", *arguments]
+    command = [*preloaded.python(), "-m", "source_iterable", *arguments]
     return subprocess.run(command, capture_output=True, timeout=60, check=False)
 
 
-def check_with(sandbox: Sandbox, folder: Path, change: dict[str, Any]) -> Done:
-    """Run `check` with a change in the configuration."""
-    _, done = run_command(folder, "check", config_for(sandbox, **change))
-    return done
-
-
-def read_with(sandbox: Sandbox, folder: Path, what: str, content: str) -> Done:
-    """Run `read` with this content of one of its files."""
-    config = config_for(sandbox)
-    files = {"config": config, "catalog": catalog_for(config, ["lists"]), "state": []}
-    arguments = ["read"]
-    for name, good in files.items():
-        path = folder / f"{name}.json"
-        path.write_text(content if name == what else json.dumps(good))
-        arguments += [f"--{name}", str(path)]
-    return execute(*arguments)
-
-
-@pytest.fixture(scope="module")
-def all_done(
-    sandbox: Sandbox, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[pytest.Item], Done]]:
-    work: dict[str, Callable[..., Done]] = {
-        "test_help_and_wrong_arguments": lambda arguments, code: execute(*arguments),
-        "test_check_fails_on_an_invalid_configuration_and_names_the_key": lambda change: check_with(
-            sandbox, tmp_path_factory.mktemp("check"), change
-        ),
-        "test_a_broken_file_is_an_error_that_names_it": lambda what, content: read_with(
-            sandbox, tmp_path_factory.mktemp("read"), what, content
-        ),
-    }
-    with started_ahead(request, work) as done_of:
-        yield done_of
-
-
-@pytest.fixture
-def done(all_done: Callable[[pytest.Item], Done], request: pytest.FixtureRequest) -> Done:
-    """How the command of this case has ended."""
-    return all_done(request.node)
-
-
 @pytest.mark.parametrize(("arguments", "code"), [([], 0), (["--help"], 0), (["dance"], 2), (["read"], 2)])
-def test_help_and_wrong_arguments(arguments: list[str], code: int, done: Done) -> None:
+def test_help_and_wrong_arguments(arguments: list[str], code: int) -> None:
+    done = execute(*arguments)
     assert done.returncode == code
     if code:
         assert done.stderr.startswith(b"usage: source-iterable ")
@@ -137,8 +97,10 @@ def test_check(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"start_date": "soon"}, {"api_key": 12345678}, {"region": "Mars"}])
-def test_check_fails_on_an_invalid_configuration_and_names_the_key(change: dict[str, Any], done: Done) -> None:
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
+def test_check_fails_on_an_invalid_configuration_and_names_the_key(
+    sandbox: Sandbox, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    messages, done = run_command(tmp_path, "check", config_for(sandbox, **change))
     (status,) = of_type(messages, "CONNECTION_STATUS")
     assert status["connectionStatus"]["status"] == "FAILED"
     assert next(iter(change)) in status["connectionStatus"]["message"]
@@ -237,7 +199,15 @@ def test_the_exit_code_reports_a_failed_stream(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["config", "catalog", "state"])
 @pytest.mark.parametrize("content", ["{broken", '[{"type": "STREAM"}, {"streams": [{}]}]'])
-def test_a_broken_file_is_an_error_that_names_it(what: str, content: str, done: Done) -> None:
+def test_a_broken_file_is_an_error_that_names_it(sandbox: Sandbox, tmp_path: Path, what: str, content: str) -> None:
+    config = config_for(sandbox)
+    files = {"config": config, "catalog": catalog_for(config, ["lists"]), "state": []}
+    arguments = ["read"]
+    for name, good in files.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(content if name == what else json.dumps(good))
+        arguments += [f"--{name}", str(path)]
+    done = execute(*arguments)
     assert done.returncode != 0
     errors = [json.loads(line) for line in done.stdout.splitlines() if b'"ERROR"' in line and b"TRACE" in line]
     assert errors

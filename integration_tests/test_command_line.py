@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 import source_iterable
+from integration_tests import preloaded
 from integration_tests.connector import catalog_for, config_for
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 from source_iterable.streams.table import STREAMS
@@ -31,9 +33,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def run(folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Type a line into a shell, in this folder."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, **environment}
+    """Type a line into a shell, in this folder; it begins with `source-iterable`, which stands for a preloaded Python."""
+    command = shlex.join([*preloaded.python(), "-m", "source_iterable"])
+    return in_shell(folder, line.replace("source-iterable", command, 1), **environment)
+
+
+def in_shell(folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **environment}
     return subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -67,8 +73,10 @@ def test_the_lines_of_the_readme_work_as_they_stand(sandbox: Sandbox, tmp_path: 
     lines = re.findall(r"^    (source-iterable .*)$", block, re.MULTILINE)
     assert len(lines) == 3
     with_config(tmp_path, sandbox)
+    # The command as it is installed.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for line in lines:
-        done = run(tmp_path, line)
+        done = in_shell(tmp_path, line, PATH=path)
         assert done.returncode == 0, (line, done)
     first = records((tmp_path / "messages.jsonl").read_text())
     assert len(first["email_send"]) > 10
@@ -170,20 +178,12 @@ def test_killed_at_any_moment_the_file_is_whole_and_not_ahead_of_stdout(
     config = with_config(tmp_path, sandbox)
     (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, STREAMS)))
     out = tmp_path / "out.jsonl"
-    arguments = [
-        sys.executable,
-        "-m",
-        "source_iterable",
-        "read",
-        "--config",
-        "config.json",
-        "--catalog",
-        "catalog.json",
-    ]
+    arguments = ["read", "--config", "config.json", "--catalog", "catalog.json", "--state-file", "state.json"]
     with open(out, "wb") as stdout:
-        process = subprocess.Popen([*arguments, "--state-file", "state.json"], cwd=tmp_path, stdout=stdout)
+        command = [*preloaded.python(), "-m", "source_iterable", *arguments]
+        process = preloaded.Process(command, cwd=tmp_path, stdout=stdout)
         try:
-            process.wait(random.Random(seed).uniform(1.2, 2.6))
+            process.wait(random.Random(seed).uniform(0.3, 1.7))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from integration_tests import preloaded
 from integration_tests.connector import config_for
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from integration_tests.warehouses import DuckDBWarehouse, PostgresWarehouse, postgres
+from integration_tests.warehouses import DuckDBWarehouse, PostgresWarehouse
 
 Record = dict[str, Any]
 PAGE = (Path(__file__).parents[1] / "docs" / "streams.md").read_text(encoding="utf-8")
@@ -31,23 +31,28 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def engine(
-    request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    sandbox: Sandbox,
+    postgres_server: PostgresWarehouse,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[str, DuckDBWarehouse | PostgresWarehouse]]:
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "config.json").write_text(json.dumps(config_for(sandbox, days=900)), encoding="utf-8")
 
     def load(to: str) -> None:
         arguments = ["load", "--config", str(folder / "config.json"), "--to", to, "--streams", STREAMS]
-        subprocess.run([sys.executable, "-m", "source_iterable", *arguments], check=True, capture_output=True)
+        subprocess.run(
+            [*preloaded.python_for_load(), "-m", "source_iterable", *arguments], check=True, capture_output=True
+        )
 
     if request.param == "DuckDB":
         warehouse = DuckDBWarehouse(folder)
         load(warehouse.to)
         yield request.param, warehouse
         return
-    with postgres(folder) as server:
-        load(server.to)
-        yield request.param, server
+    with postgres_server.database("documented") as database:
+        load(database.to)
+        yield request.param, database
 
 
 def answers(engine: tuple[str, Any], question: str) -> list[Record]:

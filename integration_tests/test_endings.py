@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 
-from integration_tests.ahead import started_ahead
+from integration_tests import preloaded
 from integration_tests.connector import catalog_for, config_for, run_command, start_read, state_of
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 
@@ -31,6 +32,10 @@ def wait_until(reached: Callable[[], bool], process: subprocess.Popen[bytes]) ->
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.01)
+
+
+def python_for(command: str) -> list[str]:
+    return preloaded.python_for_load() if command == "load" else preloaded.python()
 
 
 def own_jobs(sandbox: Sandbox) -> int:
@@ -75,7 +80,9 @@ def terminated(folder: Path, phase: str, signals: int) -> Terminated:
         if fault is not None:
             sandbox.add_fault(Fault(**vars(fault)))
         config = config_for(sandbox, export_method="jobs")
-        with start_read(folder, config, NAMES, subprocess.PIPE) as process:
+        # A Python that still imports what it needs does not come to its own handlers.
+        python = [sys.executable] if phase == "before anything was requested" else None
+        with start_read(folder, config, NAMES, subprocess.PIPE, python) as process:
             try:
                 wait_until(lambda: reached(sandbox), process)
                 for _ in range(signals):
@@ -95,24 +102,12 @@ def terminated(folder: Path, phase: str, signals: int) -> Terminated:
         )
 
 
-@pytest.fixture(scope="module")
-def ended(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[pytest.Item], Terminated]]:
-    def work(phase: str, signals: int) -> Terminated:
-        return terminated(tmp_path_factory.mktemp("terminated"), phase, signals)
-
-    test = "test_sigterm_ends_the_process_in_time_by_the_signal_and_cancels_its_jobs_once"
-    with started_ahead(request, {test: work}) as ended_of:
-        yield ended_of
-
-
 @pytest.mark.parametrize("signals", [1, 3])
 @pytest.mark.parametrize("phase", PHASES)
 def test_sigterm_ends_the_process_in_time_by_the_signal_and_cancels_its_jobs_once(
-    phase: str, signals: int, ended: Callable[[pytest.Item], Terminated], request: pytest.FixtureRequest
+    phase: str, signals: int, tmp_path: Path
 ) -> None:
-    sync = ended(request.node)
+    sync = terminated(tmp_path, phase, signals)
     assert sync.code == -signal.SIGTERM
     assert all(json.loads(line) for line in sync.output.split(b"\n") if line)
     assert b"Traceback" not in sync.errors
@@ -134,7 +129,7 @@ def test_a_second_signal_does_not_interrupt_the_clean_up(command: str, number: s
         if command == "read":
             arguments = ["--catalog", str(tmp_path / "catalog")]
         with subprocess.Popen(
-            [sys.executable, "-m", "source_iterable", command, "--config", str(tmp_path / "config"), *arguments],
+            [*python_for(command), "-m", "source_iterable", command, "--config", str(tmp_path / "config"), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             # As in a terminal, also where this runs in the background.
@@ -168,7 +163,7 @@ run(sys.argv[1:])
 """
     with Sandbox(SandboxSettings(users=2, days=1)) as sandbox:
         (tmp_path / "config").write_text(json.dumps(config_for(sandbox)))
-        command = [sys.executable, "-c", program, "check", "--config", str(tmp_path / "config")]
+        command = [*preloaded.python(), "-c", program, "check", "--config", str(tmp_path / "config")]
         done = subprocess.run(command, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0
     assert b"SUCCEEDED" in done.stdout
@@ -206,11 +201,8 @@ def test_a_reader_that_takes_the_first_line_alone_ends_the_sync_quietly(tmp_path
 
 def test_discover_into_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"api_key": "k", "start_date": "2024-01-01T00:00:00Z"}')
-    command = f"{sys.executable} -m source_iterable discover --config config.json | head -c 100"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(
-        command, shell=True, cwd=tmp_path, capture_output=True, timeout=60, check=True, env=environment
-    )
+    command = f"{shlex.join(preloaded.python())} -m source_iterable discover --config config.json | head -c 100"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, timeout=60, check=True)
     assert len(done.stdout) == 100
     assert done.stderr == b""
 
@@ -237,7 +229,7 @@ def test_no_temporary_folder_ends_the_sync_and_is_not_blamed_on_iterable(tmp_pat
             (tmp_path / f"{file}.json").write_text(json.dumps(content))
         arguments = ["read", "--config", str(tmp_path / "config.json"), "--catalog", str(tmp_path / "catalog.json")]
         done = subprocess.run(
-            [sys.executable, "-c", f"import sys; sys.argv[1:] = {arguments!r}; {SMALL_MEMORY}"],
+            [*preloaded.python(), "-c", SMALL_MEMORY, *arguments],
             capture_output=True,
             preexec_fn=no_files,
             timeout=120,
@@ -269,7 +261,7 @@ tempfile._candidate_tempdir_list = lambda: ["/nowhere-at-all"]
 from source_iterable.process.machine import trouble
 print(trouble(FileNotFoundError(2, "No usable temporary directory found")))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)
+    done = subprocess.run([*preloaded.python(), "-c", program], capture_output=True, timeout=60, check=True)
     assert b"a temporary folder: No usable temporary directory found" in done.stdout
 
 
@@ -293,7 +285,7 @@ def test_an_output_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         for file, content in {"config": config, "catalog": catalog_for(config, ["lists"])}.items():
             (tmp_path / f"{file}.json").write_text(json.dumps(content))
         arguments = ["read", "--config", str(tmp_path / "config.json"), "--catalog", str(tmp_path / "catalog.json")]
-        command = [sys.executable, "-m", "source_iterable", *arguments]
+        command = [*preloaded.python(), "-m", "source_iterable", *arguments]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
     assert done.returncode == 1
     assert b"The output cannot be written: No space left on device." in done.stderr
@@ -376,8 +368,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def in_shell(folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command with these words, and with `pipefail`."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment}
-    command = ["bash", "-o", "pipefail", "-c", f"{sys.executable} -m source_iterable {line}"]
+    environment = {**os.environ, **environment}
+    python = shlex.join(python_for(line.split()[0]))
+    command = ["bash", "-o", "pipefail", "-c", f"{python} -m source_iterable {line}"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -385,9 +378,8 @@ def read_on_a_full_disk(places: Path, largest: int, *arguments: str) -> str:
     """What a sync says that cannot write files of more bytes."""
     command = ["read", "--config", "config.json", "--catalog", "catalog.json", *arguments]
     done = subprocess.run(
-        [sys.executable, "-m", "source_iterable", *command],
+        [*preloaded.python(), "-m", "source_iterable", *command],
         cwd=places,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest)),
         timeout=60,

@@ -17,7 +17,6 @@ import pytest
 import requests
 
 from benchmarks import launcher
-from integration_tests.ahead import started_ahead
 from integration_tests.connector import Sync, catalog_for, sync, time_text
 from integration_tests.hostile.api import BYSTANDER, END, MEMBERS, START, Kind
 from integration_tests.hostile.cases import Case, SpoiltApi, cases, large_cases
@@ -209,27 +208,12 @@ def measured_read(case: Case, folder: Path) -> tuple[str, int]:
         return run_measured(arguments, folder)
 
 
-@pytest.fixture(scope="module")
-def measured(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[pytest.Item], tuple[str, int]]]:
-    def work(case: Case) -> tuple[str, int]:
-        return measured_read(case, tmp_path_factory.mktemp("large"))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delitem(MEMBERS, 2)
-        with started_ahead(request, {"test_a_large_response_takes_little_memory": work}) as measured_of:
-            yield measured_of
-
-
 @pytest.mark.parametrize("case", list(large_cases()))
 def test_a_large_response_takes_little_memory(
-    case: Case,
-    measured: Callable[[pytest.Item], tuple[str, int]],
-    request: pytest.FixtureRequest,
-    record_property: Callable[[str, object], None],
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
-    said, memory = measured(request.node)
+    monkeypatch.delitem(MEMBERS, 2)
+    said, memory = measured_read(case, tmp_path)
     record_property("memory", memory)
     assert memory < MEMORY, f"{memory / 2**20:.0f} MB"
     word, _, text = case.verdict.partition(": ")

@@ -15,12 +15,11 @@ import pytest
 
 from integration_tests.warehouses import PostgresWarehouse, Row, postgres
 from source_iterable.config import Config
-from source_iterable.load import reconnecting
+from source_iterable.load import postgres as postgres_module
 from source_iterable.load.destination import ConnectionLost, DestinationError
 from source_iterable.load.open import open_destination
 from source_iterable.load.postgres import Postgres
-from source_iterable.load.reconnecting import Reconnecting
-from source_iterable.load.spool import Spool
+from source_iterable.load.rows import Spool
 from source_iterable.load.tables import table_of
 from source_iterable.records.batch import batch_of
 from source_iterable.streams.table import STREAMS
@@ -49,17 +48,12 @@ class Load:
         # Connections that the server has, and nobody else.
         self.held: list[int] = []
         self.destination: Any = open_destination(server.to, "iterable", "", folder)
-        assert isinstance(self.destination, Reconnecting)
-        self.spool = Spool(folder, self.destination.add)
-
-    @property
-    def postgres(self) -> Any:
-        return self.destination._postgres
+        self.spool = Spool(folder, self.destination.add, self.destination.keeps_nul)
 
     def add(self, *numbers: int) -> None:
         """Users: every tenth has no key. And members of a list, which replace their table."""
         for table, row in ((USERS, self._user), (MEMBERS, self._member)):
-            self.spool.add(table, batch_of(table.stream, map(row, numbers)))
+            self.spool.add(table, batch_of(table.name, map(row, numbers)))
         self.spool.flush_all()
 
     @staticmethod
@@ -86,7 +80,7 @@ class Load:
 
 @pytest.fixture
 def load(server: PostgresWarehouse, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    monkeypatch.setattr(reconnecting, "time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(postgres_module, "time", SimpleNamespace(sleep=lambda seconds: None))
     made = Load(server, tmp_path)
     with closing(made.destination):
         made.destination.start(USERS, resumed=False)
@@ -98,13 +92,13 @@ def load(server: PostgresWarehouse, dataset: str, tmp_path: Path, monkeypatch: p
 
 def disconnect(load: Load) -> None:
     """End the session, as an administrator does, and wait until it is gone."""
-    pid, _ = load.postgres.session
+    pid = load.destination._connection.info.backend_pid
     load.server.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
 
 
 def cut(load: Load) -> None:
     """Cut the line: the server does not know that nobody is there any more."""
-    number = load.postgres._connection.fileno()
+    number = load.destination._connection.fileno()
     held = os.dup(number)
     ours, theirs = socket.socketpair()
     os.dup2(ours.fileno(), number)
@@ -166,18 +160,18 @@ def test_a_commit_without_an_answer_is_not_done_twice(
 
 @contextmanager
 def stopped_at(server: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch, *calls: int) -> Iterator[None]:
-    """The server crashes when rows are brought in for the first time, the second and so on."""
-    real = Postgres.bring_in
+    """The server crashes when rows are staged for the first time, the second and so on."""
+    real = Postgres.stage
     count = 0
 
-    def bring_in(self: Postgres, *arguments: Any) -> Any:
+    def stage(self: Postgres, *arguments: Any) -> Any:
         nonlocal count
         count += 1
         if count in calls:
             server.stop()
         return real(self, *arguments)
 
-    monkeypatch.setattr(Postgres, "bring_in", bring_in)
+    monkeypatch.setattr(Postgres, "stage", stage)
     try:
         yield
     finally:
@@ -187,7 +181,7 @@ def stopped_at(server: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch, *call
 def test_a_connection_that_is_lost_before_anything_is_loaded_is_opened_again(
     server: PostgresWarehouse, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconnecting, "time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(postgres_module, "time", SimpleNamespace(sleep=lambda seconds: None))
     real = Postgres.run
     lost = []
 
@@ -207,7 +201,7 @@ def test_a_connection_that_is_lost_before_anything_is_loaded_is_opened_again(
 
 
 def test_a_server_that_restarts_costs_a_pause(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnecting, "time", SimpleNamespace(sleep=lambda seconds: load.server.start()))
+    monkeypatch.setattr(postgres_module, "time", SimpleNamespace(sleep=lambda seconds: load.server.start()))
     with stopped_at(load.server, monkeypatch, 2, 7):
         load.add(0, 1, 2)
         load.commit(2)

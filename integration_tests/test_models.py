@@ -13,7 +13,9 @@ import yaml
 
 from integration_tests.connector import config_for
 from integration_tests.models import (
+    DATABASE,
     EVENTS,
+    FILE,
     MODELS,
     NOW,
     PACKAGE,
@@ -26,11 +28,14 @@ from integration_tests.models import (
 )
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.test_models_commands import environment, report, summary
-from integration_tests.warehouses import postgres
+from integration_tests.warehouses import PostgresWarehouse
 from source_iterable.config import Config
 from source_iterable.load import iterable
 from source_iterable.load.tables import table_of
+from source_iterable.records.schemas import milliseconds
 from source_iterable.streams.table import STREAMS
+
+pytestmark = pytest.mark.models
 
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#reserved_keywords and
 # https://docs.snowflake.com/en/sql-reference/reserved-keywords, those that could be the name of a column.
@@ -72,8 +77,10 @@ def test_old_data_warns(built: Built) -> None:
     assert warning["status"] == "warn", "the newest event is of March"
 
 
-def test_postgresql_gives_the_same_with_late_events(project: Sandbox, built: Built, tmp_path: Path) -> None:
-    with postgres(tmp_path) as server:
+def test_postgresql_gives_the_same_with_late_events(
+    project: Sandbox, built: Built, postgres_server: PostgresWarehouse, tmp_path: Path
+) -> None:
+    with postgres_server.database(DATABASE) as server:
         load(project, tmp_path, server.to)
         server.execute("CREATE SCHEMA late")
         for name in EVENTS:
@@ -92,7 +99,7 @@ def test_postgresql_gives_the_same_with_late_events(project: Sandbox, built: Bui
         # As with source-iterable load, a URL may say more than the address.
         found = environment(f"{server.to}&sslmode=disable&options=-c%20statement_timeout%3D0")
         assert f"host={found['PGHOST']}" in server.to
-        assert (found["PGUSER"], found["PGDATABASE"], found["PGPORT"]) == ("postgres", "postgres", "5432")
+        assert (found["PGUSER"], found["PGDATABASE"], found["PGPORT"]) == ("postgres", DATABASE, "5432")
         assert (found["PGSSLMODE"], found["PGOPTIONS"]) == ("disable", "-c statement_timeout=0")
     for name in MODELS:
         assert there[name] == here[name], name
@@ -100,7 +107,7 @@ def test_postgresql_gives_the_same_with_late_events(project: Sandbox, built: Bui
 
 def test_tables_of_airbytes_destinations_give_the_same(loaded: Path, built: Built, tmp_path: Path) -> None:
     """Some destinations keep the case of names, some do not; where they only append, rows come twice."""
-    file = tmp_path / "tables.duckdb"
+    file = tmp_path / FILE
     config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
     with duckdb.connect(str(file)) as database:
         database.execute(f"ATTACH '{loaded}' AS source (READ_ONLY)")
@@ -108,7 +115,7 @@ def test_tables_of_airbytes_destinations_give_the_same(loaded: Path, built: Buil
         for number, (name, stream) in enumerate(STREAMS.items()):
             shown = []
             for column in table_of(stream, config).columns:
-                value = f'epoch_ms("{column.name}")' if column.kind == "milliseconds" else f'"{column.name}"'
+                value = f'epoch_ms("{column.name}")' if column.field in milliseconds(name) else f'"{column.name}"'
                 shown.append(f'{value} AS "{column.field if number % 2 else column.field.lower()}"')
             columns = ", ".join([*shown, "now() AS _airbyte_extracted_at"])
             database.execute(f'CREATE TABLE raw."{name}" AS SELECT {columns} FROM source.iterable."{name}"')
@@ -123,18 +130,20 @@ def test_dlts_tables_give_the_same(
 ) -> None:
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
-    destination = dlt.destinations.duckdb(str(tmp_path / "tables.duckdb"))
+    destination = dlt.destinations.duckdb(str(tmp_path / FILE))
     pipeline = dlt.pipeline("iterable", tmp_path / "pipelines", destination=destination, dataset_name="iterable")
     pipeline.run(iterable(config_for(project, days=900), streams=list(STREAMS)))
-    assert everything(in_duckdb(tmp_path / "tables.duckdb", tmp_path)) == everything(built)
+    assert everything(in_duckdb(tmp_path / FILE, tmp_path)) == everything(built)
 
 
 def test_users_of_projects_that_are_not_email_based(tmp_path: Path) -> None:
+    # The name that the README has: that of the schema, too.
+    file = tmp_path / "iterable.duckdb"
     with Sandbox(SandboxSettings(project_type="Hybrid", users=40, days=5, events_per_day=100, now=NOW)) as sandbox:
         load(
             sandbox,
             tmp_path,
-            str(tmp_path / "tables.duckdb"),
+            str(file),
             "users,lists,list_users,email_send,email_open,purchase",
         )
         users = {user["itblUserId"] for user in sandbox.truth("user", "2000-01-01", NOW)}
@@ -144,9 +153,7 @@ def test_users_of_projects_that_are_not_email_based(tmp_path: Path) -> None:
             for user in sandbox.truth("user", "2000-01-01", NOW)
             if each["userIdentifier"] in (user.get("userId"), user.get("email"), user["itblUserId"])
         }
-    other = in_duckdb(
-        tmp_path / "tables.duckdb", tmp_path, iterable_user_key="itbl_user_id", iterable_days_fresh=99_999
-    )
+    other = in_duckdb(file, tmp_path, iterable_user_key="itbl_user_id", iterable_days_fresh=99_999)
     assert {row["unique_user_key"] for row in other.rows("SELECT unique_user_key FROM iterable__users")} == users
     found = {(row["unique_user_key"], row["list_id"]) for row in other.rows("SELECT * FROM iterable__user_lists")}
     assert members <= found
@@ -155,7 +162,7 @@ def test_users_of_projects_that_are_not_email_based(tmp_path: Path) -> None:
 
 
 def test_streams_that_were_not_synced_and_events_with_odd_times_are_no_error(loaded: Path, tmp_path: Path) -> None:
-    file = tmp_path / "tables.duckdb"
+    file = tmp_path / FILE
     tables = {
         "email_send": "SELECT *",
         "users": "SELECT * EXCLUDE (phone_number, data)",

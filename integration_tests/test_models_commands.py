@@ -11,7 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from integration_tests.models import BIN, PACKAGE, Record
+from integration_tests.models import BIN, FILE, PACKAGE, Record, in_duckdb
+
+pytestmark = pytest.mark.models
 
 
 class Page(HTMLParser):
@@ -76,7 +78,7 @@ def summary(results: list[Record]) -> str:
     ("database", "message"),
     [
         ("missing.duckdb", "There is no file missing.duckdb: load it first, with source-iterable load."),
-        ("mysql://host/database", "mysql:// is not one of its databases."),
+        ("mysql://host/database", "mysql:// is not supported."),
         ("postgresql://localhost:1/none", "The database cannot be opened: "),
         (str(PACKAGE / "report.html"), "The database cannot be opened: "),
     ],
@@ -92,23 +94,23 @@ def test_a_report_without_models(tmp_path: Path) -> None:
     duckdb.connect(str(tmp_path / "tables.duckdb")).close()
     done = run("report.py", "--database", str(tmp_path / "tables.duckdb"))
     assert done.returncode == 1
-    assert done.stderr.startswith("The models are not there: run make models first.")
+    assert done.stderr.startswith("There are no models: run make models first.")
 
 
-@pytest.mark.parametrize(
-    ("sql", "message"),
-    [
-        ("CREATE TABLE iterable.others (id INTEGER)", "There is no table of any stream in the schema iterable"),
-        (
-            'CREATE TABLE iterable.email_open (_event_id TEXT, "messageId" TEXT)',
-            "not named as the variable iterable_naming says",
-        ),
-    ],
-)
-def test_models_of_the_wrong_tables(sql: str, message: str, tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "tables.duckdb")) as database:
-        database.execute(f"CREATE SCHEMA iterable; {sql}")
+def test_models_without_any_table(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / FILE)) as database:
+        database.execute("CREATE SCHEMA iterable; CREATE TABLE iterable.others (id INTEGER)")
     paths = ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
-    done = run("build.py", "--database", str(tmp_path / "tables.duckdb"), *paths)
+    done = run("build.py", "--database", str(tmp_path / FILE), *paths)
     assert done.returncode != 0
+    message = "No stream has a table in the schema iterable"
     assert " ".join(done.stdout.split()).count(message) == 1, "once, not for each stream"
+
+
+def test_models_of_tables_with_other_names_of_columns(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / FILE)) as database:
+        database.execute('CREATE SCHEMA iterable; CREATE TABLE iterable.email_open (_event_id TEXT, "messageId" TEXT)')
+    with pytest.raises(AssertionError) as raised:
+        in_duckdb(tmp_path / FILE, tmp_path)
+    message = "do not follow the variable iterable_naming: load."
+    assert " ".join(str(raised.value).split()).count(message) == 1, "once, not for each stream"

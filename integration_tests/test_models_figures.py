@@ -13,6 +13,8 @@ from integration_tests.sandbox import Sandbox
 from integration_tests.test_exports import event_ids
 from source_iterable.records.timestamps import rfc3339
 
+pytestmark = pytest.mark.models
+
 SENDS = {"emailSend": "Email", "pushSend": "Push", "inAppSend": "InApp", "smsSend": "SMS"}
 
 

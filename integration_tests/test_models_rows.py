@@ -9,8 +9,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from integration_tests.models import EVENTS, Built, Record, in_duckdb, in_postgres
-from integration_tests.warehouses import postgres
+from integration_tests.models import DATABASE, EVENTS, FILE, Built, Record, in_duckdb, in_postgres
+from integration_tests.warehouses import PostgresWarehouse
+
+pytestmark = pytest.mark.models
 
 ANN, BOB, CID = "ann@x.example", "bob@y.example", "cid@x.example"
 NUMBERS = (
@@ -153,18 +155,20 @@ def _literal(value: Any, kind: str) -> str:
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
-def models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+def models(
+    request: pytest.FixtureRequest, postgres_server: PostgresWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Built]:
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "duckdb":
-        with duckdb.connect(str(folder / "tables.duckdb")) as database:
+        with duckdb.connect(str(folder / FILE)) as file:
             for statement in statements():
-                database.execute(statement)
-        yield in_duckdb(folder / "tables.duckdb", folder)
+                file.execute(statement)
+        yield in_duckdb(folder / FILE, folder)
         return
-    with postgres(folder) as server:
+    with postgres_server.database(DATABASE) as database:
         for statement in statements():
-            server.execute(statement)
-        yield in_postgres(server.to, folder)
+            database.execute(statement)
+        yield in_postgres(database.to, folder)
 
 
 def table(models: Built, name: str, *columns: str) -> list[tuple[Any, ...]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
 import pytest
 
+from integration_tests import preloaded
 from integration_tests.connector import catalog_for, config_for, start_read
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.messages import Response
@@ -69,5 +69,5 @@ messages.close()
         config = config_for(sandbox)
         (tmp_path / "config.json").write_text(json.dumps(config))
         (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["email_send"])))
-        command = [sys.executable, "-c", program, str(tmp_path / "config.json"), str(tmp_path / "catalog.json")]
+        command = [*preloaded.python(), "-c", program, str(tmp_path / "config.json"), str(tmp_path / "catalog.json")]
         assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, check=False).returncode == 0

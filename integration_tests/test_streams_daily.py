@@ -149,7 +149,9 @@ def test_over_many_syncs_the_last_three_days_are_read_again_until_nothing_moves(
             sandbox.clear_requests()
             result = sync(config, ["campaigns_metrics_daily"], state)
             assert result.failure is None
-            assert days_asked(sandbox.requests) == the_days(sandbox.now().date(), expected)
+            days = the_days(sandbox.now().date(), expected)
+            # A first sync is newest first. Later ones continue where the last one ended.
+            assert days_asked(sandbox.requests) == (days[::-1] if state else days)
             records += result.records["campaigns_metrics_daily"]
             state = result.state
         assert by_key(records) == truth(sandbox, TODAY - 29 * DAY)
@@ -178,16 +180,15 @@ def test_a_backfill_that_was_cut_off_goes_on() -> None:
             "date": "2026-03-10",
             "read": [["2026-03-01", "2026-03-08"]],
         }
-        # Five days later the next one is cut off before it has come down to what the first one has read.
+        # Five days later the next one continues upwards from there, and is cut off as well.
         sandbox.advance(5 * 86_400)
         second = cut_off(sandbox, config, first.state, TODAY + DAY)
+        assert second.states["campaigns_metrics_daily"]["read"] == [["2026-03-01", "2026-03-10"]]
         sandbox.clear_requests()
         third = sync(config, ["campaigns_metrics_daily"], second.state)
         assert third.failure is None
-        again = the_days(sandbox.now().date(), 3)
-        unread = [day for day in the_days(TODAY + 2 * DAY, 47) if day >= "2026-03-09" or day < "2026-03-01"]
-        unread.remove("2026-03-12")  # read by the second sync before it was cut off
-        assert days_asked(sandbox.requests) == again + unread
+        newer = the_days(sandbox.now().date(), 5)[::-1]
+        assert days_asked(sandbox.requests) == newer + the_days(date(2026, 2, 28), 35)
         records = [r for each in (first, second, third) for r in each.records["campaigns_metrics_daily"]]
         assert by_key(records) == truth(sandbox, sandbox.now().date() - 49 * DAY)
         assert third.states["campaigns_metrics_daily"]["read"] == [["2026-01-25", "2026-03-13"]]
@@ -198,7 +199,7 @@ def test_raising_metrics_days_later_reads_the_days_before() -> None:
         state = sync(config_for(sandbox, days=100, metrics_days=5), ["campaigns_metrics_daily"]).state
         sandbox.clear_requests()
         sync(config_for(sandbox, days=100, metrics_days=8), ["campaigns_metrics_daily"], state)
-        assert days_asked(sandbox.requests) == the_days(TODAY, 3) + the_days(TODAY - 5 * DAY, 3)
+        assert days_asked(sandbox.requests) == the_days(TODAY, 3)[::-1] + the_days(TODAY - 5 * DAY, 3)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def test_nothing_outside_the_dates_of_the_configuration_is_read(options: Record,
 def test_a_state_with_nothing_but_a_date_means_that_all_before_was_read(state: Record, count: int) -> None:
     with a_sandbox() as sandbox:
         sync(config_for(sandbox, days=100), ["campaigns_metrics_daily"], state_of("campaigns_metrics_daily", **state))
-        assert days_asked(sandbox.requests) == the_days(TODAY, count)
+        assert days_asked(sandbox.requests) == the_days(TODAY, count)[::-1]
 
 
 @pytest.mark.parametrize("name", ["campaigns_metrics_daily", "list_sizes"])

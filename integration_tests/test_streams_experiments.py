@@ -124,7 +124,8 @@ def test_an_experiment_that_was_deleted_meanwhile_is_skipped_with_a_warning(capl
         assert result.failure is None
         assert len(result.records["experiments"]) == len(sandbox.truth_list("experiments")) - 1
         assert gone not in {record["experimentId"] for record in result.records["experiment_variants"]}
-    assert any(f"experiment {gone} no longer exists; skipped" in record.message for record in caplog.records)
+    messages = [record.message for record in caplog.records]
+    assert all(messages.count(f"{name}: experiment {gone} no longer exists; skipped.") == 1 for name in BOTH)
 
 
 @pytest.mark.parametrize(

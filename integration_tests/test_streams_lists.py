@@ -10,9 +10,8 @@ import pytest
 from integration_tests.connector import config_for, sync
 from integration_tests.expected import assert_exact, in_any_order, truth
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
-from source_iterable.streams.campaigns import Campaigns, ChildCampaigns
+from source_iterable.streams.campaigns import Campaigns, ChildCampaigns, Journeys
 from source_iterable.streams.catalogs import CATALOGS, CatalogItems
-from source_iterable.streams.journeys import Journeys
 from source_iterable.streams.table import EXPORTS, STREAMS
 from source_iterable.streams.templates import Templates
 
@@ -101,12 +100,12 @@ def test_every_change_is_read_once_and_an_idle_sync_reads_nothing(
             state = found.state
 
 
-@pytest.mark.parametrize("campaigns", [60, 1600])
+@pytest.mark.parametrize("page_size", [1000, 40], ids=["one page", "more pages"])
 def test_campaigns_that_start_and_finish_are_read_though_their_update_stays(
-    campaigns: int, monkeypatch: pytest.MonkeyPatch
+    page_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Campaigns, "page_size", 1000)
-    with Sandbox(SandboxSettings(users=5, events_per_day=0, campaigns=campaigns)) as sandbox:
+    monkeypatch.setattr(Campaigns, "page_size", page_size)
+    with Sandbox(SandboxSettings(users=5, events_per_day=0, campaigns=60)) as sandbox:
         config = config_for(sandbox)
         first = sync(config, ["campaigns"])
         table = {record["id"]: record for record in first.records["campaigns"]}

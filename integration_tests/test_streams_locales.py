@@ -109,7 +109,7 @@ def test_locales_that_a_content_names_are_read_as_well() -> None:
                 when=lambda e: e.query.get("locale") == ["de-DE"],
             ),
             1,
-            f"template {FIRST} has no content in de-DE any more",
+            f"locale de-DE of template {FIRST} no longer exists",
         ),
         (
             Fault(

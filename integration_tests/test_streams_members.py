@@ -111,7 +111,7 @@ def test_every_event_of_every_member_is_read_once_and_whole(project_type: str) -
 @pytest.mark.parametrize("salt", ["", "pepper"])
 def test_an_event_has_the_same_id_by_streaming_by_job_and_by_its_user(salt: str) -> None:
     types = {stream.name: stream.data_type for stream in EXPORTS if stream.name != "users"}
-    with a_sandbox(event_weights=dict.fromkeys(types.values(), 10), events_per_day=2_000) as sandbox:
+    with a_sandbox(event_weights=dict.fromkeys(types.values(), 10), events_per_day=1_000) as sandbox:
         config = config_for(sandbox, days=60, hash_salt=salt)
         of_users = sync(config, ["events"]).records["events"]
         exported = [sync({**config, "export_method": method}, types).records for method in ("streaming", "jobs")]
@@ -122,7 +122,7 @@ def test_an_event_has_the_same_id_by_streaming_by_job_and_by_its_user(salt: str)
         assert streamed == by_job, name
         # Records without any user are in nobody's history.
         assert set(of_type) <= set(streamed), name
-        assert len(of_type) >= 5, name
+        assert len(of_type) >= 3, name
         for record in exported[0][name]:
             assert set(record) | {"_type"} == layout[0].get(record["_event_id"], set(record) | {"_type"}), name
     assert len({each["_event_id"] for records in exported[0].values() for each in records}) == sum(
@@ -338,7 +338,7 @@ def test_a_user_whose_events_cannot_be_read_is_skipped(
     assert missing > 0
     assert skipped in caplog.text
     assert user not in caplog.text
-    assert ("1 skipped" in caplog.text) == (status == 500)
+    assert ("1 skipped because" in caplog.text) == (status == 500)
 
 
 def test_a_cut_response_with_events_is_retried() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalogSerializer,
 )
 
+from integration_tests import preloaded
 from integration_tests.connector import catalog_for, config_for
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 from source_iterable.airbyte.source import SourceIterable
@@ -94,7 +94,7 @@ def test_states_while_waiting_are_in_order_and_counted(tmp_path: Path) -> None:
         for option, content in {"config": config, "catalog": catalog_for(config, names)}.items():
             (tmp_path / option).write_text(json.dumps(content))
             arguments += [f"--{option}", str(tmp_path / option)]
-        command = [sys.executable, "-c", f"import sys; sys.argv[1:] = {arguments!r}; {ALWAYS_WAITING}"]
+        command = [*preloaded.python(), "-c", ALWAYS_WAITING, *arguments]
         done = subprocess.run(command, capture_output=True, timeout=120, check=True)
     running: set[str] = set()
     uncounted: Counter[str] = Counter()

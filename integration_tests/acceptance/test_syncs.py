@@ -26,7 +26,7 @@ from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput, discover, read
 from airbyte_cdk.test.models import ConnectorTestScenario, ExpectedOutcome
 
 from source_iterable.airbyte.source import SourceIterable
-from source_iterable.reading.by_content import ByContentStream
+from source_iterable.reading.lists import ByContentStream
 from source_iterable.streams.table import STREAMS
 
 pytestmark = pytest.mark.filterwarnings("error")

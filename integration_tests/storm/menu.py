@@ -8,8 +8,8 @@ from typing import Any
 
 from integration_tests.sandbox import Fault
 from integration_tests.sandbox.endpoints import ROWS
-from source_iterable.reading.children import ChildStream
 from source_iterable.reading.export_stream import ExportStream
+from source_iterable.reading.lists import ChildStream
 from source_iterable.reading.stream import Stream
 from source_iterable.streams.table import STREAMS
 

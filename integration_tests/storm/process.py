@@ -7,12 +7,12 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from integration_tests import preloaded
 from integration_tests.sandbox import Sandbox
 from integration_tests.storm.schedule import Kill, PlannedSync
 
@@ -37,13 +37,13 @@ class Ended:
 def run_sync(folder: Path, sandbox: Sandbox, planned: PlannedSync, **files: Any) -> Ended:
     """Run the command `read`; `files` (config, catalog, state) are written as JSON."""
     clock = sandbox.now().timestamp() + planned.clock_ahead - time.time()
-    arguments = [sys.executable, "-m", "integration_tests.storm.off_clock", str(clock), "read"]
+    arguments = [*preloaded.python(), "-m", "integration_tests.storm.off_clock", str(clock), "read"]
     for name, content in files.items():
         path = folder / f"{name}.json"
         path.write_text(json.dumps(content))
         arguments += [f"--{name}", str(path)]
     with (folder / "stderr").open("w+b") as errors:
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT) as process:
+        with preloaded.Process(arguments, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT) as process:
             try:
                 output, killed, problems = _follow(process, sandbox, planned.kill)
             finally:

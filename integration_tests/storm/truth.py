@@ -15,8 +15,8 @@ from integration_tests.storm.process import Message
 from integration_tests.test_exports import event_ids
 from integration_tests.test_streams_members import as_read, as_sent
 from source_iterable.config import Config
-from source_iterable.reading.children import ChildStream
 from source_iterable.reading.export_stream import ExportStream
+from source_iterable.reading.lists import ChildStream
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.table import STREAMS
 
@@ -35,7 +35,7 @@ SKIPPED = {
     "template_locales": (
         re.compile(r"template (?P<templateId>\d+) no longer"),
         re.compile(r"Iterable does not tell the locales of template (?P<templateId>\d+)"),
-        re.compile(r"template (?P<templateId>\d+) has no content in (?P<locale>\S+) any more"),
+        re.compile(r"locale (?P<locale>\S+) of template (?P<templateId>\d+) no longer"),
     ),
     "template_contents": (re.compile(r"template (?P<templateId>\d+) no longer"),),
 }

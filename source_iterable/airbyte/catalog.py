@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -17,22 +18,22 @@ from airbyte_cdk.models import (
     SyncMode,
 )
 
+from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
 from source_iterable.process.ending import print_and_end
 from source_iterable.reading.stream import Stream
 from source_iterable.streams.configuration import read_config
-from source_iterable.streams.groups import GROUPS, chosen
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import GROUPS, STREAMS, chosen
 
 
-def as_airbyte_stream(stream: Stream, config: Config) -> AirbyteStream:
-    """The stream as `discover` shows it."""
+def as_airbyte_stream(stream: Stream, config: Config, client: IterableClient) -> AirbyteStream:
+    """The stream as `discover` shows it. Raises IterableError."""
     incremental = stream.cursor_field is not None
     resumable = incremental or stream.resumable
     return AirbyteStream(
         name=stream.name,
-        json_schema=stream.schema(config),
+        json_schema=stream.schema(config, client),
         supported_sync_modes=[SyncMode.full_refresh, *([SyncMode.incremental] if incremental else [])],
         # Required of all that are resumable, also where the cursor is only the progress of a full refresh.
         source_defined_cursor=True if resumable else None,
@@ -44,24 +45,17 @@ def as_airbyte_stream(stream: Stream, config: Config) -> AirbyteStream:
 
 def run(arguments: list[str]) -> NoReturn:
     """Print the catalog and exit: 0, 1 if there is none, 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(
-        prog="source-iterable catalog", description="Print a configured catalog, for source-iterable read --catalog."
-    )
-    parser.add_argument("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
-    parser.add_argument(
-        "--streams",
-        default="all",
-        help=f"comma-separated streams, and groups of them ({', '.join(GROUPS)}); default: all",
-    )
-    parser.add_argument(
-        "--full-refresh",
-        action="store_true",
-        help="read all streams in full; read --state-file then ignores their states",
-    )
+    description = "Print a configured catalog, for source-iterable read --catalog."
+    parser = argparse.ArgumentParser(prog="source-iterable catalog", description=description)
+    add = parser.add_argument
+    add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
+    add("--streams", default="all", help=f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all")
+    add("--full-refresh", action="store_true", help="read all streams in full; a --state-file is then not read")
     options = parser.parse_args(arguments)
     try:
         config = read_config(options.config)
-        streams = [as_airbyte_stream(STREAMS[name], config) for name in chosen(options.streams)]
+        client = IterableClient(config, logging.getLogger("airbyte"))
+        streams = [as_airbyte_stream(STREAMS[name], config, client) for name in chosen(options.streams)]
     except IterableError as error:
         sys.exit(str(error))
     catalog = ConfiguredAirbyteCatalog(streams=[_configured(stream, options.full_refresh) for stream in streams])

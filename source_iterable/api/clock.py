@@ -55,10 +55,8 @@ class Clock:
                 return
             self._has_warned = True
         off = f"{abs(here - there):,.0f} seconds {'ahead of' if here > there else 'behind'} Iterable's"
-        times = f"({iso_time(here)} here, {iso_time(there)} there)"
-        self._logger.warning(
-            f"The clock of this machine is {off} {times}: set it right. Until then the earlier one counts."
-        )
+        times = f"{iso_time(here)} here, {iso_time(there)} there"
+        self._logger.warning(f"The clock of this machine is {off} ({times}): set it right. Now the earlier one counts.")
 
     def at_iterable(self) -> float:
         """Iterable's time in seconds since the epoch; this machine's if no response had a date."""

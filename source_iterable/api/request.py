@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
 from source_iterable.api.retry import RESPONSE, RetryPolicy
 
 # Query parameters; a list repeats its key.
@@ -73,6 +75,14 @@ def an_object(response: Any) -> dict[str, Any]:
     if not isinstance(response, dict):
         raise ShapeError("is not an object")
     return response
+
+
+def model_of(model: type[T], response: Any) -> T:
+    """A response as a msgspec model. Raises ShapeError, which says what does not fit and where, without any value."""
+    try:
+        return msgspec.convert(response, model)
+    except msgspec.ValidationError as error:
+        raise ShapeError(f"is not as it should be: {error}") from None
 
 
 def holder_of(response: Any, name: str) -> dict[str, Any]:

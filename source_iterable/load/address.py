@@ -1,4 +1,4 @@
-"""What `--to` says, and how much of it may be shown: behind a scheme there may be a password."""
+"""The address that `--to` gives, and how much of it a message may show: behind a scheme there may be a password."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import re
 from urllib.parse import unquote
 
 _URL = re.compile(r"([a-z][a-z0-9+._-]*):(.*)", re.IGNORECASE | re.DOTALL)
-# What libpq takes instead of a URL: "host=... password=...".
-_KEYWORDS = re.compile(
-    r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=", re.IGNORECASE | re.DOTALL
-)
+# libpq's other form of an address: "host=... password=...".
+_KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=", re.IGNORECASE)
 _PATH_OR_NAME = re.compile(r"[\w./~ -]+")
 _DELIMITERS = re.compile(r"[:/?#\[\]@&=,;\s]+")
 # PostgreSQL shows no more of a name.
@@ -17,7 +15,7 @@ _LONGEST_NAME = 63
 
 
 def parsed(to: str) -> tuple[str, str]:
-    """The scheme in lower case, "" for a path or a name; and the rest. Blanks around do not count."""
+    """The scheme in lower case ("" for a path or a name) and what follows it, without surrounding blanks."""
     found = _URL.fullmatch(to.strip())
     return (found[1].lower(), found[2]) if found else ("", to.strip())
 
@@ -27,16 +25,16 @@ def is_keywords(to: str) -> bool:
     return bool(_KEYWORDS.search(to))
 
 
-def shown(to: str) -> str:
-    """What a message may quote of it."""
+def redacted(to: str) -> str:
+    """What a message may quote of an address."""
     scheme, rest = parsed(to)
     if scheme:
         return f"{scheme}:…"
     return rest if _PATH_OR_NAME.fullmatch(rest) else "…"
 
 
-def hidden(to: str, text: str) -> str:
-    """A text, such as a library's message, without the pieces of what is behind the scheme."""
+def redact(to: str, text: str) -> str:
+    """Hide in a text, such as a library's message, every piece of what follows the scheme of an address."""
     scheme, rest = parsed(to)
     if not scheme:
         return text
@@ -46,6 +44,6 @@ def hidden(to: str, text: str) -> str:
     return re.sub(rf"(?<!\w)({any_piece})(?!\w)", "…", text, flags=re.IGNORECASE) if pieces else text
 
 
-def without_accounts(text: str) -> str:
-    """A text without what may be of the form user:password@host."""
+def redact_accounts(text: str) -> str:
+    """Hide in a text whatever may have the form user:password@host."""
     return re.sub(r"\S*@\S*", "…", text)

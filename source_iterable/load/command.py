@@ -1,4 +1,4 @@
-"""The command `source-iterable load`: streams into a warehouse, and a table of what was loaded."""
+"""The command `source-iterable load`: streams into a warehouse, and a report of what was loaded."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ import logging
 import sys
 from collections.abc import Mapping
 from contextlib import closing, nullcontext, suppress
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from traceback import format_exception
 from typing import NoReturn
 
 from source_iterable.api.client import IterableClient
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.load.address import hidden
-from source_iterable.load.destination import Destination, HasViews
-from source_iterable.load.loader import COMMIT_ROWS, Loaded, Loader
+from source_iterable.load.address import redact
+from source_iterable.load.loader import COMMIT_ROWS, Loaded, load, work_folder
 from source_iterable.load.open import open_destination
-from source_iterable.load.parts import part_of
-from source_iterable.load.work_folder import work_folder
+from source_iterable.load.sql_destination import SqlDestination
+from source_iterable.load.tables import backfill_key
 from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import trouble
 from source_iterable.reading.context import StreamContext
 from source_iterable.streams.configuration import read_config
-from source_iterable.streams.groups import EXPENSIVE, GROUPS, chosen
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen
+
+_STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
 
 
 def run(arguments: list[str]) -> NoReturn:
@@ -41,18 +40,9 @@ def run(arguments: list[str]) -> NoReturn:
         stop.ignore()
     except BaseException as error:
         stop.ignore()
-        if stop.number is not None:
-            # Whatever has come of its SystemExit: DuckDB raises an error of its own.
-            _tell("The load was stopped. What it has committed is kept: run it again to load the rest.")
-            code = 128 + stop.number
-        else:
-            code = 1
-            if isinstance(error, (OSError, MemoryError)):
-                error = trouble(error)
-            if isinstance(error, IterableError):
-                _tell(str(error))
-            else:
-                _tell(hidden(options.to, "".join(format_exception(error)).rstrip()))
+        # After a signal, whatever has come of its SystemExit: DuckDB raises an error of its own.
+        code = 1 if stop.number is None else 128 + stop.number
+        _tell(_worded(error, options.to) if stop.number is None else _STOPPED)
     end(code)
 
 
@@ -60,75 +50,58 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
     config = read_config(options.config)
     names = chosen(options.streams)
     if options.streams == "default":
-        logger.info(f"Left out, since they take long: {', '.join(EXPENSIVE)}. --streams all reads them, too.")
+        logger.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
     context = StreamContext(config, IterableClient(config, logger), logger)
+    with (
+        closing(context),
+        work_folder() as folder,
+        closing(open_destination(options.to, options.dataset, backfill_key(config), folder)) as destination,
+    ):
+        if options.custom_event_tables and not isinstance(destination, SqlDestination):
+            raise ConfigError("--custom-event-tables is for a DuckDB file and PostgreSQL: the others have no views.")
+        failures = []
+        log = nullcontext() if sys.stderr.isatty() else heartbeat(context.progress, logger)
+        with log, progress_display(context.progress, alone=True):
+            results = load(context, destination, [STREAMS[name] for name in names], folder, options.commit_rows)
+            try:
+                if options.custom_event_tables and isinstance(destination, SqlDestination):
+                    destination.make_custom_event_views()
+            except IterableError as error:
+                failures.append(f"The rows are loaded, but the views of custom events are not made: {error}")
+        _report(results, destination.how_to_open())
+        failures += [f"{name} is incomplete: {each.error}" for name, each in results.items() if each.error]
+        for failure in failures:
+            _tell(failure)
+        return 1 if failures else 0
+
+
+def _report(results: Mapping[str, Loaded], how_to_open: str) -> None:
+    """Write to stdout what was loaded, in one go. Letters that its encoding lacks are replaced."""
+    width = max(map(len, ["stream", *results]))
+    row = f" {{:<{width}}} │ {{:>13}} │ {{:>7}}".format
+    lines = [row(name, f"{each.rows:,}", f"{each.seconds:.1f}") for name, each in results.items() if each.rows]
+    if lines:
+        rows, seconds, _ = zip(*results.values(), strict=True)
+        rule = row("", "", "").replace(" ", "─").replace("│", "┼")
+        total = row("all", f"{sum(rows):,}", f"{max(seconds):.1f}")
+        lines = [row("stream", "rows", "seconds"), rule, *lines, rule, total]
+    if empty := sum(not each.rows and each.error is None for each in results.values()):
+        lines.append(f"{empty} stream{'s' * (empty > 1)} had nothing new.")
+    report = "\n".join([*lines, "", "To look at the tables:", "", f"    {how_to_open}", "", ""])
     try:
-        with (
-            work_folder() as folder,
-            closing(open_destination(options.to, options.dataset, part_of(config), folder)) as destination,
-        ):
-            if options.custom_event_tables and not isinstance(destination, HasViews):
-                raise ConfigError(
-                    "--custom-event-tables is for a DuckDB file and PostgreSQL: the others have no views."
-                )
-            loader = Loader(context, destination, folder, commit_rows=options.commit_rows)
-            with (
-                nullcontext() if sys.stderr.isatty() else heartbeat(context.progress, logger),
-                progress_display(context.progress, alone=True),
-            ):
-                loader.run([STREAMS[name] for name in names])
-                without_views = _make_views(destination) if options.custom_event_tables else None
-            code = _report(loader.results, destination)
-            if without_views is not None:
-                _tell(f"The rows are loaded, but the views of custom events are not made: {without_views}")
-            return 1 if without_views is not None else code
-    finally:
-        context.close()
-
-
-def _make_views(destination: Destination) -> IterableError | None:
-    """The error if there is none."""
-    try:
-        if isinstance(destination, HasViews):
-            destination.make_custom_event_views()
-        return None
-    except IterableError as error:
-        return error
-
-
-def _report(results: Mapping[str, Loaded], destination: Destination) -> int:
-    from rich.console import Console
-    from rich.table import Table
-
-    # Written in one go, when all is loaded. Lines and letters that stdout does not know are replaced.
-    report = TextIOWrapper(BytesIO(), encoding=sys.stdout.encoding, errors="replace")
-    console = Console(file=report, force_terminal=sys.stdout.isatty(), highlight=False, soft_wrap=True)
-    filled = {name: loaded for name, loaded in results.items() if loaded.rows}
-    empty = [name for name, loaded in results.items() if not loaded.rows and loaded.error is None]
-    failed = {name: loaded.error for name, loaded in results.items() if loaded.error is not None}
-    if filled:
-        table = Table(show_edge=False, header_style="bold", show_footer=True)
-        table.add_column("stream", footer="all", no_wrap=True)
-        table.add_column("rows", footer=f"{sum(loaded.rows for loaded in filled.values()):,}", justify="right")
-        table.add_column(
-            "seconds", footer=f"{max((each.seconds for each in results.values()), default=0):.1f}", justify="right"
-        )
-        for name, loaded in filled.items():
-            table.add_row(name, f"{loaded.rows:,}", f"{loaded.seconds:.1f}")
-        console.print(table)
-    if empty:
-        streams = "1 stream" if len(empty) == 1 else f"{len(empty)} streams"
-        console.print(f"{streams} had nothing new.")
-    console.print(f"\nTo look at the tables:\n\n    {destination.how_to_open()}\n", markup=False)
-    report.flush()
-    try:
-        sys.stdout.buffer.write(report.buffer.getvalue())
+        sys.stdout.buffer.write(report.encode(sys.stdout.encoding, errors="replace"))
         sys.stdout.flush()
     except OSError as error:
         _tell(f"The rows are loaded, but the report cannot be written to stdout: {error.strerror}.")
-    for name, failure in failed.items():
-        _tell(f"{name} is incomplete: {failure}")
-    return 1 if failed else 0
+
+
+def _worded(error: BaseException, to: str) -> str:
+    """What ended the load; the traceback if it is a fault of ours."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be used: {error.strerror}."
+    if isinstance(error, (OSError, MemoryError)):
+        error = trouble(error)
+    return str(error) if isinstance(error, IterableError) else redact(to, "".join(format_exception(error)).rstrip())
 
 
 def _tell(text: str) -> None:
@@ -138,47 +111,27 @@ def _tell(text: str) -> None:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="source-iterable load",
-        description="Load Iterable into a warehouse. Run it again to load what is new since.",
-    )
-    parser.add_argument("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
-    parser.add_argument(
-        "--to",
-        required=True,
-        help="iterable.duckdb, a DuckDB file; a folder (./lake/), for Parquet files; postgresql://user@host/database; "
-        "or the name of a destination of dlt, such as bigquery, with credentials as dlt finds them",
-    )
-    parser.add_argument(
-        "--streams",
-        default="default",
-        help=f"comma-separated streams, and groups of them ({', '.join(GROUPS)}); default: all but the expensive ones",
-    )
-    parser.add_argument(
-        "--commit-rows",
-        type=_positive,
-        default=COMMIT_ROWS,
-        help="rows between two commits, which are what a killed load loses at the most (%(default)s; or three minutes)",
-    )
-    parser.add_argument(
-        "--custom-event-tables",
-        action="store_true",
-        help="a view for each name of custom events, with a column for each field (a DuckDB file, PostgreSQL)",
-    )
-    parser.add_argument("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
+    description = "Load Iterable into a warehouse. Run it again to load what is new since."
+    parser = argparse.ArgumentParser(prog="source-iterable load", description=description)
+    add = parser.add_argument
+    add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
+    to = "iterable.duckdb, a DuckDB file; ./lake/, a folder of Parquet files; postgresql://user@host/database; or bigquery"
+    add("--to", required=True, help=f"{to}, or another destination of dlt, with credentials as dlt finds them")
+    streams = f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all but the slow ones"
+    add("--streams", default="default", help=streams)
+    rows = "commit after this many rows or three minutes; a killed load repeats at most that much (%(default)s)"
+    add("--commit-rows", type=int, default=COMMIT_ROWS, help=rows)
+    views = "a view for each name of custom events, with a column for each field (a DuckDB file, PostgreSQL)"
+    add("--custom-event-tables", action="store_true", help=views)
+    add("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
     options, others = parser.parse_known_args(arguments)
+    if options.commit_rows < 1:
+        parser.error("argument --commit-rows: must be at least 1")
     if others:
         # Without their values, which may be pieces of a connection string.
         names = ", ".join(other.partition("=")[0] for other in others if other.startswith("--"))
         parser.error(f"unrecognized arguments: {names or 'a value with blanks needs quotation marks'}")
     return options
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number <= 0:
-        raise ValueError(text)
-    return number
 
 
 class _Stderr(logging.Handler):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from source_iterable.errors import IterableError
 from source_iterable.load.rows import RowFile
@@ -16,20 +16,25 @@ class DestinationError(IterableError):
 
 
 class ConnectionLost(DestinationError):
-    """The connection to the warehouse was lost; of what was not committed nothing is there."""
+    """The connection to the warehouse was lost, and what was not committed with it."""
 
 
 class Destination(Protocol):
-    """A warehouse, used by one thread at a time. Rows and states become visible together, at `commit`."""
+    """A warehouse, used by one thread at a time. Rows and states become visible together, at `commit`.
+
+    Every method raises DestinationError. `keeps_nul`: the warehouse stores the character U+0000.
+    """
+
+    keeps_nul: bool = True
 
     def states(self) -> Mapping[str, State]:
         """The states that were committed last, by stream."""
 
     def start(self, table: Table, resumed: bool) -> None:
-        """Prepare for rows. Unless `resumed`, what an interrupted load left of a table that is replaced is dropped."""
+        """Prepare for rows. Unless `resumed`, what an interrupted load collected for a table that is replaced is dropped."""
 
-    def add(self, table: Table, file: RowFile) -> None:
-        """Add rows: merged into the table, or collected until `finish`. The file is the destination's to delete."""
+    def add(self, file: RowFile) -> None:
+        """Add rows: merged into their table, or collected until `finish`. The file is the destination's to delete."""
 
     def finish(self, table: Table) -> None:
         """The stream was read to its end: a table that is replaced gets what was collected."""
@@ -42,11 +47,3 @@ class Destination(Protocol):
 
     def how_to_open(self) -> str:
         """What to type to look at the tables."""
-
-
-@runtime_checkable
-class HasViews(Protocol):
-    """A warehouse that can show custom events in views."""
-
-    def make_custom_event_views(self) -> None:
-        """A view for each name of custom events: its events, with a column for each of their fields."""

@@ -8,72 +8,47 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.rows import RowFile, literal, quoted, select
-from source_iterable.load.tables import Table
 
-# Bytes of a load's memory that are DuckDB's; beyond them it uses files. DuckDB 1.4 fails with 160 MB when a commit makes all
-# tables.
-_MEMORY = "256MB"
-# How DuckDB tells an error of the system, perhaps within JSON. That alone: others may quote a value.
-_SYSTEM = "|".join(re.escape(os.strerror(each)) for each in errno.errorcode)
-_OF_A_FILE = re.compile(rf'(?:Could not|Cannot) [a-z ]+ \\?"(?P<path>[^"\\]+)\\?": (?P<why>{_SYSTEM})', re.IGNORECASE)
+# Errors that never quote a value: of files, of tables, of memory; and of a commit that finds the disk full.
+_SAFE = (duckdb.IOException, duckdb.CatalogException, duckdb.OutOfMemoryException, duckdb.TransactionException)
+# An error of the system as DuckDB quotes it, perhaps within JSON: the file, and why.
+_OF_A_FILE = re.compile(r'(?:Could not|Cannot) [a-z ]+ \\?"([^"\\]+)\\?": ([\w ]+)')
 # A disk, a quota, or a limit for files.
 _FULL = {os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 
 
 def open_database(spill: Path) -> duckdb.DuckDBPyConnection:
-    """A database in memory, to which others can be attached; `spill` is the folder that it may use for temporary files."""
-    return duckdb.connect(
-        config={
-            "memory_limit": _MEMORY,
-            "temp_directory": str(spill),
-            # What it needs is in it; nothing is downloaded.
-            "autoinstall_known_extensions": "false",
-        }
-    )
+    """A database in memory, to which others can be attached. `spill` is the folder for DuckDB's temporary files."""
+    # DuckDB 1.4 fails with 160 MB when a commit makes all tables. What it needs is in it; nothing is downloaded.
+    limits = {"memory_limit": "256MB", "autoinstall_known_extensions": "false"}
+    return duckdb.connect(config={**limits, "temp_directory": str(spill)})
 
 
-def run(database: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
-    """The rows that a statement returns."""
-    return database.execute(sql).fetchall()
+def stage(database: duckdb.DuckDBPyConnection, file: RowFile) -> str:
+    """Make the temporary table `incoming` of a file's rows; of rows with the same key it has the last.
 
-
-def take_in(database: duckdb.DuckDBPyConnection, table: Table, file: RowFile) -> None:
-    """Make the temporary table `incoming` of a file's rows. Of rows with the same key it has the last."""
-    run(database, f"CREATE OR REPLACE TEMP TABLE incoming AS {select(file)}")
+    Returns the SQL condition under which a row of `incoming` replaces the row `old` of the table.
+    """
+    database.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {select(file)}")
+    table = file.table
     if not table.key:
-        return
-    keys = ", ".join(map(quoted, table.key))
-    known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in table.key)
-    ((repeated,),) = run(database, f"SELECT count(*) - count(DISTINCT ({keys})) FROM incoming WHERE {known}")
-    if repeated:
-        run(
-            database,
-            f"DELETE FROM incoming WHERE rowid IN (SELECT rowid FROM incoming WHERE {known} "
-            f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY rowid DESC) > 1)",
-        )
-
-
-def event_times(database: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, str] | None:
-    """The first and the last event time in `incoming`, if it has any."""
-    if not table.event_time:
-        return None
-    time = quoted(table.event_time)
-    ((first, last),) = run(database, f"SELECT min({time})::VARCHAR, max({time})::VARCHAR FROM incoming")
-    return None if first is None else (first, last)
-
-
-def replaced_by_incoming(table: Table, times: tuple[str, str] | None) -> str:
-    """The condition under which a row `old` is replaced by one of `incoming`, which has events of these times."""
-    same = " AND ".join(f"old.{quoted(name)} = incoming.{quoted(name)}" for name in table.key)
-    if table.event_time and times:
+        return "false"
+    keys = [quoted(name) for name in table.key]
+    known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+    last = f"SELECT max(rowid) FROM incoming GROUP BY {', '.join(keys)}"
+    database.execute(f"DELETE FROM incoming WHERE {known} AND rowid NOT IN ({last})")
+    same = " AND ".join(f"old.{key} = incoming.{key}" for key in keys)
+    if table.event_time:
         # An event keeps its time: most of a large table need not be looked at.
-        same += f" AND old.{quoted(table.event_time)} BETWEEN {literal(times[0])} AND {literal(times[1])}"
+        time = quoted(table.event_time)
+        times = database.execute(f"SELECT min({time})::VARCHAR, max({time})::VARCHAR FROM incoming").fetchone()
+        if times and times[0]:
+            same += f" AND old.{time} BETWEEN {literal(times[0])} AND {literal(times[1])}"
     return same
 
 
@@ -83,19 +58,16 @@ def errors_of(place: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        said = str(error).split("\n")[0]
+        said = str(error).split("\n")[0] if isinstance(error, _SAFE) else type(error).__name__
         if "Could not set lock" in said:
             raise DestinationError(f"{place} is open in another program: close it there first.") from None
-        # Whatever was being done then: a commit that finds the disk full is a TransactionException.
         if found := _OF_A_FILE.search(said):
-            raise DestinationError(_unwritable(found["path"], found["why"])) from None
-        speaks = isinstance(error, (duckdb.IOException, duckdb.CatalogException, duckdb.OutOfMemoryException))
-        raise DestinationError(f"DuckDB cannot write {place}: {said if speaks else type(error).__name__}") from None
+            raise _unwritable(*found.groups()) from None
+        raise DestinationError(f"DuckDB cannot write {place}: {said}") from None
     except OSError as error:
-        path = error.filename or place
-        raise DestinationError(_unwritable(path, error.strerror or str(error))) from None
+        raise _unwritable(error.filename or place, error.strerror or str(error)) from None
 
 
-def _unwritable(path: str | Path, why: str) -> str:
+def _unwritable(path: str | Path, why: str) -> DestinationError:
     advice = " Free space there, and run the load again: what was committed is kept." if why in _FULL else ""
-    return f"{path} cannot be written: {why}.{advice}"
+    return DestinationError(f"{path} cannot be written: {why}.{advice}")

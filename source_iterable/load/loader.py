@@ -1,20 +1,22 @@
-"""Loader: one load, from the streams to a destination, committed every few minutes."""
+"""One load: from the streams to a destination, committed every few minutes."""
 
 from __future__ import annotations
 
+import fcntl
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from threading import Semaphore
-from typing import Any
+from typing import Any, NamedTuple
 
 from source_iterable.errors import IterableError
 from source_iterable.load.destination import Destination
-from source_iterable.load.rows import RowFile
-from source_iterable.load.spool import Spool
+from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Table, table_of
+from source_iterable.process.machine import local_errors
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.stream import Checkpoint, State, Stream
 from source_iterable.reading.together import Ended, read
@@ -22,127 +24,95 @@ from source_iterable.records.batch import RecordBatch
 
 # A commit at the latest after so many seconds, or rows: what a kill costs.
 COMMIT_SECONDS, COMMIT_ROWS = 180.0, 1_000_000
-# Files on their way to the destination, besides those being filled.
-_WAITING_FILES = 2
+_PREFIX, _LOCK = "source-iterable-load-", ".lock"
 
 
-@dataclass
-class Loaded:
-    """What a load did with one stream: rows, seconds from the start to its end, and the error that ended it."""
+class Loaded(NamedTuple):
+    """What a load did with one stream: rows, seconds from the start of the load to the stream's end, and its error."""
 
     rows: int = 0
     seconds: float = 0.0
-    error: IterableError | None = None
+    error: Exception | None = None
 
 
-@dataclass
-class Loader:
-    """Loads streams into a destination. `results` has what was done so far, by stream."""
+def load(
+    context: StreamContext, destination: Destination, streams: Iterable[Stream], folder: Path, commit_rows: int
+) -> dict[str, Loaded]:
+    """Read streams and load their rows, by way of files in `folder`. A failed stream does not stop the others.
 
-    context: StreamContext
-    destination: Destination
-    folder: Path
-    commit_seconds: float = COMMIT_SECONDS
-    commit_rows: int = COMMIT_ROWS
-    results: dict[str, Loaded] = field(default_factory=dict)
-
-    def run(self, streams: Iterable[Stream]) -> None:
-        """Read the streams and load their rows. A failed stream does not stop the others: see `results`.
-
-        Raises IterableError if the destination or this machine fails; the next load goes on from the last commit.
-        """
-        begun = time.monotonic()
-        states = self.destination.states()
-        tables: dict[str, Table] = {}
-        to_read: dict[str, tuple[Stream, State]] = {}
-        for stream in streams:
-            self.results[stream.name] = Loaded()
-            state = states.get(stream.name, {})
-            try:
-                stream.check_state(state)
-                tables[stream.name] = table_of(stream, self.context.config)
-            except IterableError as error:
-                self.results[stream.name].error = error
-                continue
-            to_read[stream.name] = (stream, state)
-            self.destination.start(tables[stream.name], resumed=bool(state))
-        worker = _Worker()
-        reading = read(self.context, to_read)
+    Raises IterableError if the destination or this machine fails. The next load continues from the last commit.
+    """
+    begun = time.monotonic()
+    results: dict[str, Loaded] = {}
+    tables: dict[str, Table] = {}
+    to_read: dict[str, tuple[Stream, State]] = {}
+    states = destination.states()
+    for stream in streams:
+        name, state = stream.name, states.get(stream.name, {})
+        results[name] = Loaded()
+        try:
+            stream.check_state(state)
+            tables[name] = table_of(stream, context.config, context.client)
+        except IterableError as error:
+            results[name] = Loaded(error=error)
+            continue
+        to_read[name] = (stream, state)
+        destination.start(tables[name], resumed=bool(state))
+    with _worker() as do, closing(read(context, to_read)) as reading:
+        spool = Spool(folder, lambda file: do(destination.add, file), destination.keeps_nul)
         checkpoints: dict[str, State] = {}
-
-        def deliver(table: Table, file: RowFile) -> None:
-            worker.do(self.destination.add, table, file)
-
-        spool = Spool(self.folder, deliver)
-
-        def commit() -> None:
-            spool.flush_all()
-            worker.do(self.destination.commit, dict(checkpoints))
-            checkpoints.clear()
-
-        uncommitted, due = 0, time.monotonic() + self.commit_seconds
-        try:
-            for name, item in reading:
-                if isinstance(item, RecordBatch):
-                    spool.add(tables[name], item)
-                    self.results[name].rows += item.count
-                    uncommitted += item.count
-                elif isinstance(item, Checkpoint):
-                    checkpoints[name] = item.state
-                elif isinstance(item, Ended):
-                    self.results[name].seconds = time.monotonic() - begun
-                    self._end(name, item, spool, worker, tables[name])
-                if uncommitted >= self.commit_rows or time.monotonic() >= due:
-                    commit()
-                    uncommitted, due = 0, time.monotonic() + self.commit_seconds
-            commit()
-            worker.finish()
-        finally:
-            reading.close()
-            worker.close()
-
-    def _end(self, name: str, ended: Ended, spool: Spool, worker: _Worker, table: Table) -> None:
-        if ended.error is not None and not isinstance(ended.error, IterableError):
-            raise ended.error  # a fault of ours
-        self.results[name].error = ended.error
-        spool.flush(table)
-        if ended.error is None:
-            worker.do(self.destination.finish, table)
+        uncommitted, due = 0, time.monotonic() + COMMIT_SECONDS
+        for name, item in reading:
+            if isinstance(item, RecordBatch):
+                spool.add(tables[name], item)
+                uncommitted += item.count
+            elif isinstance(item, Checkpoint):
+                checkpoints[name] = item.state
+            elif isinstance(item, Ended):
+                if item.error and not isinstance(item.error, IterableError):
+                    raise item.error  # a fault of ours
+                results[name] = Loaded(context.progress.stream(name).records, time.monotonic() - begun, item.error)
+                spool.flush(tables[name])
+                if item.error is None:
+                    do(destination.finish, tables[name])
+            if uncommitted >= commit_rows or time.monotonic() >= due:
+                spool.flush_all()
+                do(destination.commit, checkpoints)
+                checkpoints, uncommitted, due = {}, 0, time.monotonic() + COMMIT_SECONDS
+        spool.flush_all()
+        do(destination.commit, checkpoints)
+    return results
 
 
-class _Worker:
-    """One thread that does one thing after another, while the next rows are read."""
+@contextmanager
+def _worker() -> Iterator[Callable[..., None]]:
+    """A function that does what it is given in another thread, while the next rows are read.
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._slots = Semaphore(_WAITING_FILES)
-        self._failure: BaseException | None = None
+    One thing after another: it waits until what came before is done, and raises what that raised. So does the end.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
+        doing: Future[Any] = pool.submit(int)  # nothing yet
 
-    def do(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Do it when everything before it is done. Raises what an earlier work raised."""
-        self._slots.acquire()
-        self._raise_failure()
-        self._pool.submit(self._run, work, *arguments)
+        def do(work: Callable[..., None], *arguments: Any) -> None:
+            nonlocal doing
+            doing.result()
+            doing = pool.submit(work, *arguments)
 
-    def finish(self) -> None:
-        """Wait until all is done. Raises what a work raised."""
-        self._pool.shutdown()
-        self._raise_failure()
+        yield do
+        doing.result()
 
-    def close(self) -> None:
-        """Do nothing more, and wait for what is being done."""
-        self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, work: Callable[..., None], *arguments: Any) -> None:
-        try:
-            # After a failure nothing may be done, a commit least of all.
-            if self._failure is None:
-                work(*arguments)
-        except BaseException as failure:
-            self._failure = failure
-        finally:
-            self._slots.release()
-
-    def _raise_failure(self) -> None:
-        if self._failure:
-            raise self._failure
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """A temporary folder for the files of one load. Removes those that killed loads left behind. Raises LocalError."""
+    with local_errors():
+        for file in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+            # It can be locked once the process that made it is gone.
+            with suppress(OSError), open(file) as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(file.parent, ignore_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+        lock = open(Path(folder.name) / _LOCK, "w")  # noqa: SIM115  held until the end
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    with folder, lock:
+        yield Path(folder.name)

@@ -1,7 +1,7 @@
 """ParquetFolder: a folder of Parquet files as the destination, written by DuckDB.
 
-A manifest says which files count, and has the states: it is replaced in one go, so a commit happens or does not. Files are
-never changed: one with rows that newer ones replace is written anew without them.
+A manifest lists the files that count, and has the states. It is replaced in one go, so a commit happens or does not. Files
+are never changed: one with rows that newer ones replace is written anew without them.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from source_iterable.load.destination import DestinationError
-from source_iterable.load.incoming import errors_of, event_times, open_database, replaced_by_incoming, run, take_in
+from source_iterable.load.destination import Destination, DestinationError
+from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import SQL_TYPES, RowFile, literal, quoted
-from source_iterable.load.tables import Column, Table
+from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
 
 _MANIFEST = "_source_iterable.json"
-# A file that does not count yet: no reader of *.parquet sees it.
+# A file that does not count yet: readers of *.parquet do not see it.
 _UNSEEN = ".part"
 _OURS = re.compile(r"[0-9a-f]{16}\.parquet(\.part)?")
-# New rows go into the newest file as long as that is smaller, so that many small loads make no thousand files.
+# New rows go into the newest file as long as that is smaller, so that many small loads do not make thousands of files.
 _SMALL_BYTES = 2 * 2**20
 
 
-class ParquetFolder:
-    """A Destination. The files of a table are in `folder`/`dataset`/`table`. Raises DestinationError."""
+class ParquetFolder(Destination):
+    """A Destination. The files of a table are in `folder`/`dataset`/`table`; `spill` is for DuckDB's temporary files."""
 
-    def __init__(self, folder: Path, dataset: str, part: str, spill: Path) -> None:
+    def __init__(self, folder: Path, dataset: str, backfill: str, spill: Path) -> None:
         self._root = folder / dataset
-        self._part = part
+        self._backfill = backfill
         with errors_of(self._root):
             self._root.mkdir(parents=True, exist_ok=True)
             self._lock = open(self._root / ".lock", "w")  # noqa: SIM115  held until close
@@ -42,55 +42,58 @@ class ParquetFolder:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise DestinationError(f"Another load is writing to {self._root}.") from None
-            self._manifest = self._read_manifest()
+            # By table the files that count, and by backfill key those that wait until their stream was read to its end.
+            self._manifest: dict[str, Any] = {"states": {}, "tables": {}}
+            manifest = self._root / _MANIFEST
+            try:
+                if manifest.exists():
+                    self._manifest = json.loads(manifest.read_text(encoding="utf-8"))
+            except ValueError:
+                raise DestinationError(f"{manifest} is damaged: load into another folder.") from None
             self._show_what_counts()
         self._database = open_database(spill)
 
     def states(self) -> Mapping[str, State]:
-        states: Mapping[str, State] = self._manifest["states"].get(self._part, {})
-        return states
+        return dict(self._manifest["states"].get(self._backfill, {}))
 
     def start(self, table: Table, resumed: bool) -> None:
         if not resumed:
-            self._entry(table)["loading"][self._part] = []
+            self._entry(table.name)["loading"][self._backfill] = []
 
-    def add(self, table: Table, file: RowFile) -> None:
-        entry = self._entry(table)
-        files: list[str] = entry["files"] if table.merged else entry["loading"].setdefault(self._part, [])
+    def add(self, file: RowFile) -> None:
+        name = file.table.name
+        entry = self._entry(name)
+        files: list[str] = entry["files"] if file.table.merged else entry["loading"].setdefault(self._backfill, [])
         with errors_of(self._root):
-            take_in(self._database, table, file)
-            replaced = replaced_by_incoming(table, event_times(self._database, table))
-            for name in self._with_replaced_rows(table, files, replaced):
-                rest = f"SELECT old.* FROM {self._reader(table, [name])} AS old"
+            replaced = stage(self._database, file)
+            for old in self._with_replaced_rows(name, files, replaced):
+                rest = f"SELECT old.* FROM {self._reader(name, [old])} AS old"
                 query = f"{rest} WHERE NOT EXISTS (FROM incoming WHERE {replaced})"
-                files[files.index(name)] = self._written(table, query)
-            if files and self._path(table, files[-1]).stat().st_size < _SMALL_BYTES:
-                last = self._reader(table, [files.pop()])
-                files.append(self._written(table, f"FROM {last} UNION ALL BY NAME FROM incoming"))
-            else:
-                files.append(self._written(table, "FROM incoming"))
+                files[files.index(old)] = self._written(name, query)
+            query = "FROM incoming"
+            if files and self._path(name, files[-1]).stat().st_size < _SMALL_BYTES:
+                query = f"FROM {self._reader(name, [files.pop()])} UNION ALL BY NAME {query}"
+            files.append(self._written(name, query))
             file.path.unlink()
 
     def finish(self, table: Table) -> None:
-        entry = self._entry(table)
+        entry = self._entry(table.name)
         if not table.merged:
-            entry["files"] = entry["loading"].pop(self._part, [])
+            entry["files"] = entry["loading"].pop(self._backfill, [])
         if not entry["files"]:
+            nulls = (f"NULL::{SQL_TYPES[column.kind]} AS {quoted(column.name)}" for column in table.columns)
             with errors_of(self._root):
-                entry["files"] = [self._written(table, f"SELECT {_nothing(table.columns)} LIMIT 0")]
+                entry["files"] = [self._written(table.name, f"SELECT {', '.join(nulls)} LIMIT 0")]
 
     def commit(self, states: Mapping[str, State]) -> None:
-        self._manifest["states"].setdefault(self._part, {}).update(states)
-        path = self._root / _MANIFEST
+        self._manifest["states"].setdefault(self._backfill, {}).update(states)
+        manifest = self._root / (_MANIFEST + _UNSEEN)
         with errors_of(self._root):
-            for new in self._root.glob(f"*/*{_UNSEEN}"):
-                with open(new, "rb") as rows:
-                    os.fsync(rows)
-            with open(f"{path}{_UNSEEN}", "w", encoding="utf-8") as file:
-                json.dump(self._manifest, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(f"{path}{_UNSEEN}", path)
+            manifest.write_text(json.dumps(self._manifest), encoding="utf-8")
+            for new in [manifest, *self._root.glob(f"*/*{_UNSEEN}")]:
+                with open(new, "rb") as file:
+                    os.fsync(file)
+            os.replace(manifest, self._root / _MANIFEST)
             self._show_what_counts()
 
     def close(self) -> None:
@@ -101,57 +104,40 @@ class ParquetFolder:
         files = self._root / next(iter(self._manifest["tables"]), "table") / "*.parquet"
         return f"duckdb -c \"FROM read_parquet('{files}', union_by_name=true) LIMIT 10\""
 
-    def _read_manifest(self) -> dict[str, Any]:
-        try:
-            manifest: dict[str, Any] = json.loads((self._root / _MANIFEST).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {"states": {}, "tables": {}}
-        except ValueError:
-            raise DestinationError(f"{self._root / _MANIFEST} is damaged: load into another folder.") from None
-        return manifest
-
-    def _entry(self, table: Table) -> dict[str, Any]:
-        empty: dict[str, Any] = {"files": [], "loading": {}}
-        entry: dict[str, Any] = self._manifest["tables"].setdefault(table.name, empty)
-        return entry
+    def _entry(self, table: str) -> Any:
+        return self._manifest["tables"].setdefault(table, {"files": [], "loading": {}})
 
     def _show_what_counts(self) -> None:
-        """Give files that count their names, and delete those that do not: what the last commit, or a killed load, left."""
-        for folder in [each for each in self._root.iterdir() if each.is_dir()]:
-            entry = self._manifest["tables"].get(folder.name, {"files": [], "loading": {}})
-            shown, unseen = set(entry["files"]), {name for names in entry["loading"].values() for name in names}
-            for path in list(folder.iterdir()):
-                name = path.name.removesuffix(_UNSEEN)
-                if name in shown:
-                    path.rename(folder / name)
-                elif name not in unseen and _OURS.fullmatch(path.name):
-                    path.unlink()
+        """Give files that count their names, and delete those that the last commit, or a killed load, left over."""
+        for path in list(self._root.glob("*/*")):
+            entry = self._manifest["tables"].get(path.parent.name, {"files": [], "loading": {}})
+            name = path.name.removesuffix(_UNSEEN)
+            if name in entry["files"]:
+                path.rename(path.with_name(name))
+            elif _OURS.fullmatch(path.name) and not any(name in files for files in entry["loading"].values()):
+                path.unlink()
 
-    def _path(self, table: Table, name: str) -> Path:
-        path = self._root / table.name / name
+    def _path(self, table: str, name: str) -> Path:
+        path = self._root / table / name
         return path if path.exists() else path.with_name(name + _UNSEEN)
 
-    def _reader(self, table: Table, names: list[str], more: str = "") -> str:
-        paths = ", ".join(literal(str(self._path(table, name))) for name in names)
+    def _reader(self, table: str, files: list[str], more: str = "") -> str:
+        """SQL for the rows of files."""
+        paths = ", ".join(literal(str(self._path(table, name))) for name in files)
         return f"read_parquet([{paths}], union_by_name=true{more})"
 
-    def _with_replaced_rows(self, table: Table, names: list[str], replaced: str) -> list[str]:
+    def _with_replaced_rows(self, table: str, files: list[str], replaced: str) -> list[str]:
         """The files with rows that incoming ones replace."""
-        if not table.key or not names:
+        if not files:
             return []
-        old = self._reader(table, names, ", filename=true")
-        found = run(self._database, f"SELECT DISTINCT old.filename FROM {old} AS old, incoming WHERE {replaced}")
-        return [Path(path).name.removesuffix(_UNSEEN) for (path,) in found]
+        old = self._reader(table, files, ", filename=true")
+        found = self._database.execute(f"SELECT DISTINCT old.filename FROM {old} AS old, incoming WHERE {replaced}")
+        return [Path(path).name.removesuffix(_UNSEEN) for (path,) in found.fetchall()]
 
-    def _written(self, table: Table, query: str) -> str:
+    def _written(self, table: str, query: str) -> str:
         """The name of a new file with the rows of a query."""
         name = f"{secrets.token_hex(8)}.parquet"
-        folder = self._root / table.name
-        folder.mkdir(exist_ok=True)
-        path = literal(str(folder / (name + _UNSEEN)))
-        run(self._database, f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION zstd)")
+        path = self._root / table / (name + _UNSEEN)
+        path.parent.mkdir(exist_ok=True)
+        self._database.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
         return name
-
-
-def _nothing(columns: tuple[Column, ...]) -> str:
-    return ", ".join(f"NULL::{SQL_TYPES[column.kind]} AS {quoted(column.name)}" for column in columns)

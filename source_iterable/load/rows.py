@@ -1,19 +1,25 @@
-"""Rows: from records to rows with types, by DuckDB's JSON reader.
+"""Rows: records on their way to a warehouse, in files that DuckDB reads as rows with types.
 
-Two ways. Messages of events and users, whose values all fit their columns, are read as they are. All others are taken apart
-here first, value by value, each as text (`texts`): JSON has numbers that no 64 bits hold, and times that no SQL type does.
+Records of events and users, whose values all fit their columns, are written as they are. All others are taken apart first,
+each value as text: JSON has numbers that do not fit 64 bits, and times that no SQL type accepts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from secrets import token_hex
+from typing import Any
 
 import orjson
 
 from source_iterable.api import exact_json
 from source_iterable.load.tables import Column, Kind, Table, free_name
+from source_iterable.process.machine import local_errors
+from source_iterable.records.batch import RecordBatch
 from source_iterable.records.timestamps import is_date, rfc3339
 
 SQL_TYPES: dict[Kind, str] = {
@@ -23,87 +29,111 @@ SQL_TYPES: dict[Kind, str] = {
     "boolean": "BOOLEAN",
     "date": "DATE",
     "time": "TIMESTAMP WITH TIME ZONE",
-    "milliseconds": "TIMESTAMP WITH TIME ZONE",
     "json": "JSON",
 }
-# A value that does not fit its column goes into one that is named like a field of this name.
-_MISFIT = "{}_v_json"
 _INTEGERS = range(-(2**63), 2**63)
-# The years 1 to 9999.
+# Of the years 1 to 9999.
 _MILLISECONDS = range(-62_135_596_800_000, 253_402_300_800_000)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# U+0000 in JSON: after an even number of backslashes, as after an odd one it is a text about an escape.
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 # DuckDB's reader has two buffers of this size for each thread.
 _LEAST_LINE_BYTES = 2 * 2**20
 
 
-class RowFile(NamedTuple):
-    """A file of rows: records, or texts of `columns`. No line is longer than `longest` bytes."""
+@dataclass
+class RowFile:
+    """A file of rows of one table, a line each: records, or if `texts` objects of column names and texts.
+
+    `size` and `longest_line` are in bytes; no line is longer.
+    """
 
     path: Path
-    longest: int
-    columns: tuple[Column, ...]
+    table: Table
     texts: bool
+    size: int = 0
+    longest_line: int = _LEAST_LINE_BYTES
+    misfits: dict[str, Column] = field(default_factory=dict)
 
+    @property
+    def columns(self) -> list[Column]:
+        """The columns that the rows may have: the table's, and those for values that do not fit them."""
+        return [*self.table.columns, *self.misfits.values()]
 
-class TextColumns:
-    """The columns of a table whose messages are taken apart: those declared, and others for values that do not fit those."""
+    def write(self, lines: bytes) -> None:
+        """Append the rows of a batch's lines. Raises LocalError."""
+        if self.texts:
+            declared = {column.field: column for column in self.table.columns}
+            records = map(exact_json.loads, lines.split(b"\n")[:-1])
+            lines = b"".join(orjson.dumps(self._texts(record, declared)) + b"\n" for record in records)
+        with local_errors(), open(self.path, "ab") as file:
+            file.write(lines)
+        self.size += len(lines)
+        self.longest_line = max(self.longest_line, len(lines))
 
-    def __init__(self, table: Table) -> None:
-        self._declared = {column.field: column for column in table.columns}
-        self._misfits: dict[str, Column] = {}
-
-    def __iter__(self) -> Iterator[Column]:
-        yield from self._declared.values()
-        yield from self._misfits.values()
-
-    def texts(self, lines: bytes) -> bytes:
-        """For each record an object of column names and texts, on a line of its own."""
-        return b"".join(orjson.dumps(self._row(data)) + b"\n" for data in _records(lines))
-
-    def _row(self, data: Mapping[str, Any]) -> dict[str, str]:
+    def _texts(self, record: Mapping[str, Any], declared: Mapping[str, Column]) -> dict[str, str]:
         row: dict[str, str] = {}
-        for field, value in data.items():
-            if value is None:
-                continue
-            column = self._declared[field]
-            text = _text(value, column.kind)
-            if text is None:
-                column, text = self._misfit(field), _json(value)
-            row[column.name] = text
+        for name, value in record.items():
+            if value is not None:
+                column, text = declared[name], _text(value, declared[name].kind)
+                if text is None:
+                    free = free_name(f"{name}_v_json", [each.name for each in self.table.columns])
+                    column, text = self.misfits.setdefault(name, Column(name, free, "json")), _json(value)
+                row[column.name] = text
         return row
 
-    def _misfit(self, field: str) -> Column:
-        if field not in self._misfits:
-            name = free_name(_MISFIT.format(field), {column.name for column in self})
-            self._misfits[field] = Column(field, name, "json")
-        return self._misfits[field]
+
+@dataclass
+class Spool:
+    """Collects batches in files of `folder`, one at a time for each table, and hands over those of `file_bytes` and more.
+
+    `deliver` takes a file, and deletes it. Without `keeps_nul`, U+0000 becomes U+FFFD: many warehouses do not store it.
+    """
+
+    folder: Path
+    deliver: Callable[[RowFile], None]
+    keeps_nul: bool = True
+    # Large enough to be worth it for a warehouse, small enough to be read in memory.
+    file_bytes: int = 32 * 2**20
+    _files: dict[str, RowFile] = field(default_factory=dict)
+
+    def add(self, table: Table, batch: RecordBatch) -> None:
+        """Append the rows of a batch. Raises LocalError."""
+        lines = batch.lines
+        if not self.keeps_nul and b"\\u0000" in lines:
+            lines = _NUL.sub(rb"\1\\ufffd", lines)
+        # Values that DuckDB would change or refuse.
+        texts = not table.fits or bool(exact_json.lines_with_long_numbers(lines))
+        if texts and table.name in self._files and not self._files[table.name].texts:
+            # Not two files at a time: of two rows with one key the last must come last.
+            self.flush(table)
+        file = self._files.setdefault(table.name, RowFile(self.folder / f"{token_hex(8)}.jsonl", table, texts))
+        file.write(lines)
+        if file.size >= self.file_bytes:
+            self.flush(table)
+
+    def flush(self, table: Table) -> None:
+        """Deliver the rows of a table."""
+        if table.name in self._files:
+            self.deliver(self._files.pop(table.name))
+
+    def flush_all(self) -> None:
+        """Deliver the rows of all tables."""
+        for file in list(self._files.values()):
+            self.flush(file.table)
 
 
-def select(file: RowFile) -> str:
+def select(file: RowFile, types: Mapping[Kind, str] = SQL_TYPES) -> str:
     """SQL that reads a file of rows."""
-    return _select_texts(file) if file.texts else _select_records(file)
-
-
-def needs_care(table: Table, lines: bytes) -> bool:
-    """Whether messages must be taken apart: they may have values that DuckDB would change or refuse."""
-    return not table.fits or bool(exact_json.lines_with_long_numbers(lines))
-
-
-def without_nul(file: RowFile) -> Callable[[Column], str]:
-    """SQL for the value of a column of a file, JSON as text, with U+FFFD for U+0000, which PostgreSQL does not store."""
-    has_nul = b"\\u0000" in file.path.read_bytes()
-
-    def value(column: Column) -> str:
-        name = quoted(column.name)
-        if column.kind == "json":
-            text = f"{name}::VARCHAR"
-            # After an even number of backslashes: after an odd one it is a text about an escape. Twice, as one match takes
-            # the character before it, which may be the end of another.
-            for _ in range(2 * has_nul):
-                text = rf"regexp_replace({text}, '(^|[^\\])((?:\\\\)*)\\u0000', '\1\2\\ufffd', 'g')"
-            return text
-        return f"replace({name}, chr(0), chr(65533))" if column.kind == "text" and has_nul else name
-
-    return value
+    sent, values = [], []
+    for column in file.columns:
+        name = column.name if file.texts else column.field
+        kind = "text" if file.texts or column.kind in ("date", "time") else column.kind
+        sent.append(f"{literal(name)}: '{SQL_TYPES[kind]}'")
+        values.append(f"sent.{quoted(name)}::{types[column.kind]} AS {quoted(column.name)}")
+    options = f"format='newline_delimited', maximum_object_size={file.longest_line}"
+    reader = f"read_json({literal(str(file.path))}, columns={{{', '.join(sent)}}}, {options})"
+    return f"SELECT {', '.join(values)} FROM {reader} AS sent"
 
 
 def quoted(name: str) -> str:
@@ -111,68 +141,30 @@ def quoted(name: str) -> str:
     return '"{}"'.format(name.replace('"', '""'))
 
 
+def names(columns: Iterable[Column]) -> str:
+    """The names of columns in SQL."""
+    return ", ".join(quoted(column.name) for column in columns)
+
+
 def literal(text: str) -> str:
     """A text in SQL."""
     return "'{}'".format(text.replace("'", "''"))
 
 
-def _select_records(file: RowFile) -> str:
-    fields = ", ".join(f"{literal(column.field)}: '{_sent_as(column.kind)}'" for column in file.columns)
-    shown = ", ".join(
-        f"{quoted(column.field)}::{SQL_TYPES[column.kind]} AS {quoted(column.name)}" for column in file.columns
-    )
-    return f"SELECT {shown} FROM {_reader(file, fields)}"
-
-
-def _select_texts(file: RowFile) -> str:
-    fields = ", ".join(f"{literal(column.name)}: 'VARCHAR'" for column in file.columns)
-    shown = ", ".join(f"{_from_text(column)} AS {quoted(column.name)}" for column in file.columns)
-    return f"SELECT {shown} FROM {_reader(file, fields)}"
-
-
-def _reader(file: RowFile, columns: str) -> str:
-    longest = max(_LEAST_LINE_BYTES, file.longest)
-    return (
-        f"read_json({literal(str(file.path))}, format='newline_delimited', columns={{{columns}}}, "
-        f"maximum_object_size={longest})"
-    )
-
-
-def _records(lines: bytes) -> Iterator[Mapping[str, Any]]:
-    for line in lines.split(b"\n"):
-        if line:
-            yield exact_json.loads(line)
-
-
-def _sent_as(kind: Kind) -> str:
-    return {"date": "VARCHAR", "time": "VARCHAR", "milliseconds": "BIGINT"}.get(kind, SQL_TYPES[kind])
-
-
-def _from_text(column: Column) -> str:
-    name = quoted(column.name)
-    if column.kind == "milliseconds":
-        return f"make_timestamptz({name}::BIGINT * 1000)"
-    return f"{name}::{SQL_TYPES[column.kind]}"
-
-
 def _text(value: Any, kind: Kind) -> str | None:
     """A value as a text that its column's type accepts; None if it does not fit."""
-    if kind == "json":
-        return _json(value)
-    if kind == "text":
-        return value if isinstance(value, str) else _json(value)
-    if kind == "boolean":
-        return _json(value) if isinstance(value, bool) else None
+    if kind == "time" and type(value) is int:
+        return (_EPOCH + timedelta(milliseconds=value)).isoformat() if value in _MILLISECONDS else None
     if kind == "time":
         return rfc3339(value)
     if kind == "date":
         return value if isinstance(value, str) and is_date(value) else None
-    if isinstance(value, bool):
-        return None
-    if kind == "number":
-        return _json(value) if isinstance(value, (int, float)) else None
-    fits = isinstance(value, int) and value in (_MILLISECONDS if kind == "milliseconds" else _INTEGERS)
-    return str(value) if fits else None
+    if kind == "integer":
+        return str(value) if type(value) is int and value in _INTEGERS else None
+    if kind == "text" and isinstance(value, str):
+        return value
+    fits = {"number": (int, float), "boolean": (bool,)}.get(kind)
+    return _json(value) if fits is None or type(value) in fits else None
 
 
 def _json(value: Any) -> str:

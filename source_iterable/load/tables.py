@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple
+from itertools import groupby
+from operator import itemgetter
+from string import punctuation
+from typing import Any, Literal, NamedTuple, cast
 
+from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.reading.stream import Stream
 from source_iterable.records.schemas import milliseconds
 
-Kind = Literal["text", "integer", "number", "boolean", "date", "time", "milliseconds", "json"]
-_KINDS: dict[str, Kind] = {
-    "string": "text",
-    "integer": "integer",
-    "number": "number",
-    "boolean": "boolean",
-    "object": "json",
-    "array": "json",
-}
+Kind = Literal["text", "integer", "number", "boolean", "date", "time", "json"]
+_KINDS: dict[str, Kind] = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
 _FORMATS: dict[str, Kind] = {"date": "date", "date-time": "time"}
 # PostgreSQL cuts longer names.
 _LONGEST_NAME = 63
 _NO_WORD = re.compile(r"[^A-Za-z0-9_]")
 _BEFORE_A_WORD = re.compile(r"([^_])([A-Z][a-z]+)")
 _BETWEEN_WORDS = re.compile(r"([a-z0-9])([A-Z])")
+# The columns of custom_event that its views begin with.
+EVENT_COLUMNS = ("_event_id", "created_at", "email", "user_id", "itbl_user_id")
 
 
 class Column(NamedTuple):
-    """A field of the records, the column that holds it, and how. `milliseconds` is a time sent as such a number."""
+    """A field of the records, the column that holds it, and its kind. A time may be sent as milliseconds."""
 
     field: str
     name: str
@@ -39,48 +38,53 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A stream's table. `key` names the columns that identify a row, none if nothing does.
+    """The table of the stream of the same name. `key` names the columns that identify a row; it may be empty.
 
-    Rows are merged on the key, or all replaced once the stream was read to its end. `event_time` is a column that never
-    changes, for a row of an event. `fits`: all values fit the SQL types of their columns, unless a number is long.
+    `merged`: rows are merged on the key; otherwise all are replaced once the stream was read to its end. `event_time` is
+    the column of an event's time, which never changes. `fits`: every value fits its column's SQL type, long numbers aside.
     """
 
-    stream: str
+    name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     merged: bool
     event_time: str | None
     fits: bool
 
-    @property
-    def name(self) -> str:
-        return self.stream
+
+def table_of(stream: Stream, config: Config, client: IterableClient | None = None) -> Table:
+    """The table of a stream. Raises IterableError if its schema depends on the project and cannot be requested."""
+    fields, times = stream.schema(config, client)["properties"], milliseconds(stream.name)
+    columns = tuple(Column(name, snake_case(name), _kind(each, name in times)) for name, each in fields.items())
+    key = tuple(map(snake_case, stream.key(config)))
+    merged = stream.cursor_field is not None
+    event_time = "created_at" if merged and key == ("_event_id",) else None
+    return Table(stream.name, columns, key, merged, event_time, fits=stream.of_people)
 
 
-def table_of(stream: Stream, config: Config) -> Table:
-    """The table of a stream. Raises IterableError if its schema must be asked for and cannot be."""
-    schema = stream.schema(config)
-    in_milliseconds = milliseconds(stream.name)
-    kinds = {field: _kind(column) for field, column in schema["properties"].items()}
-    columns = tuple(
-        # Not if it is hashed: then it is a text.
-        Column(field, snake_case(field), "milliseconds" if kind == "integer" and field in in_milliseconds else kind)
-        for field, kind in kinds.items()
-    )
-    key = tuple(snake_case(field) for field in stream.key(config))
-    is_event = key == ("_event_id",) and stream.cursor_field is not None
-    return Table(
-        stream=stream.name,
-        columns=columns,
-        key=key,
-        merged=stream.cursor_field is not None,
-        event_time="created_at" if is_event else None,
-        fits=stream.of_people,
-    )
+def views_of(fields: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, list[Column]]]:
+    """The views of custom events: the name of each, the events' name, and a column for each field that they have.
+
+    `fields` are the event name, the field, and the kind of a value ("" for null), each combination once.
+    """
+    views = {"custom_event"}
+    for event_name, of_event in groupby(sorted(fields), itemgetter(0)):
+        view = free_name(f"custom_event_{event_name.strip(punctuation)}", views)
+        views.add(view)
+        columns: dict[str, Column] = {}
+        for field, of_field in groupby(of_event, itemgetter(1)):
+            name = free_name(field, [*EVENT_COLUMNS, *columns])
+            columns[name] = Column(field, name, _common({kind for _, _, kind in of_field} - {""}))
+        yield view, event_name, list(columns.values())
+
+
+def backfill_key(config: Config) -> str:
+    """Tells apart the states of configurations that load parts of a backfill into one dataset: "" without an end_date."""
+    return f"{config.start_date}/{config.end_date}" if config.end_date else ""
 
 
 def snake_case(field: str) -> str:
-    """A field's name as a column: dlt's convention, so that tables are the same whoever writes them."""
+    """The name of a field's column. By dlt's convention, so that tables are the same whoever writes them."""
     name = _NO_WORD.sub("_", field.translate(str.maketrans("+*-@|", "xx_al")).strip())
     name = _BETWEEN_WORDS.sub(r"\1_\2", _BEFORE_A_WORD.sub(r"\1_\2", name)).lower()
     if name[:1].isdigit():
@@ -90,17 +94,25 @@ def snake_case(field: str) -> str:
 
 
 def free_name(field: str, taken: Collection[str]) -> str:
-    """A name for a column that no schema declares, and that no other field has."""
+    """A name, not among those `taken`, for a column that no schema declares."""
     name = snake_case(field)
     if name not in taken and len(name) <= _LONGEST_NAME:
         return name
     return f"{name[: _LONGEST_NAME - 7]}_{sha256(field.encode()).hexdigest()[:6]}"
 
 
-def _kind(column: Mapping[str, Any]) -> Kind:
-    if column.get("format") in _FORMATS:
-        return _FORMATS[column["format"]]
-    types = [column["type"]] if isinstance(column["type"], str) else column["type"]
-    return (
-        next((_KINDS[each] for each in types if each in _KINDS), "json") if len(set(types) - {"null"}) == 1 else "json"
-    )
+def _kind(column: Mapping[str, Any], in_milliseconds: bool) -> Kind:
+    """The kind of a column of a JSON schema."""
+    types = {column["type"]} if isinstance(column["type"], str) else {*column["type"]} - {"null"}
+    # A time that is hashed is a string.
+    if in_milliseconds and types == {"integer"}:
+        return "time"
+    kind = _KINDS.get(types.pop(), "json") if len(types) == 1 else "json"
+    return _FORMATS.get(column.get("format", ""), kind)
+
+
+def _common(kinds: set[str]) -> Kind:
+    """The kind of a column for values of these kinds; text if all are null."""
+    if kinds == {"integer", "number"}:
+        return "number"
+    return cast(Kind, kinds.pop()) if len(kinds) == 1 else "json" if kinds else "text"

@@ -15,8 +15,8 @@ _CACHE = 16 * 1024
 class DistinctUsers:
     """A set of names on disk, read in digest order, which is the same in every sync.
 
-    A 16-byte digest stands in for a name where the name, personal data, must not be written: in the state and in the log.
-    With a `salt`, nobody can compute it who does not know that.
+    A 16-byte digest stands in for a name where personal data must not be written: in the state and in the log. With a
+    `salt`, only those who know the salt can compute it.
     """
 
     def __init__(self, salt: str = "") -> None:

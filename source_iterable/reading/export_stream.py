@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
 
 from source_iterable.api.clock import iso_time
 from source_iterable.config import Config, parse_date
 from source_iterable.errors import ConfigError
 from source_iterable.exports.windows import WindowPlan
+from source_iterable.reading.catch_up import NEW_EVENTS
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.rereading import Rereading, Windows
-from source_iterable.reading.state import state_time
+from source_iterable.reading.state import state_time, unreadable
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
@@ -34,7 +33,7 @@ class ExportStream(Stream):
     data_type: str
     cursor_field: str
     of_people = True
-    reads_exports = True
+    needs = NEW_EVENTS
     cost = "1 for up to 31 days; idle: 1"
 
     @abstractmethod
@@ -45,34 +44,49 @@ class ExportStream(Stream):
         """What else stands in every state of the stream."""
         return {}
 
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        try:
-            yield from self._read_new(context, state, None)
-        finally:
-            context.new_first.done(self.name)
+    def rereading(self, config: Config, state: State, now: int) -> Rereading | None:
+        """What is read again, for late events; None if nothing is."""
+        return None
 
-    def _read_new(self, context: StreamContext, state: State, again: Rereading | None) -> Reading:
-        """Read from the state on. `again` notes what is read, and its state goes into the stream's."""
-        plan = self._plan(context, state)
-        for window, batch in self._windows(context, plan):
-            if batch is not None:
-                if again is not None:
-                    again.note_new(window, batch)
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        config, now = context.config, int(context.client.now())
+        start = state_time(self.name, self.cursor_field, state)
+        if start is None:
+            start = first_second(config)
+        if start > now:
+            self.warn_of_future(context, state.get(self.cursor_field))
+        end = end_of_sync(config, now)
+        plan, again, last = WindowPlan(start, end), self.rereading(config, state, now), state
+        try:
+            for window, batch in self._windows(context, plan):
+                if batch is not None:
+                    if again is not None:
+                        again.note_new(window, batch)
+                    yield batch
+                else:
+                    context.progress.advance(self.name, share=plan.share(window.end))
+                    last = {self.cursor_field: iso_time(window.end), **self.marks(config)}
+                    yield Checkpoint(last if again is None else {**last, REREAD: again.state})
+        finally:
+            context.barrier.done(self.name)
+        if again is not None and again.is_due:
+            context.barrier.wait()
+            count = 0
+            for batch in again.read(lambda plan: self._windows(context, plan), end):
+                count += batch.count
                 yield batch
-            else:
-                context.progress.advance(self.name, share=plan.share(window.end))
-                more = {} if again is None else {REREAD: again.state}
-                yield Checkpoint({self.cursor_field: iso_time(window.end), **self.marks(context.config), **more})
+            context.logger.info(f"{self.name}: reread {config.reread_window} days: {count:,} late or changed events.")
+            yield Checkpoint({**last, **self.marks(config), REREAD: again.state})
 
     def _windows(self, context: StreamContext, plan: WindowPlan) -> Windows:
         records = self.records(context)
         try:
             yield from self._parsed(context, plan, records)
         finally:
-            self.tell(context, records)
+            self.log_summary(context, records)
 
-    def tell(self, context: StreamContext, records: RecordParser) -> None:
-        """Say what there is to say of the records that were read."""
+    def log_summary(self, context: StreamContext, records: RecordParser) -> None:
+        """Log what users should know about the records that were read."""
 
     def _parsed(self, context: StreamContext, plan: WindowPlan, records: RecordParser) -> Windows:
         for responses in context.exports.read(self.data_type, plan):
@@ -90,15 +104,6 @@ class ExportStream(Stream):
             lines.check()
             yield window, None
 
-    def _plan(self, context: StreamContext, state: State) -> WindowPlan:
-        now = context.client.now()
-        start = state_time(self.name, self.cursor_field, state)
-        if start is None:
-            start = first_second(context.config)
-        if start > now:
-            self.warn_of_future(context, state.get(self.cursor_field))
-        return WindowPlan(start, end_of_sync(context.config, now))
-
 
 class EventStream(ExportStream):
     """One row of the table: an event stream and its data type."""
@@ -113,35 +118,17 @@ class EventStream(ExportStream):
     def marks(self, config: Config) -> State:
         return {IDS: mark_of_ids(config.hash_salt)}
 
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        mark = mark_of_ids(context.config.hash_salt)
-        must_have_ids(self.name, state, mark)
-        if not context.config.reread_window:
-            yield from super()._read(context, state)
-            return
-        config, now = context.config, int(context.client.now())
+    def rereading(self, config: Config, state: State, now: int) -> Rereading | None:
+        if not config.reread_window:
+            return None
         cursor = state_time(self.name, self.cursor_field, state)
         # Fingerprints are of ids: those of another version tell nothing.
-        written = state.get(REREAD) if state.get(IDS) == mark else None
-        again = Rereading(written, config.reread_window, cursor, first_second(config), now)
-        last: Mapping[str, Any] = state
-        try:
-            for item in self._read_new(context, state, again):
-                if isinstance(item, Checkpoint):
-                    last = item.state
-                yield item
-        finally:
-            context.new_first.done(self.name)
-        if again.is_due:
-            context.new_first.wait()
-            count = 0
-            for batch in again.read(lambda plan: self._windows(context, plan), end_of_sync(config, now)):
-                count += batch.count
-                yield batch
-            context.logger.info(
-                f"{self.name}: read its last days again, and wrote {count:,} events of times that have changed."
-            )
-            yield Checkpoint({**last, **self.marks(config), REREAD: again.state})
+        written = state.get(REREAD) if state.get(IDS) == mark_of_ids(config.hash_salt) else None
+        return Rereading(written, config.reread_window, cursor, first_second(config), now)
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        must_have_ids(self.name, state, mark_of_ids(context.config.hash_salt))
+        return super()._read(context, state)
 
     def records(self, context: StreamContext) -> RecordParser:
         return self.events(self.name, context.config, self.redaction(context))
@@ -157,10 +144,7 @@ def must_have_ids(stream: str, state: State, mark: str) -> None:
     if given is None:
         return
     if not isinstance(given, str) or not _MARK.fullmatch(given):
-        raise ConfigError(
-            f"The state of stream {stream} cannot be read: {IDS} is not what this connector writes. Correct the state, or "
-            "reset the stream."
-        )
+        raise unreadable(stream, f"{IDS} is not what this connector writes")
     if given.partition(":")[2] != mark.partition(":")[2]:
         raise ConfigError(
             f"The state of stream {stream} was written with another hash_salt, which _event_id depends on: with this one, "

@@ -1,29 +1,120 @@
-"""Fingerprints: which events were written, for each small piece of time, in a few kilobytes of a stream's state."""
+"""Fingerprints: what was written, as hashes of a few kilobytes in a stream's state, by item or by hour."""
 
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from hashlib import blake2b
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import orjson
 
 from source_iterable.api import exact_json
 from source_iterable.api.clock import iso_time
-from source_iterable.exports.windows import DAY
 from source_iterable.records.batch import RecordBatch
 
-# Lengths of a piece in seconds: each a multiple of the one before, so that pieces can be joined to longer ones.
-SMALLEST = 225
-# Pieces that the option's days are cut into at the most, and those of a state, which may hold more days.
-_PIECES, _MOST_PIECES = 768, 1500
-# Bytes of a fingerprint. Two different sets of events have the same one in 1 of 2**48 cases.
+# Bytes of a hash in a state. What has changed has the hash of something else in 1 of 2**48 cases.
 _BYTES = 6
-_HEX_DIGITS, _MODULUS = 2 * _BYTES, 2 ** (8 * _BYTES)
+_MODULUS = 2 ** (8 * _BYTES)
+# Of the state of a list's content. One of another version is not read: all items are emitted once.
+VERSION = 1
+# Items whose hashes a state holds, each by itself. It has as many buckets for the items of a longer list.
+MOST = 1500
+# Seconds of a bucket of events.
+BUCKET = 3600
+# Buckets of events in a state; rereading needs 24 a day, for up to 30 days. While a sync catches up on more than a month,
+# older ones are dropped: they count as not written, so that no late event is lost.
+_MOST_BUCKETS = 60 * 24
 _ID, _CREATED_AT = b'{"_event_id":"', b'"createdAt":"'
 _WITHOUT_FRACTION = 19  # characters
+
+
+def _packed(hashes: Iterable[int]) -> str:
+    return base64.b64encode(b"".join(each.to_bytes(_BYTES, "big") for each in hashes)).decode()
+
+
+def _unpacked(text: str) -> list[int]:
+    """The hashes in a state. Raises ValueError."""
+    packed = base64.b64decode(text, validate=True)
+    if len(packed) % _BYTES:
+        raise ValueError(text)
+    return [int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES)]
+
+
+class Fingerprint(NamedTuple):
+    """An item's bucket, which depends on its kind and id alone, and the hash of its content."""
+
+    bucket: int
+    hash: int
+
+
+def fingerprint(kind: str, key: Any, item: dict[str, Any], secret: bytes = b"") -> Fingerprint:
+    """The fingerprint of an item as Iterable sent it, in any order of its keys. With a `secret`, its hash is keyed."""
+    name = exact_json.dumps([kind, key])
+    content = name + exact_json.dumps(item, None, orjson.OPT_SORT_KEYS)
+    return Fingerprint(
+        int.from_bytes(blake2b(name, digest_size=8).digest(), "big") % MOST,
+        int.from_bytes(blake2b(content, digest_size=_BYTES, key=secret).digest(), "big"),
+    )
+
+
+class _ContentsState(msgspec.Struct):
+    version: Literal[1]
+    form: Literal["items", "buckets"]
+    hashes: str
+
+
+class Contents:
+    """What a list holds, in 12 KB: the hash of each item, or for more than MOST items the sum of the hashes in each bucket.
+
+    In buckets, one change makes all items of its bucket count as changed; a deletion does, too.
+    """
+
+    def __init__(self) -> None:
+        # None if there are too many.
+        self.hashes: set[int] | None = set()
+        self.sums = [0] * MOST
+
+    def add(self, item: Fingerprint) -> None:
+        """Add an item."""
+        self.sums[item.bucket] = (self.sums[item.bucket] + item.hash) % _MODULUS
+        if self.hashes is not None:
+            self.hashes.add(item.hash)
+            if len(self.hashes) > MOST:
+                self.hashes = None
+
+    def since(self, before: Contents | None) -> Callable[[Fingerprint], bool]:
+        """A test for the items added here: whether one is new or has changed since `before`, in whatever form that is."""
+        if before is None:
+            return lambda item: True
+        hashes, sums = before.hashes, before.sums
+        if hashes is not None:
+            return lambda item: item.hash not in hashes
+        return lambda item: self.sums[item.bucket] != sums[item.bucket]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What to keep for the next sync."""
+        form, hashes = ("buckets", self.sums) if self.hashes is None else ("items", sorted(self.hashes))
+        return {"version": VERSION, "form": form, "hashes": _packed(hashes)}
+
+    @classmethod
+    def from_state(cls, state: Any) -> Contents | None:
+        """The contents of a state; None for anything else."""
+        try:
+            given = msgspec.convert(state, _ContentsState)
+            hashes = _unpacked(given.hashes)
+        except ValueError:
+            return None
+        contents = cls()
+        if given.form == "items":
+            contents.hashes = set(hashes)
+            return contents
+        contents.hashes, contents.sums = None, hashes
+        return contents if len(hashes) == MOST else None
 
 
 class Event(NamedTuple):
@@ -37,91 +128,64 @@ class Event(NamedTuple):
 def events_in(batch: RecordBatch) -> Iterator[Event]:
     """The events of a batch of an event stream."""
     for line in batch.lines.split(b"\n")[:-1]:
-        yield Event(line, int(line[len(_ID) :][:_HEX_DIGITS], 16), _time_of(line))
+        yield Event(line, int(line[len(_ID) :][: 2 * _BYTES], 16), _time_of(line))
 
 
-def piece_seconds(days: int) -> int:
-    """How long the pieces are if so many days are read again."""
-    return _at_most(_PIECES, lambda seconds: days * DAY // seconds)
+def bucket_of(time: int) -> int:
+    """The bucket of a time: its first second."""
+    return time // BUCKET * BUCKET
 
 
 class Fingerprints:
-    """The sum of the ids of all events in each piece of time; a piece without any is not in `sums`.
+    """The sum of the ids of all events in each bucket, an hour; one without events is not in `sums`.
 
-    Pieces are named by their begin, a multiple of `seconds` since the epoch. Sums can be added: a piece may be read in
-    several windows.
+    Sums can be added: an hour may be read in several windows.
     """
 
-    def __init__(self, seconds: int, sums: Mapping[int, int] = MappingProxyType({})) -> None:
-        self.seconds = seconds
-        self.sums = dict(sums)
-
-    def piece_of(self, time: int) -> int:
-        """The piece of a time."""
-        return time // self.seconds * self.seconds
+    def __init__(self, sums: Mapping[int, int] | None = None) -> None:
+        self.sums = dict(sums or {})
 
     def add(self, time: int, fingerprint: int) -> None:
-        """Add an event."""
-        piece = self.piece_of(time)
-        self.sums[piece] = (self.sums.get(piece, 0) + fingerprint) % _MODULUS
+        """Add an event, or the sum of several of one hour."""
+        bucket = bucket_of(time)
+        self.sums[bucket] = (self.sums.get(bucket, 0) + fingerprint) % _MODULUS
 
     def since(self, time: int) -> Fingerprints:
-        """Those of the piece of this time, and later ones."""
-        first = self.piece_of(time)
-        return Fingerprints(
-            self.seconds, {piece: fingerprint for piece, fingerprint in self.sums.items() if piece >= first}
-        )
+        """Those of the bucket of this time, and later ones."""
+        return Fingerprints({bucket: each for bucket, each in self.sums.items() if bucket >= bucket_of(time)})
 
-    def joined(self, seconds: int, *more: Fingerprints) -> Fingerprints:
-        """These and the events of `more`, with pieces of at least so many seconds."""
-        joined = Fingerprints(max([seconds, self.seconds, *(each.seconds for each in more)]))
-        for each in (self, *more):
-            for piece, fingerprint in each.sums.items():
-                joined.add(piece, fingerprint)
+    def joined(self, *more: Fingerprints) -> Fingerprints:
+        """These and the events of `more`."""
+        joined = Fingerprints(self.sums)
+        for other in more:
+            for bucket, each in other.sums.items():
+                joined.add(bucket, each)
         return joined
 
     @property
-    def state(self) -> Mapping[str, Any]:
-        """As it stands in a state; of a long time in longer pieces, so that it stays small."""
-        first, last = min(self.sums, default=0), max(self.sums, default=0)
-        shown = self.joined(_at_most(_MOST_PIECES, lambda seconds: last // seconds - first // seconds + 1))
-        pieces = range(min(shown.sums, default=0), shown.piece_of(last) + 1, shown.seconds) if shown.sums else ()
-        packed = b"".join(shown.sums.get(piece, 0).to_bytes(_BYTES, "big") for piece in pieces)
-        return {
-            "start": iso_time(min(shown.sums, default=0)),
-            "seconds": shown.seconds,
-            "sums": base64.b64encode(packed).decode(),
-        }
+    def state(self) -> dict[str, Any]:
+        """What to keep for the next sync: the newest _MOST_BUCKETS."""
+        end = max(self.sums, default=-BUCKET) + BUCKET
+        start = max(min(self.sums, default=0), end - _MOST_BUCKETS * BUCKET)
+        sums = _packed(self.sums.get(bucket, 0) for bucket in range(start, end, BUCKET))
+        return {"start": iso_time(start), "seconds": BUCKET, "sums": sums}
 
     @classmethod
-    def from_state(cls, state: Any) -> Fingerprints | None:
-        """Those of a state; None for anything else: all is then read as if it had not been."""
+    def from_state(cls, state: Any) -> Fingerprints:
+        """The fingerprints of a state; none of anything else: all is then read as if it had not been.
+
+        Earlier versions had buckets of other lengths; shorter ones are summed up.
+        """
+        fingerprints = cls()
         try:
-            seconds, start = state["seconds"], seconds_of(state["start"])
-            packed = base64.b64decode(state["sums"], validate=True)
-        except (KeyError, TypeError, ValueError, OverflowError, binascii.Error):
-            return None
-        if (
-            type(seconds) is not int
-            or seconds < SMALLEST
-            or seconds % SMALLEST
-            or start % seconds
-            or len(packed) % _BYTES
-        ):
-            return None
-        made = cls(seconds)
-        for number in range(len(packed) // _BYTES):
-            fingerprint = int.from_bytes(packed[number * _BYTES : (number + 1) * _BYTES], "big")
-            if fingerprint:
-                made.sums[start + number * seconds] = fingerprint
-        return made
-
-
-def _at_most(count: int, pieces: Callable[[int], int]) -> int:
-    seconds = SMALLEST
-    while pieces(seconds) > count:
-        seconds *= 2
-    return seconds
+            seconds, start, sums = state["seconds"], seconds_of(state["start"]), _unpacked(state["sums"])
+            if type(seconds) is int and seconds > 0 and BUCKET % seconds == start % seconds == 0:
+                for number, each in enumerate(sums):
+                    if each:
+                        fingerprints.add(start + number * seconds, each)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return cls()
+        return fingerprints
 
 
 def _time_of(line: bytes) -> int | None:

@@ -1,13 +1,15 @@
-"""Slices: long responses, received whole or not at all, and skipped only if Iterable says that it cannot return them."""
+"""Slices: what a stream requests one by one, and which of them it may go on without."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import requests
 
+from source_iterable.api.ahead import as_done, in_order
 from source_iterable.api.request import Parameters, Request, Timeout
 from source_iterable.api.retry import SLICE
 from source_iterable.api.spooled import SpooledResponse, receive
@@ -29,118 +31,119 @@ from source_iterable.reading.context import StreamContext
 MAX_FAILED_IN_A_ROW = 10
 # Slices that an error names.
 NAMED = 3
+# Errors that are no fault of the slice: the key, a proxy, the rate limit, this machine, the end of the sync.
+_NOT_OF_A_SLICE = (BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped)
+
+K = TypeVar("K")
 
 
-def _not_shared(request: Callable[[], SpooledResponse]) -> SpooledResponse:
-    return request()
+@contextmanager
+def skipping(context: StreamContext, stream_name: str, what: str, permanent: bool = False) -> Iterator[None]:
+    """Skip the block, with a warning, where Iterable says that `what` it reads no longer exists (404).
+
+    If `permanent`, where Iterable says that it can never return it, instead.
+    """
+    try:
+        yield
+    except ApiError as error:
+        if not (error.is_permanent if permanent else isinstance(error, NotFound)):
+            raise
+        skip(context, stream_name, what, error)
 
 
-class Unread(NamedTuple):
-    """A slice that could not be read, though Iterable did not say that it never can. Its stream fails at the end."""
+def skip(context: StreamContext, stream_name: str, what: str, error: ApiError | None = None) -> None:
+    """Warn that `what` is skipped, and count it: it no longer exists, or Iterable says that it can never return it."""
+    why = "no longer exists; skipped." if error is None or isinstance(error, NotFound) else f"skipped. {error}"
+    context.logger.warning(f"{stream_name}: {what} {why}")
+    context.progress.count("skipped")
 
-    what: str
-    error: IterableError
 
+@dataclass
+class SliceReader(Generic[K]):
+    """Reads the slices of one stream: long responses, received whole or not at all.
 
-class SliceReader:
-    """Reads the slices of one stream. Thread-safe.
-
-    `read_timeout` is in seconds, until a response begins and between its packets; `max_bytes` limits a response; `proof`
-    raises BrokenResponse for one that is not what was requested.
+    `timeout` is in seconds, until a response begins and between its packets; `max_bytes` limits a response; `proof` raises
+    BrokenResponse for one that is not what was requested; `name` names a slice in messages. `unread` are the slices that
+    failed, though Iterable did not say that it can never return them, each with what went wrong.
     """
 
-    def __init__(
-        self,
-        stream_name: str,
-        context: StreamContext,
-        read_timeout: float,
-        max_bytes: int,
-        proof: Callable[[Iterable[bytes]], None],
-    ) -> None:
-        self._stream_name = stream_name
-        self._context = context
-        self._timeout = Timeout(30.0, read_timeout)
-        self._max_bytes = max_bytes
-        self._proof = proof
-        self._lock = threading.Lock()
-        self._skipped = 0
-        self._unread: list[Unread] = []
-        self._in_a_row = 0
+    stream_name: str
+    context: StreamContext
+    timeout: float
+    max_bytes: int
+    proof: Callable[[Iterable[bytes]], None]
+    name: Callable[[K], str]
+    unread: dict[K, str] = field(default_factory=dict)
+    _skipped: int = 0
+    _failed_in_a_row: int = 0
 
-    def get(
-        self,
-        what: str,
-        path: str,
-        parameters: Parameters,
-        share: Callable[[Callable[[], SpooledResponse]], SpooledResponse] = _not_shared,
-    ) -> SpooledResponse | Unread | None:
-        """The whole response to GET `path`; `what` names the slice in messages, `share` may know the response already.
-
-        None if it is skipped, with a warning: it does not exist (404), or Iterable says after all retries that it cannot
-        return it. Unread after any other failure of this slice alone.
-
-        Raises:
-            IterableError: the failure is not this slice's: the key, a proxy, the rate limit, this machine, or many in a row.
-        """
+    def request(self, path: str, parameters: Parameters) -> SpooledResponse:
+        """The whole response to GET `path`. Raises IterableError."""
 
         def spool(response: requests.Response) -> SpooledResponse:
-            return receive(response, self._max_bytes, self._proof)
+            return receive(response, self.max_bytes, self.proof)
 
-        try:
-            request = Request(path, parameters, timeout=self._timeout, retry=SLICE)
-            part = share(lambda: self._context.client.fetch(request, spool))
-        except (BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped):
-            raise
-        except NotFound:
-            self._context.logger.warning(f"{self._stream_name}: {what} no longer exists; skipped.")
-            return None
-        except IterableError as error:
-            return self.failed(what, error)
-        with self._lock:
-            self._in_a_row = 0
-        return part
+        request = Request(path, parameters, timeout=Timeout(30.0, self.timeout), retry=SLICE)
+        return self.context.client.fetch(request, spool)
+
+    def read(
+        self, keys: Iterable[K], fetch: Callable[[K], SpooledResponse], threads: int, ordered: bool = False
+    ) -> Iterator[tuple[K, SpooledResponse | None]]:
+        """Yield each slice with its response, which the caller closes; None if it was skipped or is now in `unread`.
+
+        Skipped, with a warning, is a slice that does not exist (404), or that Iterable says after all retries that it
+        cannot return. `fetch` makes the `request`s of a slice, in so many threads; the slices come as they arrive, or
+        `ordered`.
+
+        Raises:
+            IterableError: the failure is not this slice's, or many have failed in a row.
+        """
+
+        def attempt(key: K) -> SpooledResponse | IterableError:
+            try:
+                return fetch(key)
+            except _NOT_OF_A_SLICE:
+                raise
+            except IterableError as error:
+                return error
+
+        for key, outcome in (in_order if ordered else as_done)(attempt, keys, threads):
+            if isinstance(outcome, SpooledResponse):
+                self._failed_in_a_row = 0
+                yield key, outcome
+            else:
+                self.failed(key, outcome)
+                yield key, None
+
+    def failed(self, key: K, error: IterableError) -> None:
+        """Note a slice that could not be read. Raises TransientError if it is one of many in a row."""
+        what = self.name(key)
+        if isinstance(error, NotFound):
+            skip(self.context, self.stream_name, what, error)
+            return
+        self._failed_in_a_row += 1
+        if isinstance(error, ApiError) and error.is_permanent:
+            skip(self.context, self.stream_name, what, error)
+            self._skipped += 1
+        else:
+            self.unread[key] = f"{what}: {error}"
+            self.context.logger.warning(f"{self.stream_name}: {what} not read; the next sync will retry it. {error}")
+        if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
+            raise TransientError(
+                f"{self.stream_name}: Iterable could not return {MAX_FAILED_IN_A_ROW} slices in a row, the last one {what}. "
+                f"{error} The next sync resumes here."
+            )
 
     def finish(self) -> None:
-        """Report the skipped slices. Raises IterableError if any slice was left unread."""
+        """Report the skipped slices. Raises TransientError if any slice was left unread."""
         if self._skipped:
-            self._context.logger.warning(
-                f"{self._stream_name}: {self._skipped} skipped because Iterable could not return them; see above."
+            self.context.logger.warning(
+                f"{self.stream_name}: {self._skipped} skipped because Iterable could not return them; see above."
             )
-        if self._unread:
-            named = " ".join(f"{slice_.what}: {slice_.error}" for slice_ in self._unread[:NAMED])
-            more = f" And {len(self._unread) - NAMED} more." if len(self._unread) > NAMED else ""
+        if self.unread:
+            named = " ".join(list(self.unread.values())[:NAMED])
+            more = f" And {len(self.unread) - NAMED} more." if len(self.unread) > NAMED else ""
             raise TransientError(
-                f"{self._stream_name} is incomplete, {len(self._unread)} of its parts could not be read. {named}{more} The "
+                f"{self.stream_name} is incomplete, {len(self.unread)} of its parts could not be read. {named}{more} The "
                 "next sync will read what is missing."
             )
-
-    def failed(self, what: str, error: IterableError) -> Unread | None:
-        """Note a slice that could not be read: Unread, or None if it is skipped. Raises TransientError like `get`."""
-        skipped = is_permanent(error)
-        unread = Unread(what, error)
-        with self._lock:
-            self._in_a_row += 1
-            in_a_row = self._in_a_row
-            if skipped:
-                self._skipped += 1
-            else:
-                self._unread.append(unread)
-        done = "skipped" if skipped else "not read; the next sync will retry it"
-        self._context.logger.warning(f"{self._stream_name}: {what} {done}. {error}")
-        if in_a_row >= MAX_FAILED_IN_A_ROW:
-            raise TransientError(
-                f"{self._stream_name}: Iterable could not return {in_a_row} slices in a row, the last one {what}. {error} "
-                "The next sync resumes here."
-            )
-        return None if skipped else unread
-
-
-def is_permanent(error: IterableError) -> bool:
-    """Whether Iterable says that it can never return this slice, as opposed to being out of order.
-
-    500 GenericError, sometimes spelled `Generic Error` (both seen); 503 `Request timeout` of lists/getUsers (reference).
-    """
-    if not isinstance(error, ApiError):
-        return False
-    generic = error.status == 500 and error.code.replace(" ", "") == "GenericError"
-    return generic or (error.status == 503 and error.msg.lower().startswith("request timeout"))

@@ -37,10 +37,14 @@ def state_time(stream_name: str, cursor_field: str, state: Mapping[str, Any]) ->
         datetime.fromtimestamp(seconds, timezone.utc)  # raises if there is no such year
         return seconds
     except (ValueError, TypeError, OverflowError, OSError):
-        raise ConfigError(
-            f"The state of stream {stream_name} cannot be read: {cursor_field} is {value!r}, which is not a date. "
-            "Correct the state, or reset the stream."
-        ) from None
+        raise unreadable(stream_name, f"{cursor_field} is {value!r}, which is not a date") from None
+
+
+def unreadable(stream_name: str, why: str) -> ConfigError:
+    """The error for a state that cannot be read, and what to do."""
+    return ConfigError(
+        f"The state of stream {stream_name} cannot be read: {why}. Correct the state, or reset the stream."
+    )
 
 
 def _offset(name: str | None, seconds: int | None) -> int | None:

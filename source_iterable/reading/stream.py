@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import iso_time
 from source_iterable.config import Config
+from source_iterable.reading.catch_up import Need
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.state import state_time
 from source_iterable.records.batch import RecordBatch, batch_of
@@ -40,8 +42,8 @@ class Stream(ABC):
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
     was. `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x, too.
-    `reads_exports`, `reads_members`: it reads the export API, the users of all lists. `exempt_key`: it is about
-    things, and excluded_fields leave its key. `cost` tells people how many requests a sync makes.
+    `needs`: what it gets before other streams go on, or takes together with them. `exempt_key`: it is about things, and
+    excluded_fields leave its key. `cost` tells people how many requests a sync makes.
     """
 
     name: str
@@ -49,8 +51,7 @@ class Stream(ABC):
     cursor_field: str | None = None
     resumable = False
     of_people = False
-    reads_exports = False
-    reads_members = False
+    needs: Need | None = None
     may_have_private_fields = True
     exempt_key = False
     cost: str
@@ -96,10 +97,13 @@ class Stream(ABC):
         """The columns of the primary key; empty if there is none."""
         return list(self.primary_key)
 
-    def schema(self, config: Config) -> dict[str, Any]:
-        """The JSON schema of the records. Raises IterableError."""
+    def schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
+        """The JSON schema of the records; with `user_fields_as_columns` that of users needs a client.
+
+        Raises IterableError.
+        """
         private = PrivateFields.from_config(config)
-        schema = self._schema(config)
+        schema = self._schema(config, client)
         if not private or not self.may_have_private_fields:
             return schema
         return private.schema(schema, self.layout)
@@ -112,7 +116,7 @@ class Stream(ABC):
             kept={name: name == self.cursor_field for name in self.primary_key} if self.exempt_key else {},
         )
 
-    def _schema(self, config: Config) -> dict[str, Any]:
+    def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
         """The schema of what `_read` yields."""
         return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])
 

@@ -58,7 +58,7 @@ def read(
     Closing the generator stops the readers.
     """
     queue = _Queue()
-    context.expect([stream for stream, _ in streams.values()])
+    context.barrier.expect({name: stream.needs for name, (stream, _) in streams.items() if stream.needs})
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
     for name, (stream, state) in streams.items():
         pool.submit(_read_stream, context, name, stream, state, queue)
@@ -108,7 +108,7 @@ def _read_stream(context: StreamContext, name: str, stream: Stream, state: State
     except Exception as failure:
         error = failure
     finally:
-        context.done(name)
+        context.barrier.done(name)
     if isinstance(error, LocalError):
         context.client.stop(f"The sync was ended: {error}")
     queue.put(name, Ended(error))

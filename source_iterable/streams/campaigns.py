@@ -1,12 +1,12 @@
-"""Campaigns, and the child campaigns of recurring ones."""
+"""Campaigns, the child campaigns of recurring ones, and journeys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from source_iterable.reading.by_content import ByContentStream
-from source_iterable.reading.children import ChildStream, Key
+from source_iterable.api.request import Parameters
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.lists import BY_ID, ByContentStream, ChildStream, Key
 from source_iterable.reading.stream import Fields
 
 
@@ -34,9 +34,22 @@ class ChildCampaigns(ChildStream):
     cost = "1 per recurring campaign"
 
     def keys(self, context: StreamContext) -> Iterable[Key]:
-        states = {item["id"]: item.get("campaignState") for item in self.parent.items(context)}
-        return [campaign_id for campaign_id, state in states.items() if state == "Recurring"]
+        return [item["id"] for item in self.parent.items(context) if item.get("campaignState") == "Recurring"]
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"campaigns/recurring/{key}/childCampaigns"
-        yield from context.shared.unshared(path, "campaigns", "id", {"sort": "id"}, self.page_size)
+        yield from context.shared.unshared(path, "campaigns", "id", BY_ID, self.page_size)
+
+
+class Journeys(ByContentStream):
+    """All journeys; Iterable returns archived ones only when they are requested separately."""
+
+    name = "journeys"
+    primary_key = ("id",)
+    path = "journeys"
+    selector = "journeys"
+    page_size = 50
+    cost = "2, plus 1 per further 50 journeys"
+
+    def kinds(self) -> dict[str, Parameters]:
+        return {"": BY_ID, "Archived": {**BY_ID, "state": "Archived"}}

@@ -8,9 +8,8 @@ from urllib.parse import quote
 
 from source_iterable.api.paging import Pages, numbered
 from source_iterable.api.request import holder_of
-from source_iterable.reading.children import ChildStream, Key
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.lists import ChildStream, Key, PlainList
 from source_iterable.reading.stream import Fields
 
 CATALOGS = PlainList("catalogs", "catalogs", "catalogNames", "name", page_size=100)
@@ -22,7 +21,6 @@ class CatalogItems(ChildStream):
     name = "catalog_items"
     primary_key = ("catalogName", "itemId")
     parent = CATALOGS
-    parent_key = "name"
     noun = "catalog"
     resumable = True
     # Iterable returns up to 1,000 per page, of up to 30 KB each: too much to hold in memory.
@@ -54,7 +52,6 @@ class CatalogFieldMappings(ChildStream):
     name = "catalog_field_mappings"
     primary_key = ("catalogName",)
     parent = CATALOGS
-    parent_key = "name"
     noun = "catalog"
     cost = "1 per catalog"
 

@@ -20,7 +20,11 @@ _IDENTIFIERS = {"Email-based": ("email",), "UserID-based": ("userId",), "Hybrid"
 def parse_config(raw: Mapping[str, Any]) -> Config:
     """Validate a configuration read from JSON. Raises ConfigError, which names the invalid option."""
     config = Config.parse(raw)
-    cursors, keys = _cursors(), _keys(config)
+    streams = [stream for stream in STREAMS.values() if stream.may_have_private_fields and not stream.exempt_key]
+    cursors = _with_streams((stream.cursor_field, stream) for stream in streams if stream.cursor_field)
+    # By the names that an option may give them.
+    keys = dict.fromkeys(_IDENTIFIERS[config.project_type], ListUsers.name)
+    keys |= _with_streams((column, stream) for stream in streams for column in stream.key(config))
     for option, names in (("excluded_fields", config.excluded_fields), ("hashed_fields", config.hashed_fields)):
         for name in names:
             if name in cursors:
@@ -45,20 +49,6 @@ def read_config(path: Path) -> Config:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise ConfigError(f"The configuration file {path} is not JSON: {error}.") from None
-
-
-def _keys(config: Config) -> dict[str, str]:
-    """The columns of primary keys, by the names that an option may give them, each with a stream that has it."""
-    identifiers = dict.fromkeys(_IDENTIFIERS[config.project_type], ListUsers.name)
-    return identifiers | _with_streams((column, stream) for stream in _private() for column in stream.key(config))
-
-
-def _cursors() -> dict[str, str]:
-    return _with_streams((stream.cursor_field, stream) for stream in _private() if stream.cursor_field)
-
-
-def _private() -> list[Stream]:
-    return [stream for stream in STREAMS.values() if stream.may_have_private_fields and not stream.exempt_key]
 
 
 def _with_streams(columns: Iterable[tuple[str, Stream]]) -> dict[str, str]:

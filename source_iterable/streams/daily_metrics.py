@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from source_iterable.api.request import ShapeError
@@ -13,48 +11,20 @@ from source_iterable.config import Config, parse_date
 from source_iterable.reading import days
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.days import DATE, ONE_DAY, Days
-from source_iterable.reading.reports import read_reports
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.campaigns import CAMPAIGNS
-from source_iterable.streams.metrics import WITHOUT_METRICS, campaign_rows
+from source_iterable.streams.metric_columns import columns
+from source_iterable.streams.metrics import WITHOUT_METRICS, campaign_rows, read_reports
 
 # States in which a campaign goes on. A triggered one does in any, as it may be activated again.
 _GOING_ON = ("Recurring", "Running")
 # How long people go on opening, clicking and buying after a campaign has ended.
 _AFTERWARDS = timedelta(days=30)
-# A column, and what its metric may be called, best first. Names of metrics without the words that only tell the medium; they
-# are those of Iterable's page of metric definitions, and were seen in reports (`Total Email Sends`, `Total Pushes Sent`).
-_COLUMNS = {
-    "sends": ("total sends", "sends"),
-    "delivered": ("total delivered", "delivered"),
-    "totalOpens": ("total opens", "opens"),
-    "uniqueOpens": ("unique opens",),
-    "totalClicks": ("total clicks", "clicks"),
-    "uniqueClicks": ("unique clicks",),
-    "bounces": ("total bounces", "bounces"),
-    "unsubscribes": ("total unsubscribes", "unsubscribes"),
-    "complaints": ("total complaints", "complaints"),
-    "purchases": ("total purchases", "purchases"),
-    "revenue": ("revenue", "total revenue"),
-}
-_MEDIUM = re.compile(r"\b(e-?mails?|push(es)?|web|sms|mms|in-?apps?|embedded|whats-?app|rcs|messages?)\b")
-_SAME = {
-    "send": "sends",
-    "sent": "sends",
-    "opened": "opens",
-    "click": "clicks",
-    "clicked": "clicks",
-    "bounced": "bounces",
-}
-
-
-# Counts fit 64 bits.
-_COUNTS_END = 2**63
 
 
 class CampaignsMetricsDaily(Stream):
-    """`GET campaigns/metrics` for one day at a time, newest day first: one record per campaign and day."""
+    """`GET campaigns/metrics` for one day at a time: one record per campaign and day."""
 
     name = "campaigns_metrics_daily"
     primary_key = ("campaignId", DATE)
@@ -79,13 +49,10 @@ class CampaignsMetricsDaily(Stream):
         # Not the campaigns themselves: a project may have very many.
         spans = {item["id"]: span_of(item) for item in CAMPAIGNS.items(context)} if unread else {}
         for number, day in enumerate(unread, 1):
-            asked = [
-                campaign_id for campaign_id, span in spans.items() if span is not None and may_have_changed(span, day)
-            ]
-            texts = set(map(str, asked))
-            for rows in read_reports(context, self.path, asked, _one_row_each, day):
-                # Any other one is asked for itself, or has nothing new.
-                yield [_record(row, day) for row in rows if str(row["id"]) in texts]
+            requested = {campaign_id for campaign_id, span in spans.items() if span and may_have_changed(span, day)}
+            for rows in read_reports(context, self.path, requested, _one_row_each, day):
+                # Any other one has nothing new.
+                yield [_record(row, day) for row in rows if row["id"] in requested]
             read.add(day)
             context.progress.advance(self.name, share=number / len(unread))
             yield Checkpoint(read.state)
@@ -116,7 +83,7 @@ def _first_and_last(config: Config, now: date) -> tuple[date, date]:
 
 
 class Span(NamedTuple):
-    """From when to when a campaign was sent, as far as Iterable tells."""
+    """From when to when a campaign was sent, as far as Iterable says."""
 
     start: date
     end: date
@@ -125,20 +92,16 @@ class Span(NamedTuple):
 def span_of(campaign: Mapping[str, Any]) -> Span | None:
     """The span of a campaign: without an end where it goes on or nobody knows, None if it was never sent.
 
-    Without endedAt, the end is the latest of the other times. updatedAt alone does not tell: it stays at the last edit,
+    Without endedAt, the end is the latest of the other times. updatedAt alone is not enough: it stays at the last edit,
     however much later the campaign starts (seen).
     """
     state = campaign.get("campaignState")
     if state in WITHOUT_METRICS:
         return None
-    created, started, updated, ended = (
-        _day_of(campaign.get(name)) for name in ("createdAt", "startAt", "updatedAt", "endedAt")
-    )
-    if state in _GOING_ON or campaign.get("type") == "Triggered":
-        ended = date.max
-    known = [day for day in (created, started, updated) if day is not None]
-    starts = [day for day in (created, started) if day is not None]
-    return Span(min(starts, default=date.min), ended or max(known, default=date.max))
+    starts = _days_of(campaign, "createdAt", "startAt")
+    ends = _days_of(campaign, "endedAt") or _days_of(campaign, "createdAt", "startAt", "updatedAt")
+    goes_on = state in _GOING_ON or campaign.get("type") == "Triggered"
+    return Span(min(starts, default=date.min), date.max if goes_on else max(ends, default=date.max))
 
 
 def may_have_changed(span: Span, day: date) -> bool:
@@ -149,35 +112,7 @@ def may_have_changed(span: Span, day: date) -> bool:
     return day + ONE_DAY >= span.start and day - span.end <= _AFTERWARDS
 
 
-def columns(metrics: Fields) -> Fields:
-    """The columns that the metrics of a campaign fill; those of several media are added up."""
-    values: dict[str, dict[str, int | float]] = {}
-    for name, value in metrics.items():
-        if isinstance(value, (int, float)):
-            metric, medium = _metric(name)
-            values.setdefault(metric, {}).setdefault(medium, value)
-    found: Fields = {}
-    for column, names in _COLUMNS.items():
-        of_media = next((values[name] for name in names if name in values), None)
-        if of_media is not None:
-            # A metric without a medium in its name covers all media.
-            value = of_media[""] if "" in of_media else sum(of_media.values())
-            if column == "revenue":
-                found[column] = value
-            elif abs(value) < _COUNTS_END and value == int(value):  # what is no count stays in `data` only
-                found[column] = int(value)
-    return found
-
-
-@lru_cache(maxsize=1000)
-def _metric(name: str) -> tuple[str, str]:
-    """The name of a metric without its medium, and the medium: `total opens` and `inapp` of `Total In-App Opens`."""
-    medium = _MEDIUM.search(name.lower())
-    words = _MEDIUM.sub(" ", name.lower()).split()
-    return " ".join(_SAME.get(word, word) for word in words), medium[0].replace("-", "")[:5] if medium else ""
-
-
-def _day_of(value: Any) -> date | None:
-    """The day of a time in UTC, None if it is no time."""
-    time = rfc3339(value)
-    return None if time is None else date.fromisoformat(time[:10])
+def _days_of(campaign: Mapping[str, Any], *names: str) -> list[date]:
+    """The days of those of its times that are known, in UTC."""
+    times = filter(None, (rfc3339(campaign.get(name)) for name in names))
+    return [date.fromisoformat(time[:10]) for time in times]

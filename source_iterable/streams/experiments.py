@@ -7,15 +7,18 @@ src/client/experiments.ts). Not every project has them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from source_iterable.api.ahead import in_order
 from source_iterable.api.paging import Page, by_offset
-from source_iterable.api.request import ShapeError, an_object, list_shape
-from source_iterable.errors import Forbidden, IterableError, NotFound, ServerError
+from source_iterable.api.request import ShapeError, an_object, model_of
+from source_iterable.errors import Forbidden, NotFound
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.slices import is_permanent
+from source_iterable.reading.slices import skip, skipping
 from source_iterable.reading.stream import Fields, Reading, State, Stream
 from source_iterable.records.timestamps import milliseconds
 
@@ -24,6 +27,8 @@ PATH = "experiments"
 PAGE_SIZE, DETAILS = 1000, 100
 # Requests at a time: the limit is ten a second.
 THREADS = 4
+# Marks an experiment that was deleted after it was listed. No field of Iterable's has a blank.
+_GONE = "no longer exists"
 _TIMES = ("creationDate", "startDate", "finishDate")
 # What {id}/variants has under names of its own (client).
 _CONTENT = ("subject", "preheader", "htmlSource", "plainText")
@@ -55,84 +60,64 @@ class ExperimentVariants(Stream):
                 yield variants
 
 
-class _NotOffered(IterableError):
-    """This project or key has no experiments."""
-
-
 def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]:
     """All experiments, a page at a time; none, with a warning, where Iterable does not offer them to this key."""
-    try:
-        for page in context.shared.pages_by(f"{PATH}/{{id}}", partial(_page, context)):
-            for each in page:
-                if each["details"] is None:
-                    context.logger.warning(
-                        f"{stream_name}: experiment {each['listed']['id']} no longer exists; skipped."
-                    )
-            yield [_experiment(**each) for each in page if each["details"] is not None]
-    except _NotOffered as error:
-        context.logger.warning(
-            f"{stream_name}: Iterable does not offer experiments to this project or API key; there are no records. {error}"
-        )
-
-
-def _page(context: StreamContext, following: int | None) -> Page:
-    """The experiments from the index `following` on, as listed and with their details."""
-    listed = _listed(context)
-    start = following or 0
-    end = start + DETAILS
-    detailed = in_order(partial(_details, context), listed[start:end], THREADS)
-    items = [{"listed": item, "details": details} for item, details in detailed]
-    return Page(items, end if end < len(listed) else None)
-
-
-def _listed(context: StreamContext) -> list[Fields]:
-    """All experiments as the list has them, each once. It is read at a stretch: new ones shift the pages."""
     fetch = by_offset(context.client, PATH, "experiments", "id", PAGE_SIZE)
     try:
-        pages = list(context.shared.pages_by(PATH, fetch, "id"))
+        # Read at a stretch, since new ones shift the pages: then one may come twice.
+        listed = {item["id"]: item for page in context.shared.pages_by(PATH, fetch, "id") for item in page}
     except (Forbidden, NotFound) as error:
         # A wrong base URL or a proxy may answer 404 to everything.
         if not context.client.key.works():
             raise
-        raise _NotOffered(str(error)) from None
-    return list({item["id"]: item for page in pages for item in page}.values())
+        context.logger.warning(
+            f"{stream_name}: Iterable does not offer experiments to this project or API key; there are no records. {error}"
+        )
+        return
+    for page in context.shared.pages_by(f"{PATH}/{{id}}", partial(_page, context, list(listed.values()))):
+        for each in page:
+            if each.get(_GONE):
+                skip(context, stream_name, f"experiment {each['id']}")
+        yield [each for each in page if not each.get(_GONE)]
 
 
-def _details(context: StreamContext, listed: Fields) -> Fields | None:
-    """The details of an experiment, None if it no longer exists, nothing if Iterable says that it cannot return them."""
+def _page(context: StreamContext, listed: list[Fields], start: int | None) -> Page:
+    """The experiments from an index on."""
+    end = (start or 0) + DETAILS
+    page = in_order(partial(_experiment, context), listed[start or 0 : end], THREADS)
+    return Page([each for _, each in page], end if end < len(listed) else None)
+
+
+def _experiment(context: StreamContext, listed: Fields) -> Fields:
+    """The record of an experiment: what the list and its details say of it. Just _GONE if it no longer exists."""
     experiment_id = listed["id"]
+
+    def shape(response: Any) -> Fields:
+        if an_object(response).get("id") != experiment_id:
+            raise ShapeError(f"is of another experiment than {experiment_id}")
+        _variants_in(experiment_id, response)
+        return _known(response)
+
+    details: Fields = {}
     try:
-        return context.client.get_json(f"{PATH}/{experiment_id}", None, partial(_details_of, experiment_id))
+        with skipping(context, Experiments.name, f"details of experiment {experiment_id}", permanent=True):
+            details = context.client.get_json(f"{PATH}/{experiment_id}", None, shape)
     except NotFound:
-        return None
-    except ServerError as error:
-        if not is_permanent(error):
-            raise
-        context.logger.warning(f"{PATH}: details of experiment {experiment_id} skipped. {error}")
-        return {}
-
-
-def _experiment(listed: Fields, details: Fields) -> Fields:
-    """The record of an experiment."""
-    told = {name: value for name, value in details.items() if value is not None}
-    # Variants only from the details, where they are proved to be some.
-    of_list = {name: value for name, value in listed.items() if name != "variants"}
-    experiment = {**of_list, **told, "id": listed["id"]}
-    meta = experiment.get("meta")
-    for name in ("name", "campaignId"):
-        if name not in told and isinstance(meta, dict) and meta.get(name) is not None:
-            experiment[name] = meta[name]
-    for name in _TIMES:
-        if name in experiment:
-            # The client had texts where it has milliseconds now.
-            experiment[name] = milliseconds(experiment[name])
-    return experiment
+        return {"id": experiment_id, _GONE: True}
+    meta = details.get("meta", listed.get("meta"))
+    of_meta = _known({name: meta.get(name) for name in ("name", "campaignId")}) if isinstance(meta, dict) else {}
+    experiment = {**listed, **of_meta, **details, "id": experiment_id}
+    if "variants" not in details:
+        # Those of the list are not proved to be variants.
+        experiment.pop("variants", None)
+    # The client had texts where it has milliseconds now.
+    return {name: milliseconds(value) if name in _TIMES else value for name, value in experiment.items()}
 
 
 def _variants(context: StreamContext, experiment: Fields) -> list[Fields]:
-    """The variants of an experiment: what its details say of each, its content, and its lifetime numbers."""
+    """The records of an experiment's variants: what its details say of each, its content, and its lifetime numbers."""
     experiment_id = experiment["id"]
-    details = _by_id(experiment.get("variants") or [])
+    details = _variants_in(experiment_id, {"id": experiment_id, "variants": experiment.get("variants")})
     contents, totals = (_part(context, experiment_id, part) for part in ("variants", "totals"))
     return [
         {
@@ -144,36 +129,39 @@ def _variants(context: StreamContext, experiment: Fields) -> list[Fields]:
     ]
 
 
-def _part(context: StreamContext, experiment_id: Any, part: str) -> dict[Any, Fields]:
+def _part(context: StreamContext, experiment_id: int, part: str) -> dict[int, Fields]:
     """The variants in a response by their ids; none where there is no such response: a draft has no totals."""
-
-    def shape(response: Any) -> dict[Any, Fields]:
-        named = _must_be_of(experiment_id, response, "experimentId", "id")
-        if named is not None and response.get("variants") is None:
-            return {}
-        return _by_id(list_shape("variants")(response))
-
-    try:
-        return context.client.get_json(f"{PATH}/{experiment_id}/{part}", None, shape)
-    except (Forbidden, NotFound):
-        return {}
-    except ServerError as error:
-        if not is_permanent(error):
-            raise
-        context.logger.warning(f"experiment_variants: {part} of experiment {experiment_id} skipped. {error}")
-        return {}
+    what = f"{part} of experiment {experiment_id}"
+    with suppress(Forbidden, NotFound), skipping(context, ExperimentVariants.name, what, permanent=True):
+        return context.client.get_json(f"{PATH}/{experiment_id}/{part}", None, partial(_variants_in, experiment_id))
+    return {}
 
 
-def _by_id(variants: list[Fields]) -> dict[Any, Fields]:
-    """Variants by their ids, which have two names. Raises ShapeError."""
-    if not all(isinstance(each, dict) and isinstance(_first(each, "id", "variantId"), int) for each in variants):
+class _Response(msgspec.Struct):
+    """What every response about an experiment may have. Variants stay as they are."""
+
+    id: int | None = None
+    experimentId: int | None = None
+    variants: list[Fields] | None = None
+
+
+def _variants_in(experiment_id: int, response: Any) -> dict[int, Fields]:
+    """The variants in a response about an experiment by their ids, which have two names. Raises ShapeError."""
+    about = model_of(_Response, response)
+    named = about.id if about.experimentId is None else about.experimentId
+    if named not in (None, experiment_id):
+        raise ShapeError(f"is of another experiment than {experiment_id}")
+    if named is None and about.variants is None:
+        raise ShapeError("holds no variants")
+    variants = {_first(each, "id", "variantId"): each for each in about.variants or []}
+    if not all(type(variant_id) is int for variant_id in variants):
         raise ShapeError("holds a variant without an id")
-    return {_first(each, "id", "variantId"): each for each in variants}
+    return variants
 
 
 def _variant(*parts: Fields) -> Fields:
-    """The record of a variant without its key, from what the endpoints tell of it, the last one first."""
-    variant = {name: value for part in parts for name, value in part.items() if value is not None}
+    """The record of a variant without its key, from what the endpoints say of it, the last one first."""
+    variant = {name: value for part in parts for name, value in _known(part).items()}
     variant.pop("variantId", None)
     percentage = _first(variant, "currentPercentage", "percentage")
     variant.pop("currentPercentage", None)
@@ -181,31 +169,13 @@ def _variant(*parts: Fields) -> Fields:
     # The client has seen the content's fields beside the variant's own.
     if content is None or isinstance(content, dict):
         content = {name: variant.pop(name) for name in _CONTENT if name in variant} | (content or {}) or None
-    columns = {
-        "percentage": percentage,
-        "templateId": value.get("templateId") if isinstance(value, dict) else None,
-        "content": content,
-    }
-    return {**variant, **{name: each for name, each in columns.items() if each is not None}}
+    template_id = value.get("templateId") if isinstance(value, dict) else None
+    return {**variant, **_known({"percentage": percentage, "templateId": template_id, "content": content})}
+
+
+def _known(fields: Fields) -> Fields:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _first(fields: Fields, *names: str) -> Any:
     return next((fields[name] for name in names if fields.get(name) is not None), None)
-
-
-def _details_of(experiment_id: Any, response: Any) -> Fields:
-    """The shape of experiments/{id}: an object with this id, and with variants that are objects if it has any."""
-    details = an_object(response)
-    if _must_be_of(experiment_id, details, "id") is None:
-        raise ShapeError(f"is not that of experiment {experiment_id}")
-    if details.get("variants") is not None:
-        _by_id(list_shape("variants")(details))
-    return details
-
-
-def _must_be_of(experiment_id: Any, response: Any, *names: str) -> Any:
-    """The id in a response, if it has one. Raises ShapeError if it is that of another experiment."""
-    named = _first(an_object(response), *names)
-    if named is not None and named != experiment_id:
-        raise ShapeError(f"is of another experiment than {experiment_id}")
-    return named

@@ -1,77 +1,87 @@
-"""Lists of users, and their members."""
+"""Lists of users, how many users each has, and which."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 
-from source_iterable.api.ahead import as_done
 from source_iterable.api.proof import must_hold_identifiers
+from source_iterable.api.request import Parameters
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
-from source_iterable.reading.children import ChildStream, Key
+from source_iterable.errors import BrokenResponse
+from source_iterable.reading import days
+from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.plain_list import PlainList
-from source_iterable.reading.slices import SliceReader, Unread
-from source_iterable.reading.stream import Fields
+from source_iterable.reading.days import DATE
+from source_iterable.reading.lists import Done, Key, PlainList
+from source_iterable.reading.slices import SliceReader
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
 
 LISTS = PlainList("lists", "lists", "lists", "id")
-# Seconds. The response for a list of a million users takes more than an hour (seen).
-READ_TIMEOUT = 2 * 3600.0
-LIST_BYTES = 16 * 2**30
 # Lists requested at a time: the limit is five a minute, and long ones must not hold up the others.
 THREADS = 4
+# Seconds. The response for a list of a million users takes more than an hour (seen). Counting a large list takes a while,
+# too: Iterable says that it may time out (reference).
+USERS_TIMEOUT, SIZE_TIMEOUT = 2 * 3600.0, 600.0
+LIST_BYTES, SIZE_BYTES = 16 * 2**30, 1024
+_SIZE = re.compile(rb'\s*"?(\d{1,15})"?\s*', re.ASCII)
 
 
-class ListUsers(ChildStream):
-    """`GET lists/getUsers` for every list: one line per user."""
+class ListUsers(Stream):
+    """`GET lists/getUsers` for every list: one line per user. Its state holds the finished lists, as for child streams."""
 
     name = "list_users"
     primary_key = ("listId", "userIdentifier")
-    parent = LISTS
-    parent_key = "id"
-    noun = "list"
     resumable = True
-    reads_members = True
+    needs = ANY_RESPONSE
     cost = "1 per list (5 a minute)"
 
-    def slices(self, context: StreamContext, keys: list[Key]) -> Iterator[tuple[Key, Iterator[list[Fields]]]]:
-        """The lists that could be read, and those that are skipped. Raises IterableError at the end for all others."""
-        for list_id, users in users_of_lists(context, self.name, keys):
-            if not isinstance(users, Unread):
-                yield list_id, _records(context, list_id, users)
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        done = Done(LISTS.keys(context), state)
+        lists = ListReader(self.name, context)
+        for list_id, users in lists.users(done.remaining):
+            if list_id in lists.unread:
+                continue
+            if users is not None:
+                with closing(users):
+                    for chunk in users.chunks():
+                        yield [_record(context, list_id, user) for user in users_in(chunk)]
+            done.add(list_id)
+            yield Checkpoint(done.state)
+        lists.finish()
+        yield Checkpoint({})
 
-    def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
-        for _, records in self.slices(context, [key]):
-            yield from records
+
+class ListReader(SliceReader[Key]):
+    """Reads the users of lists for one stream; others that need the same lists share the responses."""
+
+    def __init__(self, stream_name: str, context: StreamContext) -> None:
+        self._emails_only = context.config.project_type == "Email-based"
+        proof = partial(must_hold_identifiers, sign=b"@") if self._emails_only else must_hold_identifiers
+        super().__init__(stream_name, context, USERS_TIMEOUT, LIST_BYTES, proof, _name)
+
+    def users(self, list_ids: list[Key]) -> Iterator[tuple[Key, SpooledResponse | None]]:
+        """Yield the lists as they arrive, as `read` does: their users, one a line."""
+        barrier = self.context.barrier
+        barrier.need(self.stream_name, list_ids)
+        try:
+            yield from self.read(list_ids, self._shared, THREADS)
+        finally:
+            # Also when it gives up: the other stream would keep lists for it, and wait.
+            barrier.done(self.stream_name)
+
+    def _shared(self, list_id: Key) -> SpooledResponse:
+        # Where a user has both identifiers, the userId is the one that never changes.
+        query: Parameters = {"listId": list_id, **({} if self._emails_only else {"preferUserId": "true"})}
+        request = partial(self.request, "lists/getUsers", query)
+        return self.context.barrier.get(self.stream_name, list_id, request)
 
 
-def users_of_lists(
-    context: StreamContext, stream_name: str, keys: Iterable[Key]
-) -> Iterator[tuple[Key, SpooledResponse | Unread | None]]:
-    """The users of the lists with these ids, as they arrive; None for a list that is skipped. The caller closes the parts.
-
-    Raises IterableError at the end if there were unread lists.
-    """
-    emails_only = context.config.project_type == "Email-based"
-    proof = partial(must_hold_identifiers, sign=b"@") if emails_only else must_hold_identifiers
-    slices = SliceReader(stream_name, context, READ_TIMEOUT, LIST_BYTES, proof)
-    # Where a user has both identifiers, the userId is the one that never changes.
-    prefer_user_id = {} if emails_only else {"preferUserId": "true"}
-
-    def fetch(list_id: Key) -> SpooledResponse | Unread | None:
-        share = partial(context.members.get, stream_name, list_id)
-        return slices.get(f"list {list_id}", "lists/getUsers", {"listId": list_id, **prefer_user_id}, share)
-
-    list_ids = list(keys)
-    context.members.want(stream_name, list_ids)
-    try:
-        yield from as_done(fetch, list_ids, THREADS)
-    finally:
-        # Also when it gives up: the other stream would keep lists for it, and wait.
-        context.members.done(stream_name)
-    slices.finish()
+def _name(list_id: Key) -> str:
+    return f"list {list_id}"
 
 
 def users_in(chunk: bytes) -> list[str]:
@@ -90,19 +100,62 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
     return ("email",) if config.project_type == "Email-based" else ("userId",)
 
 
-def _records(context: StreamContext, list_id: Key, part: SpooledResponse | None) -> Iterator[list[Fields]]:
-    if part is not None:
-        with closing(part):
-            for chunk in part.chunks():
-                yield [_record(context, list_id, user) for user in users_in(chunk)]
-
-
 def _record(context: StreamContext, list_id: Key, user: str) -> Fields:
     possible, private = identifiers_of(context.config, user), context.private_fields
-    shown = user
+    identifier = user
     if any(map(private.hashes, possible)) and not private.hashes("userIdentifier"):
         # So that it joins to whatever it is.
-        shown = private.hash(user)
-    record: Fields = {"listId": list_id, "userIdentifier": shown}
+        identifier = private.hash(user)
+    record: Fields = {"listId": list_id, "userIdentifier": identifier}
     # A column is filled only where it is known which one it is.
     return {**record, possible[0]: user} if len(possible) == 1 else record
+
+
+class ListSizes(Stream):
+    """`GET lists/{id}/size`: one record per list and day.
+
+    Its state is {"date": ...} of the last day, and which lists were read on it, as for child streams: a later sync of that
+    day requests only the others.
+    """
+
+    name = "list_sizes"
+    primary_key = ("listId", DATE)
+    cursor_field = DATE
+    exempt_key = True
+    cost = "1 per list and day (5 a minute, shared with list_users and events)"
+
+    def check_state(self, state: State) -> None:
+        days.must_be_readable(self.name, state)
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        now = days.day_at(context.client.now())
+        day = now.isoformat()
+        if days.is_ahead(state, now):
+            self.warn_of_future(context, state[DATE])
+            return
+        done = Done(LISTS.keys(context), state if days.day_of(state) == now else {})
+        sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _must_be_a_size, _name)
+        responses = sizes.read(done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), THREADS)
+        for number, (list_id, response) in enumerate(responses, 1):
+            context.progress.advance(self.name, share=number / len(done.remaining))
+            if list_id in sizes.unread:
+                continue
+            if response is not None:
+                with closing(response):
+                    yield [{"listId": list_id, DATE: day, "size": _size_in(response.chunks())}]
+            done.add(list_id)
+            yield Checkpoint({DATE: day, **done.state})
+        sizes.finish()
+        if not done.remaining:
+            yield Checkpoint({DATE: day, **done.state})
+
+
+def _must_be_a_size(chunks: Iterable[bytes]) -> None:
+    _size_in(chunks)
+
+
+def _size_in(chunks: Iterable[bytes]) -> int:
+    match = _SIZE.fullmatch(b"".join(chunks))
+    if match is None:
+        raise BrokenResponse("The response is not a number of users.")
+    return int(match[1])

@@ -1,19 +1,35 @@
-"""Metrics of campaigns and experiments."""
+"""Metrics of campaigns and experiments: reports in CSV, for as many campaigns per request as fit in its URL."""
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+from urllib.parse import urlencode
 
+import msgspec
 import orjson
 
-from source_iterable.api.request import ShapeError
+from source_iterable.api.client import JSON_BYTES
+from source_iterable.api.proof import not_csv
+from source_iterable.api.request import ShapeError, model_of
+from source_iterable.config import REGION_BASE_URLS, Config
 from source_iterable.reading.context import StreamContext
-from source_iterable.reading.reports import read_reports, rows_of
 from source_iterable.reading.stream import Fields, Reading, State, Stream
 from source_iterable.streams.campaigns import CAMPAIGNS
 
 # States of campaigns that were never sent, and have no metrics.
 WITHOUT_METRICS = ("Draft", "Scheduled")
+# Iterable rejects longer URLs with 414 (seen).
+URL_LENGTH = 2048
+# Digits that survive conversion to a number; 18 of them fit every integer column.
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
+_FLOAT = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+", re.ASCII)
 
 
 class CampaignsMetrics(Stream):
@@ -25,8 +41,7 @@ class CampaignsMetrics(Stream):
     cost = "1 per 100 sent campaigns, roughly (10 a minute)"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        states = {item["id"]: item.get("campaignState") for item in CAMPAIGNS.items(context)}
-        sent = [campaign_id for campaign_id, each in states.items() if each not in WITHOUT_METRICS]
+        sent = {item["id"] for item in CAMPAIGNS.items(context) if item.get("campaignState") not in WITHOUT_METRICS}
         for rows in read_reports(context, self.path, sent, campaign_rows):
             yield [{"id": row["id"], "data": row} for row in rows]
 
@@ -46,8 +61,7 @@ class ExperimentsMetrics(Stream):
     cost = "1 per 100 email campaigns, roughly (10 a second)"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        media = {item["id"]: item.get("messageMedium", "Email") for item in CAMPAIGNS.items(context)}
-        emails = [campaign_id for campaign_id, medium in media.items() if medium == "Email"]
+        emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}
         yield from read_reports(context, self.path, emails, _experiments)
 
     def to_record(self, item: Fields) -> Fields:
@@ -62,25 +76,97 @@ def campaign_rows(text: str) -> list[Fields]:
     return rows
 
 
+class _Lines(msgspec.Struct):
+    """A response of experiments/metrics: lines of CSV (reference)."""
+
+    headers: str
+    rows: list[str] | None = None
+
+
 def _experiments(text: str) -> list[Fields]:
-    return [_experiment(row) for row in rows_of(_as_csv(text))]
-
-
-def _as_csv(text: str) -> str:
-    """The CSV in a response of experiments/metrics: {headers, rows} of CSV lines (reference), or just the CSV."""
+    """The records of a report of experiments, which may come as CSV, too."""
     try:
-        response = orjson.loads(text)
+        lines = model_of(_Lines, orjson.loads(text))
+        text = "\n".join(line.rstrip("\r\n") for line in (lines.headers, *(lines.rows or ())))
     except orjson.JSONDecodeError:
-        return text
-    headers = response.get("headers") if isinstance(response, dict) else None
-    rows = response.get("rows") or [] if isinstance(response, dict) else None
-    if isinstance(headers, str) and isinstance(rows, list) and all(isinstance(row, str) for row in rows):
-        return "\n".join(line.rstrip("\r\n") for line in (headers, *rows))
-    raise ShapeError("has no headers, or rows that are not CSV")
+        pass
+    return [_experiment(row) for row in rows_of(text)]
 
 
 def _experiment(row: Fields) -> Fields:
     """A row, with its ids as columns, however the report spells their names."""
     known = {re.sub("[^a-z]", "", name.lower()): value for name, value in row.items()}
-    ids = {name: known[name.lower()] for name in ("experimentId", "campaignId", "templateId") if name.lower() in known}
+    ids = {name: known.get(name.lower()) for name in ("experimentId", "campaignId", "templateId")}
     return {**{name: value for name, value in ids.items() if isinstance(value, int)}, "data": row}
+
+
+def read_reports(
+    context: StreamContext,
+    path: str,
+    campaign_ids: Iterable[int],
+    records: Callable[[str], list[Fields]],
+    day: date | None = None,
+) -> Iterator[list[Fields]]:
+    """Yield what `records` makes of the text of `GET path` for each batch of campaigns: of a day, or since start_date.
+
+    ShapeError of `records` counts as a broken response.
+    """
+    # Dates: the reference's form for these endpoints, and nothing in it grows by URL encoding.
+    period = {"startDateTime": context.config.start_date[:10]}
+    if day is not None:
+        period = {"startDateTime": day.isoformat(), "endDateTime": (day + timedelta(days=1)).isoformat()}
+    for batch in url_batches(context.config, f"{path}?{urlencode(period)}", campaign_ids):
+        yield context.client.get_text(path, {**period, "campaignId": batch}, records)
+
+
+def url_batches(config: Config, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
+    """Yield the ids in batches, each as large as fits in a URL behind `path`, both at our base URL and at Iterable's own."""
+    free = URL_LENGTH - len(max(config.base_url, *REGION_BASE_URLS.values(), key=len)) - len(path)
+    batch: list[int] = []
+    left = free
+    for campaign_id in sorted(campaign_ids):
+        left -= len(f"&campaignId={campaign_id}")
+        if batch and left < 0:
+            yield batch
+            batch, left = [], free - len(f"&campaignId={campaign_id}")
+        batch.append(campaign_id)
+    if batch:
+        yield batch
+
+
+def rows_of(text: str, needed: str | None = None) -> list[dict[str, Any]]:
+    """Parse CSV text into rows by column name: numbers as numbers, empty cells left out.
+
+    A repeated name gets a number. Raises ShapeError for text that is no table with a `needed` column, or breaks off.
+    """
+    if not_csv(text):
+        raise ShapeError("is not CSV")
+    # A cell may be as long as a response; the default is 131,072 characters.
+    csv.field_size_limit(JSON_BYTES)
+    try:
+        header, *lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    except (csv.Error, ValueError):
+        raise ShapeError("is not whole CSV") from None
+    columns: list[str] = []
+    for name in header:
+        columns.append(next(each for n in count(1) if (each := name if n == 1 else f"{name} ({n})") not in columns))
+    if len(columns) < 2 or (needed is not None and needed not in columns):
+        # Any text is CSV of one column.
+        raise ShapeError(f"has no column {needed}" if needed else "has no columns")
+    if any(len(cells) > len(columns) for cells in lines):
+        raise ShapeError("has a row with more cells than columns")
+    if lines and 0 < len(lines[-1]) < len(columns):
+        raise ShapeError("breaks off in its last row")
+    rows = [
+        {name: number_in(cell) for name, cell in zip(columns, cells, strict=False) if cell != ""} for cells in lines
+    ]
+    return [row for row in rows if row]
+
+
+def number_in(cell: str) -> int | float | str:
+    """A cell as a number, if it is one."""
+    if _INTEGER.fullmatch(cell):
+        return int(cell)
+    if _FLOAT.fullmatch(cell) and math.isfinite(number := float(cell)):
+        return number
+    return cell

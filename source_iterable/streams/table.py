@@ -1,22 +1,20 @@
-"""The table of all streams."""
+"""The table of all streams, and their groups."""
 
 from __future__ import annotations
 
+from source_iterable.errors import ConfigError
 from source_iterable.exports.choice import OTHER_SPELLINGS
 from source_iterable.reading.export_stream import EventStream, ExportStream
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Stream
-from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns
+from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns, Journeys
 from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
 from source_iterable.streams.daily_metrics import CampaignsMetricsDaily
 from source_iterable.streams.experiments import Experiments, ExperimentVariants
-from source_iterable.streams.journeys import Journeys
-from source_iterable.streams.list_sizes import ListSizes
-from source_iterable.streams.lists import LISTS, ListUsers
+from source_iterable.streams.lists import LISTS, ListSizes, ListUsers
 from source_iterable.streams.metadata import METADATA, MetadataEntries
 from source_iterable.streams.metrics import CampaignsMetrics, ExperimentsMetrics
-from source_iterable.streams.template_locales import TemplateLocales
-from source_iterable.streams.templates import TemplateContents, Templates
+from source_iterable.streams.templates import TemplateContents, TemplateLocales, Templates
 from source_iterable.streams.user_events import UserEvents
 from source_iterable.streams.users import ForgottenUsers, UserFields, Users
 from source_iterable.streams.webhooks import Webhooks
@@ -89,7 +87,7 @@ EXPORTS: list[ExportStream] = [
     EventStream("whatsapp_usage_info", "whatsAppUsageInfo"),
 ]
 
-# The streams of events by the names of their types, of which some have two.
+# The event streams by the names of their types; some types have two.
 _EVENT_TYPES = {
     name: stream
     for stream in EXPORTS
@@ -122,3 +120,28 @@ OTHERS: list[Stream] = [
 
 # Short lists first: they finish while the exports wait for the export rate limit.
 STREAMS: dict[str, Stream] = {stream.name: stream for stream in [*PLAIN_LISTS, *OTHERS, *EXPORTS]}
+
+# A request for each user, list, day or entry, five or ten a minute: hours in a large project.
+EXPENSIVE = ("events", "list_users", "list_sizes", "campaigns_metrics_daily", "metadata_entries")
+GROUPS: dict[str, tuple[str, ...]] = {
+    "all": tuple(STREAMS),
+    "default": tuple(name for name in STREAMS if name not in EXPENSIVE),
+    "events": tuple(stream.name for stream in EXPORTS if stream.name != "users"),
+}
+GROUPS["lists"] = tuple(name for name in GROUPS["default"] if name != "users" and name not in GROUPS["events"])
+
+
+def chosen(names: str) -> list[str]:
+    """The streams that a comma-separated list of names and groups means, each once. Raises ConfigError.
+
+    `events` and `lists` are groups; the streams of these names are `stream:events` and `stream:lists`.
+    """
+    wanted = [name for name in map(str.strip, names.split(",")) if name]
+    unknown = [name for name in wanted if name not in GROUPS and name.removeprefix("stream:") not in STREAMS]
+    if unknown:
+        raise ConfigError(
+            f"There is no stream or group {', '.join(unknown)}. Groups: {', '.join(GROUPS)}. Streams: docs/streams.md."
+        )
+    if not wanted:
+        raise ConfigError("No stream was named.")
+    return list(dict.fromkeys(each for name in wanted for each in GROUPS.get(name, [name.removeprefix("stream:")])))

@@ -1,17 +1,20 @@
-"""Templates, and their contents."""
+"""Templates, their contents, and their contents in further locales."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
 
 from source_iterable.api.ahead import in_order
-from source_iterable.api.request import Parameters, ShapeError, an_object
-from source_iterable.errors import NotFound
-from source_iterable.reading.by_content import ByContentStream
+from source_iterable.api.request import Parameters, ShapeError, an_object, holder_of, model_of
+from source_iterable.errors import ApiError
 from source_iterable.reading.context import StreamContext
+from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches
+from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields
 from source_iterable.records.timestamps import rfc3339
 
@@ -19,6 +22,8 @@ TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 MESSAGE_MEDIA = ("Email", "Push", "InApp", "SMS")
 # Contents requested at a time (the limit is a hundred a second), and contents per batch: each may be large.
 CONTENT_THREADS, CONTENTS = 8, 20
+# Statuses for a clientTemplateId that Iterable does not take: invalid, unknown, or too long for a URL.
+_REFUSED = (400, 404, 414)
 
 
 class Templates(ByContentStream):
@@ -32,7 +37,7 @@ class Templates(ByContentStream):
 
     def kinds(self) -> dict[str, Parameters]:
         return {
-            f"{kind}/{medium}": {"templateType": kind, "messageMedium": medium}
+            f"{kind}/{medium}": {**BY_ID, "templateType": kind, "messageMedium": medium}
             for kind, medium in product(TEMPLATE_TYPES, MESSAGE_MEDIA)
         }
 
@@ -41,11 +46,32 @@ class Templates(ByContentStream):
         created = rfc3339(item.get("createdAt")) or item.get("createdAt")
         return {**item, "createdAt": created, "templateType": template_type, "messageMedium": medium}
 
+    def content(self, context: StreamContext, medium: str, item: Fields, locale: str | None = None) -> Fields | None:
+        """The content of a template, in its default locale or another; None, with a warning, if it no longer exists."""
+        template_id = item["templateId"]
+        wanted: Parameters = {"templateId": template_id, **({"locale": locale} if locale else {})}
+
+        def shape(response: Any) -> Fields:
+            found = an_object(response)
+            if found.get("templateId", template_id) != template_id:
+                raise ShapeError(f"is not that of template {template_id}")
+            return found
+
+        what = f"locale {locale} of template {template_id}" if locale else f"template {template_id}"
+        with skipping(context, self.name, what):
+            content = context.client.get_json(f"templates/{medium.lower()}/get", wanted, shape)
+            created = content.get("createdAt") or item.get("createdAt")
+            # The list's updatedAt is the cursor; not all media have one in their content.
+            of_list = {"updatedAt": item["updatedAt"]} if "updatedAt" in item else {}
+            own = {"templateId": template_id, "messageMedium": medium, "createdAt": rfc3339(created) or created}
+            return {**content, **own, **of_list}
+        return None
+
 
 class TemplateContents(Templates):
     """The content of every template whose entry in the list is new or has changed: one request each.
 
-    An edit of the content that leaves the entry as it is is not seen.
+    An edit of the content that leaves the entry unchanged goes unnoticed.
     """
 
     name = "template_contents"
@@ -54,43 +80,111 @@ class TemplateContents(Templates):
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
-        contents: list[Fields] = []
-        for _, content in in_order(partial(self.contents, context, medium), items, CONTENT_THREADS):
-            contents += content
-            if len(contents) >= CONTENTS:
-                yield contents
-                contents = []
-        yield contents
+        found = in_order(partial(self.content, context, medium), items, CONTENT_THREADS)
+        yield from in_batches((content for _, content in found if content is not None), CONTENTS)
 
-    def contents(self, context: StreamContext, medium: str, item: Fields) -> list[Fields]:
-        """The records for a template of the list: one here, none if it no longer exists."""
-        try:
-            content = content_of(context, medium, item)
-        except NotFound:
-            context.logger.warning(f"{self.name}: template {item['templateId']} no longer exists; skipped.")
+
+class _Further(NamedTuple):
+    """A locale of a template, and the content of its default one if that does not say which it is."""
+
+    item: Fields
+    locale: str
+    unnamed: Fields | None
+
+
+class _Listed(msgspec.Struct):
+    """An entry of `templates/getByClientTemplateId`: only the id must be in it (reference)."""
+
+    templateId: int | str
+    locales: list[Annotated[str, msgspec.Meta(min_length=1)]] | None = None
+
+
+class _ListedTemplates(msgspec.Struct):
+    """A response of `templates/getByClientTemplateId`: several templates may have one clientTemplateId."""
+
+    templates: list[_Listed]
+
+
+class TemplateLocales(Templates):
+    """The content of every template whose entry in the list is new or has changed, in each further locale that it has.
+
+    `GET templates/getByClientTemplateId` lists the locales of a template that has a clientTemplateId; a template without
+    one has the locales that its content names.
+    """
+
+    name = "template_locales"
+    primary_key = ("templateId", "messageMedium", "locale")
+    exempt_key = True
+    cost = (
+        "those of templates; per template whose entry there is new or has changed 1, plus 1 if it has a clientTemplateId, "
+        "plus 1 per further locale"
+    )
+
+    def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
+        _, medium = kind.split("/")
+        planned = in_order(partial(self._further, context, medium), items, CONTENT_THREADS)
+        # One content at a time: a template may have dozens of large ones.
+        wanted = (further for _, of_template in planned for further in of_template)
+        for _, content in in_order(partial(self._in_locale, context, medium), wanted, CONTENT_THREADS):
+            if content is not None:
+                yield [content]
+
+    def _further(self, context: StreamContext, medium: str, item: Fields) -> list[_Further]:
+        """The locales of a template to request: all but the one that template_contents has."""
+        locales = self._listed(context, item)
+        content = None if locales == [] else self.content(context, medium, item)
+        if content is None:
             return []
-        return [content]
+        if locales is None:
+            named = content.get("locales")
+            locales = [each for each in named if _is_name(each)] if isinstance(named, list) else []
+        own = content.get("locale")
+        unnamed = None if _is_name(own) else content
+        spellings = {_plain(locale): locale for locale in locales}
+        return [_Further(item, locale, unnamed) for plain, locale in spellings.items() if plain != _plain(own)]
+
+    def _listed(self, context: StreamContext, item: Fields) -> list[str] | None:
+        """The locales that Iterable lists for a template's clientTemplateId; None if it lists none."""
+        client_id, template_id = item.get("clientTemplateId"), item["templateId"]
+        if not client_id:
+            return None
+
+        def shape(response: Any) -> list[str] | None:
+            listed = model_of(_ListedTemplates, holder_of(response, "templates")).templates
+            return next((each.locales for each in listed if each.templateId == template_id), None)
+
+        try:
+            path = "templates/getByClientTemplateId"
+            return context.client.get_json(path, {"clientTemplateId": client_id}, shape)
+        except ApiError as error:
+            # One clientTemplateId that Iterable cannot take must not end the stream at this template for ever.
+            if error.status not in _REFUSED and not error.is_permanent:
+                raise
+            context.logger.warning(
+                f"{self.name}: Iterable does not tell the locales of template {template_id} by its clientTemplateId. {error}"
+            )
+            return None
+
+    def _in_locale(self, context: StreamContext, medium: str, further: _Further) -> Fields | None:
+        """The record of a locale; None if there is none."""
+        item, locale, unnamed = further
+        content = self.content(context, medium, item, locale)
+        if content is None:
+            return None
+        returned = content.get("locale")
+        if _is_name(returned) and _plain(returned) != _plain(locale):
+            context.logger.warning(
+                f"{self.name}: Iterable returned another locale of template {item['templateId']} than {locale}; skipped."
+            )
+            return None
+        is_default = unnamed is not None and (content.get("isDefaultLocale") is True or content == unnamed)
+        return None if is_default else {**content, "locale": locale}
 
 
-def content_of(context: StreamContext, medium: str, item: Fields, locale: str | None = None) -> Fields:
-    """The record for the content of a template, in its default locale or another. Raises IterableError."""
-    template_id = item["templateId"]
-    wanted: Parameters = {"templateId": template_id, **({"locale": locale} if locale else {})}
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
 
-    def shape(response: Any) -> Fields:
-        found = an_object(response)
-        if found.get("templateId", template_id) != template_id:
-            raise ShapeError(f"is not that of template {template_id}")
-        return found
 
-    content = context.client.get_json(f"templates/{medium.lower()}/get", wanted, shape)
-    created = content.get("createdAt") or item.get("createdAt")
-    # The list's updatedAt is the cursor; not all media have one in their content.
-    of_list = {"updatedAt": item["updatedAt"]} if "updatedAt" in item else {}
-    return {
-        **content,
-        "templateId": template_id,
-        "messageMedium": medium,
-        "createdAt": rfc3339(created) or created,
-        **of_list,
-    }
+def _plain(locale: object) -> str:
+    """A locale's name in one spelling: de-DE, de_DE."""
+    return str(locale or "").replace("_", "-").lower()

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import islice
 from typing import Any
 
+import msgspec
+
 from source_iterable.api.client import IterableClient
-from source_iterable.api.request import ShapeError, holder_of, must_have_keys
+from source_iterable.api.request import ShapeError, holder_of, model_of
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
+from source_iterable.reading.lists import in_batches
 from source_iterable.reading.stream import Reading, State, Stream
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.users import UserRecords
-from source_iterable.streams.user_columns import configured_columns, discovered_columns
 
+Schema = dict[str, Any]
+_ANY: Schema = {"type": ["null", "string", "integer", "number", "boolean", "object", "array"]}
+_OBJECT = {"type": ["null", "object"], "additionalProperties": True}
+# Iterable's types of user fields, those of its search index; fields of other types stay under `data`.
+_TYPES: dict[str, Schema] = {
+    "string": {"type": ["null", "string"]},
+    "boolean": {"type": ["null", "boolean"]},
+    **dict.fromkeys(("long", "integer", "int", "short", "byte"), {"type": ["null", "integer"]}),
+    **dict.fromkeys(("double", "float", "number"), {"type": ["null", "number"]}),
+    "date": {"type": ["null", "string"], "format": "date-time"},
+    **dict.fromkeys(("object", "nested", "geo_location", "geo_point"), _OBJECT),
+}
 # Hashes per batch.
 HASHES = 10_000
 # What to do about users without their key.
@@ -37,11 +50,13 @@ class Users(ExportStream):
     def key(self, config: Config) -> list[str]:
         return [config.users_key]
 
-    def _schema(self, config: Config) -> dict[str, Any]:
+    def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
         """With `user_fields_as_columns` it requests the project's fields from Iterable."""
         schema = self._standard()
         if config.user_fields_as_columns:
-            schema = discovered_columns(schema, user_fields(IterableClient(config, logging.getLogger("airbyte"))))
+            if client is None:
+                raise ValueError("With user_fields_as_columns, the schema of users needs a client.")
+            schema = discovered_columns(schema, user_fields(client))
         return schema
 
     def _standard(self) -> dict[str, Any]:
@@ -58,7 +73,7 @@ class Users(ExportStream):
             )
         return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
 
-    def tell(self, context: StreamContext, records: RecordParser) -> None:
+    def log_summary(self, context: StreamContext, records: RecordParser) -> None:
         if isinstance(records, UserRecords) and records.without_key:
             key = context.config.users_key
             context.logger.warning(
@@ -88,16 +103,23 @@ def user_fields(client: IterableClient) -> dict[str, str]:
 
 
 def _fields_in(response: Any) -> dict[str, str]:
-    for selector in ("fields", "userFields"):
-        fields = response.get(selector) if isinstance(response, dict) else None
-        if isinstance(fields, list):
-            must_have_keys(fields, selector, "name")
-            fields = {field["name"]: field.get("type") for field in fields}
-        if isinstance(fields, dict):
-            if not all(isinstance(text, str) for field in fields.items() for text in field):
-                raise ShapeError(f"holds {selector} whose name or type is not a text")
-            return fields
-    raise ShapeError("holds no fields")
+    fields = model_of(_Fields, response)
+    found = fields.userFields if fields.fields is None else fields.fields
+    if found is None:
+        raise ShapeError("holds no fields")
+    return found if isinstance(found, dict) else {field.name: field.type for field in found}
+
+
+class _Field(msgspec.Struct):
+    name: str
+    type: str
+
+
+class _Fields(msgspec.Struct):
+    """A response of `users/getFields`."""
+
+    fields: dict[str, str] | list[_Field] | None = None
+    userFields: dict[str, str] | list[_Field] | None = None
 
 
 class ForgottenUsers(Stream):
@@ -117,13 +139,56 @@ class ForgottenUsers(Stream):
     def _read(self, context: StreamContext, state: State) -> Reading:
         for path, selector, kind, without in self.endpoints:
             if context.config.project_type != without:
-                hashes = iter(context.client.get_json(path, None, partial(_hashes_in, selector)))
-                while some := list(islice(hashes, HASHES)):
+                hashes = context.client.get_json(path, None, partial(_hashes_in, selector))
+                for some in in_batches(hashes, HASHES):
                     yield [{"hash": each, "identifierType": kind} for each in some]
 
 
 def _hashes_in(selector: str, response: Any) -> list[str]:
-    hashes = holder_of(response, selector)[selector]
-    if not isinstance(hashes, list) or not all(isinstance(each, str) for each in hashes):
-        raise ShapeError(f"holds no list of texts named {selector}")
-    return hashes
+    return model_of(dict[str, list[str]], {selector: holder_of(response, selector)[selector]})[selector]
+
+
+def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
+    """The users' schema with a column for each of the project's own `fields`, given by name and Iterable's type.
+
+    Fields within an object (`address.city`) are in the object's column.
+    """
+    columns = {
+        name: {"description": f"The project's own field, of type {kind}.", **_TYPES[kind.lower()]}
+        for name, kind in fields.items()
+        if kind.lower() in _TYPES and name and "." not in name
+    }
+    return _with_columns(schema, columns)
+
+
+def configured_columns(
+    schema: Schema, catalog_schema: Mapping[str, Any], is_hashed: Callable[[str], bool] = lambda name: False
+) -> Schema:
+    """The users' schema with the configured catalog's additional columns, as they were at discovery.
+
+    A column that is hashed takes any value: the catalog does not say its type.
+    """
+    properties = catalog_schema.get("properties")
+    columns = {
+        name: _ANY if is_hashed(name) else known
+        for name, column in (properties if isinstance(properties, Mapping) else {}).items()
+        if (known := _type_of(column)) is not None
+    }
+    return _with_columns(schema, columns)
+
+
+def _type_of(column: Any) -> Schema | None:
+    """Our type for a catalog's column, None for any other; a platform may have reordered it."""
+    if not isinstance(column, Mapping) or not isinstance(column.get("type"), list):
+        return None
+    types, form = sorted(map(str, column["type"])), column.get("format")
+    known = (each for each in _TYPES.values() if sorted(each["type"]) == types and each.get("format") == form)
+    return next(known, None)
+
+
+def _with_columns(schema: Schema, columns: Mapping[str, Any]) -> Schema:
+    """The schema with additional columns before `data`, which stays last."""
+    known = dict(schema["properties"])
+    data = known.pop("data")
+    more = {name: columns[name] for name in sorted(columns) if name not in known and name != "data"}
+    return {**schema, "properties": {**known, **more, "data": data}}

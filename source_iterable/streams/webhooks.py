@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from source_iterable.reading.plain_list import PlainList
+from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Fields
 
 _MASK = "***"
@@ -14,12 +14,13 @@ _MASK = "***"
 _SECRET = re.compile(
     r"auth(?!type)|token|secret|password|passwd|pwd|credential|header|signature|(api|access).?key|^key$", re.I
 )
+_LOGIN, _PARAMETER = re.compile(".*@"), re.compile("([^&=]*)=([^&]*)")
 
 
 class Webhooks(PlainList):
     """`GET webhooks`, without the secrets that come with them."""
 
-    def record(self, item: Fields) -> Fields:
+    def record(self, kind: str, item: Fields) -> Fields:
         record: Fields = without_secrets(item)
         if isinstance(record.get("endpoint"), str):
             record["endpoint"] = masked_url(record["endpoint"])
@@ -36,12 +37,8 @@ def without_secrets(value: Any) -> Any:
 def masked_url(url: str) -> str:
     """A URL with its credentials and the values of possibly secret parameters masked."""
     try:
-        parts: SplitResult = urlsplit(url)
+        parts = urlsplit(url)
     except ValueError:
         return _MASK
-    user, at, host = parts.netloc.rpartition("@")
-    query = "&".join(
-        f"{name}={_MASK}" if equals and _SECRET.search(name) else f"{name}{equals}{value}"
-        for name, equals, value in (parameter.partition("=") for parameter in parts.query.split("&"))
-    )
-    return parts._replace(netloc=f"{_MASK}@{host}" if at else host, query=query).geturl()
+    query = _PARAMETER.sub(lambda found: f"{found[1]}={_MASK if _SECRET.search(found[1]) else found[2]}", parts.query)
+    return parts._replace(netloc=_LOGIN.sub(f"{_MASK}@", parts.netloc), query=query).geturl()

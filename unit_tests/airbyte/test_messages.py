@@ -190,7 +190,7 @@ def test_another_attempt_of_the_job_reads_a_complete_stream_no_more(
     stream = Fake([2, {}], resumable=True)
     assert read(stream, context, COMPLETE)[0] == [COMPLETE]
     assert stream.state is None, "not asked"
-    assert "lists: an earlier attempt of this job has read it to its end" in caplog.text
+    assert "lists: already read by an earlier attempt of this job" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_failed_resumable_stream_is_not_complete(context: StreamContext, job: 
 @pytest.mark.parametrize("name", STREAMS)
 def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: str, context: StreamContext) -> None:
     """As the protocol demands; without a cursor field it still has full refresh alone."""
-    shown = as_airbyte_stream(STREAMS[name], context.config)
+    shown = as_airbyte_stream(STREAMS[name], context.config, context.client)
     assert bool(shown.source_defined_cursor) == shown.is_resumable
     assert bool(shown.default_cursor_field) == (SyncMode.incremental in shown.supported_sync_modes)
 

@@ -37,7 +37,7 @@ _CATALOGS = {"path": "catalogs", "key": "name", "most": 100, "selector": "catalo
 
 @probe_each(
     "list of {things}",
-    "reading/plain_list.py",
+    "reading/lists.py",
     {"path": "lists", "selector": "lists", "things": "lists"},
     {"path": "channels", "selector": "channels", "things": "channels"},
     {"path": "messageTypes", "selector": "messageTypes", "things": "message types"},
@@ -122,7 +122,7 @@ def children(project: Project) -> Seen:
     )
 
 
-@probe_each("order of {path}", "reading/whole_list.py", *_PAGED)
+@probe_each("order of {path}", "reading/shared_lists.py", *_PAGED)
 def in_order(project: Project, path: str, key: str, most: int) -> Seen:
     """GET {path} with sort=id: in ascending order of {key}, and with the number of all items."""
     wanted: dict[str, Any] = {}
@@ -155,7 +155,7 @@ def _all_things(project: Project) -> dict[str, Items]:
     return found
 
 
-@probe("times of lists", "reading/by_content.py")
+@probe("times of lists", "reading/lists.py")
 def times(project: Project) -> Seen:
     """Times of campaigns, templates and journeys are milliseconds since the epoch."""
     found: dict[str, Any] = {}
@@ -195,7 +195,7 @@ def states(project: Project) -> Seen:
     )
 
 
-@probe("archived journeys", "streams/journeys.py")
+@probe("archived journeys", "streams/campaigns.py")
 def archived(project: Project) -> Seen:
     """GET journeys leaves archived ones out; with state=Archived it has only those."""
     shown = [each.get("isArchived") for each in newest(project, "journeys")]
@@ -210,7 +210,7 @@ def archived(project: Project) -> Seen:
     )
 
 
-@probe("a thing that is gone", "reading/children.py")
+@probe("a thing that is gone", "reading/lists.py")
 def gone(project: Project) -> Seen:
     """A catalog, a metadata table and a template that do not exist get 404, and are skipped."""
     client, none = project.client, 999_999_999

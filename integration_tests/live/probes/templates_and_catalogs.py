@@ -142,7 +142,7 @@ def template_contents(project: Project) -> Seen:
     return judged(holds, {"has its templateId": have_ids}, fields=fields)
 
 
-@probe("locales of templates", "streams/template_locales.py")
+@probe("locales of templates", "streams/templates.py")
 def locales(project: Project) -> Seen:
     """templates/getByClientTemplateId tells a template's locales, and each has its content."""
     named = [

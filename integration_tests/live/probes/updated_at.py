@@ -42,7 +42,7 @@ def _changes(project: Project, before: Items, ask_again: Callable[[Project], Ite
     }
 
 
-@probe("updates of campaigns", "reading/by_content.py", last=1)
+@probe("updates of campaigns", "reading/lists.py", last=1)
 def campaigns(project: Project) -> Seen:
     """updatedAt of a campaign stays at its last edit when it starts or finishes."""
     before = newest(project, "campaigns")
@@ -87,7 +87,7 @@ def _all(templates: Mapping[Any, Items]) -> Items:
     return [each for items in templates.values() for each in items]
 
 
-@probe("updates of journeys", "reading/by_content.py", last=1)
+@probe("updates of journeys", "reading/lists.py", last=1)
 def journeys(project: Project) -> Seen:
     """updatedAt of a journey is no older than that of its draft."""
     before = newest(project, "journeys")

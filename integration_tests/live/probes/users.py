@@ -84,7 +84,7 @@ def _is_about(count: int, other: int) -> bool:
     return abs(count - other) <= max(3, other // 100)
 
 
-@probe("sizes of lists", "streams/list_sizes.py")
+@probe("sizes of lists", "streams/lists.py")
 def sizes(project: Project) -> Seen:
     """GET lists/{id}/size answers with a bare number."""
     answers = list(project.once(_sizes).values())

@@ -1,0 +1,222 @@
+"""dlt: Iterable as a source for one's own pipelines, and any of dlt's destinations for the command `load`."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pyarrow
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.exceptions import DltException
+from dlt.common.typing import TSecretStrValue
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from source_iterable.api.client import IterableClient
+from source_iterable.config import Config
+from source_iterable.load.address import redact_accounts
+from source_iterable.load.destination import Destination, DestinationError
+from source_iterable.load.rows import SQL_TYPES, RowFile, Spool, select
+from source_iterable.load.tables import Column, Table, backfill_key, table_of
+from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import State
+from source_iterable.records.batch import RecordBatch
+from source_iterable.streams.configuration import parse_config
+from source_iterable.streams.table import STREAMS, chosen
+
+# dlt's names of kinds, where they are others.
+_DATA_TYPES = {"integer": "bigint", "number": "double", "boolean": "bool", "time": "timestamp"}
+# Replaces a table in one transaction, instead of emptying it first.
+_IN_ONE_GO = "insert-from-staging"
+_SOURCE = "iterable"
+
+
+@dlt.source(name=_SOURCE, section=_SOURCE, max_table_nesting=0)
+def iterable(
+    config: Mapping[str, Any] | None = None,
+    streams: str | Iterable[str] = "default",
+    api_key: TSecretStrValue | None = None,
+    start_date: str | None = None,
+    region: str | None = None,
+    project_type: str | None = None,
+) -> Any:
+    """Every stream as a resource of its name. Incremental ones are merged on their key, the others replaced.
+
+    Args:
+        config: a configuration of source-iterable (docs/options.md). The other parameters take precedence over it, and may
+            also come from dlt's configuration: `sources.iterable.api_key`, `sources.iterable.start_date` and so on.
+        streams: names of streams and groups, as for `source-iterable load --streams`.
+
+    Raises ConfigError.
+    """
+    given = {"api_key": api_key, "start_date": start_date, "region": region, "project_type": project_type}
+    parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
+    sync = _Sync(parsed)
+    names = chosen(streams if isinstance(streams, str) else ",".join(streams))
+    with sync.context() as context:
+        return [sync.resource(table_of(STREAMS[name], parsed, context.client)) for name in names]
+
+
+class _Sync:
+    """One run of the source. Its resources share Iterable's rate limits, and so a context.
+
+    The first one that is read makes it, the last one closes it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._context: StreamContext
+        self._users = 0
+
+    def resource(self, table: Table) -> Any:
+        """A stream's rows as Arrow, with its state in dlt's: dlt loads both or neither."""
+
+        def rows() -> Iterator[Any]:
+            states = dlt.current.resource_state()
+            key = backfill_key(self._config)
+            full: list[RowFile] = []
+            with self.context() as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
+                # Small files: dlt reads a few resources at a time, each of which has two at the most.
+                spool = Spool(Path(folder), full.append, keeps_nul=False, file_bytes=8 * 2**20)
+                for item in STREAMS[table.name].read(context, states.get(key, {}) if table.merged else {}):
+                    if isinstance(item, RecordBatch):
+                        spool.add(table, item)
+                        yield from _arrow(full)
+                    elif table.merged:
+                        states[key] = dict(item.state)
+                spool.flush(table)
+                yield from _arrow(full)
+
+        return dlt.resource(rows, name=table.name, section=_SOURCE, parallelized=True, **_hints(table, table.columns))
+
+    @contextmanager
+    def context(self) -> Iterator[StreamContext]:
+        with self._lock:
+            if self._users == 0:
+                logger = logging.getLogger("source_iterable")
+                self._context = StreamContext(self._config, IterableClient(self._config, logger), logger)
+            self._users += 1
+        try:
+            yield self._context
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._context.close()
+
+
+class DltDestination(Destination):
+    """Any destination of dlt. One load package a commit, with the states in it. Raises DestinationError.
+
+    `folder` is for dlt's files until they are loaded. It is new for every load, so only the destination itself says what was
+    loaded, and nothing that a killed load left behind is loaded twice.
+    """
+
+    keeps_nul = False
+
+    def __init__(self, destination: Any, dataset: str, backfill: str, folder: Path) -> None:
+        self._backfill = backfill
+        self._files: dict[str, list[RowFile]] = {}
+        self._finished: dict[str, Table] = {}
+        self._pipeline = dlt.pipeline(_SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
+        self._name = self._pipeline.destination.destination_name
+        # dlt's CSV files for PostgreSQL turn empty texts into NULL.
+        self._format: Any = "insert_values" if self._name == "postgres" else None
+        with self._errors():
+            self._pipeline.sync_destination()
+
+    def states(self) -> Mapping[str, State]:
+        resources = self._pipeline.state.get("sources", {}).get(_SOURCE, {}).get("resources", {})
+        return {name: states[self._backfill] for name, states in resources.items() if states.get(self._backfill)}
+
+    def start(self, table: Table, resumed: bool) -> None:
+        """No-op: rows of a table that is replaced are kept here until its stream was read to its end."""
+
+    def add(self, file: RowFile) -> None:
+        self._files.setdefault(file.table.name, []).append(file)
+
+    def finish(self, table: Table) -> None:
+        self._finished[table.name] = table
+
+    def commit(self, states: Mapping[str, State]) -> None:
+        # A table that is replaced and not read to its end has no rows in the warehouse yet, which its state must not say.
+        ready = {name: files[0].table for name, files in self._files.items() if files[0].table.merged} | self._finished
+        if ready:
+            resources = [self._resource(table, states.get(name)) for name, table in ready.items()]
+            with self._errors():
+                self._pipeline.run(resources, loader_file_format=self._format)
+            self._finished.clear()
+
+    def close(self) -> None:
+        """No-op: what was not committed is not there."""
+
+    def how_to_open(self) -> str:
+        return f"the schema {self._pipeline.dataset_name} of {self._name}"
+
+    def _resource(self, table: Table, state: State | None) -> Any:
+        files = self._files.pop(table.name, [])
+
+        def rows() -> Iterator[Any]:
+            if state is not None:
+                dlt.current.resource_state()[self._backfill] = dict(state)
+            yield from _arrow(files)
+
+        return dlt.resource(rows, name=table.name, **_hints(table, table.columns))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (DltException, OSError) as error:
+            cause: BaseException = error
+            while isinstance(cause, PipelineStepFailed) and cause.exception is not None:
+                cause = cause.exception
+            why = redact_accounts(str(cause).strip().split("\n")[0])
+            raise DestinationError(f"dlt cannot load into {self._name}: {why}") from None
+
+
+def destination_named(name: str) -> Any:
+    """dlt's destination of this name; None if there is none."""
+    try:
+        if not re.fullmatch(r"[\w.]+", name):
+            raise ValueError
+        destination = dlt.destination(name)
+        able = destination.capabilities()
+    except (UnknownDestinationModule, ValueError):
+        return None
+    # Destinations with a selector choose by table format: files, without transactions.
+    if not able.replace_strategies_selector and _IN_ONE_GO in (able.supported_replace_strategies or ()):
+        return dlt.destination(name, replace_strategy=_IN_ONE_GO)
+    return destination
+
+
+def _hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
+    """The parameters of dlt.resource and make_hints for a table: its name, write disposition, key and column types."""
+    return {
+        "table_name": table.name,
+        "columns": {name: {"data_type": _DATA_TYPES.get(kind, kind), "nullable": True} for _, name, kind in columns},
+        "primary_key": list(table.key) or None,
+        "write_disposition": "merge" if table.merged else "replace",
+    }
+
+
+def _arrow(files: list[RowFile]) -> Iterator[Any]:
+    """The rows of files, which are deleted, as Arrow record batches. JSON is text."""
+    while files:
+        file = files.pop(0)
+        query = select(file, {**SQL_TYPES, "json": "VARCHAR"})
+        hints = dlt.mark.make_hints(**_hints(file.table, file.columns))
+        # DuckDB is only a parser here.
+        with duckdb.connect(config={"memory_limit": "100MB", "threads": 1}) as database:
+            for batch in pyarrow.RecordBatchReader.from_stream(database.sql(query)):
+                # dlt has not been told of the columns for values that do not fit.
+                yield dlt.mark.with_hints(batch, hints) if file.misfits else batch
+        file.path.unlink()

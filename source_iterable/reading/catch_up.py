@@ -1,0 +1,117 @@
+"""CatchUpBarrier: streams of a sync that wait for each other, since they share Iterable's limits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from source_iterable.api.client import IterableClient
+from source_iterable.api.spooled import SpooledResponse
+
+# What a stream may need: a response, by its key; any response, until it says which; or to read its new events.
+Need = int | str
+ANY_RESPONSE = "any response"
+NEW_EVENTS = "new events"
+# Responses kept for streams that have not come to them yet. Each takes memory, or a descriptor and disk.
+MOST_KEPT = 16
+# Seconds between looks whether the others have caught up.
+_LOOK_SECONDS = 0.1
+
+
+@dataclass
+class _Kept:
+    """A response, once the first stream that comes has it; `users` are taking it."""
+
+    response: Future[SpooledResponse] = field(default_factory=Future)
+    users: int = 0
+
+
+class CatchUpBarrier:
+    """What each stream of a sync still needs of what it shares with others. Thread-safe.
+
+    Rereading waits until all export streams have read their new events. list_users and events need the users of the same
+    lists. Iterable allows five such requests a minute, and a large list takes an hour: so each list is requested once, and
+    kept until every expected stream that needs it has taken it. Without expected streams nothing is kept, and nobody waits.
+    """
+
+    def __init__(self, client: IterableClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._needs: dict[str, set[Need]] = {}
+        self._kept: dict[Need, _Kept] = {}
+
+    def expect(self, needs: Mapping[str, Need]) -> None:
+        """Name the streams of this sync that share something, each with what it needs, before any of them begins."""
+        self._needs = {stream: {need} for stream, need in needs.items()}
+
+    def need(self, stream: str, needs: Iterable[Need]) -> None:
+        """Say what a stream needs from now on."""
+        with self._lock:
+            if stream in self._needs:
+                self._needs[stream] = set(needs)
+            self._drop()
+
+    def done(self, stream: str) -> None:
+        """A stream needs nothing more: it has it all, has failed, or will never begin."""
+        self.need(stream, ())
+
+    def wait(self) -> None:
+        """Wait until all streams have read their new events. Raises Stopped."""
+        with self._client.progress.waiting("other streams to read what is new"):
+            self._wait_while(lambda: bool(self._needed_by(NEW_EVENTS)))
+
+    def get(self, stream: str, key: Need, request: Callable[[], SpooledResponse]) -> SpooledResponse:
+        """The response of this key, which the caller closes. Raises what `request` raised, to every stream."""
+        # While much is kept that only others are still to take: whoever is behind never waits.
+        self._wait_while(
+            lambda: len(self._kept) >= MOST_KEPT and stream not in self._needed_by(ANY_RESPONSE, *self._kept)
+        )
+        with self._lock:
+            # From now on: a stream whose own requests are all under way is not behind.
+            self._needs.get(stream, set()).discard(key)
+            kept = self._kept.get(key)
+            is_first = kept is None
+            if kept is None and self._needed_by(key, ANY_RESPONSE) - {stream}:
+                kept = self._kept[key] = _Kept()
+            if kept is not None:
+                kept.users += 1
+        if kept is None:
+            return request()
+        try:
+            if is_first:
+                try:
+                    kept.response.set_result(request())
+                except BaseException as error:
+                    kept.response.set_exception(error)
+            return kept.response.result().shared()
+        finally:
+            with self._lock:
+                kept.users -= 1
+                self._drop()
+
+    def close(self) -> None:
+        """Free everything."""
+        with self._lock:
+            self._needs.clear()
+            self._drop()
+
+    def _wait_while(self, is_ahead: Callable[[], bool]) -> None:
+        while True:
+            with self._lock:
+                if not is_ahead():
+                    return
+            self._client.wait(_LOOK_SECONDS)
+
+    def _needed_by(self, *needs: Need) -> set[str]:
+        """The streams that need any of these."""
+        return {stream for stream, needed in self._needs.items() if not needed.isdisjoint(needs)}
+
+    def _drop(self) -> None:
+        """Free what nobody needs any more."""
+        for key, kept in list(self._kept.items()):
+            if kept.users == 0 and not self._needed_by(key, ANY_RESPONSE):
+                del self._kept[key]
+                if kept.response.exception() is None:
+                    kept.response.result().close()

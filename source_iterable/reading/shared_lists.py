@@ -1,0 +1,181 @@
+"""SharedLists: lists that several streams read, each page requested once per sync.
+
+A parent stream (lists, campaigns, templates, catalogs, metadata) and its children need the same responses. The first stream
+to need a list requests it; the others wait and read it from a temporary file.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import closing
+from hashlib import blake2b
+from typing import IO
+
+from source_iterable.api import exact_json
+from source_iterable.api.client import IterableClient
+from source_iterable.api.paging import Fetch, Page, Pages, numbered
+from source_iterable.api.request import Items, Parameters, list_shape
+from source_iterable.errors import TransientError
+from source_iterable.process.machine import local_errors
+
+# The pages of one list over this many bytes spill from memory to a temporary file.
+MEMORY_BYTES = 256 * 2**10
+# Times that a list is read until it stays as it is.
+MOST_READINGS = 5
+
+
+class SharedLists:
+    """The shared lists of one sync. Thread-safe."""
+
+    def __init__(self, client: IterableClient, logger: logging.Logger) -> None:
+        self._client = client
+        self._logger = logger
+        self._lock = threading.Lock()
+        self._lists: dict[Hashable, SharedList] = {}
+
+    def pages(
+        self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None
+    ) -> Iterator[Items]:
+        """Yield the items of each page of a list, which have a `key`, once all are read and proved to be all.
+
+        Without a `page_size` the list is one response. Raises IterableError; the next reader then retries the page.
+        """
+        fetch = self._fetch(path, selector, key, parameters, page_size)
+        return self.pages_by(path, fetch, key, (path, tuple(sorted(parameters.items())), page_size))
+
+    def pages_by(self, path: str, fetch: Fetch, key: str | None = None, name: Hashable = None) -> Iterator[Items]:
+        """Yield the items of each page that `fetch` returns. The first caller's `fetch` serves all of this `name`.
+
+        With a `key` they are proved to be all; without, each page is yielded as soon as it is requested. The name is the
+        path unless there are several lists of this path.
+        """
+        name = name or path
+        with self._lock:
+            if name not in self._lists:
+                self._lists[name] = SharedList(path, fetch, self._logger, key)
+        yield from self._lists[name].pages()
+
+    def unshared(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int) -> Iterator[Items]:
+        """The same as `pages`, for a list that only one stream reads: nothing of it is kept."""
+        fetch = self._fetch(path, selector, key, parameters, page_size)
+        with closing(SharedList(path, fetch, self._logger, key)) as found:
+            yield from found.pages()
+
+    def _fetch(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> Fetch:
+        if page_size is not None:
+            return numbered(self._client, path, selector, key, parameters, page_size)
+        return lambda _: Page(self._client.get_json(path, parameters, list_shape(selector, key)))
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        with self._lock:
+            for shared in self._lists.values():
+                shared.close()
+
+
+class SharedList:
+    """The pages of one list requested so far, in a temporary file. Thread-safe.
+
+    With a `key`, none is yielded before the list is proved whole, or two readings find the same items. An item that is
+    deleted while pages are read moves all behind it forward, and the first item of the next page is never returned. The
+    number of items that Iterable names in each page and the ids show it. Not noticed: as many items created as deleted
+    between the same two requests. An item that this hides is missing in this sync; a stream by content emits it in the next.
+    """
+
+    def __init__(self, path: str, fetch: Fetch, logger: logging.Logger, key: str | None = None) -> None:
+        self._path = path
+        self._fetch = fetch
+        self._logger = logger
+        self._key = key
+        self._lock = threading.RLock()
+        self._is_whole = key is None
+        # The number of items and the sum of the hashes of their keys, of each reading.
+        self._readings: list[tuple[int, int]] = []
+        self._open()
+
+    def _open(self) -> None:
+        with local_errors():
+            self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
+        # Where the items of each page start and end in the file, and the total that it named.
+        self._spooled: list[tuple[int, int, int | None]] = []
+        self._requested = Pages(self._path, self._fetch)
+        # The page that was requested and is not written yet: writing it may have failed.
+        self._unwritten: Page | None = None
+
+    def pages(self) -> Iterator[Items]:
+        """Yield the items of each page, which the first reader requests.
+
+        Raises IterableError; the next reader retries the page that failed.
+        """
+        with self._lock:
+            while not self._is_whole:
+                self._read_whole()
+        for page in self._pages():
+            yield page.items
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+    def _pages(self) -> Iterator[Page]:
+        place = 0
+        while (page := self._page(place)) is not None:
+            yield page
+            place += 1
+
+    def _page(self, place: int) -> Page | None:
+        with self._lock:
+            if place < len(self._spooled):
+                start, end, total = self._spooled[place]
+                with local_errors():
+                    self._file.seek(start)
+                    return Page(list(exact_json.loads(self._file.read(end - start))), None, total)
+            self._unwritten = page = self._unwritten or next(self._requested, None)
+            if page is None:
+                return None
+            _, start, _ = self._spooled[-1] if self._spooled else (0, 0, None)
+            with local_errors():
+                self._file.seek(start)
+                size = self._file.write(exact_json.dumps(page.items))
+            self._spooled.append((start, start + size, page.total))
+            self._unwritten = None
+            return page
+
+    def _read_whole(self) -> None:
+        """Read the list once more. Raises TransientError if it never stays as it is."""
+        count, ids, ascends = _summary(self._pages(), self._key or "")
+        totals = {total for _, _, total in self._spooled}
+        # They are all if one response holds as many as it says; or if each page says as many, and none came twice.
+        is_all = totals <= {None, count} if len(self._spooled) <= 1 else totals == {count} and ascends
+        if is_all or (count, ids) in self._readings[-1:]:
+            self._is_whole = True
+            for total in totals - {None, count}:
+                self._logger.warning(
+                    f"GET {self._path}: Iterable returned {count:,} items twice, and says that there are {total:,}."
+                )
+            return
+        if len(self._readings) == MOST_READINGS - 1:
+            raise TransientError(
+                f"The list of GET {self._path} changed each of the {MOST_READINGS} times that it was read: items may be "
+                "missing. The next sync reads it again."
+            )
+        self._readings.append((count, ids))
+        self.close()
+        self._open()
+
+
+def _summary(pages: Iterable[Page], key: str) -> tuple[int, int, bool]:
+    """The number of all items, the sum of the hashes of their keys, and whether these ascend throughout."""
+    count = ids = 0
+    ascends, last = True, None
+    for page in pages:
+        for item in page.items:
+            name = item[key]
+            ascends = ascends and (last is None or (type(name) is type(last) and name > last))
+            last = name
+            count += 1
+            ids = (ids + int.from_bytes(blake2b(repr(name).encode(), digest_size=8).digest(), "big")) % 2**64
+    return count, ids, ascends
