@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import requests
-from pydantic import BaseModel, Field, ValidationError
+from msgspec import Struct, field
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
-from source_iterable.api.request import Request, ShapeError
+from source_iterable.api.request import Request, ShapeError, model_of
 from source_iterable.api.retry import LISTING, ONCE
 from source_iterable.errors import (
     BrokenResponse,
@@ -52,20 +53,20 @@ class JobState(Enum):
 ENDED = (JobState.FAILED, JobState.CANCELLED, JobState.CANCELLING)
 
 
-class ExportFile(BaseModel):
+class ExportFile(Struct):
     """One file of a job, with a presigned link that expires. `after` is the `startAfter` of the page that lists it."""
 
-    name: str = Field(alias="file")
+    name: str = field(name="file")
     url: str
     after: str | None = None
 
 
-class FilesPage(BaseModel):
+class FilesPage(Struct):
     """A response of `export/{jobId}/files`: the job's state and a page of its files (ten, seen)."""
 
-    state: JobState = Field(alias="jobState")
-    truncated: bool = Field(default=False, alias="exportTruncated")
+    state: JobState = field(name="jobState")
     files: list[ExportFile]
+    truncated: bool = field(name="exportTruncated", default=False)
 
 
 def _job_id(response: Any) -> int:
@@ -73,15 +74,6 @@ def _job_id(response: Any) -> int:
         return int(str(response["jobId"]).removesuffix(".0"))
     except (KeyError, TypeError, ValueError):
         raise ShapeError("holds no jobId") from None
-
-
-def _files_page(response: Any) -> FilesPage:
-    try:
-        return FilesPage.model_validate(response)
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, problem["loc"])) or "all of it"
-        raise ShapeError(f"is not a list of files ({where}: {problem['msg']})") from None
 
 
 class ExportJob:
@@ -104,7 +96,7 @@ class ExportJob:
     def page(self, start_after: str | None = None) -> FilesPage:
         """Return the state of the job, and its files after `start_after`. Raises IterableError."""
         parameters = {"startAfter": start_after} if start_after else None
-        page = self._client.get_json(f"export/{self.id}/files", parameters, _files_page)
+        page = self._client.get_json(f"export/{self.id}/files", parameters, partial(model_of, FilesPage))
         for file in page.files:
             file.after = start_after
         return page
