@@ -110,12 +110,8 @@ class SpooledResponse:
                 self._file.close()
 
 
-def _as_received(received: int, head: bytes, tail: bytes) -> int:
-    return received
-
-
 def receive(
-    response: requests.Response, max_bytes: int, proof: Proof = must_hold_records, guess: Guess = _as_received
+    response: requests.Response, max_bytes: int, proof: Proof = must_hold_records, guess: Guess | None = None
 ) -> SpooledResponse:
     """Receive the body of `response` whole.
 
@@ -137,7 +133,7 @@ def receive(
                 spooled.size += len(piece)
                 if spooled.size > next_guess:
                     next_guess = min(2 * next_guess, max_bytes)
-                    expected = guess(spooled.size, *spooled.ends())
+                    expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
                     if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
                         raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
         proof(spooled.chunks())
@@ -164,13 +160,13 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
         raise BrokenResponse("The response has an encoding that was not requested.")
     # As urllib3 reads it, not as the headers say: a length that is not a number is none.
     has_end = response.raw.chunked or response.raw.length_remaining is not None
-    # The trailer of gzip is an end, too, but a second member may follow.
-    ends_itself = False
+    members = 0
     if encoding in _IDENTITY:
         yield from _raw(response)
     else:
-        ends_itself = (yield from _gunzipped(_raw(response))) == 1
-    if not has_end and not ends_itself:
+        members = yield from _gunzipped(_raw(response))
+    # The trailer of one member of gzip is an end, too. Of several, the last ones may be missing.
+    if not has_end and members != 1:
         raise EndUnknown(_NO_END)
 
 
