@@ -131,7 +131,8 @@ class Session(requests.Session):
                 return response
             response.close()
             try:
-                target = urlsplit(urljoin(url, response.headers["Location"]))
+                following = urljoin(url, response.headers["Location"])
+                target = urlsplit(following)
                 _ = target.port  # raises for a port that is no number
             except ValueError:
                 raise BrokenResponse(f"{what} was redirected to an invalid URL.") from None
@@ -140,7 +141,7 @@ class Session(requests.Session):
                 host = str(target.hostname).replace(self._api_key, "****")
                 message = f"{what} was redirected to another host ({host}); the API key is not sent there."
                 raise BadRequest(f"{message} Check the API base URL.", response.status_code)
-            url, options["params"] = target.geturl(), {}
+            url, options["params"] = following, {}
         raise Unreachable(f"{what} was redirected {MAX_REDIRECTS} times.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -51,10 +50,10 @@ class Wording:
         self._api_key = api_key
         self._host = host
 
-    def redacted(self, text: str, hidden: Iterable[str] = ()) -> str:
-        """A text of a response as it may be shown: short, without the key, and without what is `hidden`."""
+    def _redacted(self, text: str, request: Request) -> str:
+        """A text of a response as it may be shown: short, without the key, and without personal values of the request."""
         text = text.replace(self._api_key, "****")
-        for value in hidden:
+        for value in request.personal_values:
             # Iterable may quote it in lower case, or as it stood in the URL.
             for form in (value, quote(value), quote(value, ""), quote_plus(value)):
                 text = re.sub(re.escape(form), "****", text, flags=re.IGNORECASE)
@@ -69,7 +68,7 @@ class Wording:
             if status < 400:
                 return BrokenResponse(f"Iterable answered {request} with {status}, which holds no data.")
             texts = (*_code_and_msg(response), response.reason or "no message")
-        code, msg, reason = (self.redacted(text, request.personal_values) for text in texts)
+        code, msg, reason = (self._redacted(text, request) for text in texts)
         said = f"{code}: {msg}" if code and msg else msg or code or reason
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
         message = f"Iterable answered {request} with {status} ({said}). {_HINTS.get(status, '')}"
@@ -78,7 +77,7 @@ class Wording:
     def refuse_error_object(self, request: Request, value: Any) -> None:
         """Raise BrokenResponse for the JSON of a response with status 200 that is an error."""
         if is_error_object(value) and value["code"] != "Success":
-            said = self.redacted(f"{value['code']}: {value['msg']}", request.personal_values)
+            said = self._redacted(f"{value['code']}: {value['msg']}", request)
             raise BrokenResponse(f"Iterable answered {request} with status 200 and an error ({said}).")
 
     def no_response(self, request: Request, error: Exception) -> IterableError:
