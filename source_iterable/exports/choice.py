@@ -134,8 +134,11 @@ class TransportChoice:
         return [transport for transport in usable if transport.prefers(window)] or usable
 
     def _usable(self, data_type: str) -> list[Transport]:
-        """The transports for a data type, without those that refused it or seem to refuse everything."""
-        left = self._not_refused(data_type)
+        """The transports for a data type, without those that refused it or seem to refuse everything.
+
+        If all have refused it, all: another window of it gets the same error.
+        """
+        left = self._not_refused(data_type) or self.transports
         return [each for each in left if each in self._worked or len(self._refused[each]) < 2] or left
 
     def _not_refused(self, data_type: str) -> list[Transport]:

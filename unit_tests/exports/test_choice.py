@@ -212,6 +212,16 @@ def test_a_data_type_that_all_refuse_fails_and_is_no_fault_of_a_transport(
     assert lines(export.open("d", WINDOW)) == FIRST
 
 
+def test_every_window_of_a_data_type_that_all_refuse_gets_their_error(
+    two: tuple[TransportChoice, Fake, Fake],
+) -> None:
+    export, one, other = two
+    one.failures["a"] = other.failures["a"] = Forbidden("No a.", 403)
+    for _ in range(2):
+        with pytest.raises(Forbidden, match="No a"):
+            export.open("a", WINDOW)
+
+
 def test_a_window_is_too_large_if_no_usable_transport_takes_it(two: tuple[TransportChoice, Fake, Fake]) -> None:
     export, one, other = two
     assert not export.is_too_large("a", Window(0, 10, 200))
