@@ -35,8 +35,8 @@ Fetch = Callable[[Any], Page]
 class Pages(Iterator[Page]):
     """Yields each page of the list of GET `path`. After an error, the next call requests the same page again.
 
-    Raises IterableError, also for a list that never ends, as its server goes round in circles: a `following` comes twice,
-    or the same items three times. Twice they may come: added items may shift all others by a whole page.
+    Raises IterableError, also for a list that never ends because its server goes round in circles: the same `following`
+    twice, or the same items three times. The same items twice are no error: new ones may shift all others by a whole page.
     """
 
     def __init__(self, path: str, fetch: Fetch) -> None:
@@ -93,8 +93,8 @@ def numbered(client: IterableClient, path: str, selector: str, key: str, paramet
 def by_offset(client: IterableClient, path: str, selector: str, key: str, limit: int) -> Fetch:
     """Pages by `limit` and `offset`.
 
-    The last one is that where `totalCount` says so and the page is not full, or else an empty one: a server may return
-    fewer items than it was asked for.
+    The last page is the one that reaches `totalCount` and is not full; without `totalCount`, an empty one, since a server
+    may return fewer items than requested.
     """
     shape = list_shape(selector, key)
 

@@ -27,7 +27,7 @@ class Transport(Protocol):
     max_bytes: int
 
     def prefers(self, window: Window) -> bool:
-        """Whether it suits the window. A transport that does not gets the window only if no usable one does."""
+        """Whether it suits the window. Other windows go to it only if no usable transport prefers them."""
 
     def try_acquire(self) -> Permit | NotYet:
         """A permit to read one window now, or when to retry. Never waits."""

@@ -92,7 +92,7 @@ class JobsTransport:
         self._changing = 0
 
     def prefers(self, window: Window) -> bool:
-        """Every window: of a job's files, only a broken one is retried."""
+        """True for every window: when a file breaks off, only that file is fetched again."""
         return True
 
     def try_acquire(self) -> Permit | NotYet:

@@ -57,10 +57,10 @@ def _waiting_lines(progress: Progress) -> list[str]:
 
 @contextmanager
 def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
-    """Show the streams and what they wait for on stderr while the block runs. No-op unless only that is a terminal.
+    """Show the streams and what they wait for on stderr while the block runs, if stderr is a terminal and stdout is not.
 
-    `alone`: nothing is written to stdout meanwhile, so that may be a terminal, too; and a report follows, for which the
-    display makes room.
+    `alone`: nothing is written to stdout meanwhile, so stdout may be a terminal, too, and the display disappears at the end
+    to make room for a report.
     """
     has_terminal, has_other = (bool(each and each.isatty()) for each in (sys.__stderr__, sys.__stdout__))
     if not has_terminal or (has_other and not alone):
