@@ -136,9 +136,9 @@ def receive(
                     expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
                     if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
                         raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
-        proof(spooled.chunks())
         if proof is must_hold_records:
             must_be_the_last(spooled.last_line())
+        proof(spooled.chunks())
     except BaseException:
         spooled.close()
         raise
