@@ -30,11 +30,7 @@ NOT_DATA: Verdicts = {
     "number": "incomplete: is not a number of users",
 }
 NOT_SHAPE: Verdicts = {
-<<<<<<< HEAD
-    "json": "incomplete: holds no|is not an object|is not as it should be|is not the entry|is not that of",
-=======
-    "json": "incomplete: holds no|is not an object|is not a list of files|is not the entry|is not that of|is not as it should be|is of another",
->>>>>>> main
+    "json": "incomplete: holds no|is not an object|is not the entry|is not that of|is not as it should be|is of another",
     "csv": NO_REPORT,
     "users": NO_USERS,
     "lines": "incomplete: holds no records",
