@@ -42,13 +42,14 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
         raise BrokenResponse(f"The response holds no records but {_description(first)}.")
 
 
-def must_be_the_last(line: bytes) -> None:
-    """Raise BrokenResponse for a last line of records that is cut or says why there are no more.
-
-    It is cut if it has no newline and is no complete JSON.
-    """
+def must_be_whole(line: bytes) -> None:
+    """Raise BrokenResponse for a last line of records that is cut: one without a newline that is no complete JSON."""
     if line.strip() and not line.endswith(b"\n") and len(line) < MAX_LINE and not exact_json.is_complete(line):
         raise BrokenResponse("The last line is cut.")
+
+
+def must_be_no_error(line: bytes) -> None:
+    """Raise BrokenResponse for a last line of records that says why there are no more."""
     if is_error_object(_parsed(line)):
         raise BrokenResponse(f"The response ends with {_description(line)}.")
 

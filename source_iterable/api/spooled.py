@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from source_iterable.api import exact_json
-from source_iterable.api.proof import MAX_LINE, must_be_the_last, must_hold_records
+from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
 from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 from source_iterable.process.machine import local_errors
 
@@ -136,9 +136,10 @@ def receive(
                     expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
                     if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
                         raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
-        if proof is must_hold_records:
-            must_be_the_last(spooled.last_line())
+        last = spooled.last_line() if proof is must_hold_records else b""
+        must_be_whole(last)
         proof(spooled.chunks())
+        must_be_no_error(last)
     except BaseException:
         spooled.close()
         raise
