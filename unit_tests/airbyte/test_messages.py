@@ -63,7 +63,7 @@ def messages_of(stream: Stream, context: StreamContext, state: dict[str, Any] | 
         message = {"stream_descriptor": {"name": stream.name}, "stream_state": state}
         given = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})]
     made = Messages(context, ConnectorStateManager(given))
-    made.add(stream)
+    made.add(stream.name, stream)
     return made
 
 
@@ -231,8 +231,11 @@ def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: st
 
 
 def test_an_invalid_state_is_rejected_before_anything_is_read(context: StreamContext) -> None:
-    with pytest.raises(ConfigError, match="'soon'"):
-        read(Fake([1], "createdAt"), context, {"createdAt": "soon"})
+    stream = Fake([1], "createdAt")
+    out, failure = read(stream, context, {"createdAt": "soon"})
+    assert (out, stream.state) == ([], None)
+    assert isinstance(failure, ConfigError)
+    assert "'soon'" in str(failure)
 
 
 class Clock:
