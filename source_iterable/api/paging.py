@@ -74,8 +74,8 @@ def numbered(client: IterableClient, path: str, selector: str, key: str, paramet
     def request(number: int) -> Page:
         def page(response: Any) -> Page:
             link = holder_of(response, selector).get("nextPageUrl")
-            numbers = _PAGE_NUMBER.findall(str(link or ""))
-            following = max([number + 1, *map(int, numbers)]) if link else None
+            named = _PAGE_NUMBER.search(str(link))
+            following = max(number + 1, int(named[1]) if named else 0) if link else None
             return Page(shape(response), following, total_in(response, selector))
 
         return client.get_json(path, {**parameters, "page": number, "pageSize": size}, page)
