@@ -1,4 +1,4 @@
-"""Edited states and odd times in them: each either works or is named, and none loses records."""
+"""States that no sync can continue from are named."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.reading.context import StreamContext
 from source_iterable.streams.table import STREAMS
-
-FIRST, LAST = -62135596800, 253402300799  # the first and the last second of the years 1 to 9999
 
 
 @pytest.mark.parametrize("name", ["lists", "list_users", "events", "campaigns", "users"])
