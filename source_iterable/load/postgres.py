@@ -6,7 +6,7 @@ import logging
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -209,6 +209,9 @@ class Postgres(SqlDestination):
 
     def close(self) -> None:
         if self._connection is not None:
+            with suppress(psycopg2.Error):
+                # A session takes a moment to end, and the next load must not find the schema locked.
+                self.run("ROLLBACK; SELECT pg_advisory_unlock_all()")
             self._connection.close()
         self._parser.close()
 
