@@ -136,7 +136,9 @@ class PostgresWarehouse:
         with closing(connection), connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND xact_start IS NOT NULL"
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND xact_start IS NOT NULL "
+                # Not one that is still being opened, which is in a transaction, too.
+                "AND state IN ('active', 'idle in transaction')"
             )
             return bool(cursor.fetchall())
 
