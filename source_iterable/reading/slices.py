@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -56,6 +56,13 @@ def skip(context: StreamContext, stream_name: str, what: str, error: ApiError | 
     why = "no longer exists; skipped." if error is None or isinstance(error, NotFound) else f"skipped. {error}"
     context.logger.warning(f"{stream_name}: {what} {why}")
     context.progress.count("skipped")
+
+
+def chunks_of(response: SpooledResponse | None) -> Iterator[bytes]:
+    """Yield a slice's response in chunks of whole lines, then close it; nothing if there is none."""
+    if response is not None:
+        with closing(response):
+            yield from response.chunks()
 
 
 @dataclass

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from source_iterable.config import Config, invalid
 from source_iterable.errors import ConfigError
-from source_iterable.reading.stream import Stream
-from source_iterable.streams.lists import ListUsers
+from source_iterable.records.private_fields import PrivateFields
 from source_iterable.streams.table import STREAMS
-
-# What `userIdentifier` of list_users may be.
-_IDENTIFIERS = {"Email-based": ("email",), "UserID-based": ("userId",), "Hybrid": ("email", "userId")}
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:
     """Validate a configuration read from JSON. Raises ConfigError, which names the invalid option."""
     config = Config.parse(raw)
+    private = PrivateFields.from_config(config)
     streams = [stream for stream in STREAMS.values() if stream.may_have_private_fields and not stream.exempt_key]
-    cursors = _with_streams((stream.cursor_field, stream) for stream in streams if stream.cursor_field)
-    # By the names that an option may give them.
-    keys = dict.fromkeys(_IDENTIFIERS[config.project_type], ListUsers.name)
-    keys |= _with_streams((column, stream) for stream in streams for column in stream.key(config))
-    for option, names in (("excluded_fields", config.excluded_fields), ("hashed_fields", config.hashed_fields)):
-        for name in names:
-            if name in cursors:
-                raise invalid(
-                    f"'{option}': {name} must stay as it is, because it is the cursor of {cursors[name]} and others"
-                )
-    for name in config.excluded_fields:
-        if name in keys:
-            column = name.rpartition(".")[2]
+    for stream in streams:
+        if stream.cursor_field and (rule := private.rule(stream.cursor_field, stream.layout)):
+            option = "hashed_fields" if rule.hashed else "excluded_fields"
             raise invalid(
-                f"'excluded_fields': {name} must stay, because it is in the key of {keys[name]}. Hash it (hashed_fields), "
-                f"or name the object that it is to be left out of, as in address.{column}"
+                f"'{option}': {rule.name} must stay as it is, because it is the cursor of {stream.name} and others"
+            )
+    keys = [(column, stream) for stream in streams for column in stream.key(config)]
+    # Its userIdentifier is one of them.
+    keys += [(column, STREAMS["list_users"]) for column in config.identifiers]
+    for column, stream in keys:
+        rule = private.rule(column, stream.layout)
+        if rule and not rule.hashed:
+            raise invalid(
+                f"'excluded_fields': {rule.name} must stay, because it is in the key of {stream.name}. Hash it "
+                f"(hashed_fields), or name the object that it is to be left out of, as in address.{column}"
             )
     return config
 
@@ -49,12 +45,3 @@ def read_config(path: Path) -> Config:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise ConfigError(f"The configuration file {path} is not JSON: {error}.") from None
-
-
-def _with_streams(columns: Iterable[tuple[str, Stream]]) -> dict[str, str]:
-    """The first stream of each column, which is also meant by data.x where the records are of people."""
-    found: dict[str, str] = {}
-    for column, stream in columns:
-        for name in (column, f"data.{column}") if stream.of_people else (column,):
-            found.setdefault(name, stream.name)
-    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from functools import partial
 
 from source_iterable.api.proof import must_hold_identifiers
@@ -17,7 +16,7 @@ from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.reading.context import StreamContext
 from source_iterable.reading.days import DATE
 from source_iterable.reading.lists import Done, Key, PlainList
-from source_iterable.reading.slices import SliceReader
+from source_iterable.reading.slices import SliceReader, chunks_of
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
 
 LISTS = PlainList("lists", "lists", "lists", "id")
@@ -45,14 +44,21 @@ class ListUsers(Stream):
         for list_id, users in lists.users(done.remaining):
             if list_id in lists.unread:
                 continue
-            if users is not None:
-                with closing(users):
-                    for chunk in users.chunks():
-                        yield [_record(context, list_id, user) for user in users_in(chunk)]
+            for chunk in chunks_of(users):
+                yield [self._record(context, list_id, user) for user in users_in(chunk)]
             done.add(list_id)
             yield Checkpoint(done.state)
         lists.finish()
         yield Checkpoint({})
+
+    def _record(self, context: StreamContext, list_id: Key, user: str) -> Fields:
+        possible, private = identifiers_of(context.config, user), context.private_fields
+        is_hashed = any(private.hashes(name, self.layout) for name in possible)
+        # Hashed here if it is not by its own name, so that it joins to whatever it is.
+        is_hashed = is_hashed and not private.hashes("userIdentifier", self.layout)
+        record: Fields = {"listId": list_id, "userIdentifier": private.hash(user) if is_hashed else user}
+        # A column is filled only where it is known which one it is.
+        return {**record, possible[0]: user} if len(possible) == 1 else record
 
 
 class ListReader(SliceReader[Key]):
@@ -95,20 +101,7 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
 
     In hybrid projects, an identifier without an at sign is a userId, and one with it may be either.
     """
-    if config.project_type == "Hybrid":
-        return ("email", "userId") if "@" in user else ("userId",)
-    return ("email",) if config.project_type == "Email-based" else ("userId",)
-
-
-def _record(context: StreamContext, list_id: Key, user: str) -> Fields:
-    possible, private = identifiers_of(context.config, user), context.private_fields
-    identifier = user
-    if any(map(private.hashes, possible)) and not private.hashes("userIdentifier"):
-        # So that it joins to whatever it is.
-        identifier = private.hash(user)
-    record: Fields = {"listId": list_id, "userIdentifier": identifier}
-    # A column is filled only where it is known which one it is.
-    return {**record, possible[0]: user} if len(possible) == 1 else record
+    return ("userId",) if config.project_type == "Hybrid" and "@" not in user else config.identifiers
 
 
 class ListSizes(Stream):
@@ -141,8 +134,7 @@ class ListSizes(Stream):
             if list_id in sizes.unread:
                 continue
             if response is not None:
-                with closing(response):
-                    yield [{"listId": list_id, DATE: day, "size": _size_in(response.chunks())}]
+                yield [{"listId": list_id, DATE: day, "size": _size_in(chunks_of(response))}]
             done.add(list_id)
             yield Checkpoint({DATE: day, **done.state})
         sizes.finish()

@@ -31,6 +31,8 @@ _TYPES: dict[str, Schema] = {
     "date": {"type": ["null", "string"], "format": "date-time"},
     **dict.fromkeys(("object", "nested", "geo_location", "geo_point"), _OBJECT),
 }
+# By kind of identifier: the path of forgotten users' hashes, and their name in the response.
+_FORGOTTEN = {"email": ("users/forgotten", "hashedEmails"), "userId": ("users/forgottenUserIds", "hashedUserIds")}
 # Hashes per batch.
 HASHES = 10_000
 # What to do about users without their key.
@@ -130,18 +132,13 @@ class ForgottenUsers(Stream):
     may_have_private_fields = False
     primary_key = ("hash",)
     cost = "1, in hybrid projects 2"
-    # Path, name in the response, kind of identifier, and the type of projects that have no such identifiers.
-    endpoints = (
-        ("users/forgotten", "hashedEmails", "email", "UserID-based"),
-        ("users/forgottenUserIds", "hashedUserIds", "userId", "Email-based"),
-    )
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for path, selector, kind, without in self.endpoints:
-            if context.config.project_type != without:
-                hashes = context.client.get_json(path, None, partial(_hashes_in, selector))
-                for some in in_batches(hashes, HASHES):
-                    yield [{"hash": each, "identifierType": kind} for each in some]
+        for kind in context.config.identifiers:
+            path, selector = _FORGOTTEN[kind]
+            hashes = context.client.get_json(path, None, partial(_hashes_in, selector))
+            for some in in_batches(hashes, HASHES):
+                yield [{"hash": each, "identifierType": kind} for each in some]
 
 
 def _hashes_in(selector: str, response: Any) -> list[str]:

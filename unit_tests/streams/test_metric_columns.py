@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from source_iterable.streams.metric_columns import columns
+from source_iterable.streams.daily_metrics import columns
 
 
 # Reports of real projects, by what others read of them.
