@@ -22,7 +22,7 @@ from requests_mock import ANY, Mocker
 from source_iterable.airbyte.entrypoint import Entrypoint
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.config import Config, ConfigError, connection_specification, parse_date
-from source_iterable.streams.configuration import parse_config
+from source_iterable.streams.table import parse_config
 
 # Not found by chance in a message.
 KEY = "k3yk3yk3y-0123456789abcdef"

@@ -17,7 +17,7 @@ from source_iterable.airbyte.source import SourceIterable
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
-from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import StreamContext
 from source_iterable.streams.table import STREAMS
 
 FIRST, LAST = -62135596800, 253402300799  # the first and the last second of the years 1 to 9999

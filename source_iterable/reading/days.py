@@ -6,8 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 from operator import itemgetter
 from typing import Any
 
-from source_iterable.reading.state import unreadable
-from source_iterable.reading.stream import State
+from source_iterable.reading.stream import State, unreadable
 from source_iterable.records.timestamps import is_date
 
 DATE = "date"

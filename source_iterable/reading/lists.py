@@ -10,10 +10,9 @@ from itertools import islice
 from typing import TypeVar
 
 from source_iterable.api.request import Parameters
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.fingerprints import Contents, fingerprint
 from source_iterable.reading.slices import skipping
-from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
 
 UPDATED_AT = "updatedAt"
 # The order that no update changes.
@@ -98,9 +97,6 @@ class ByContentStream(ListStream):
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         """Yield what is emitted for the items of a page that are new or have changed."""
         yield [self.record(kind, item) for item in items]
-
-    def check_state(self, state: State) -> None:
-        """Any state is taken."""
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         key, salt = self.primary_key[0], context.config.hash_salt

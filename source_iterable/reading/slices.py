@@ -25,7 +25,7 @@ from source_iterable.errors import (
     Stopped,
     TransientError,
 )
-from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import StreamContext
 
 # After this many slices in a row that were skipped or not read, the slices are not to blame.
 MAX_FAILED_IN_A_ROW = 10

@@ -12,8 +12,7 @@ from typing import NamedTuple
 from source_iterable.errors import LocalError
 from source_iterable.process.machine import trouble
 from source_iterable.process.progress import STREAM
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Checkpoint, State, Stream
+from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.records.batch import RecordBatch
 
 # One thread for each stream: most of them just wait for Iterable.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from source_iterable.api.request import Parameters
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.lists import BY_ID, ByContentStream, ChildStream, Key
-from source_iterable.reading.stream import Fields
+from source_iterable.reading.stream import Fields, StreamContext
 
 
 class Campaigns(ByContentStream):

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 from source_iterable.api.request import ShapeError
 from source_iterable.config import Config
 from source_iterable.reading import days
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.days import DATE, ONE_DAY, Days
-from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
 from source_iterable.records.schemas import metric_names
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.campaigns import CAMPAIGNS

@@ -13,11 +13,10 @@ from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
 from source_iterable.reading import days
 from source_iterable.reading.catch_up import ANY_RESPONSE
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.days import DATE
 from source_iterable.reading.lists import Done, Key, PlainList
 from source_iterable.reading.slices import SliceReader, chunks_of
-from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
 
 LISTS = PlainList("lists", "lists", "lists", "id")
 # Lists requested at a time: the limit is five a minute, and long ones must not hold up the others.

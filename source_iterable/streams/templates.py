@@ -12,10 +12,9 @@ import msgspec
 from source_iterable.api.ahead import in_order
 from source_iterable.api.request import Parameters, ShapeError, an_object, holder_of, model_of
 from source_iterable.errors import ApiError
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches
 from source_iterable.reading.slices import skipping
-from source_iterable.reading.stream import Fields
+from source_iterable.reading.stream import Fields, StreamContext
 from source_iterable.records.timestamps import rfc3339
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")

@@ -14,12 +14,11 @@ from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
 from source_iterable.exports.choice import OTHER_SPELLINGS
 from source_iterable.reading.catch_up import ANY_RESPONSE
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.distinct_users import DistinctUsers
 from source_iterable.reading.export_stream import IDS, EventStream, must_have_ids
 from source_iterable.reading.lists import Key
 from source_iterable.reading.slices import SliceReader, chunks_of
-from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext
 from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.event_ids import EventIds, mark_of_ids

@@ -11,10 +11,9 @@ import msgspec
 from source_iterable.api.client import IterableClient
 from source_iterable.api.request import ShapeError, holder_of, model_of
 from source_iterable.config import Config
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.lists import in_batches
-from source_iterable.reading.stream import Reading, State, Stream
+from source_iterable.reading.stream import Reading, State, Stream, StreamContext
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.users import UserRecords

@@ -18,8 +18,7 @@ from source_iterable.airbyte.messages import BEAT_SECONDS, Messages
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, NotFound
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, Limited, Nothing, Started
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS

@@ -15,9 +15,8 @@ from source_iterable.api import spooled
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import EventStream
-from source_iterable.reading.stream import Checkpoint
+from source_iterable.reading.stream import Checkpoint, StreamContext
 from source_iterable.records.batch import RecordBatch
 from unit_tests.contexts import a_context
 
