@@ -165,19 +165,15 @@ class Stream(ABC):
 
     def warn_of_future(self, context: StreamContext, until: Any) -> None:
         """Say that a state is in the future; None: start_date is."""
-        what = (
-            f"its state is in the future ({until})"
-            if until
-            else f"start_date is in the future ({context.config.start_date})"
-        )
-        more = (
-            f", and what happens before is never read. To read it, set {self.cursor_field} in the state to the time from which to read on, or reset the stream."
-            if until
-            else "."
-        )
-        context.logger.warning(
-            f"{self.name}: {what}; now it is {iso_time(context.client.now())}. Nothing is read until then{more}"
-        )
+        what, more = f"start_date is in the future ({context.config.start_date})", ""
+        if until is not None:
+            what = f"its state is in the future ({until})"
+            more = (
+                f", and what happens before is never read. To read it, set {self.cursor_field} in the state to the time from "
+                "which to read on, or reset the stream"
+            )
+        now = iso_time(context.client.now())
+        context.logger.warning(f"{self.name}: {what}; now it is {now}. Nothing is read until then{more}.")
 
     @cached_property
     def _columns(self) -> Columns:

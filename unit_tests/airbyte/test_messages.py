@@ -231,7 +231,7 @@ def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: st
 
 def test_an_invalid_state_is_rejected_before_anything_is_read(context: StreamContext) -> None:
     with pytest.raises(ConfigError, match="'soon'"):
-        read(Fake([1], "createdAt"), context, {"createdAt": "soon"})
+        messages_of(STREAMS["email_open"], context, {"createdAt": "soon"})
 
 
 class Clock:
