@@ -50,7 +50,7 @@ class Days:
         if self._read is None:
             return _span(first, last)[::-1]
         start, end = self._read
-        newer = _span(max(first, min(_next(end), self._first_again)), last)
+        newer = _span(max(first, min(end + ONE_DAY, self._first_again)), last)
         older = [day for day in _span(first, min(start, last)) if day < start]
         return newer + older[::-1]
 
@@ -60,7 +60,7 @@ class Days:
         # The first of the days that are read again has been read for the last time, unless there is another sync today.
         if day <= self._first_again:
             start, end = self._read or (day, day)
-            if day > _next(end) or _next(day) < start:
+            if day > end + ONE_DAY or day + ONE_DAY < start:
                 # With other options, other days are read: the interval of before is forgotten.
                 start = end = day
             self._read = (min(start, day), max(end, day))
@@ -97,10 +97,6 @@ def day_of(state: State) -> date | None:
 def _first_again(day: date) -> date:
     """The first of the days that a sync on this day reads again."""
     return date.fromordinal(max(day.toordinal() - LAST_DAYS + 1, 1))
-
-
-def _next(day: date) -> date:
-    return min(day, date.max - ONE_DAY) + ONE_DAY
 
 
 def _span(first: date, last: date) -> list[date]:

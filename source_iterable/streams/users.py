@@ -157,9 +157,7 @@ def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
     return _with_columns(schema, columns)
 
 
-def configured_columns(
-    schema: Schema, catalog_schema: Mapping[str, Any], is_hashed: Callable[[str], bool] = lambda name: False
-) -> Schema:
+def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any], is_hashed: Callable[[str], bool]) -> Schema:
     """The users' schema with the configured catalog's additional columns, as they were at discovery.
 
     A column that is hashed takes any value: the catalog does not say its type.
