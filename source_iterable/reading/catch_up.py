@@ -71,14 +71,9 @@ class CatchUpBarrier:
         with self._lock:
             # From now on: a stream whose own requests are all under way is not behind.
             self._needs.get(stream, set()).discard(key)
-            kept = self._kept.get(key)
-            is_first = kept is None
-            if kept is None and self._needed_by(key, ANY_RESPONSE) - {stream}:
-                kept = self._kept[key] = _Kept()
-            if kept is not None:
-                kept.users += 1
-        if kept is None:
-            return request()
+            is_first = key not in self._kept
+            kept = self._kept.setdefault(key, _Kept())
+            kept.users += 1
         try:
             if is_first:
                 try:

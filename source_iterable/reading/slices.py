@@ -12,7 +12,7 @@ import requests
 from source_iterable.api.ahead import as_done, in_order
 from source_iterable.api.request import Parameters, Request, Timeout
 from source_iterable.api.retry import SLICE
-from source_iterable.api.spooled import SpooledResponse, receive
+from source_iterable.api.spooled import Proof, SpooledResponse, receive
 from source_iterable.errors import (
     ApiError,
     BadKey,
@@ -78,7 +78,7 @@ class SliceReader(Generic[K]):
     context: StreamContext
     timeout: float
     max_bytes: int
-    proof: Callable[[Iterable[bytes]], None]
+    proof: Proof
     name: Callable[[K], str]
     unread: dict[K, str] = field(default_factory=dict)
     _skipped: int = 0

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from source_iterable.api.request import ShapeError
-from source_iterable.config import Config
 from source_iterable.reading import days
 from source_iterable.reading.days import DATE, ONE_DAY, Days
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
@@ -55,12 +54,14 @@ class CampaignsMetricsDaily(Stream):
         days.must_be_readable(self.name, state)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        now = days.day_at(context.client.now())
+        config, now = context.config, days.day_at(context.client.now())
         if days.is_ahead(state, now):
             self.warn_of_future(context, state[DATE])
             return
         read = Days(state, now)
-        unread = list(read.unread(*_first_and_last(context.config, now)))
+        # metrics_days at most, up to today or end_date, from start_date on.
+        last = min(now, (config.end - timedelta(microseconds=1)).date()) if config.end else now
+        unread = read.unread(max(config.start.date(), last - (config.metrics_days - 1) * ONE_DAY), last)
         # Not the campaigns themselves: a project may have very many.
         spans = {item["id"]: span_of(item) for item in CAMPAIGNS.items(context)} if unread else {}
         for number, day in enumerate(unread, 1):
@@ -87,12 +88,6 @@ def _one_row_each(text: str) -> list[Fields]:
 def _record(row: Fields, day: date) -> Fields:
     data = {name: value for name, value in row.items() if name != "id"}
     return {"campaignId": row["id"], DATE: day.isoformat(), **columns(data), "data": data}
-
-
-def _first_and_last(config: Config, now: date) -> tuple[date, date]:
-    """The days that the configuration lets be read: metrics_days at most, up to today or end_date, from start_date on."""
-    last = min(now, (config.end - timedelta(microseconds=1)).date()) if config.end else now
-    return max(config.start.date(), last - (config.metrics_days - 1) * ONE_DAY), last
 
 
 class Span(NamedTuple):

@@ -126,7 +126,7 @@ class ListSizes(Stream):
             self.warn_of_future(context, state[DATE])
             return
         done = Done(LISTS.keys(context), state if days.day_of(state) == now else {})
-        sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _must_be_a_size, _name)
+        sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _size_in, _name)
         responses = sizes.read(done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), THREADS)
         for number, (list_id, response) in enumerate(responses, 1):
             context.progress.advance(self.name, share=number / len(done.remaining))
@@ -141,11 +141,8 @@ class ListSizes(Stream):
             yield Checkpoint({DATE: day, **done.state})
 
 
-def _must_be_a_size(chunks: Iterable[bytes]) -> None:
-    _size_in(chunks)
-
-
 def _size_in(chunks: Iterable[bytes]) -> int:
+    """The size in a response. Raises BrokenResponse."""
     match = _SIZE.fullmatch(b"".join(chunks))
     if match is None:
         raise BrokenResponse("The response is not a number of users.")
