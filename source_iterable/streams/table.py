@@ -101,9 +101,7 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     for stream in streams:
         if stream.cursor_field and (rule := private.rule(stream.cursor_field, stream.layout)):
             option = "hashed_fields" if rule.hashed else "excluded_fields"
-            raise invalid(
-                f"'{option}': {rule.name} must stay as it is, because it is the cursor of {stream.name} and others"
-            )
+            raise invalid(f"'{option}': {rule.name} must stay as it is: it is the cursor of {stream.name} and others")
     keys = [(column, stream) for stream in streams for column in stream.key(config)]
     # Its userIdentifier is one of them.
     keys += [(column, STREAMS["list_users"]) for column in config.identifiers]
