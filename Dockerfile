@@ -1,22 +1,22 @@
-# The connector as Airbyte runs it, by default on Airbyte's base image for Python connectors; any other base with Python
-# 3.10 to 3.13 and its venv module works too.
+# The connector as Airbyte runs it, by default on Airbyte's base image for Python connectors. Any other base image with Python
+# 3.10 to 3.13 and its venv module also works.
 ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.1.0@sha256:1d1aa21d34e851df4e8a87b391c27724c06e2597608e7161f4d167be853bd7b6
 
 
-# The dependencies, from the lock alone: rebuilt only when the lock changes.
+# The dependencies, from the lock file alone: rebuilt only when the lock file changes.
 FROM ${BASE_IMAGE} AS dependencies
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /build/tools && python3 -m venv --without-pip /opt/source-iterable
 COPY requirements/runtime.txt /build/runtime.txt
 RUN /build/tools/bin/pip --python /opt/source-iterable/bin/python install --no-compile --require-hashes \
     --requirement /build/runtime.txt
-# The tests shipped with numpy and pandas take 60 MB. Compiled files are never checked against their sources: an image does
-# not change.
+# The tests shipped with numpy and pandas take 60 MB. Compiled files are not checked against their sources, because an image
+# does not change.
 RUN find /opt/source-iterable/lib -type d -name tests -prune -exec rm -rf {} + \
     && /opt/source-iterable/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/source-iterable/lib
 
 
-# The connector, in a separate tree: a new version is a small layer on top of the dependencies.
+# The connector, in a separate tree, so that a new version adds only a small layer on top of the dependencies.
 FROM dependencies AS connector
 COPY requirements/build.txt /build/build.txt
 RUN /build/tools/bin/pip install --require-hashes --requirement /build/build.txt
@@ -33,13 +33,14 @@ FROM ${BASE_IMAGE}
 COPY --from=dependencies /opt/source-iterable /opt/source-iterable
 COPY --from=connector /build/package /opt/source-iterable
 
-# Forty threads read: with glibc's default number of arenas, each holds on to its own freed memory.
+# Each stream is read in a thread of its own. With glibc's default number of arenas, each thread would keep its own freed
+# memory.
 ENV PATH="/opt/source-iterable/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
     MALLOC_ARENA_MAX=2 \
     AIRBYTE_ENTRYPOINT="/opt/source-iterable/bin/source-iterable"
 
-# Numeric, since Kubernetes cannot verify that a named user is not root. In Airbyte's base image this is the user airbyte.
+# Numeric, because Kubernetes cannot verify that a named user is not root. In Airbyte's base image, 1000 is the user airbyte.
 USER 1000
 ENTRYPOINT ["/opt/source-iterable/bin/source-iterable"]
 

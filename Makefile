@@ -3,7 +3,7 @@
 # make report     the same DATABASE: one HTML file of charts from them
 # make live       CONFIG=config.json: check on your project what the connector relies on; reads only, reports no values
 # make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
-# make test-models  those of the dbt package, which need dbt (ARGS as above)
+# make test-models  the tests of the dbt package, with dbt installed (ARGS as above)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint       style, types and declared dependencies
@@ -48,8 +48,8 @@ live: $(VENV)/.installed
 	$(BIN)/python -m integration_tests.live --config "$(CONFIG)" $(ARGS)
 
 # Only the tests of the dbt package need dbt, which is large.
-test: $(VENV)/.installed $(if $(ARGS),,$(MODELS_TEST)/.installed)
-	$(PYTEST) $(ARGS)
+test: $(VENV)/.installed
+	$(PYTEST) $(if $(ARGS),$(ARGS),-m "not models")
 
 test-models: $(VENV)/.installed $(MODELS_TEST)/.installed
 	$(PYTEST) -m models $(ARGS)

@@ -19,7 +19,7 @@ import orjson
 from benchmarks.data import Dataset
 from benchmarks.kinds import KINDS
 from integration_tests.sandbox.export_endpoints import files_page
-from integration_tests.sandbox.messages import error_body
+from integration_tests.sandbox.http import error_body
 from integration_tests.sandbox.times import window_ms
 
 _FILES_A_PAGE = 10

@@ -1,4 +1,4 @@
-"""Runs `dbt build` on a database that `source-iterable load` has written: `make models DATABASE=iterable.duckdb`."""
+"""Runs `dbt build` on a database written by `source-iterable load`: `make models DATABASE=iterable.duckdb`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 from database import HELP, SCHEMA, NoDatabase, environment
 
 FOLDER = Path(__file__).parent
-# What dbt says of its last run.
+# The results of dbt's last run.
 RESULTS = FOLDER / "target" / "run_results.json"
 
 
 def main() -> int:
-    """Build the models, and say where they are. Returns the exit code of dbt."""
+    """Build the models and print where they are. Returns dbt's exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", required=True, help=HELP)
     options, more = parser.parse_known_args()
@@ -44,8 +44,8 @@ def main() -> int:
 
 
 def _summary(results: list[dict[str, Any]]) -> str:
-    """What was built, and what its tests warn of."""
-    # Staging models are views in some databases, and nothing in the others.
+    """What was built, and the warnings of its tests."""
+    # Staging models are views in some databases, and do not exist in others.
     models = sum(
         result["unique_id"].startswith("model.") and ".stg_iterable__" not in result["unique_id"] for result in results
     )
@@ -56,7 +56,7 @@ def _summary(results: list[dict[str, Any]]) -> str:
         if result["status"] == "warn"
     ]
     lines = [
-        f"{models} models in the schema {SCHEMA} (docs/models.md has them), {tests} tests, {len(warnings)} warnings."
+        f"{models} models in the schema {SCHEMA} (described in docs/models.md), {tests} tests, {len(warnings)} warnings."
     ]
     return "\n".join([*lines, *warnings])
 

@@ -1,4 +1,4 @@
-"""The database that `make models` and `make report` are given: a DuckDB file, or a URL of PostgreSQL."""
+"""The database for `make models` and `make report`: a DuckDB file or a PostgreSQL URL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg2
 HELP = "a DuckDB file, or postgresql://user@host/database"
 # The schema of the models.
 SCHEMA = os.environ.get("ITERABLE_SCHEMA", "analytics")
-# What a URL may say, as variables that dbt/profiles.yml or libpq reads.
+# Parts of a URL, and the environment variables in which dbt/profiles.yml or libpq reads them.
 _VARIABLES = {
     "host": "PGHOST",
     "port": "PGPORT",
@@ -37,12 +37,12 @@ class NoDatabase(Exception):
 
 
 def connect(database: str) -> Any:
-    """A connection, of DuckDB or psycopg2. Raises NoDatabase."""
+    """A connection of DuckDB or psycopg2. Raises NoDatabase."""
     try:
         if database.startswith(("postgresql://", "postgres://")):
             return psycopg2.connect(database)
         if "://" in database:
-            raise NoDatabase(f"{database.partition('://')[0]}:// is not one of its databases. It takes {HELP}.")
+            raise NoDatabase(f"{database.partition('://')[0]}:// is not supported. Use {HELP}.")
         if not Path(database).is_file():
             raise NoDatabase(f"There is no file {database}: load it first, with source-iterable load.")
         return duckdb.connect(database, read_only=True)
@@ -55,7 +55,7 @@ def environment(database: str) -> dict[str, str]:
     with closing(connect(database)) as connection:
         if isinstance(connection, duckdb.DuckDBPyConnection):
             return {"ITERABLE_TARGET": "duckdb", "ITERABLE_DATABASE": str(Path(database).resolve())}
-        # What libpq made of it: its own variables and defaults are in there, and which of several hosts answered.
+        # As libpq resolved it: with its own variables and defaults, and the one of several hosts that answered.
         info, given = connection.info, connection.get_dsn_parameters()
         given |= {"host": info.host or given.get("host", ""), "port": str(info.port), "password": info.password or ""}
     told = {variable: given[name] for name, variable in _VARIABLES.items() if given.get(name)}

@@ -17,20 +17,20 @@ from source_iterable.streams.table import EXPORTS, STREAMS
 FOLDER = Path(__file__).parent
 STAGING = FOLDER / "models" / "staging"
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
-# Words that BigQuery or Snowflake keep for themselves.
+# Reserved words of BigQuery or Snowflake.
 RESERVED = {"table": "table_name", "hash": "user_hash"}
-# Fields of profiles that have a column with user_fields_as_columns, and are in `data` without.
+# Profile fields that have a column with user_fields_as_columns, and are in `data` without it.
 MORE_COLUMNS = [Column("firstName", "first_name", "text"), Column("lastName", "last_name", "text")]
 MORE_DESCRIPTIONS = {
-    "firstName": {"description": "firstName of the profile, with user_fields_as_columns; else in data."},
-    "lastName": {"description": "lastName of the profile, with user_fields_as_columns; else in data."},
+    "firstName": {"description": "First name. A column with user_fields_as_columns, otherwise in data."},
+    "lastName": {"description": "Last name. A column with user_fields_as_columns, otherwise in data."},
 }
-EXTRACTED = "When the destination got the row (UTC), if it is one of Airbyte's."
+EXTRACTED = "When the destination received the row (UTC), if Airbyte wrote it."
 MADE = "made by dbt/generate.py: `make docs`"
 
 
 def files() -> dict[Path, str]:
-    """Every file that is made, and its text."""
+    """Every generated file, and its text."""
     made = {FOLDER / "macros" / "streams.sql": _macro(), STAGING / "staging.yml": _properties()}
     made |= {
         STAGING / f"stg_iterable__{name}.sql": f"{{{{ source_iterable.staging('{name}') }}}}\n" for name in STREAMS
@@ -47,7 +47,7 @@ def _columns(stream: Stream) -> list[Column]:
 def _macro() -> str:
     """A macro that returns the columns of a stream: field, name and kind of each."""
     lines = [f"{{#- {MADE} -#}}", "{% macro columns_of(stream) %}"]
-    # Called a thousand times a run: a table of all streams would be made anew each time.
+    # Called a thousand times per run: a table of all streams would be built again each time.
     for name, stream in STREAMS.items():
         # As Airbyte's destinations have them; a load makes timestamps of them.
         times = dict.fromkeys(milliseconds(name), "milliseconds")
@@ -63,7 +63,7 @@ def _macro() -> str:
         f"    {{{{ return({json.dumps(list(STREAMS))}) }}}}",
         "{% endmacro %}",
         "",
-        "{#- The streams of events, each with the name that Iterable gives its type. -#}",
+        "{#- The event streams, each with Iterable's name of its event type. -#}",
         "{% macro event_streams() %}",
         "    {{ return([",
         *(f'        ["{each.name}", "{each.data_type}"],' for each in EXPORTS if isinstance(each, EventStream)),
@@ -81,7 +81,7 @@ def _properties() -> str:
         "version: 2",
         "sources:",
         "  - name: iterable",
-        '    description: "The raw tables, one a stream, where their stream was synced."',
+        '    description: "The raw tables, one per synced stream."',
         "    database: \"{{ var('iterable_database', none) or target.database }}\"",
         "    schema: \"{{ var('iterable_schema') }}\"",
         "    tables:",
@@ -100,7 +100,7 @@ def _properties() -> str:
 
 def _quoted(schema: Mapping[str, Any]) -> str:
     text = schema["description"]
-    # dbt renders descriptions: what is an expression of Iterable's templates would be one of its own.
+    # dbt renders descriptions: it would evaluate an expression of Iterable's templates as one of its own.
     return json.dumps(f"{{% raw %}}{text}{{% endraw %}}" if "{{" in text else text, ensure_ascii=False)
 
 

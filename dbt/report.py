@@ -1,7 +1,7 @@
 """Writes one HTML file of charts from the models: `make report DATABASE=iterable.duckdb`.
 
-Everything is in the file, the charts' library too: it needs no server and no network. Each chart has its numbers as a table
-below it, for screen readers and for copying.
+The file contains everything, including the chart library, so it needs no server and no network. A table below each chart has
+its numbers, for screen readers and for copying.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from database import HELP, SCHEMA, NoDatabase, connect
 
 Row = dict[str, Any]
 TEMPLATE = Path(__file__).with_name("report.html")
-# Rows of a table below a chart.
+# Most rows in a table below a chart.
 MOST_ROWS = 200
-# Days on an axis each with its name; lines with points; days that are shown as they are, not by the week.
+# Up to how many days an axis names each day, a line has points, and a chart has a point per day instead of per week.
 MOST_DAYS_NAMED = 15
 MOST_DAYS_WITH_POINTS = 60
 MOST_DAYS = 180
@@ -38,30 +38,30 @@ Draw = Callable[[alt.Data], alt.Chart]
 
 
 class Chart(NamedTuple):
-    """A chart: what it shows, in a sentence or two, and the rows that it is made of. Rows by day are (day, what, number)."""
+    """A chart: what it shows, in a sentence or two, and the query for its rows. Rows by day are (day, what, number)."""
 
     name: str
     title: str
     about: str
     query: str
     draw: Draw
-    # Counts by day: a day without a row has none. Else what is counted is a state.
+    # Whether the numbers are counts per day, so that a day without a row has 0. Otherwise they are sizes at a time.
     adds_up: bool = True
 
 
 def _lines(y: str, y_title: str, color: str, order: Sequence[str] | None = None) -> Draw:
-    """A line over days or weeks (UTC) for each value of `color`, which are in the given order."""
+    """A line over days or weeks (UTC) for each value of `color`, in the given order."""
 
     def draw(data: alt.Data) -> alt.Chart:
         days = len({row["day"] for row in data.values})
         axis = alt.Axis(format="%-d %b", tickCount="day") if days < MOST_DAYS_NAMED else alt.Axis(format="%-d %b %Y")
-        # Without an order, Vega-Lite takes color and dashes for one, and shows the legend of neither.
+        # Without an order, Vega-Lite merges color and dashes into one encoding, and shows no legend.
         names = order or sorted({row[color] for row in data.values})
         return (
             alt.Chart(data)
             .mark_line(point=days < MOST_DAYS_WITH_POINTS)
             .encode(
-                # A day is one of UTC, and not the evening before, wherever the page is read.
+                # In UTC: in a time zone west of it, a day would appear as the one before.
                 x=alt.X("day:T", title="Day (UTC)", scale=alt.Scale(type="utc"), axis=axis),
                 y=alt.Y(f"{y}:Q", title=y_title),
                 color=alt.Color(f"{color}:N", title=None, sort=names),
@@ -115,7 +115,7 @@ CHARTS = [
         "activity",
         "Sends, opens and clicks by day",
         "Messages of all channels by the day on which they were sent, and how many of them a person opened or clicked. Bots "
-        "and mail proxies are not counted.",
+        "and mail proxies do not count.",
         """
         SELECT sent_on AS day, what, count(*) AS messages
         FROM (
@@ -128,12 +128,12 @@ CHARTS = [
         _lines("messages", "Messages", "what", ("sent", "opened", "clicked")),
     ),
     _by_channel("sent", "By the day on which they were sent.", "TRUE"),
-    _by_channel("opened", "By a person; by the day on which they were sent.", "opened_count > 0"),
-    _by_channel("clicked", "By a person; by the day on which they were sent.", "clicked_count > 0"),
+    _by_channel("opened", "Messages that a person opened, by the day on which they were sent.", "opened_count > 0"),
+    _by_channel("clicked", "Messages that a person clicked, by the day on which they were sent.", "clicked_count > 0"),
     Chart(
         "campaigns",
         "Open and click rates of campaigns",
-        "Messages that a person opened or clicked, of those delivered: the fifteen campaigns that sent most.",
+        "Share of delivered messages that a person opened or clicked, for the fifteen campaigns that sent the most.",
         """
         WITH shown AS (
             SELECT CAST(campaign_id AS VARCHAR) || ' ' || coalesce(campaign_name, '') AS campaign, *
@@ -147,9 +147,9 @@ CHARTS = [
     ),
     Chart(
         "journeys",
-        "How far users come in journeys",
-        "The eight journeys with the most users: users with any event of the journey, users who were sent a message, who "
-        "opened one, who clicked in one, and who purchased.",
+        "How far users get in journeys",
+        "For the eight journeys with the most users: users with any event of the journey, users who were sent a message, "
+        "opened one, clicked one, and made a purchase.",
         """
         WITH shown AS (
             SELECT CAST(workflow_id AS VARCHAR) || ' ' || coalesce(workflow_name, '') AS journey, *
@@ -166,8 +166,8 @@ CHARTS = [
     ),
     Chart(
         "lists",
-        "Size of lists by day",
-        "The ten largest lists. It needs the stream list_sizes, which counts each list once a day.",
+        "List sizes by day",
+        "The ten largest lists. This chart needs the stream list_sizes, which counts each list once a day.",
         """
         SELECT counted_on AS day, CAST(list_id AS VARCHAR) || ' ' || coalesce(list_name, '') AS list, size
         FROM iterable__list_growth
@@ -180,7 +180,7 @@ CHARTS = [
     Chart(
         "deliverability",
         "Bounces by domain",
-        "Emails that bounced, of those sent: the ten domains that most were sent to.",
+        "Share of sent emails that bounced, for the ten domains that received the most email.",
         """
         SELECT domain, CAST(sum(bounced) AS DOUBLE PRECISION) / sum(sent) AS bounce_rate, sum(sent) AS sent,
             sum(bounced) AS bounced, sum(complained) AS complained
@@ -190,8 +190,9 @@ CHARTS = [
     ),
     Chart(
         "late",
-        "Events that were stored late",
-        "Events by the day on which they happened, and how long after it Iterable stored them, where its metadata says so.",
+        "Events stored late",
+        "Events by the day on which they happened, and how long afterwards Iterable stored them. Only events whose metadata "
+        "contains that time.",
         """
         SELECT created_on AS day,
             CASE
@@ -201,7 +202,7 @@ CHARTS = [
             END AS stored,
             count(*) AS events
         FROM iterable__events
-        -- Not those of devices with a wrong clock.
+        -- Without events from devices with a wrong clock.
         CROSS JOIN (SELECT CAST(max(stored_at) AS DATE) AS newest FROM iterable__events) AS last
         WHERE stored_at IS NOT NULL AND created_on BETWEEN newest - 730 AND newest
         GROUP BY 1, 2 ORDER BY 1, 2
@@ -212,7 +213,7 @@ CHARTS = [
 
 
 def main() -> int:
-    """Read the models, and write the page. Returns the exit code."""
+    """Read the models and write the page. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", required=True, help=HELP)
     parser.add_argument("--schema", default=SCHEMA, help="where the models are")
@@ -223,7 +224,7 @@ def main() -> int:
     except NoDatabase as error:
         print(error, file=sys.stderr)
     except (duckdb.Error, psycopg2.Error) as error:
-        print(f"The models are not there: run make models first. {str(error).strip()}", file=sys.stderr)
+        print(f"There are no models: run make models first. {str(error).strip()}", file=sys.stderr)
     except OSError as error:
         print(f"{options.output} cannot be written: {error.strerror}", file=sys.stderr)
     else:
@@ -237,7 +238,7 @@ def page(shown: Sequence[tuple[Chart, list[Row]]]) -> str:
     specs = {chart.name: _spec(chart, rows) for chart, rows in shown if rows}
     fill = {
         "LIBRARY": vl_convert.javascript_bundle(),
-        # A name that somebody gave a campaign must not end the script.
+        # The name of a campaign must not end the script.
         "SPECS": json.dumps(specs).replace("<", "\\u003c"),
         "SECTIONS": "\n".join(_section(chart, rows) for chart, rows in shown),
         "MADE": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
@@ -246,7 +247,7 @@ def page(shown: Sequence[tuple[Chart, list[Row]]]) -> str:
 
 
 def _read(database: str, schema: str) -> list[tuple[Chart, list[Row]]]:
-    """Each chart with its rows. Both engines take the same SQL."""
+    """Each chart with its rows. The SQL runs on both engines."""
     found = []
     with closing(connect(database)) as connection, closing(connection.cursor()) as cursor:
         cursor.execute("SET search_path = '{}'".format(schema.replace("'", "''")))
@@ -261,7 +262,7 @@ def _read(database: str, schema: str) -> list[tuple[Chart, list[Row]]]:
 
 
 def _by_day(rows: list[Row], adds_up: bool) -> list[Row]:
-    """Rows of (day, what, number) in order; of the Mondays of weeks if there are many days."""
+    """Rows of (day, what, number) in order, one per week, at its Monday, if there are many days."""
     if not rows:
         return rows
     day, what, number = rows[0]
@@ -269,7 +270,7 @@ def _by_day(rows: list[Row], adds_up: bool) -> list[Row]:
     by_week = (last - first).days > MOST_DAYS
     found: dict[tuple[date, str], Any] = {}
     if adds_up:
-        # Without a row for a day without any, the line would go straight from the day before to the day after.
+        # Without a row of 0 for an empty day, the line would go straight from the day before to the day after.
         days = [first + timedelta(days=each) for each in range((last - first).days + 1)]
         names = {row[what] for row in rows}
         found = {(_monday(each) if by_week else each, name): 0 for each in days for name in names}
@@ -297,9 +298,9 @@ def _spec(chart: Chart, rows: list[Row]) -> dict[str, Any]:
 
 
 def _section(chart: Chart, rows: list[Row]) -> str:
-    content = '<p class="nothing">There is nothing to show: the streams behind it have no rows.</p>'
+    content = '<p class="nothing">There is nothing to show: the streams for this chart have no rows.</p>'
     if rows:
-        label = escape(f"{chart.title}. {chart.about} The table that follows has the numbers.")
+        label = escape(f"{chart.title}. {chart.about} The numbers are in the table below.")
         content = f'<div class="chart" id="{chart.name}" role="img" aria-label="{label}"></div>{_table(chart, rows)}'
     return (
         f'<section aria-labelledby="{chart.name}-title"><h2 id="{chart.name}-title">{escape(chart.title)}</h2>'
@@ -316,7 +317,7 @@ def _table(chart: Chart, rows: list[Row]) -> str:
     )
     more = f"<p>{len(rows) - MOST_ROWS:,} older rows are not shown.</p>" if len(rows) > MOST_ROWS else ""
     return (
-        f"<details><summary>The numbers as a table</summary><div class='table'><table>"
+        f"<details><summary>Show the numbers as a table</summary><div class='table'><table>"
         f"<caption>{escape(chart.title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}</details>"
     )
 

@@ -1,7 +1,7 @@
-"""`make run`: spec, check, discover, two loads into a DuckDB file, and a few questions answered from its tables.
+"""`make run`: run spec, check and discover, load twice into a DuckDB file, and answer a few questions from its tables.
 
-Without a configuration it reads a sandbox, a local Iterable API that it starts for the duration of the run. With
-`--config config.json` it reads the real Iterable with the key in that file.
+Without a configuration it reads the sandbox, a local Iterable API that runs until the demo ends. With `--config config.json`
+it reads the real Iterable with the key in that file.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from source_iterable.streams.table import EXPORTS
 
 # How many times faster than Iterable's published limits the sandbox and the connector run.
 FACTOR = 60
-# What the sandbox's project uses. The other streams are empty, as some are in most projects.
+# The event streams that the sandbox's project uses. The others are empty, as some are in most projects.
 EVENTS_HELD = (
     *("email_bounce", "email_click", "email_complaint", "email_open", "email_send", "email_send_skip"),
     *("email_subscribe", "email_unsubscribe", "push_send", "push_open", "push_bounce", "push_uninstall"),
     *("in_app_send", "in_app_open", "in_app_click", "sms_send", "sms_click", "sms_received"),
     *("purchase", "custom_event"),
 )
-# The first load of the sandbox stops this many minutes before now, so that the second one has something to read.
+# The first load of the sandbox stops this many minutes before now, so that the second one finds something new.
 HELD_BACK = 30
 
 
 class Question(NamedTuple):
-    """What the tables can tell."""
+    """A question that the tables can answer, and its query."""
 
     text: str
     sql: str
@@ -44,13 +44,13 @@ class Question(NamedTuple):
 
 QUESTIONS = (
     Question(
-        "Which campaigns are opened most?",
+        "Which campaigns get the most opens?",
         "SELECT campaigns.name, count(*) AS opens\n"
         "FROM email_open JOIN campaigns ON campaigns.id = email_open.campaign_id\n"
         "GROUP BY ALL ORDER BY opens DESC, name LIMIT 5",
     ),
     Question(
-        "How many of a campaign's emails are opened, and clicked?",
+        "How many of a campaign's emails are opened and clicked?",
         "SELECT email_send.campaign_id, count(*) AS sent,\n"
         "    count(*) FILTER (message_id IN (SELECT message_id FROM email_open)) AS opened,\n"
         "    count(*) FILTER (message_id IN (SELECT message_id FROM email_click)) AS clicked\n"
@@ -69,7 +69,7 @@ class DemoError(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demonstration; returns the exit code."""
+    """Run the demo; returns the exit code."""
     options = _parse(arguments)
     console = Console(highlight=False, soft_wrap=True)
     try:
@@ -87,11 +87,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m integration_tests.demo", description=__doc__)
-    parser.add_argument("--config", type=Path, help="a configuration of the connector: reads the real Iterable")
-    parser.add_argument("--streams", help="streams and groups, as for source-iterable load")
-    parser.add_argument("--folder", type=Path, default=Path("demo"), help="where the DuckDB file goes")
-    parser.add_argument("--days", type=int, default=10, help="of history in the sandbox")
-    parser.add_argument("--events-per-day", type=int, default=2000, help="in the sandbox")
+    parser.add_argument("--config", type=Path, help="the connector's configuration, to read the real Iterable")
+    parser.add_argument("--streams", help="streams and groups of streams, as for source-iterable load")
+    parser.add_argument("--folder", type=Path, default=Path("demo"), help="folder of the DuckDB file")
+    parser.add_argument("--days", type=int, default=10, help="days of history in the sandbox")
+    parser.add_argument("--events-per-day", type=int, default=2000, help="events per day in the sandbox")
     return parser.parse_args(arguments)
 
 
@@ -106,16 +106,16 @@ def _of_sandbox(options: argparse.Namespace, console: Console) -> None:
             "api_base_url": base_url,
             "rate_limit_factor": FACTOR,
         }
-        console.print(f"A local Iterable API listens at {base_url}, {FACTOR} times as fast as the real limits.")
-        # The sandbox starts from scratch as well.
+        console.print(f"A local Iterable API listens at {base_url}. Its rate limits are {FACTOR} times the real ones.")
+        # Start from scratch, as the sandbox does.
         for old in (path, Path(f"{path}.wal")):
             old.unlink(missing_ok=True)
         early = {**config, "lookback_window": HELD_BACK}
         loads = [
             (f"First load: the last {options.days} days, up to {HELD_BACK} minutes ago", early),
-            ("Second load: only what has come since", config),
+            ("Second load: only what is new since then", config),
         ]
-        # Sizes of lists take long at Iterable's own limits.
+        # The real Iterable's limits are too slow for list_sizes.
         _run(options, console, path, loads, "default,list_sizes")
 
 
@@ -125,9 +125,9 @@ def _of_project(options: argparse.Namespace, console: Console) -> None:
     except (OSError, ValueError) as error:
         raise DemoError(f"{options.config} cannot be read as JSON: {error}") from None
     if not isinstance(config, dict):
-        raise DemoError(f"{options.config} holds no JSON object with api_key and start_date.")
+        raise DemoError(f"{options.config} must contain a JSON object with api_key and start_date.")
     console.print(
-        "This reads your Iterable project, at Iterable's own limits. A start_date a few days back is enough to try it."
+        "This reads your Iterable project within Iterable's rate limits. To try it, a start_date a few days back is enough."
     )
     loads = [(f"First load, from {config.get('start_date')}", config), ("Second load: only what is new", config)]
     _run(options, console, options.folder / "my-iterable.duckdb", loads, "default")
@@ -136,11 +136,11 @@ def _of_project(options: argparse.Namespace, console: Console) -> None:
 def _run(
     options: argparse.Namespace, console: Console, path: Path, loads: list[tuple[str, dict[str, Any]]], streams: str
 ) -> None:
-    """Run everything: the three short commands, the loads (a title and a configuration each), the questions."""
+    """Run the three short commands, the loads (each a title and a configuration) and the questions."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DemoError(f"The folder {path.parent} cannot be made: {error.strerror}.") from None
+        raise DemoError(f"The folder {path.parent} cannot be created: {error.strerror}.") from None
     for number, (title, config) in enumerate(loads):
         with _file_of(config, path.parent) as file:
             if number == 0:
@@ -192,7 +192,7 @@ def _show_commands(console: Console, file: Path) -> None:
 
 @contextmanager
 def _file_of(config: Mapping[str, Any], folder: Path) -> Iterator[Path]:
-    """The configuration in a file that only its owner can read."""
+    """Write the configuration to a file that only its owner can read; yields the file."""
     file = folder / ".config.json"
     file.touch(mode=0o600)
     try:
@@ -220,7 +220,7 @@ def _field(kind: str) -> str:
 
 @contextmanager
 def sandbox(days: int, events_per_day: int) -> Iterator[str]:
-    """Run a sandbox in a separate process for the duration of the block; yields the root of its API."""
+    """Run a sandbox in a separate process while the block runs; yields the base URL of its API."""
     settings = {
         "port": 0,
         "days": days,

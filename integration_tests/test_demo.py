@@ -39,7 +39,8 @@ def test_a_bad_key_ends_it_with_checks_message(tmp_path: Path, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "No such file"), ("{", "cannot be read as JSON"), ("[]", "no JSON object")]
+    ("content", "message"),
+    [(None, "No such file"), ("{", "cannot be read as JSON"), ("[]", "must contain a JSON object")],
 )
 def test_a_bad_config_file_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str

@@ -62,6 +62,12 @@ def test_a_project_without_oddities_has_none(project_type: str) -> None:
 
 
 LIMITED = Fault("campaigns", "status", status=429, headers={"Retry-After": "7"}, body={"code": "RateLimitExceeded"})
+# What goes wrong where an oddity is built in.
+FAULTS = {
+    oddities.LIMITED: LIMITED,
+    oddities.LIST_FAILS: Fault("lists/getUsers", "status", times=None),
+    oddities.LIST_BREAKS: Fault("lists/getUsers", "cut", times=None),
+}
 # Projects, and the oddities that are built into each.
 ODD: list[tuple[SandboxSettings, set[str]]] = [
     (
@@ -84,7 +90,6 @@ ODD: list[tuple[SandboxSettings, set[str]]] = [
     (
         SandboxSettings(
             odd=False,
-            broken_lists=dict.fromkeys(range(8), "error"),
             user_fields_shape="array",
             wrapped_catalogs=True,
             experiments_as_csv=True,
@@ -106,7 +111,6 @@ ODD: list[tuple[SandboxSettings, set[str]]] = [
     (
         SandboxSettings(
             odd=False,
-            broken_lists=dict.fromkeys(range(8), "cut"),
             experiments_offered=False,
             index_lag=1_200.0,
             users=40,
@@ -124,8 +128,8 @@ def test_each_oddity_is_seen_and_called_by_its_name(settings: SandboxSettings, b
     LIMITED.struck = 0
 
     def prepare(sandbox: Sandbox) -> None:
-        if oddities.LIMITED in built_in:
-            sandbox.add_fault(LIMITED)
+        for oddity in FAULTS.keys() & built_in:
+            sandbox.add_fault(FAULTS[oddity])
 
     seen = seen_in(of_sandbox(settings, prepare))
     # Where no list can be read, its order cannot be seen, and where no custom event happens, its names cannot.

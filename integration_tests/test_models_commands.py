@@ -78,7 +78,7 @@ def summary(results: list[Record]) -> str:
     ("database", "message"),
     [
         ("missing.duckdb", "There is no file missing.duckdb: load it first, with source-iterable load."),
-        ("mysql://host/database", "mysql:// is not one of its databases."),
+        ("mysql://host/database", "mysql:// is not supported."),
         ("postgresql://localhost:1/none", "The database cannot be opened: "),
         (str(PACKAGE / "report.html"), "The database cannot be opened: "),
     ],
@@ -94,7 +94,7 @@ def test_a_report_without_models(tmp_path: Path) -> None:
     duckdb.connect(str(tmp_path / "tables.duckdb")).close()
     done = run("report.py", "--database", str(tmp_path / "tables.duckdb"))
     assert done.returncode == 1
-    assert done.stderr.startswith("The models are not there: run make models first.")
+    assert done.stderr.startswith("There are no models: run make models first.")
 
 
 def test_models_without_any_table(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_models_without_any_table(tmp_path: Path) -> None:
     paths = ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
     done = run("build.py", "--database", str(tmp_path / FILE), *paths)
     assert done.returncode != 0
-    message = "There is no table of any stream in the schema iterable"
+    message = "No stream has a table in the schema iterable"
     assert " ".join(done.stdout.split()).count(message) == 1, "once, not for each stream"
 
 
@@ -112,5 +112,5 @@ def test_models_of_tables_with_other_names_of_columns(tmp_path: Path) -> None:
         database.execute('CREATE SCHEMA iterable; CREATE TABLE iterable.email_open (_event_id TEXT, "messageId" TEXT)')
     with pytest.raises(AssertionError) as raised:
         in_duckdb(tmp_path / FILE, tmp_path)
-    message = "not named as the variable iterable_naming says"
+    message = "do not follow the variable iterable_naming: load."
     assert " ".join(str(raised.value).split()).count(message) == 1, "once, not for each stream"

@@ -39,10 +39,10 @@ def test_the_page_has_all_charts_and_their_numbers(built: Built, tmp_path: Path)
         "Messages opened by channel",
         "Messages clicked by channel",
         "Open and click rates of campaigns",
-        "How far users come in journeys",
-        "Size of lists by day",
+        "How far users get in journeys",
+        "List sizes by day",
         "Bounces by domain",
-        "Events that were stored late",
+        "Events stored late",
     ]
     assert NOTHING not in text
     sent = built.rows("SELECT count(*) AS n FROM iterable__messages WHERE message_medium = 'Email'")[0]["n"]

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from integration_tests.sandbox.limits import Limits
+from integration_tests.sandbox.hosts import Limits
 
 KEY = {"Api-Key": "sandbox-key"}
 # The stopwatch runs on between two requests of a test; a factor this small makes an hour of a limit's second.

@@ -14,8 +14,7 @@ import pytest
 from integration_tests import preloaded
 from integration_tests.connector import catalog_for, config_for, start_read
 from integration_tests.sandbox import Sandbox, SandboxSettings
-from integration_tests.sandbox.messages import Response
-from integration_tests.sandbox.server import Connection
+from integration_tests.sandbox.http import Connection, Response
 
 
 @pytest.mark.parametrize("method", ["streaming", "jobs"])

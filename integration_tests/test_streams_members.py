@@ -136,7 +136,9 @@ def test_a_list_that_iterable_cannot_return_is_retried_and_skipped(
     name: str, place: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with a_sandbox() as sandbox:
-        sandbox.break_list(place, "error")
+        sandbox.add_fault(
+            Fault("lists/getUsers", "status", times=None, when=lambda e: e.query["listId"] == [str(place)])
+        )
         result = sync(config_for(sandbox), [name])
         asked = [entry.query["listId"] for entry in sandbox.requests if entry.endpoint == "lists/getUsers"]
         left = members(sandbox, without=(place,))

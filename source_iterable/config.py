@@ -288,11 +288,5 @@ def connection_specification() -> dict[str, Any]:
         if prop.get("default", ...) is None:
             del prop["default"]
         schema["properties"][name] = dict(sorted(prop.items()))
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Iterable",
-        "type": "object",
-        "required": schema["required"],
-        "additionalProperties": True,
-        "properties": schema["properties"],
-    }
+    del schema["description"]
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "additionalProperties": True, **schema}

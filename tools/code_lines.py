@@ -1,6 +1,6 @@
-"""Lines of code of a folder's modules: `python tools/code_lines.py [FOLDER]`.
+"""Counts the lines of code of a folder's modules: `python tools/code_lines.py [FOLDER]`.
 
-A line counts if a token of code stands on it: no blanks, comments, docstrings or imports.
+A line counts if it has a token of code. Blank lines, comments, docstrings and imports do not count.
 """
 
 from __future__ import annotations

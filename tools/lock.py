@@ -1,8 +1,7 @@
-"""Pins requirements that have extras by their plain name as well: `python tools/lock.py requirements/*.txt`.
+"""Also pins requirements with extras by their plain name: `python tools/lock.py requirements/*.txt`.
 
-uv locks `google-auth[pyopenssl]==2.62.2` alone. pip 23, which comes with Python 3.11, then takes the newest google-auth for
-a package that requires it without the extra, finds no hash for it, and refuses the whole file as soon as there is a newer
-version.
+uv locks only `google-auth[pyopenssl]==2.62.2`. For a package that requires google-auth without the extra, pip 23 (part of
+Python 3.11) takes the newest google-auth. Once that is a newer version, pip finds no hash for it and rejects the whole file.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ _WITH_EXTRAS = re.compile(r"^([\w.-]+)\[[\w,. -]+\](==.*(?:\n    --hash=\S+(?: \
 
 
 def with_plain_names(lock: str) -> str:
-    """The lock with a pin of the plain name in front of each pin with extras that has none."""
+    """The lock with a pin of the plain name before each pin with extras, unless it has one."""
 
     def both(pin: re.Match[str]) -> str:
         plain = f"{pin[1]}{pin[2]}"

@@ -1,9 +1,10 @@
-"""A release in one command: `python tools/release.py 0.2.0`.
+"""Makes a release in one command: `python tools/release.py 0.2.0`.
 
-The version lives in source_iterable/version.py. This writes it there, into metadata.yaml, pyproject.toml, dbt/ and the
-Dockerfile, gives the changelog's Unreleased section its heading, commits the files and tags the commit. Nothing is pushed.
+The version lives in source_iterable/version.py. This script writes it there and into metadata.yaml, pyproject.toml, dbt/
+and the Dockerfile, gives the changelog's Unreleased section its heading, commits the files and tags the commit. It pushes
+nothing.
 
-With `--documentation`, the spec and metadata.yaml point to that address, from this release on.
+With `--documentation`, the spec and metadata.yaml point to that address from this release on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 UNRELEASED = "## Unreleased"
 VERSION = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
 
-# Where the address of the documentation stands.
+# The files that contain the address of the documentation.
 DOCUMENTATION = {
     "metadata.yaml": r"^(  documentationUrl: )\S+()$",
     "source_iterable/config.py": r'^(DOCUMENTATION_URL = ")[^"]+(")$',
@@ -39,7 +40,7 @@ def release(root: Path, version: str, day: date, documentation: str | None = Non
     contents = {path: edit((root / path).read_text(encoding="utf-8")) for path, edit in edits(version, day).items()}
     if documentation:
         if not documentation.startswith("https://"):
-            raise NotReleasable(f"{documentation} is no address: it takes one like https://example.com/docs.")
+            raise NotReleasable(f"{documentation} is no address: use one like https://example.com/docs.")
         for path, line in DOCUMENTATION.items():
             text = contents.get(path) or (root / path).read_text(encoding="utf-8")
             contents[path] = in_line(path, line, documentation)(text)
@@ -50,12 +51,12 @@ def release(root: Path, version: str, day: date, documentation: str | None = Non
 
 
 def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
-    """What a release does to each file, by its path."""
+    """The edit that a release makes in each file, by its path."""
 
     def version_line(text: str) -> str:
         current = re.search(rf'^__version__ = "({VERSION})"$', text, re.MULTILINE)
         if current is None or not re.fullmatch(VERSION, version):
-            raise NotReleasable(f"{version} is not a version: it takes three numbers, as in 1.2.3.")
+            raise NotReleasable(f"{version} is not a version: use three numbers, like 1.2.3.")
         if numbers(version) <= numbers(current[1]):
             raise NotReleasable(f"{version} is not newer than {current[1]}.")
         return text.replace(current[0], f'__version__ = "{version}"')
@@ -63,7 +64,7 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
     def changelog(text: str) -> str:
         _, found, rest = text.partition(f"\n{UNRELEASED}\n")
         if not found or not rest.partition("\n## ")[0].strip():
-            raise NotReleasable(f"CHANGELOG.md has nothing under '{UNRELEASED}': add what is new.")
+            raise NotReleasable(f"CHANGELOG.md has nothing under '{UNRELEASED}': add what has changed.")
         return text.replace(f"\n{UNRELEASED}\n", f"\n{UNRELEASED}\n\n## {version} - {day:%Y-%m-%d}\n", 1)
 
     return {
@@ -77,7 +78,7 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
 
 
 def in_line(path: str, line: str, value: str) -> Callable[[str], str]:
-    """Puts a value between the two groups of the one line that this pattern matches."""
+    """An edit that puts a value between the two groups of the only line that the pattern matches."""
 
     def edit(text: str) -> str:
         changed, times = re.subn(line, lambda found: f"{found[1]}{value}{found[2]}", text, flags=re.MULTILINE)
@@ -102,14 +103,14 @@ def git(root: Path, *arguments: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("version", help="three numbers, newer than the last release")
-    parser.add_argument("--documentation", help="where the documentation is from now on: https://...")
+    parser.add_argument("--documentation", help="address of the documentation from now on: https://...")
     options = parser.parse_args()
     version: str = options.version
     try:
         release(Path(__file__).resolve().parent.parent, version, date.today(), options.documentation)
     except NotReleasable as error:
         sys.exit(str(error))
-    print(f"Released {version}, as a commit and the tag v{version}. Review it, then:")
+    print(f"Committed and tagged {version} as v{version}. Review it, then run:")
     print(f"  git push --follow-tags\n  docker build --tag source-iterable:{version} .")
 
 

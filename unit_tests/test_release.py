@@ -105,7 +105,7 @@ def test_the_documentation_is_at_an_address(checkout: Path) -> None:
 def test_a_release_needs_a_changelog_entry(checkout: Path) -> None:
     (checkout / "CHANGELOG.md").write_text(CHANGELOG.replace("- Faster.\n", ""))
     git(checkout, "commit", "--quiet", "--all", "--message", "Nothing new")
-    assert "add what is new" in release(checkout, "0.2.0").stderr
+    assert "add what has changed" in release(checkout, "0.2.0").stderr
 
 
 def test_a_release_needs_a_clean_checkout(checkout: Path) -> None:

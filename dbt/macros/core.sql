@@ -1,10 +1,10 @@
-{#- A column of a stream, NULL where its stream has none of this name. -#}
+{#- A column of a stream, or NULL if the stream has no column of this name. -#}
 {% macro column_or_null(stream, name, kind="text") %}
     {%- set held = source_iterable.columns_of(stream) | map(attribute="name") | list -%}
     {{ return(name if name in held else "cast(null as " ~ source_iterable.type_of(kind) ~ ")") }}
 {% endmacro %}
 
-{#- The staged rows of streams with the same columns, each key once: what was extracted last, and of that the newest version. -#}
+{#- The staged rows of streams with the same columns, one per key: the last one extracted; ties go to the newest version. -#}
 {% macro latest(streams, key, newest) %}
     select *
     from (
@@ -13,7 +13,7 @@
             row_number() over (
                 partition by {{ key | join(", ") }}
                 order by
-{#- PostgreSQL and Snowflake would have NULL first. #}
+{#- PostgreSQL and Snowflake would sort NULL first. #}
 {%- for name in ["_extracted_at", newest] %}
                     case when {{ name }} is null then 1 else 0 end, {{ name }} desc{{ "," if not loop.last }}
 {%- endfor %}
@@ -29,15 +29,15 @@
     where nth_version = 1
 {% endmacro %}
 
-{#- Child campaigns are campaigns, but Iterable lists them apart. -#}
+{#- Child campaigns are campaigns, but Iterable lists them separately. -#}
 {% macro latest_campaigns() %}{{ return(source_iterable.latest(["campaigns", "child_campaigns"], ["id"], "updated_at")) }}{% endmacro %}
 
-{#- A share, NULL where there is nothing to take it of. -#}
+{#- part / whole, or NULL if whole is 0. -#}
 {% macro rate(part, whole) %}
     {{ return("cast(" ~ part ~ " as " ~ source_iterable.type_double() ~ ") / nullif(" ~ whole ~ ", 0)") }}
 {% endmacro %}
 
-{#- The types of events that are an open, or a click, of any medium. -#}
+{#- The event types that count as opens or clicks, for all media. -#}
 {% macro opens() %}{{ return(["emailOpen", "pushOpen", "inAppOpen", "whatsAppSeen", "embeddedImpression"]) }}{% endmacro %}
 {% macro clicks() %}
     {{ return(["emailClick", "webPushClick", "inAppClick", "smsClick", "embeddedClick", "whatsAppClick"]) }}
@@ -45,7 +45,7 @@
 
 {% macro user_key() %}{{ return(var("iterable_user_key")) }}{% endmacro %}
 
-{#- Messages and what became of them, counted; rates of them. Definitions: docs/models.md. -#}
+{#- Counts of messages by outcome, and rates from these counts. Definitions: docs/models.md. -#}
 {% macro counted() %}
     {{ return([
         ["sent", "count(*)"],

@@ -1,11 +1,11 @@
-{#- What engines write differently. -#}
+{#- SQL that differs between engines. -#}
 
 {% macro type_json() %}{{ return(adapter.dispatch("type_json", "source_iterable")()) }}{% endmacro %}
 {% macro default__type_json() %}{{ return("json") }}{% endmacro %}
 {% macro postgres__type_json() %}{{ return("jsonb") }}{% endmacro %}
 {% macro snowflake__type_json() %}{{ return("variant") }}{% endmacro %}
 
-{#- Times are in UTC, and have no zone. -#}
+{#- Times are in UTC, without a time zone. -#}
 {% macro type_time() %}{{ return(adapter.dispatch("type_time", "source_iterable")()) }}{% endmacro %}
 {% macro default__type_time() %}{{ return("timestamp") }}{% endmacro %}
 {% macro snowflake__type_time() %}{{ return("timestamp_ntz") }}{% endmacro %}
@@ -43,7 +43,7 @@
 {% macro snowflake__json_text(value, field) %}{{ return(value ~ "['" ~ field ~ "']::string") }}{% endmacro %}
 {% macro bigquery__json_text(value, field) %}{{ return("json_value(" ~ value ~ ", '$.\"" ~ field ~ "\"')") }}{% endmacro %}
 
-{#- FROM a table, with a row for each item of an array: the items as text in the column `item`. -#}
+{#- FROM a table, with one row per item of an array. The column `item` has the items as text. -#}
 {% macro unnested(table, array) %}{{ return(adapter.dispatch("unnested", "source_iterable")(table, array)) }}{% endmacro %}
 {% macro default__unnested(table, array) %}
     {{ return(table ~ " as source, unnest(from_json(" ~ array ~ ", '[\"VARCHAR\"]')) as items(item)") }}
@@ -61,7 +61,7 @@
     {{ return(table ~ " as source, unnest(json_value_array(" ~ array ~ ")) as item") }}
 {% endmacro %}
 
-{#- A whole number that was written as text, NULL for anything else. -#}
+{#- An integer from text, or NULL for any other text. -#}
 {% macro whole_number(value) %}{{ return(adapter.dispatch("whole_number", "source_iterable")(value)) }}{% endmacro %}
 {% macro default__whole_number(value) %}{{ return(dbt.safe_cast(value, dbt.type_bigint())) }}{% endmacro %}
 {% macro duckdb__whole_number(value) %}
@@ -71,7 +71,7 @@
     {{ return("case when " ~ value ~ " ~ '^-?\\d{1,18}$' then cast(" ~ value ~ " as bigint) end") }}
 {% endmacro %}
 
-{#- A time with a zone as one in UTC without. -#}
+{#- A time with a time zone, converted to UTC without one. -#}
 {% macro in_utc(value) %}{{ return(adapter.dispatch("in_utc", "source_iterable")(value)) }}{% endmacro %}
 {% macro default__in_utc(value) %}{{ return("cast(" ~ value ~ " as timestamp with time zone) at time zone 'UTC'") }}{% endmacro %}
 {% macro snowflake__in_utc(value) %}{{ return("convert_timezone('UTC', " ~ value ~ "::timestamp_tz)::timestamp_ntz") }}{% endmacro %}

@@ -1,4 +1,4 @@
-{#- A stream's raw table with clean names and types. Where it was not synced, an empty one; where a column is missing, NULL. -#}
+{#- A stream's raw table with clean names and types. Empty if the stream was not synced; NULL for missing columns. -#}
 {% macro staging(stream) %}
 {%- set raw = source_iterable.raw_table(stream) -%}
 {%- set held = source_iterable.held_columns(raw, stream) -%}
@@ -12,7 +12,7 @@ select
         {{ source_iterable.typed(adapter.quote(given.name), column.kind, given.type) }}
     {%- endif %} as {{ column.name }},
 {%- endfor %}
-    {# When the destination got the row: of several versions, the last is the one that counts. #}
+    {# When the destination received the row: the last of several versions wins. #}
     {%- set extracted = held.get("_airbyte_extracted_at") %}
     {% if extracted is none -%}
         cast(null as {{ source_iterable.type_time() }})
@@ -27,11 +27,11 @@ from {{ raw }}
 {%- endif %}
 {% endmacro %}
 
-{#- The raw table of a stream, none if there is none. It is an error if there is none of any stream. -#}
+{#- The raw table of a stream, or none. It is an error if no stream has a raw table. -#}
 {% macro raw_table(stream) %}
     {%- set table = source("iterable", stream) -%}
     {%- if not execute -%}{{ return(none) }}
-    {#- `dbt compile --no-introspect` asks no database: as if all streams were synced. -#}
+    {#- `dbt compile --no-introspect` queries no database: act as if all streams were synced. -#}
     {%- elif not flags.INTROSPECT -%}{{ return(table) }}
     {%- endif -%}
     {%- for name in [stream] + source_iterable.stream_names() -%}
@@ -39,12 +39,12 @@ from {{ raw }}
         {%- if raw is not none -%}{{ return(raw if name == stream else none) }}{%- endif -%}
     {%- endfor -%}
     {{ exceptions.raise_compiler_error(
-        "There is no table of any stream in the schema " ~ table.schema ~ " of the database " ~ table.database
-        ~ ". The variables iterable_schema and iterable_database say where they are."
+        "No stream has a table in the schema " ~ table.schema ~ " of the database " ~ table.database
+        ~ ". Set the variables iterable_schema and iterable_database to where the tables are."
     ) }}
 {% endmacro %}
 
-{#- For on-run-start: what is wrong with the raw tables as one error, before every staging model says so. -#}
+{#- For on-run-start: report a problem with the raw tables once, before every staging model reports it. -#}
 {% macro check_raw_tables() %}
     {%- if execute and flags.INTROSPECT and project_name == "source_iterable" -%}
         {%- for stream in source_iterable.stream_names() -%}
@@ -53,7 +53,7 @@ from {{ raw }}
     {%- endif -%}
 {% endmacro %}
 
-{#- The columns that a raw table has, by what is left of their names: destinations change their case, and some the dots. -#}
+{#- The columns of a raw table, by their plain names: destinations change the case of names, and some replace dots. -#}
 {% macro held_columns(raw, stream) %}
     {%- set held = {} -%}
     {%- if raw is not none and not flags.INTROSPECT -%}
@@ -70,7 +70,7 @@ from {{ raw }}
     {{ return(held) }}
 {% endmacro %}
 
-{#- What the raw table calls a column: the one place that knows how destinations name them. -#}
+{#- The plain name of a column in the raw table. Only this macro knows how destinations name columns. -#}
 {% macro raw_name(column) %}
     {%- set naming = var("iterable_naming") -%}
     {%- if naming not in ("load", "airbyte") -%}
@@ -81,7 +81,7 @@ from {{ raw }}
 
 {% macro plain_name(name) %}{{ return(modules.re.sub("[^a-z0-9_]", "_", name | lower)) }}{% endmacro %}
 
-{#- An error if the columns are named in the other way: all of them would be NULL. -#}
+{#- Raise an error if the columns follow the other naming: all of them would be NULL. -#}
 {% macro check_naming(raw, held, columns) %}
     {%- set fitting = [] -%}
     {%- set others = [] -%}
@@ -92,7 +92,7 @@ from {{ raw }}
     {%- endfor -%}
     {%- if others and not fitting -%}
         {{ exceptions.raise_compiler_error(
-            "The columns of " ~ raw ~ " are not named as the variable iterable_naming says, " ~ var("iterable_naming") ~ "."
+            "The columns of " ~ raw ~ " do not follow the variable iterable_naming: " ~ var("iterable_naming") ~ "."
         ) }}
     {%- endif -%}
 {% endmacro %}
@@ -110,7 +110,7 @@ from {{ raw }}
     }[kind]) }}
 {% endmacro %}
 
-{#- A raw column as its type. Times are in UTC, without a zone. -#}
+{#- A raw column cast to its type. Times are in UTC, without a time zone. -#}
 {% macro typed(name, kind, raw_type) %}
     {%- if kind == "milliseconds" and var("iterable_naming") == "airbyte" -%}
         {{ return(source_iterable.of_milliseconds(name)) }}
@@ -121,7 +121,7 @@ from {{ raw }}
     {{ return("cast(" ~ name ~ " as " ~ source_iterable.type_of(kind) ~ ")") }}
 {% endmacro %}
 
-{#- Whether a column's times have no zone: they are in UTC then, whatever zone the session has. -#}
+{#- Whether a column's times have no time zone. They are then in UTC, whatever the session's time zone. -#}
 {% macro is_without_zone(raw_type) %}
     {%- set name = raw_type | lower -%}
     {{ return(

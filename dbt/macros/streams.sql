@@ -85,7 +85,7 @@
     {{ return(["lists", "channels", "message_types", "metadata", "catalogs", "snippets", "webhooks", "user_fields", "forgotten_users", "campaigns", "templates", "journeys", "campaigns_metrics", "experiments_metrics", "experiments", "experiment_variants", "child_campaigns", "template_contents", "template_locales", "catalog_field_mappings", "catalog_items", "metadata_entries", "campaigns_metrics_daily", "list_sizes", "list_users", "events", "users", "custom_event", "email_bounce", "email_click", "email_complaint", "email_open", "email_send", "email_send_skip", "email_subscribe", "email_unsubscribe", "embedded_click", "embedded_impression", "embedded_received", "embedded_send", "embedded_send_skip", "embedded_session", "hosted_unsubscribe_click", "in_app_click", "in_app_close", "in_app_delete", "in_app_delivery", "in_app_open", "in_app_recall", "in_app_send", "in_app_send_skip", "inbox_message_impression", "inbox_session", "journey_exit", "purchase", "push_bounce", "push_open", "push_send", "push_send_skip", "push_uninstall", "rcs_send", "rcs_send_skip", "sms_bounce", "sms_click", "sms_received", "sms_send", "sms_send_skip", "sms_usage_info", "unknown_session", "web_push_click", "web_push_send", "web_push_send_skip", "whatsapp_bounce", "whatsapp_click", "whatsapp_received", "whatsapp_seen", "whatsapp_send", "whatsapp_send_skip", "whatsapp_usage_info"]) }}
 {% endmacro %}
 
-{#- The streams of events, each with the name that Iterable gives its type. -#}
+{#- The event streams, each with Iterable's name of its event type. -#}
 {% macro event_streams() %}
     {{ return([
         ["custom_event", "customEvent"],

@@ -3,17 +3,17 @@
 Its modules, ground first; each imports only what stands above it:
 
     settings, times                       what a sandbox can be; its clock, and the forms of times
-    fixtures, limits                      JSON with placeholders, filled at random; Iterable's rate limits
-    messages, server, faults              requests and responses; HTTP; what goes wrong on demand
+    fixtures                              JSON with placeholders, filled at random
+    http, faults                          requests, responses and the server; what goes wrong on demand
     people, world, metrics                users; the things that the API lists; campaigns' numbers by day
-    events, exports, jobs                 events of any window; what exports hold; export jobs
-    core                                  all of these in one, and the parameters of a request
-    rows, endpoints, export_endpoints     what an endpoint is; the tables of all of them
-    hosts, sandbox, __main__              routes and checks; what tests hold; the program
+    events, exports                       events of any window; what exports hold, and their jobs
+    core                                  all of these in one; a request's parameters; the row of an endpoint
+    endpoints, export_endpoints           the tables of all endpoints
+    hosts, sandbox, __main__              routes, checks and rate limits; what tests hold; the program
 """
 
 from .faults import Fault
-from .messages import RequestLogEntry
+from .http import RequestLogEntry
 from .sandbox import Sandbox
 from .settings import NOW, SandboxSettings
 

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import fields
 
 from .sandbox import Sandbox
-from .settings import PROJECT_TYPES, SPELLINGS, SandboxSettings
+from .settings import PROJECT_TYPES, SandboxSettings
 
-CHOICES = {"project_type": PROJECT_TYPES, "region": ("US", "EU"), "spellings": SPELLINGS}
+CHOICES = {"project_type": PROJECT_TYPES, "region": ("US", "EU"), "spellings": ("all", "reference")}
 DEFAULTS = {"port": 8080, "rate_limit_factor": 1.0}
 
 

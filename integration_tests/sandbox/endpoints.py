@@ -1,26 +1,23 @@
-"""The table of the endpoints that read the project, and what some of them do in their own way."""
+"""The table of the endpoints that read the project, and the handlers that some of them need."""
 
 import random
-from dataclasses import replace
 from typing import Any
 
-from .core import Core, Params
-from .fixtures import fixture
-from .messages import CSV, Refusal, Response, csv_lines, json_response, records_response, text_response
-from .metrics import metric_names
-from .rows import Row, by_marker, numbered, single
+from .core import Core, Params, Row, by_marker, numbered, single
+from .fixtures import Record, fixture
+from .http import CSV, TEXT, Refusal, Response, csv_lines, json_response, records_response
 from .settings import EMAIL_BASED, USER_ID_BASED
 from .times import iso_time
-from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES, Thing
+from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES
 
 
-def _in_states(core: Core, params: Params, campaigns: list[Thing]) -> list[Thing]:
+def _in_states(core: Core, params: Params, campaigns: list[Record]) -> list[Record]:
     states = params.query.get("campaignState", [])
     params.choice("campaignState", REFERENCE_STATES + UNKNOWN_STATES)
     return [thing for thing in campaigns if not states or thing["campaignState"] in states]
 
 
-def _of_parent(core: Core, params: Params, children: list[Thing]) -> list[Thing]:
+def _of_parent(core: Core, params: Params, children: list[Record]) -> list[Record]:
     parent = params.number("id")
     if (parent, "Recurring") not in {(thing["id"], thing["campaignState"]) for thing in core.world.things("campaigns")}:
         raise Refusal(f"Campaign {parent} is not a recurring campaign")
@@ -33,8 +30,9 @@ def _campaign_metrics(core: Core, params: Params) -> Response:
     if not ids or start is None:
         raise Refusal("Missing required parameter: campaignId or startDateTime")
     media = {thing["messageMedium"] for thing in core.world.things("campaigns") if thing["id"] in ids}
-    columns = {name for medium in media for name in metric_names(medium)}
-    return text_response("".join(csv_lines(["id", *sorted(columns)], core.metrics.rows(start, end, ids))))
+    columns = {name for medium in media for name in fixture(f"metrics {medium}")}
+    table = csv_lines(["id", *sorted(columns)], core.metrics.rows(start, end, ids))
+    return Response(200, "".join(table).encode(), TEXT)
 
 
 def _experiment_metrics(core: Core, params: Params, selector: str, rows: list[Any]) -> Response:
@@ -44,7 +42,7 @@ def _experiment_metrics(core: Core, params: Params, selector: str, rows: list[An
     wanted = [row for row in rows if not ids or ids & {row["Campaign ID"], row["Experiment ID"]}]
     headers, *lines = csv_lines(list(rows[0] if rows else fixture("experiments")), wanted)
     if core.settings.experiments_as_csv:
-        return text_response(headers + "".join(lines), CSV)
+        return Response(200, "".join([headers, *lines]).encode(), CSV)
     return json_response({"headers": headers.rstrip("\n"), "rows": [line.rstrip("\n") for line in lines]})
 
 
@@ -93,11 +91,11 @@ def _experiment(core: Core, params: Params) -> Response:
     return json_response({"id": wanted, "status": thing["status"], "variants": totals})
 
 
-def _some(thing: Thing, *names: str) -> Thing:
+def _some(thing: Record, *names: str) -> Record:
     return {name: thing[name] for name in names if name in thing}
 
 
-def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> list[Thing]:
+def _of_kind_and_time(core: Core, params: Params, templates: list[Record]) -> list[Record]:
     kind, medium = params.choice("templateType", TEMPLATE_TYPES), params.choice("messageMedium", MEDIA)
     # Dates filter on createdAt only (seen).
     start, end = params.date("startDateTime") or 0, params.date("endDateTime") or 2**62
@@ -105,7 +103,7 @@ def _of_kind_and_time(core: Core, params: Params, templates: list[Thing]) -> lis
     return [template for its, of, template in found if kind in (None, its) and medium in (None, of)]
 
 
-def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thing]:
+def _of_template(core: Core, params: Params, contents: list[Record]) -> list[Record]:
     """In the default locale, or in the one that is requested."""
     wanted, locale = (params.number("templateId"), params.url_path.split("/")[1]), params.one("locale")
     found = [each for each in contents if (each["templateId"], each["messageMedium"].lower()) == wanted]
@@ -121,16 +119,15 @@ def _of_template(core: Core, params: Params, contents: list[Thing]) -> list[Thin
 def _by_client_id(core: Core, params: Params) -> Response:
     wanted = params.required("clientTemplateId")
     found = [thing for thing in core.world.things("templates") if thing.get("clientTemplateId") == wanted]
-    locales_of = core.world.locales_of
-    entries = [{**_some(t, "templateId", "campaignId"), "locales": locales_of(t["templateId"])} for t in found]
-    return json_response({"templates": entries})
+    rows = [{**_some(t, "templateId", "campaignId"), "locales": core.world.locales_of(t["templateId"])} for t in found]
+    return json_response({"templates": rows})
 
 
-def _live_or_archived(core: Core, params: Params, journeys: list[Thing]) -> list[Thing]:
+def _live_or_archived(core: Core, params: Params, journeys: list[Record]) -> list[Record]:
     return [thing for thing in journeys if thing["isArchived"] == ("Archived" in params.query.get("state", []))]
 
 
-def _in_state(core: Core, params: Params, jobs: list[Thing]) -> list[Thing]:
+def _in_state(core: Core, params: Params, jobs: list[Record]) -> list[Record]:
     return [job for job in jobs if (params.one("jobState") or "").lower() in ("", job["jobState"].lower())]
 
 
@@ -149,55 +146,50 @@ def _hashes(core: Core, params: Params, users: list[Any]) -> list[Any]:
 
 
 def _list_users(core: Core, params: Params) -> Response:
-    """A user a line, in another order at every call; some lists never come whole (both seen)."""
+    """A user a line, in another order at every call (seen)."""
     list_id, size = params.number("listId"), params.number("size", 1000)
     if list_id not in {thing["id"] for thing in core.world.things("lists")}:
         raise Refusal(f"List not found: {list_id}", 404)
-    lines = [line + "\n" for line in core.world.people.lines(list_id, params.flag("preferUserId"))]
+    lines = [line + "\n" for line in core.world.people.lines(list_id, params.choice("preferUserId") == "true")]
     if params.url_path.endswith("size"):
-        return text_response(str(len(lines)))
+        return Response(200, str(len(lines)).encode(), TEXT)
     core.list_calls += 1
     random.Random(core.list_calls).shuffle(lines)
     if params.url_path.endswith("previewUsers"):
         if not 1 <= size <= 5000:
             raise Refusal("size must be between 1 and 5000")
-        return text_response("".join(lines[:size]))
-    broken, response = core.broken_lists.get(list_id), text_response("".join(lines))
-    if broken == "error":
-        raise Refusal(status=500)
-    return replace(response, cut_after=max(sum(map(len, lines)) // 2, 1)) if broken else response
+        lines = lines[:size]
+    return Response(200, "".join(lines).encode(), TEXT)
 
 
 def _user_events(core: Core, params: Params) -> Response:
     email = params.one("email")
     kinds, name = (("email",), email) if email else (("userId", "itblUserId"), params.required("userId"))
-    return records_response(core.exports.user_events(name, params.flag("includeCustomEvents"), kinds))
+    return records_response(core.exports.user_events(name, params.choice("includeCustomEvents") == "true", kinds))
 
 
 _BY_ID = {name: name for name in ("id", "name", "createdAt", "updatedAt")}
 _BY_START, _BY_TEMPLATE = {**_BY_ID, "startAt": "startAt"}, {**_BY_ID, "id": "templateId"}
 _CAMPAIGNS = numbered(20, 1000, "totalCampaignsCount", always=False)
 _TEMPLATES = numbered(20, 1000, "totalTemplatesCount", always=False)
-_CATALOGS, _ITEMS = numbered(10, 100, "totalCatalogsCount"), numbered(10, 1000, "totalItemsCount")
-_JOURNEYS = numbered(10, 50, "totalJourneysCount")
+_ITEMS = numbered(10, 1000, "totalItemsCount")
 _CATALOG, _CHILDREN = "catalogs/{catalogName}", "campaigns/recurring/{id}/childCampaigns"
+_OF_EXPERIMENT = [f"experiments/{{experimentId}}{part}" for part in ("", "/variants", "/totals")]
+_OF_LIST = ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")
 
 ROWS = [
     *(Row(path) for path in ("lists", "channels", "messageTypes", "snippets", "webhooks")),
-    Row("journeys", shape=_JOURNEYS, wanted=_live_or_archived, sorts=_BY_ID),
+    Row("journeys", shape=numbered(10, 50, "totalJourneysCount"), wanted=_live_or_archived, sorts=_BY_ID),
     Row("campaigns", shape=_CAMPAIGNS, wanted=_in_states, sorts=_BY_START),
     Row(_CHILDREN, "campaigns", shape=_CAMPAIGNS, wanted=_of_parent, sorts=_BY_START),
     Row("campaigns/metrics", "-", "campaigns_metrics", handler=_campaign_metrics),
     Row("experiments/metrics", "-", "experiments_metrics", _experiment_metrics),
     Row("experiments", shape=_experiments, wanted=_offered),
-    *(
-        Row(f"experiments/{{experimentId}}{part}", "-", "experiments", handler=_experiment)
-        for part in ("", "/variants", "/totals")
-    ),
+    *(Row(path, "-", "experiments", handler=_experiment) for path in _OF_EXPERIMENT),
     Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_BY_TEMPLATE),
     *(Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template) for m in MEDIA),
     Row("templates/getByClientTemplateId", "-", "templates", handler=_by_client_id),
-    Row("catalogs", "catalogNames", shape=_CATALOGS),
+    Row("catalogs", "catalogNames", shape=numbered(10, 100, "totalCatalogsCount")),
     Row(f"{_CATALOG}/items", "catalogItemsWithProperties", "catalog_items", _ITEMS, parents="catalogs"),
     Row(f"{_CATALOG}/items/{{itemId}}", "-", "catalog_items", single, parents="catalogs"),
     Row(f"{_CATALOG}/fieldMappings", "catalogName", "catalog_field_mappings", single, parents="catalogs"),
@@ -209,8 +201,5 @@ ROWS = [
     Row("users/forgottenUserIds", "hashedUserIds", "forgotten_users", wanted=_hashes),
     Row("export/jobs", wanted=_in_state),
     Row("export/userEvents", stream="events", handler=_user_events),
-    *(
-        Row(path, stream="list_users", handler=_list_users)
-        for path in ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")
-    ),
+    *(Row(path, stream="list_users", handler=_list_users) for path in _OF_LIST),
 ]

@@ -22,8 +22,7 @@ from .world import World
 USER = "user"
 # A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
 HOURS, HOURS_BEFORE = 6, 48
-# The names of types: a family of messages, and what happens to one of them.
-_MESSAGE = re.compile(fixture("events")["message"])
+_MESSAGE = re.compile(fixture("events")["message"])  # a family of messages, and what happens to one of them
 # The type that comes before one, where it is not the family's send.
 _BEFORE = {later: earlier for earlier, types in fixture("events")["before"].items() for later in types}
 
@@ -78,8 +77,7 @@ class Events:
         self._odd = oddities(self._fixtures, "event", 0.25)
         self._odd_custom = oddities(self._fixtures, "customEvent", 0.8)
         self._kind = lru_cache(None)(self._make_kind)
-        # Events that follow on these need them again.
-        self._moments = lru_cache(256)(self._make_moments)
+        self._moments = lru_cache(256)(self._make_moments)  # events that follow on these need them again
         self._by_user = lru_cache(1)(self._make_index)
         self._lock = threading.Lock()
 

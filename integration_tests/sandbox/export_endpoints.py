@@ -7,14 +7,12 @@ from .core import Core, Handler, Params
 from .events import data_types
 from .exports import Selection
 from .faults import JOB_KINDS
-from .messages import CSV, JSON_LINES, Refusal, Response, json_response, records_response
+from .http import CSV, JSON_LINES, Refusal, Response, json_response, records_response
 from .times import DAY_MS, parse_request_date
 
 _FAR_AHEAD_MS = 4_102_444_800_000  # the year 2100
-_PIECE = 262_144
 _OUTPUT_CSV = "text/csv"
-# Other spellings that clients use (seen), and the reference's.
-_SPELLED = {"emailUnsubscribe": "emailUnSubscribe", "anonSession": "unknownSession"}
+_SPELLED = {"emailUnsubscribe": "emailUnSubscribe", "anonSession": "unknownSession"}  # by clients' spelling (seen)
 
 
 def _selection(core: Core, params: Params) -> Selection:
@@ -97,18 +95,16 @@ def _file_of_job(core: Core, params: Params) -> Response:
     if expired or (params.fault is not None and params.fault.kind == "expired"):
         raise Refusal("Request has expired", 403)
     content = core.jobs.file(path.removeprefix("iterable-exports/"))
-    # Small files go out whole, so that a fault can cut them in the middle; the length is known for all.
-    pieces = (content[start : start + _PIECE] for start in range(0, len(content), _PIECE))
-    body = content if len(content) <= _PIECE else pieces
-    return Response(body=body, media_type="binary/octet-stream", headers={"Content-Length": str(len(content))})
+    length = {"Content-Length": str(len(content))}  # "no_end" keeps it: by it a cut file can be told
+    return Response(body=content, media_type="binary/octet-stream", headers=length)
 
 
-# By method and path; on the storage host without an API key.
-HANDLERS: dict[str, Handler] = {
-    "GET export/data.json": _data,
-    "GET export/data.csv": _data,
-    "GET export/{jobId}/files": _files,
-    "POST export/start": _start,
-    "DELETE export/{jobId}": _cancel,
+# By path and method; on the storage host without an API key.
+HANDLERS: dict[str, dict[str, Handler]] = {
+    "export/data.json": {"GET": _data},
+    "export/data.csv": {"GET": _data},
+    "export/{jobId}/files": {"GET": _files},
+    "export/start": {"POST": _start},
+    "export/{jobId}": {"DELETE": _cancel},
 }
-STORAGE_HANDLERS: dict[str, Handler] = {"GET (?P<path>.*)": _file_of_job}
+STORAGE_HANDLERS: dict[str, dict[str, Handler]] = {"(?P<path>.*)": {"GET": _file_of_job}}

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from .messages import JSON, RequestLogEntry, Response, error_body, json_response, up_to
+from .http import JSON, RequestLogEntry, Response, error_body, json_response, up_to
 
 _GARBAGE = b'{"createdAt": "2026-01-01 00:00:00 +00:00", "email": '
-# Of responses, and of export jobs (see jobs.py).
+# Of responses, and of export jobs (see exports.py).
 ANSWER_KINDS = (
     "status",  # this status and body instead of the response
     "cut",  # the connection closes in the middle: a chunked body without its end, a short body with Content-Length
@@ -33,8 +33,7 @@ JOB_KINDS = (
     "job_stuck",  # enqueued for ever
     "job_endless",  # running for ever
 )
-# These leave nothing to do for a handler.
-WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")
+WITHOUT_HANDLER = ("status", "redirect", "hang", "drop")  # these leave nothing to do for a handler
 
 
 @dataclass
@@ -60,8 +59,8 @@ class Fault:
             raise ValueError(f"no fault of kind {self.kind!r}; there are {ANSWER_KINDS + JOB_KINDS}")
         if self.delay is None:
             self.delay = 0.02 if self.kind == "slow" else 3600.0
-        if isinstance(self.body, str):
-            self.body = self.body.encode()
+        if self.body is not None and not isinstance(self.body, bytes):
+            self.body = self.body.encode() if isinstance(self.body, str) else orjson.dumps(self.body)
 
 
 def strike(faults: list[Fault], entry: RequestLogEntry) -> Fault | None:
@@ -81,10 +80,8 @@ def changed_by(fault: Fault, response: Response, elsewhere: str) -> Response:
     """The response with its fault; `elsewhere` is a URL of another host."""
     body, kind, location = response.body, fault.kind, elsewhere if fault.location is None else fault.location
     if kind == "status":
-        error = error_body(fault.status) if fault.body is None else fault.body
-        return Response(
-            fault.status, error if isinstance(error, bytes) else orjson.dumps(error), headers={**fault.headers}
-        )
+        error = orjson.dumps(error_body(fault.status)) if fault.body is None else fault.body
+        return Response(fault.status, error, headers={**fault.headers})
     if kind == "redirect":
         return Response(302, headers={"Location": location, **fault.headers})
     if kind in ("hang", "drop", "slow", "stall"):

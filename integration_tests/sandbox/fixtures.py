@@ -5,9 +5,10 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: at random: digits, a number below 100, an eighth of one, true once
   in 3 times, a number that no float holds
 - {titles} or another list of words.json: one of its words, filled; {odd}: text that careless readers get wrong
-- {n}, {seq 1001 7}: the place of a thing in its list, and a number that grows with it
-- {ms created}, {iso created}: a time of the thing, as a number or text: created, updated, started, ended
-- {time -5000}: a time so many milliseconds after the event's; {user city}: an attribute of the event's user
+- {n}, {n 2}, {seq 1001 7}: a thing's place in its list, also padded with zeros, and a number that grows with it
+- {ms created}, {iso created}, {utc created}: a time of the thing, as a number or text: created, updated, started, ended
+- {time created}, {time -5000}: the same, or a time so many milliseconds after the event's, in any form that exports use
+- {user city}: an attribute of the event's user
 - {id channels}, {name journeys}, {ids lists}: the id or name of a thing of the project by place, and up to two ids
 - {absent}: no such field
 
@@ -21,15 +22,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
 from .times import OFFSET_COLON, SHAPE_OF_16, format_time, iso_time
 
 ABSENT = object()
-T = TypeVar("T")
 Record = dict[str, Any]
+Maker = Callable[["Draw"], Any]  # fills a fixture
 _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)(?: ([^{}]*))?\}")
 
 
@@ -65,14 +66,11 @@ class Draw:
         self.bits, value = divmod(self.bits, bound)
         return value
 
-    def pick(self, choices: Sequence[T]) -> T:
+    def pick(self, choices: Sequence[Any]) -> Any:
         return choices[self.below(len(choices))]
 
     def hex(self, digits: int) -> str:
         return f"{self.below(1 << 4 * digits):0{digits}x}"
-
-
-Maker = Callable[[Draw], Any]
 
 
 class Fixtures:
@@ -84,7 +82,6 @@ class Fixtures:
         self.shapes = SHAPE_OF_16 if odd else (OFFSET_COLON,)
 
     def maker(self, value: Any) -> Maker:
-        """The function that fills a fixture."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
@@ -126,11 +123,12 @@ class Fixtures:
             "float": lambda draw: draw.below(size) / 8,
             "bool": lambda draw: draw.below(size) == 0,
             "big": lambda draw: 2**53 + 1 + draw.below(2**61),
-            "n": lambda draw: draw.n,
+            "n": lambda draw: f"{draw.n:0{size}d}" if size else draw.n,
             "seq": lambda draw: size + step * draw.n,
             "ms": lambda draw: draw.times[argument],
             "iso": lambda draw: iso_time(draw.times[argument]),
-            "time": lambda draw: format_time(draw.ms + size, draw.pick(shapes)),
+            "utc": lambda draw: format_time(draw.times[argument]),
+            "time": lambda draw: format_time(draw.times.get(argument, draw.ms + size), draw.pick(shapes)),
             "user": lambda draw: getattr(draw.user, argument),
             "id": lambda draw: _of(find(argument), draw.n, "id", "templateId"),
             "name": lambda draw: _of(find(argument), draw.n, "name"),

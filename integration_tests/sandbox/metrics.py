@@ -3,25 +3,15 @@
 A day's numbers grow for two more days, as opens and clicks follow a message and late events arrive.
 """
 
-from datetime import date, timedelta
 from functools import cache
 
-from .fixtures import fixture
-from .times import DAY_MS, Clock
-from .world import Thing, World
+from .fixtures import Record, fixture
+from .times import DAY_MS, Clock, iso_time
+from .world import World
 
-_EPOCH = date(1970, 1, 1)
-# Metrics that are not sums of the days: the report shows the last day's.
-_RATES = ("Average", "/ M", "Rate")
-# States of campaigns that never sent anything, and of those that go on.
-_NEVER_SENT, _GOING_ON = ("Draft", "Scheduled"), ("Recurring", "Running")
-# Days on which opens and clicks follow the end of a campaign.
-_AFTERWARDS = 20
-
-
-def metric_names(medium: str) -> list[str]:
-    """The columns of the report on campaigns of this medium."""
-    return list(fixture(f"metrics {medium}"))
+_RATES = ("Average", "/ M", "Rate")  # metrics that are not sums of the days: the report shows the last day's
+_NEVER_SENT, _GOING_ON = ("Draft", "Scheduled"), ("Recurring", "Running")  # states of campaigns
+_AFTERWARDS = 20  # days on which opens and clicks follow the end of a campaign
 
 
 def _is_rate(name: str) -> bool:
@@ -31,31 +21,29 @@ def _is_rate(name: str) -> bool:
 class Metrics:
     def __init__(self, world: World, clock: Clock) -> None:
         self._world, self._clock = world, clock
-        self._day = cache(self._make_day)
+        first_day = world.epoch_ms // DAY_MS
+        # What a campaign did on a day, once that is complete.
+        self._day = cache(lambda medium, id, day: world.fill(f"metrics {medium}", 0, "metrics", id, day - first_day))
 
-    def rows(self, start_ms: int | None = None, end_ms: int | None = None, ids: set[int] | None = None) -> list[Thing]:
+    def rows(self, start_ms: int | None = None, end_ms: int | None = None, ids: set[int] | None = None) -> list[Record]:
         """The report of [start, end) for these campaigns, or all: texts; a cell may be missing."""
         first = (start_ms or 0) // DAY_MS
         last = self._today() if end_ms is None else min((end_ms - 1) // DAY_MS, self._today())
         having = [c for c in self._world.things("campaigns") if c["campaignState"] not in _NEVER_SENT]
         return [{"id": str(c["id"]), **self._cells(c, first, last)} for c in having if ids is None or c["id"] in ids]
 
-    def days(self) -> list[Thing]:
+    def days(self) -> list[Record]:
         """The cells of each campaign on each day on which its numbers move, with `campaignId` and `date`."""
         return [
-            {
-                "campaignId": campaign["id"],
-                "date": (_EPOCH + timedelta(days=day)).isoformat(),
-                **self._cells(campaign, day, day),
-            }
-            for campaign in self._world.things("campaigns")
-            for day in self._active(campaign, 0, self._today())
+            {"campaignId": c["id"], "date": iso_time(day * DAY_MS)[:10], **self._cells(c, day, day)}
+            for c in self._world.things("campaigns")
+            for day in self._active(c, 0, self._today())
         ]
 
     def _today(self) -> int:
         return self._clock.now_ms() // DAY_MS
 
-    def _active(self, campaign: Thing, first: int, last: int) -> range:
+    def _active(self, campaign: Record, first: int, last: int) -> range:
         """The days on which a campaign's numbers move."""
         if campaign["campaignState"] in _NEVER_SENT:
             return range(0)
@@ -66,11 +54,11 @@ class Metrics:
             end = self._today()
         return range(max(start, first), min(end, last) + 1)
 
-    def _cells(self, campaign: Thing, first: int, last: int) -> Thing:
+    def _cells(self, campaign: Record, first: int, last: int) -> Record:
         """The sums of the days, as text; zeros if nothing happened."""
         days = self._active(campaign, first, last)
-        names = [] if days else metric_names(campaign["messageMedium"])
-        total: Thing = {name: 0 for name in names if not _is_rate(name)}
+        names = [] if days else fixture(f"metrics {campaign['messageMedium']}")
+        total: Record = {name: 0 for name in names if not _is_rate(name)}
         for day in days:
             age = self._today() - day
             for name, value in self._day(campaign["messageMedium"], campaign["id"], day).items():
@@ -80,7 +68,3 @@ class Metrics:
                     so_far = value if age >= 2 else type(value)(value * (age + 2) // 4)
                     total[name] = total.get(name, 0) + so_far
         return {name: str(value) for name, value in total.items()}
-
-    def _make_day(self, medium: str, campaign: int, day: int) -> Thing:
-        """What the campaign did on a day, once that is complete."""
-        return self._world.fill(f"metrics {medium}", 0, "metrics", campaign, day - self._world.epoch_ms // DAY_MS)

@@ -1,25 +1,18 @@
-"""The sandbox as tests hold it: start, stop, truth, faults and the log of requests. Other processes control it over HTTP."""
+"""The sandbox as tests hold it: start, stop, truth, faults and the log of requests."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
-from urllib.parse import parse_qsl
-
-import orjson
 
 from . import endpoints
-from .core import Core
+from .core import Core, Row
 from .events import data_types
 from .exports import Selection
 from .faults import Fault
 from .fixtures import Record
 from .hosts import Host
-from .messages import Request, RequestLogEntry, Response, json_response, records_response
-from .server import Server
+from .http import RequestLogEntry, Server
 from .settings import SandboxSettings
 from .times import to_ms, window_ms
 
@@ -54,26 +47,17 @@ class Sandbox:
         return self.start()
 
     def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def start(self) -> Sandbox:
-        core, settings = self.core, self.settings
-        api, storage = Host(core, "api"), Host(core, "files")
-
-        def respond(request: Request) -> Response:
-            return control(self, request) if request.path.startswith("/sandbox/") else api.respond(request)
-
-        for answer, port in ((respond, settings.port), (storage.respond, 0)):
-            self._servers.append(Server(answer, port, settings.host, settings.reader_patience))
-        self.base_url = core.base_url = f"{self._servers[0].url}api/"
-        self.files_url = core.files_url = self._servers[1].url
-        return self
-
-    def close(self) -> None:
         for server in self._servers:
             server.close()
         self._servers = []
-        self.core.jobs.close()
+
+    def start(self) -> Sandbox:
+        core, settings = self.core, self.settings
+        for host, port in (("api", settings.port), ("files", 0)):
+            self._servers.append(Server(Host(core, host).respond, port, settings.host, settings.reader_patience))
+        self.base_url = core.base_url = f"{self._servers[0].url}api/"
+        self.files_url = core.files_url = self._servers[1].url
+        return self
 
     @property
     def requests(self) -> list[RequestLogEntry]:
@@ -83,8 +67,6 @@ class Sandbox:
         """The number of requests so far with this endpoint, method and status."""
         each = [(entry.endpoint, entry.method, entry.status) for entry in self.core.log]
         return sum(endpoint in (None, e) and method in (None, m) and status in (None, s) for e, m, s in each)
-
-    # what is true, past limits, faults and pages
 
     def truth(self, data_type: str, start: Edge, end: Edge, as_of: datetime | None = None) -> list[Record]:
         """Exactly the records that the export sends for [start, end), in any order; as_of: as seen at that time."""
@@ -111,82 +93,18 @@ class Sandbox:
         of lists. user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with
         values. forgotten_users: {hash, identifierType}.
         """
-        core = self.core
-        if stream == "campaigns_metrics_daily":
-            return core.metrics.days()
-        if stream == "list_sizes":
-            ids = [each["id"] for each in self.truth_list("lists")]
-            return [{"listId": each, "size": len(self.list_users(each))} for each in ids]
-        if stream == "events":
-            names = sorted({member["userIdentifier"] for member in core.world.things("list_users")})
-            return [event for name in names for event in self.user_events(name)]
-        if stream in ("experiment_variants", "template_locales"):
-            return [dict(thing) for thing in core.world.things(stream)]
-        for row in endpoints.ROWS:
-            if row.stream == stream:
-                return row.truth(core)
-        raise ValueError(f"no such stream: {stream!r}")
+        row = next((row for row in endpoints.ROWS if row.stream == stream), Row("", stream=stream))
+        return row.truth(self.core)
 
     def metrics(self, start: Edge, end: Edge | None = None) -> list[Record]:
         """The rows of campaigns/metrics for [start, end), or up to now: the cells by column, as text, without empty ones."""
         return self.core.metrics.rows(window_ms(start), None if end is None else window_ms(end))
-
-    # what a test changes
 
     def add_fault(self, fault: Fault) -> Fault:
         """Add a fault; it counts in `struck` how often it strikes."""
         self.core.faults.append(fault)
         return fault
 
-    def break_list(self, list_id: int, kind: str | None = "error") -> None:
-        """Break lists/getUsers of a list: always 500 ("error"), or cut off ("cut"); None mends it."""
-        self.core.broken_lists[list_id] = kind
-
     def foreign_job(self, data_type: str = "emailSend", seconds: float = 1e9) -> int:
         """The id of another client's export job, which runs for so long."""
         return self.core.jobs.start(data_type, None, seconds=seconds)
-
-
-def _truth(sandbox: Sandbox, query: dict[str, Any]) -> list[Any]:
-    if "stream" in query:
-        return sandbox.truth_list(query["stream"])
-    as_of = datetime.fromisoformat(query["asOf"]) if query.get("asOf") else None
-    return sandbox.truth(query["dataTypeName"], query["start"], query["end"], as_of)
-
-
-def _counts(sandbox: Sandbox, query: dict[str, Any]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {}
-    for entry in sandbox.requests:
-        counts.setdefault(entry.endpoint or entry.path, Counter())[str(entry.status)] += 1
-    return counts
-
-
-def _now(sandbox: Sandbox, query: dict[str, Any]) -> dict[str, str]:
-    sandbox.advance(float(query.get("seconds", 0)))
-    return {"now": sandbox.now().isoformat()}
-
-
-# For programs in other processes: /sandbox/{name}, without checks or log.
-_COMMANDS: dict[str, Callable[[Sandbox, dict[str, Any]], Any]] = {
-    "GET requests": lambda sandbox, query: [
-        {**asdict(entry), "header_names": sorted(entry.header_names)} for entry in sandbox.requests
-    ],
-    "DELETE requests": lambda sandbox, query: sandbox.clear_requests(),
-    "GET counts": _counts,
-    "GET truth": _truth,  # as JSON lines
-    "POST faults": lambda sandbox, query: vars(sandbox.add_fault(Fault(**{"endpoint": None, **query, "when": None}))),
-    "DELETE faults": lambda sandbox, query: sandbox.clear_faults(),
-    "POST advance": _now,
-    "GET now": _now,
-}
-
-
-def control(sandbox: Sandbox, request: Request) -> Response:
-    """The response to a command: its parameters are the query and the fields of the body."""
-    name = f"{request.method} {request.path.rpartition('/')[2]}"
-    try:
-        query = orjson.loads(request.body or b"{}") | dict(parse_qsl(request.query, keep_blank_values=True))
-        done = _COMMANDS[name](sandbox, query)
-    except (KeyError, TypeError, ValueError) as error:
-        return json_response({"error": str(error)}, 400)
-    return records_response(done) if name == "GET truth" else json_response(done or {})

@@ -9,7 +9,6 @@ EMAIL_BASED = "Email-based"
 USER_ID_BASED = "UserID-based"
 HYBRID = "Hybrid"
 PROJECT_TYPES = (EMAIL_BASED, USER_ID_BASED, HYBRID)
-SPELLINGS = ("all", "reference")
 # The same moment in every run, so that tests pass on any day; with seconds and a fraction of one, as most moments have.
 NOW = datetime.fromisoformat(os.environ.get("SANDBOX_NOW", "2025-06-18T12:34:56.789+00:00"))
 
@@ -56,11 +55,10 @@ class SandboxSettings:
     catalogs: int = 12
     catalog_items: int = 25  # in the largest catalog; others hold fewer, one none
     snippets: int = 7
-    metadata_tables: int = 4
+    metadata: int = 4
     metadata_entries: int = 25  # in the largest table; one holds none
     webhooks: int = 3
     forgotten: int = 5
-    broken_lists: dict[int, str] = field(default_factory=dict)  # place in `lists` -> "error" (500) or "cut"
     user_fields_shape: str = "map"  # "map": {"fields": {...}}; "array": {"userFields": [{name, type}]}
     wrapped_catalogs: bool = False  # lists of catalogs, items and mappings in {msg, code, params: {...}}
     experiments_as_csv: bool = False  # experiments/metrics as CSV instead of {headers, rows}
@@ -68,10 +66,8 @@ class SandboxSettings:
     job_seconds: float = 0.2  # how long an export job runs
     file_bytes: int = 10_000_000  # at most, as Iterable says
     url_ttl: float = 1800.0  # seconds until a presigned link expires
-    reader_patience: float | None = (
-        None  # seconds that sending a piece of a response may take before the connection is cut
-    )
 
+    reader_patience: float | None = None  # seconds that a piece of a response may take, then the connection is cut
     host: str = "127.0.0.1"
     port: int = 0
 

@@ -5,6 +5,8 @@ import time
 from datetime import datetime, timedelta, timezone
 from functools import cache
 
+from dateutil.parser import isoparse
+
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 # Forms in which exports write a time (seen), the last one as epoch milliseconds; the first is by far the commonest.
@@ -16,7 +18,7 @@ _OFFSET = r"(?: ?(Z|[+-]\d\d:?\d\d))?"
 _REQUEST_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d" + _OFFSET, re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
 # A fraction may be doubled: 22:43:34.134105.000Z (seen).
-_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d)(\.\d{1,6})?(?:\.\d+)?" + _OFFSET + ")?", re.ASCII)
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:([ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:\.\d+)?" + _OFFSET + ")?", re.ASCII)
 
 
 class Clock:
@@ -57,10 +59,8 @@ def window_ms(edge: datetime | str) -> int:
 def parse_date(text: str) -> int | None:
     """Epoch milliseconds of a date in any form of requests or records, UTC if it has no offset; None for anything else."""
     match = _DATE.fullmatch(text)
-    day, clock, fraction, offset = match.groups() if match else ("", None, None, None)
-    offset = "+00:00" if offset in (None, "Z") else f"{offset[:3]}:{offset[-2:]}"
     try:
-        return to_ms(datetime.fromisoformat(f"{day} {clock or '00:00:00'}{(fraction or '.').ljust(7, '0')}{offset}"))
+        return to_ms(isoparse("".join(filter(None, match.groups())))) if match else None
     except ValueError:
         return None
 

@@ -1,12 +1,10 @@
-"""What the project consists of: lists, campaigns, templates and all else that the API lists.
-
-Things are made from fixtures, the same each time; tests change, update and delete them.
-"""
+"""The project: everything that the API lists, made from fixtures, the same every time; tests can change it."""
 
 import threading
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
+from itertools import chain, cycle, product
 from typing import Any
 
 from .fixtures import Draw, Fixtures, Record, fixture, seeded
@@ -14,16 +12,14 @@ from .people import People
 from .settings import EMAIL_BASED, USER_ID_BASED, SandboxSettings
 from .times import DAY_MS, HOUR_MS, Clock
 
-Thing = dict[str, Any]
 # The states of the reference, then two that were seen though it names neither, then an invented one.
 REFERENCE_STATES = (*dict.fromkeys(fixture("campaigns")["campaignState"]["$cycle"]), "Recurring")
 UNKNOWN_STATES = ("Recalled", "Recalling", "Throttled")
 MEDIA = ("Email", "Push", "InApp", "SMS")
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 # Made of other things, so made anew when one of those changes.
-_DERIVED = ("list_users", "child_campaigns", "template_contents", "template_locales")
-# How long a scheduled campaign is being sent.
-_SENDING_MS = 2 * HOUR_MS
+_DERIVED = ("list_users", "list_sizes", "child_campaigns", "template_contents", "template_locales")
+_SENDING_MS = 2 * HOUR_MS  # how long a scheduled campaign is being sent
 
 
 class World:
@@ -33,7 +29,7 @@ class World:
         self._settings, self._clock = settings, clock
         self.start_day_ms = clock.now_ms() // DAY_MS * DAY_MS
         self.epoch_ms = self.start_day_ms - settings.days * DAY_MS
-        self._things: dict[str, list[Thing]] = {}
+        self._things: dict[str, list[Record]] = {}
         self._scheduled: dict[int, int] = {}  # campaigns that start and finish by themselves, and when they start
         self._lock = threading.RLock()
         # Events and campaigns go on to name lists that are deleted.
@@ -41,8 +37,6 @@ class World:
         self._maker = cache(lambda name: self.fixtures.maker(fixture(name)))
         self._lists = self.things("lists")
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
-        # Not cached properties, which have a lock of their own before Python 3.12: with that of `things`, two threads could
-        # each hold one and wait for the other.
         # The template type and medium of every template by its id: all sixteen in turn.
         ids = [thing["templateId"] for thing in self.things("templates")]
         self.template_kinds = {each: (TEMPLATE_TYPES[n // 4 % 4], MEDIA[n % 4]) for n, each in enumerate(ids)}
@@ -50,10 +44,8 @@ class World:
         emails = [thing["id"] for thing in self.things("campaigns") if thing["messageMedium"] == "Email"]
         self.experiment_ids = {campaign: campaign - 440_000 for campaign in emails[::3][: settings.experiments]}
 
-    def things(self, name: str) -> list[Thing]:
-        """The things of a stream, in the order of their ids: from the method `_make_` and its name, or else from its
-        fixture, as many as the setting of its name says.
-        """
+    def things(self, name: str) -> list[Record]:
+        """A stream's things by id, from `_make_{name}` or a fixture: as many as the setting of that name says, or ten."""
         with self._lock:
             now_ms = self._clock.now_ms()
             if name in ("campaigns", "child_campaigns") and any(now_ms >= at for at in self._scheduled.values()):
@@ -64,10 +56,10 @@ class World:
                 self._things[name] = self._of_fixture(name) if made is None else made()
             return self._things[name]
 
-    def _of_fixture(self, name: str) -> list[Thing]:
+    def _of_fixture(self, name: str) -> list[Record]:
         return [self.fill(name, place, name, place) for place in range(getattr(self._settings, name, 10))]
 
-    def fill(self, template: str, place: int, *name: object) -> Thing:
+    def fill(self, template: str, place: int, *name: object) -> Record:
         """A thing of this fixture at this place of its list; its name decides its values and times."""
         draw = Draw(seeded(self._settings.seed, *name), n=place)
         created_ms = self.epoch_ms + draw.below(max(self._settings.days, 1) * DAY_MS)
@@ -79,7 +71,7 @@ class World:
         started_ms = (updated_ms + self.start_day_ms) // 2
         ended_ms = (started_ms + self.start_day_ms) // 2
         draw.times = {"created": created_ms, "updated": updated_ms, "started": started_ms, "ended": ended_ms}
-        thing: Thing = self._maker(template)(draw)
+        thing: Record = self._maker(template)(draw)
         return thing
 
     def touch(self, name: str, thing_id: int) -> None:
@@ -92,21 +84,20 @@ class World:
     def delete(self, name: str, thing_id: int) -> None:
         self._replace(name, thing_id, lambda thing: [])
 
-    def _replace(self, name: str, thing_id: int, by: Callable[[Thing], list[Thing]]) -> None:
+    def _replace(self, name: str, thing_id: int, by: Callable[[Record], list[Record]]) -> None:
         key = "templateId" if name == "templates" else "id"
         self._scheduled.pop(thing_id, None)
-        self._store(
-            name, [new for each in self.things(name) for new in (by(each) if each[key] == thing_id else [each])]
-        )
+        changed = [by(each) if each[key] == thing_id else [each] for each in self.things(name)]
+        self._store(name, list(chain.from_iterable(changed)))
 
-    def _store(self, name: str, things: list[Thing]) -> None:
+    def _store(self, name: str, things: list[Record]) -> None:
         """In a new list, as other threads may be sending the old one."""
         with self._lock:
             self._things[name] = things
             for derived in _DERIVED:
                 self._things.pop(derived, None)
 
-    def _sent(self, campaign: Thing, now_ms: int) -> Thing:
+    def _sent(self, campaign: Record, now_ms: int) -> Record:
         """A campaign as it is now if it was scheduled: updatedAt stays at its last edit (seen)."""
         start_ms = self._scheduled.get(campaign["id"])
         if start_ms is None or now_ms < start_ms:
@@ -116,10 +107,8 @@ class World:
         ended = {"endedAt": start_ms + _SENDING_MS, "sendSize": campaign["id"] % 1000}
         return {**campaign, "campaignState": "Finished", **ended}
 
-    # campaigns and templates
-
-    def _make_campaigns(self) -> list[Thing]:
-        """First those that were made by hand, then the children of recurring ones."""
+    def _make_campaigns(self) -> list[Record]:
+        """First those made by hand, then the children of recurring ones."""
         campaigns = self._of_fixture("campaigns")
         for place in range(12, len(campaigns), 13) if self._settings.odd else ():
             campaigns[place]["campaignState"] = UNKNOWN_STATES[place % 3]
@@ -137,34 +126,32 @@ class World:
         self._scheduled = {each["id"]: each["startAt"] for each in scheduled}
         return campaigns
 
-    def _make_child_campaigns(self) -> list[Thing]:
+    def _make_child_campaigns(self) -> list[Record]:
         return [thing for thing in self.things("campaigns") if "recurringCampaignId" in thing]
 
-    def _make_experiments_metrics(self) -> list[Thing]:
+    def _make_experiments_metrics(self) -> list[Record]:
         """A row of text for each of the three variants of each."""
         rows = []
-        for campaign, experiment in self.experiment_ids.items():
-            for place in range(3):
-                cells = self.fill("experiments", place, "experiment", experiment, place)
-                row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
-                rows.append({name: str(value) for name, value in row.items()})
+        for (campaign, experiment), place in product(self.experiment_ids.items(), range(3)):
+            cells = self.fill("experiments", place, "experiment", experiment, place)
+            row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
+            rows.append({name: str(value) for name, value in row.items()})
         return rows
 
-    def _make_experiment_variants(self) -> list[Thing]:
+    def _make_experiment_variants(self) -> list[Record]:
         """All fields of all endpoints; variants of drafts have neither content nor metrics."""
         states, variants = fixture("experiment_details")["status"]["$cycle"], []
-        for place, experiment in enumerate(self.experiment_ids.values()):
+        for experiment, status in zip(self.experiment_ids.values(), cycle(states), strict=False):
             for number in range(3):
                 variant = self.fill("experiment_variants", number, "variant", experiment, number)
-                variant |= {"experimentId": experiment, "id": experiment * 10 + number}
-                status = states[place % len(states)]
-                variant["isWinner"] = status == "winner_found" and number == 1
+                won = status == "winner_found" and number == 1
+                variant |= {"experimentId": experiment, "id": experiment * 10 + number, "isWinner": won}
                 if status == "draft":
                     del variant["content"], variant["metrics"]
                 variants.append(variant)
         return variants
 
-    def _make_experiments(self) -> list[Thing]:
+    def _make_experiments(self) -> list[Record]:
         """The response of experiments/{id}, and the author, whom only the list names."""
         left_out, variants, found = ("experimentId", "content", "metrics"), self.things("experiment_variants"), []
         for place, (campaign, experiment) in enumerate(self.experiment_ids.items()):
@@ -175,29 +162,28 @@ class World:
             found.append(thing)
         return found
 
-    def _localized(self) -> list[Thing]:
-        return self.things("templates")[:: self._settings.localized] if self._settings.locales else []
-
     def locales_of(self, template_id: int) -> list[str]:
         """The locales of a template, its default first; none if it has one content without a locale."""
-        return [*self._settings.locales] if template_id in {each["templateId"] for each in self._localized()} else []
+        localized = self.things("templates")[:: self._settings.localized]
+        return [*self._settings.locales] if template_id in {each["templateId"] for each in localized} else []
 
-    def _make_template_contents(self) -> list[Thing]:
+    def _make_template_contents(self) -> list[Record]:
         """The fields of templates/{medium}/get, and the medium."""
-        localized = {thing["templateId"] for thing in self._localized()}
         default = {"locale": next(iter(self._settings.locales), None), "isDefaultLocale": True}
-        contents = [self._content(template) for template in self.things("templates")]
-        return [{**each, **default} if each["templateId"] in localized else each for each in contents]
+        return [
+            {**self._content(template), **(default if self.locales_of(template["templateId"]) else {})}
+            for template in self.things("templates")
+        ]
 
-    def _make_template_locales(self) -> list[Thing]:
+    def _make_template_locales(self) -> list[Record]:
         """The contents in other locales than the default one."""
         return [
             {**self._content(template, locale), "locale": locale, "isDefaultLocale": False}
-            for template in self._localized()
-            for locale in self._settings.locales[1:]
+            for template in self.things("templates")
+            for locale in self.locales_of(template["templateId"])[1:]
         ]
 
-    def _content(self, template: Thing, *locale: str) -> Thing:
+    def _content(self, template: Record, *locale: str) -> Record:
         """Fields that templates list too are the same here."""
         medium = self.template_kinds[template["templateId"]][1]
         fields = self.fill(f"template_contents {medium}", 0, "content", template["templateId"], *locale)
@@ -229,48 +215,43 @@ class World:
                 messages.append({name: value for name, value in message.items() if value is not None})
         return messages
 
-    # catalogs, metadata, users
-
-    def _make_catalogs(self) -> list[Thing]:
-        return [{"name": f"Catalog-{place:02d}"} for place in range(self._settings.catalogs)]
-
-    def _make_catalog_items(self) -> list[Thing]:
+    def _make_catalog_items(self) -> list[Record]:
         shares = _shares(self.things("catalogs"), self._settings.catalog_items)
         return [
             {"catalogName": name, "itemId": f"Item-{n:04d}", **self.fill("catalog_items", n, name, n)}
             for name, n in shares
         ]
 
-    def _make_catalog_field_mappings(self) -> list[Thing]:
+    def _make_catalog_field_mappings(self) -> list[Record]:
         names = [thing["name"] for thing in self.things("catalogs")]
         return [{"catalogName": name, **self.fill("field_mappings", n, name)} for n, name in enumerate(names)]
 
-    def _make_metadata(self) -> list[Thing]:
-        return [{"name": f"table{place}"} for place in range(self._settings.metadata_tables)]
-
-    def _make_metadata_entries(self) -> list[Thing]:
+    def _make_metadata_entries(self) -> list[Record]:
         """By their keys, which differ in case."""
         shares = _shares(self.things("metadata"), self._settings.metadata_entries)
         keys = sorted((table, f"{('Key', 'key')[place % 2]}{place // 2:04d}") for table, place in shares)
         return [{"table": table, "key": key, **self.fill("metadata_entries", 0, table, key)} for table, key in keys]
 
-    def _make_user_fields(self) -> list[Thing]:
+    def _make_user_fields(self) -> list[Record]:
         return [{"name": name, "type": kind} for kind, names in fixture("user_fields").items() for name in names]
 
-    def _make_forgotten_users(self) -> list[Thing]:
-        """Hashes of what the project knows its users by."""
+    def _make_forgotten_users(self) -> list[Record]:
+        """Hashes of the identifiers that the project's type allows."""
         kinds = {"email": USER_ID_BASED, "userId": EMAIL_BASED}
         names = [kind for kind, without in kinds.items() if self._settings.project_type != without]
         numbered = [(name, f"{name}-forgotten-{n}") for name in names for n in range(self._settings.forgotten)]
         return [{"hash": sha256(text.encode()).hexdigest(), "identifierType": name} for name, text in numbered]
 
-    def _make_list_users(self) -> list[Thing]:
+    def _make_list_sizes(self) -> list[Record]:
+        return [{"listId": thing["id"], "size": len(self.people.lines(thing["id"]))} for thing in self.things("lists")]
+
+    def _make_list_users(self) -> list[Record]:
         """As a connector requests them: userIds unless the project is email-based."""
         ids = [thing["id"] for thing in self.things("lists")]
         return [{"listId": each, "userIdentifier": line} for each in ids for line in self.people.lines(each)]
 
 
-def _shares(parents: list[Thing], count: int) -> list[tuple[str, int]]:
+def _shares(parents: list[Record], count: int) -> list[tuple[str, int]]:
     """What each holds, by number: the first all that the settings say, the second none, the others a part."""
     shares = [(count, 0)[place] if place < 2 else count // place for place in range(len(parents))]
     return [(thing["name"], n) for thing, share in zip(parents, shares, strict=True) for n in range(share)]

@@ -81,7 +81,7 @@ def _settings(dice: random.Random, seed: int) -> SandboxSettings:
         journeys=dice.choice([3, 26, 110]),
         catalogs=dice.choice([1, 5, 12]),
         catalog_items=dice.choice([3, 25, 420]),
-        metadata_tables=dice.choice([0, 2, 4]),
+        metadata=dice.choice([0, 2, 4]),
         metadata_entries=dice.choice([2, 8, 25]),
         webhooks=dice.choice([0, 3]),
         forgotten=dice.choice([0, 5]),

@@ -44,20 +44,12 @@ def as_airbyte_stream(stream: Stream, config: Config, client: IterableClient) ->
 
 def run(arguments: list[str]) -> NoReturn:
     """Print the catalog and exit: 0, 1 if there is none, 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(
-        prog="source-iterable catalog", description="Print a configured catalog, for source-iterable read --catalog."
-    )
-    parser.add_argument("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
-    parser.add_argument(
-        "--streams",
-        default="all",
-        help=f"comma-separated streams, and groups of them ({', '.join(GROUPS)}); default: all",
-    )
-    parser.add_argument(
-        "--full-refresh",
-        action="store_true",
-        help="read all streams in full; read --state-file then ignores their states",
-    )
+    description = "Print a configured catalog, for source-iterable read --catalog."
+    parser = argparse.ArgumentParser(prog="source-iterable catalog", description=description)
+    add = parser.add_argument
+    add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
+    add("--streams", default="all", help=f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all")
+    add("--full-refresh", action="store_true", help="read all streams in full; a --state-file is then not read")
     options = parser.parse_args(arguments)
     try:
         config = read_config(options.config)

@@ -49,14 +49,14 @@ class Entrypoint(AirbyteEntrypoint):
         for message in super().read(source_spec, config, catalog, state):
             if not isinstance(message, RecordBatch):
                 yield message
+                # By now it is on stdout.
+                if self._state_file and message.state:
+                    self._state_file.update(message.state)
             elif message.count:
                 write(record_messages(message))
             # An empty one comes when a sync waits for Iterable, perhaps for long: does anybody still read?
             elif any(event & select.POLLERR for _, event in stdout.poll(0)):
                 raise BrokenPipeError
-            # By now it is on stdout.
-            if self._state_file and isinstance(message, AirbyteMessage) and message.state:
-                self._state_file.update(message.state)
 
     @staticmethod
     def validate_connection(source_spec: ConnectorSpecification, config: Any) -> None:

@@ -81,7 +81,7 @@ class Messages:
     def __iter__(self) -> Iterator[AirbyteMessage | RecordBatch]:
         self._due = time.monotonic() + BEAT_SECONDS
         for name in self._complete:
-            self._context.logger.info(f"{name}: an earlier attempt of this job has read it to its end; skipped.")
+            self._context.logger.info(f"{name}: already read by an earlier attempt of this job; skipped.")
             yield _status(name, AirbyteStreamStatus.STARTED)
             yield self._state(name, _complete_state())
             yield _status(name, AirbyteStreamStatus.COMPLETE)
@@ -183,7 +183,7 @@ def state_manager(states: list[AirbyteStateMessage] | None) -> ConnectorStateMan
     except RecursionError:
         why = f"The state is nested too deep to be read. {_UNREADABLE}"
     except AttributeError:
-        why = f"The state holds an entry that is not what its type says. {_UNREADABLE}"
+        why = f"The state has an entry that does not match its type. {_UNREADABLE}"
     raise ConfigError(why)
 
 

@@ -24,7 +24,7 @@ from airbyte_cdk.sources.source import Source
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_iterable.airbyte.catalog import as_airbyte_stream
-from source_iterable.airbyte.check import problem_with
+from source_iterable.airbyte.check import check
 from source_iterable.airbyte.messages import Messages, rejected, state_manager, traced
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, specification
@@ -61,10 +61,10 @@ class SourceIterable(Source):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Whether a sync with this configuration would work; a failed status says what to do."""
         try:
-            problem = problem_with(parse_config(config), logger)
-        except ConfigError as error:
-            problem = str(error)
-        return AirbyteConnectionStatus(status=Status.FAILED if problem else Status.SUCCEEDED, message=problem)
+            check(parse_config(config), logger)
+        except IterableError as error:
+            return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
+        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
         try:

@@ -32,14 +32,14 @@ def trouble(error: BaseException, place: str = "", instead: str = "set TMPDIR to
     """The LocalError that says what this machine lacks, where, and what to do.
 
     Args:
-        place: the temporary folder if not given.
+        place: if not given, the error's file, or else the temporary folder.
         instead: what helps besides free space.
     """
     if isinstance(error, MemoryError):
         return LocalError("This machine ran out of memory. Give it more, or sync fewer streams at a time.")
     number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
     try:
-        place = place or f"the temporary folder {tempfile.gettempdir()}"
+        place = place or getattr(error, "filename", "") or f"the temporary folder {tempfile.gettempdir()}"
     except OSError:
         place = "a temporary folder"
     advice = _ADVICE.get(number or 0, f"Free space there, or {instead}.")

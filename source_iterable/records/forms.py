@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Annotated, Any
 
@@ -30,29 +30,26 @@ class Form:
     is_any: bool = False
 
     @property
-    def size(self) -> int:
-        """The number of fields in it."""
-        inner = [*(self.fields or {}).values(), *([self.items] if self.items is not None else [])]
-        return len(self.fields or {}) + sum(form.size for form in inner)
-
-    @property
     def has_floats(self) -> bool:
         """Whether a value may be or hold a decimal."""
-        return (
-            self.is_any
-            or float in self.simple
-            or any(form.has_floats for form in (self.fields or {}).values())
-            or (self.items is not None and self.items.has_floats)
-        )
+        return any(form.is_any or float in form.simple for form in self._all())
 
     def learned(self, value: Any) -> Form:
         """A form that takes this value, too: this one if it does."""
         if self.is_any or type(value) in self.simple:
             return self
-        form = _with(self, value, _DEEPEST)
-        if form == self:
-            return self
-        return Form(is_any=True) if form is None or form.size > _MOST_FIELDS else form
+        try:
+            form = _with(self, value, _DEEPEST)
+        except ValueError:
+            return Form(is_any=True)
+        size = sum(len(each.fields or ()) for each in form._all())
+        return self if form == self else form if size <= _MOST_FIELDS else Form(is_any=True)
+
+    def _all(self) -> Iterator[Form]:
+        """This form, and those within it."""
+        yield self
+        for form in [*(self.fields or {}).values(), *([self.items] if self.items else [])]:
+            yield from form._all()
 
     def annotation(self) -> Any:
         """The type for msgspec. Objects are structs with their fields sorted."""
@@ -72,27 +69,18 @@ class Form:
 EMPTY = Form()
 
 
-def _with(form: Form, value: Any, depth: int) -> Form | None:
-    """`form` with the form of a value. None if that is too deep, or has a name that no struct can have."""
+def _with(form: Form, value: Any, depth: int) -> Form:
+    """`form` with the form of a value. Raises ValueError if that is too deep, or has a name that no struct can have."""
     if type(value) not in (dict, list):
         return replace(form, simple=form.simple | {type(value)})
-    if depth == 0:
-        return None
+    if depth == 0 or (type(value) is dict and not all(map(may_be_field, value))):
+        raise ValueError
     if type(value) is dict:
         fields = dict(form.fields or {})
         for name, each in value.items():
-            learned = _with(fields.get(name, EMPTY), each, depth - 1) if may_be_field(name) else None
-            if learned is None:
-                return None
-            fields[name] = learned
+            fields[name] = _with(fields.get(name, EMPTY), each, depth - 1)
         return replace(form, fields=fields)
-    items = form.items or EMPTY
-    for each in value:
-        learned = _with(items, each, depth - 1)
-        if learned is None:
-            return None
-        items = learned
-    return replace(form, items=items)
+    return replace(form, items=reduce(partial(_with, depth=depth - 1), value, form.items or EMPTY))
 
 
 def may_be_field(name: str) -> bool:

@@ -8,8 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-# The first and last columns of a record; all others are in alphabetical order.
-_FIRST, _LAST = ("_event_id",), ("data", "itblInternal")
+# The first and the last columns of a record; they and all others are in alphabetical order.
+_FIRST, _LAST = "_event_id", ("data", "itblInternal")
 # Marks a column that was added (`true`) or widened (what it was before) after ids of events had been given out. `discover`
 # shows it: parsers know the schema in that form.
 LATE = "x-late"
@@ -27,9 +27,8 @@ def load_schema(stream: str, required: Collection[str] = ()) -> dict[str, Any]:
     schema = _shown(_read(f"{stream}.json"))
     properties = _columns(schema)
     schema.pop("allOf", None)
-    schema["properties"] = {
-        name: _column(properties[name], name in required) for name in sorted(properties, key=_order)
-    }
+    order = sorted(properties, key=lambda name: (name != _FIRST, name in _LAST, name))
+    schema["properties"] = {name: _column(properties[name], name in required) for name in order}
     return schema
 
 
@@ -83,12 +82,6 @@ def _column(column: dict[str, Any], required: bool) -> dict[str, Any]:
 
 def _shown(schema: dict[str, Any]) -> dict[str, Any]:
     return {keyword: value for keyword, value in schema.items() if keyword not in _OMITTED}
-
-
-def _order(name: str) -> tuple[int, str]:
-    if name in _FIRST:
-        return 0, name
-    return (2, str(_LAST.index(name))) if name in _LAST else (1, name)
 
 
 @cache

@@ -142,10 +142,12 @@ class UserEvents(Stream):
 
         def fetch(user: User) -> SpooledResponse:
             # Iterable returns nothing for an identifier of the wrong kind: nothing is believed before all are tried.
-            for identifier in identifiers_of(context.config, user[1]):
-                response = slices.request(PATH, {identifier: user[1], "includeCustomEvents": "true"})
-                if response.size:
-                    break
+            first, *others = identifiers_of(context.config, user[1])
+            response = slices.request(PATH, {first: user[1], "includeCustomEvents": "true"})
+            for other in others:
+                if not response.size:
+                    response.close()
+                    response = slices.request(PATH, {other: user[1], "includeCustomEvents": "true"})
             return response
 
         records = TypedEvents(self.name, self.types, context.config, self.redaction(context))

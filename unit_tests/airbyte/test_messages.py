@@ -189,7 +189,7 @@ def test_another_attempt_of_the_job_reads_a_complete_stream_no_more(
     stream = Fake([2, {}], resumable=True)
     assert read(stream, context, COMPLETE)[0] == [COMPLETE]
     assert stream.state is None, "not asked"
-    assert "lists: an earlier attempt of this job has read it to its end" in caplog.text
+    assert "lists: already read by an earlier attempt of this job" in caplog.text
 
 
 @pytest.mark.parametrize(

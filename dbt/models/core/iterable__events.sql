@@ -55,12 +55,12 @@ events as (
         {{ name }},
 {%- endfor %}
         is_bot,
-        -- A machine fetched the message: a bot, or the proxy of a mail program.
+        -- A machine fetched the message: a bot or a mail program's proxy.
         coalesce(is_bot, false) or proxy_source is not null as is_machine,
         custom_event_name,
         total,
         transactional_data,
-        -- When Iterable stored it, if its metadata says so: later than created_at where a device was offline.
+        -- When Iterable stored the event, if its metadata says so. Later than created_at if a device was offline.
         {{ source_iterable.time_of_text("stored_at") }} as stored_at,
         data
     from numbered
@@ -70,11 +70,11 @@ events as (
 select events.*
 from events
 {%- if flags.INTROSPECT and is_incremental() %}
--- Events come late, some by weeks, and some have no time or one in the future: what is new cannot be told by its time. What
--- differs was loaded again, with more fields, or is named by another variable.
+-- Events may arrive weeks late, and some have no time or a time in the future, so a time does not show what is new. Events that
+-- differ were loaded again, with more fields, or use another iterable_user_key.
 left join {{ this }} as present on present.event_id = events.event_id
 where present.event_id is null
-{#- A table of an older version has fewer columns; dbt adds them after this has run. #}
+{#- A table built by an older version has fewer columns; dbt adds them after this query. #}
 {%- set present = adapter.get_columns_in_relation(this) | map(attribute="name") | map("lower") | list %}
 {%- for name in ["event_name", "created_at", "unique_user_key"] + texts + numbers + ["is_bot", "custom_event_name", "total", "stored_at"] %}
     or {{ "present." ~ name if name in present else "null" }} is distinct from events.{{ name }}

@@ -55,8 +55,8 @@ select
     sent.message_type_id,
     sent.workflow_id,
     sent.experiment_id,
-    -- Iterable tells of an arrival only for in-app and embedded messages; all others count unless they bounced. What somebody
-    -- opened, clicked, or complained of arrived, whatever a bounce says.
+    -- Iterable reports delivery only for in-app and embedded messages; all others count unless they bounced. Messages that somebody
+    -- opened, clicked, unsubscribed from or complained about were delivered, even if they bounced.
     followed.opened_count + followed.opened_by_machine_count + followed.clicked_count + followed.clicked_by_machine_count
     + followed.unsubscribed_count + followed.complained_count > 0
     or case

@@ -2,7 +2,7 @@ with users as (
 {{ source_iterable.latest(["users"], [source_iterable.user_key()], "profile_updated_at") }}
 ),
 
--- list_users names users by their email address, or by one of their IDs in projects that are not email-based.
+-- list_users identifies users by their email address, or by one of their IDs in projects that are not email-based.
 named as (
     select identifier, unique_user_key
     from (
@@ -23,7 +23,7 @@ named as (
 ),
 
 found as (
-    -- Static lists, by the profile: which of the two fields has them depends on the type of the project.
+    -- Static lists, from the profile. The project type determines which of the two fields has them.
 {%- for name in ["email_list_ids", "user_list_ids"] %}
     select source.{{ source_iterable.user_key() }} as unique_user_key, {{ source_iterable.whole_number("item") }} as list_id
     from {{ source_iterable.unnested("users", "source." ~ name) }}

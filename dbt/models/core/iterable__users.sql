@@ -9,7 +9,7 @@ seen as (
         max(created_at) as last_event_at,
         count(distinct campaign_id) as count_total_campaigns
     from {{ ref("iterable__events") }}
-    -- Those in the future are of devices with a wrong clock.
+    -- Events in the future come from devices with a wrong clock.
     where unique_user_key is not null and (created_at is null or created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }})
     group by unique_user_key
 ),

@@ -19,7 +19,7 @@ purchases as (
     group by campaign_id
 )
 
--- What was sent counts, even where the campaign itself was not synced.
+-- Messages count even if their campaign was not synced.
 select
     coalesce(campaigns.campaign_id, messages.campaign_id, purchases.campaign_id) as campaign_id,
     campaigns.campaign_name,

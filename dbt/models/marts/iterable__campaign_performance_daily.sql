@@ -1,4 +1,4 @@
-{#- Days of the send: what follows a message later still counts for its day. -#}
+{#- By day of sending: an open or click counts for the day on which its message was sent. -#}
 with messages as (
     select
         campaign_id,

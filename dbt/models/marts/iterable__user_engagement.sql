@@ -1,5 +1,5 @@
-{#- Counted back from the newest event that is loaded, so that a table means the same whenever it is read; without events in the
-    future, from devices with a wrong clock. -#}
+{#- Days are counted back from the newest loaded event, so that a table means the same whenever it is read. Events in the future,
+    from devices with a wrong clock, do not count. -#}
 {%- set opens = "('" ~ source_iterable.opens() | join("', '") ~ "')" %}
 {%- set clicks = "('" ~ source_iterable.clicks() | join("', '") ~ "')" %}
 with newest as (
