@@ -218,22 +218,6 @@ class Config(BaseModel):
         return (self.api_base_url or REGION_BASE_URLS[self.region]).rstrip("/") + "/"
 
     @property
-    def start(self) -> datetime:
-        """start_date as a time."""
-        return parse_date(self.start_date)
-
-    @property
-    def end(self) -> datetime | None:
-        """end_date as a time; None if there is none."""
-        return parse_date(self.end_date) if self.end_date else None
-
-    @property
-    def identifiers(self) -> tuple[str, ...]:
-        """What the project identifies users by: email, userId or either."""
-        known = {"Email-based": ("email",), "UserID-based": ("userId",), "Hybrid": ("email", "userId")}
-        return known[self.project_type]
-
-    @property
     def users_key(self) -> str:
         """The key of users: email in email-based projects, itblUserId in all others."""
         return "email" if self.project_type == "Email-based" else "itblUserId"

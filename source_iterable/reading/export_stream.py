@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from dateutil import parser
 
 from source_iterable.api.clock import iso_time
-from source_iterable.config import Config
+from source_iterable.config import Config, parse_date
 from source_iterable.errors import ConfigError
 from source_iterable.exports.windows import WindowPlan
 from source_iterable.reading.catch_up import NEW_EVENTS
@@ -55,13 +55,13 @@ class ExportStream(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         config, now, mark = context.config, int(context.client.now()), self.mark(context.config)
-        cursor, first = state_time(self.name, self.cursor_field, state), int(config.start.timestamp())
+        cursor, first = state_time(self.name, self.cursor_field, state), int(parse_date(config.start_date).timestamp())
         start = first if cursor is None else cursor
         if start > now:
             self.warn_of_future(context, state.get(self.cursor_field))
         end = now - 60 * config.lookback_window
-        if config.end:
-            end = min(end, int(config.end.timestamp()))
+        if config.end_date:
+            end = min(end, int(parse_date(config.end_date).timestamp()))
         marks, again = {}, None
         if mark:
             must_have_ids(self.name, state, mark)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from source_iterable.api.request import ShapeError
+from source_iterable.config import parse_date
 from source_iterable.reading import days
 from source_iterable.reading.days import DATE, ONE_DAY, Days
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
@@ -60,8 +61,9 @@ class CampaignsMetricsDaily(Stream):
             return
         read = Days(state, now)
         # metrics_days at most, up to today or end_date, from start_date on.
-        last = min(now, (config.end - timedelta(microseconds=1)).date()) if config.end else now
-        unread = read.unread(max(config.start.date(), last - (config.metrics_days - 1) * ONE_DAY), last)
+        last = min(now, (parse_date(config.end_date) - timedelta(microseconds=1)).date()) if config.end_date else now
+        first = max(parse_date(config.start_date).date(), last - (config.metrics_days - 1) * ONE_DAY)
+        unread = read.unread(first, last)
         # Not the campaigns themselves: a project may have very many.
         spans = {item["id"]: span_of(item) for item in CAMPAIGNS.items(context)} if unread else {}
         for number, day in enumerate(unread, 1):

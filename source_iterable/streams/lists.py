@@ -18,6 +18,8 @@ from source_iterable.reading.lists import Done, Key, PlainList
 from source_iterable.reading.slices import SliceReader, chunks_of
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
 
+# What projects identify users by, by the option project_type.
+IDENTIFIERS = {"Email-based": ("email",), "UserID-based": ("userId",), "Hybrid": ("email", "userId")}
 LISTS = PlainList("lists", "lists", "lists", "id")
 # Lists requested at a time: the limit is five a minute, and long ones must not hold up the others.
 THREADS = 4
@@ -100,7 +102,7 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
 
     In hybrid projects, an identifier without an at sign is a userId, and one with it may be either.
     """
-    return ("userId",) if config.project_type == "Hybrid" and "@" not in user else config.identifiers
+    return ("userId",) if config.project_type == "Hybrid" and "@" not in user else IDENTIFIERS[config.project_type]
 
 
 class ListSizes(Stream):

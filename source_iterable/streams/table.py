@@ -18,7 +18,7 @@ from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns, Journey
 from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
 from source_iterable.streams.daily_metrics import CampaignsMetricsDaily
 from source_iterable.streams.experiments import Experiments, ExperimentVariants
-from source_iterable.streams.lists import LISTS, ListSizes, ListUsers
+from source_iterable.streams.lists import IDENTIFIERS, LISTS, ListSizes, ListUsers
 from source_iterable.streams.metadata import METADATA, MetadataEntries
 from source_iterable.streams.metrics import CampaignsMetrics, ExperimentsMetrics
 from source_iterable.streams.templates import TemplateContents, TemplateLocales, Templates
@@ -104,7 +104,7 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
             raise invalid(f"'{option}': {rule.name} must stay as it is: it is the cursor of {stream.name} and others")
     keys = [(column, stream) for stream in streams for column in stream.key(config)]
     # Its userIdentifier is one of them.
-    keys += [(column, STREAMS["list_users"]) for column in config.identifiers]
+    keys += [(column, STREAMS["list_users"]) for column in IDENTIFIERS[config.project_type]]
     for column, stream in keys:
         rule = private.rule(column, stream.layout)
         if rule and not rule.hashed:

@@ -17,6 +17,7 @@ from source_iterable.reading.stream import Reading, State, Stream, StreamContext
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.users import UserRecords
+from source_iterable.streams.lists import IDENTIFIERS
 
 Schema = dict[str, Any]
 _ANY: Schema = {"type": ["null", "string", "integer", "number", "boolean", "object", "array"]}
@@ -133,7 +134,7 @@ class ForgottenUsers(Stream):
     cost = "1, in hybrid projects 2"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for kind in context.config.identifiers:
+        for kind in IDENTIFIERS[context.config.project_type]:
             path, selector = _FORGOTTEN[kind]
             hashes = context.client.get_json(path, None, partial(_hashes_in, selector))
             for some in in_batches(hashes, HASHES):
