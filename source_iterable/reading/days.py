@@ -1,12 +1,13 @@
-"""Days: which days of a report a sync reads, and what its state says about them."""
+"""Streams that are read day by day: which days a sync reads, and what its state says about them."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import date, datetime, timedelta, timezone
 from operator import itemgetter
 from typing import Any
 
-from source_iterable.reading.stream import State, unreadable
+from source_iterable.reading.stream import Reading, State, Stream, StreamContext, unreadable
 from source_iterable.records.timestamps import is_date
 
 DATE = "date"
@@ -17,9 +18,25 @@ LAST_DAYS = 3
 ONE_DAY = timedelta(days=1)
 
 
-def day_at(seconds: float) -> date:
-    """The day in UTC of a time in seconds since the epoch."""
-    return datetime.fromtimestamp(seconds, timezone.utc).date()
+class DailyStream(Stream):
+    """A stream of a record a day of each thing, whose state holds a day."""
+
+    cursor_field = DATE
+    exempt_key = True
+
+    def check_state(self, state: State) -> None:
+        must_be_readable(self.name, state)
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        today = datetime.fromtimestamp(context.client.now(), timezone.utc).date()
+        if is_ahead(state, today):
+            self.warn_of_future(context, state[DATE])
+        else:
+            yield from self._read_days(context, state, today)
+
+    @abstractmethod
+    def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
+        """Yield what `_read` does, up to today in UTC."""
 
 
 class Days:

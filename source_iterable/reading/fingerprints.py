@@ -18,12 +18,12 @@ from source_iterable.api import exact_json
 from source_iterable.api.clock import iso_time
 from source_iterable.records.batch import RecordBatch
 
-# Bytes of a hash in a state, and how many hashes there are: what has changed has that of before in one of so many cases.
+# Bytes of a hash in a state, and how many hashes there are. What has changed keeps its hash in one of so many cases.
 _BYTES = 6
 MODULUS = 2 ** (8 * _BYTES)
 # A time in a state.
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
-# Of the state of a list's content. One of another version is not read: all items are emitted once.
+# Version of the state of a list's content. With a state of another one, all items are emitted once.
 VERSION = 1
 # Items whose hashes a state holds, each by itself. It has as many buckets for the items of a longer list.
 MOST = 1500

@@ -103,7 +103,7 @@ class Rereading:
 
     def _has_changed(self, bucket: int, seen: Counter[int]) -> bool:
         """Whether events of a bucket are to be written. One without events now is not in `seen`: deletions are not read."""
-        # Nobody knows whether what is in no bucket was written.
+        # Whether an event in no bucket was written is unknown.
         return bucket == NO_BUCKET or (seen[bucket] - self._known[bucket]) % MODULUS != 0
 
 

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from source_iterable.api.request import ShapeError
 from source_iterable.config import parse_date
-from source_iterable.reading import days
-from source_iterable.reading.days import DATE, ONE_DAY, Days
-from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
+from source_iterable.reading.days import DATE, ONE_DAY, DailyStream, Days
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, StreamContext
 from source_iterable.records.schemas import metric_names
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.campaigns import CAMPAIGNS
@@ -38,30 +37,23 @@ _SAME = {
 _COUNTS_END = 2**63
 
 
-class CampaignsMetricsDaily(Stream):
+class CampaignsMetricsDaily(DailyStream):
     """`GET campaigns/metrics` for one day at a time: one record per campaign and day."""
 
     name = "campaigns_metrics_daily"
     primary_key = ("campaignId", DATE)
-    cursor_field = DATE
-    exempt_key = True
     path = "campaigns/metrics"
     cost = (
         "1 per day and 100 campaigns that went on or had ended in the 30 days before, roughly (10 a minute); metrics_days "
         "days at first, then 3"
     )
 
-    def check_state(self, state: State) -> None:
-        days.must_be_readable(self.name, state)
-
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        config, now = context.config, days.day_at(context.client.now())
-        if days.is_ahead(state, now):
-            self.warn_of_future(context, state[DATE])
-            return
-        read = Days(state, now)
+    def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
+        config, read = context.config, Days(state, today)
         # metrics_days at most, up to today or end_date, from start_date on.
-        last = min(now, (parse_date(config.end_date) - timedelta(microseconds=1)).date()) if config.end_date else now
+        last = today
+        if config.end_date:
+            last = min(today, (parse_date(config.end_date) - timedelta(microseconds=1)).date())
         first = max(parse_date(config.start_date).date(), last - (config.metrics_days - 1) * ONE_DAY)
         unread = read.unread(first, last)
         # Not the campaigns themselves: a project may have very many.
@@ -69,7 +61,7 @@ class CampaignsMetricsDaily(Stream):
         for number, day in enumerate(unread, 1):
             requested = {campaign_id for campaign_id, span in spans.items() if span and may_have_changed(span, day)}
             for rows in read_reports(context, self.path, requested, _one_row_each, day):
-                # Any other one has nothing new.
+                # The report may have other campaigns, too: they have nothing new.
                 yield [_record(row, day) for row in rows if row["id"] in requested]
             read.add(day)
             context.progress.advance(self.name, share=number / len(unread))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import date
 from functools import partial
 
 from source_iterable.api.proof import must_hold_identifiers
@@ -11,9 +12,8 @@ from source_iterable.api.request import Parameters
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
-from source_iterable.reading import days
 from source_iterable.reading.catch_up import ANY_RESPONSE
-from source_iterable.reading.days import DATE
+from source_iterable.reading.days import DATE, DailyStream, day_of
 from source_iterable.reading.lists import Done, Key, PlainList
 from source_iterable.reading.slices import SliceReader, chunks_of
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
@@ -55,7 +55,7 @@ class ListUsers(Stream):
     def _record(self, context: StreamContext, list_id: Key, user: str) -> Fields:
         possible, private = identifiers_of(context.config, user), context.private_fields
         is_hashed = any(private.hashes(name, self.layout) for name in possible)
-        # Hashed here if it is not by its own name, so that it joins to whatever it is.
+        # Hashed as the identifier that it is, so that it joins; unless it is hashed by its own name anyway.
         is_hashed = is_hashed and not private.hashes("userIdentifier", self.layout)
         record: Fields = {"listId": list_id, "userIdentifier": private.hash(user) if is_hashed else user}
         # A column is filled only where it is known which one it is.
@@ -105,7 +105,7 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
     return ("userId",) if config.project_type == "Hybrid" and "@" not in user else IDENTIFIERS[config.project_type]
 
 
-class ListSizes(Stream):
+class ListSizes(DailyStream):
     """`GET lists/{id}/size`: one record per list and day.
 
     Its state is {"date": ...} of the last day, and which lists were read on it, as for child streams: a later sync of that
@@ -114,20 +114,11 @@ class ListSizes(Stream):
 
     name = "list_sizes"
     primary_key = ("listId", DATE)
-    cursor_field = DATE
-    exempt_key = True
     cost = "1 per list and day (5 a minute, shared with list_users and events)"
 
-    def check_state(self, state: State) -> None:
-        days.must_be_readable(self.name, state)
-
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        now = days.day_at(context.client.now())
-        day = now.isoformat()
-        if days.is_ahead(state, now):
-            self.warn_of_future(context, state[DATE])
-            return
-        done = Done(LISTS.keys(context), state if days.day_of(state) == now else {})
+    def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
+        day = today.isoformat()
+        done = Done(LISTS.keys(context), state if day_of(state) == today else {})
         sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _size_in, _name)
         responses = sizes.read(done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), THREADS)
         for number, (list_id, response) in enumerate(responses, 1):

@@ -168,7 +168,7 @@ class UserEvents(Stream):
                 progress.missing.append(digest.hex())
             progress.after = max(start, digest).hex()
             if number % USERS_A_STATE == 0 or number == total:
-                # Users before the start are those that were missing: all of them come first, and only then is any done.
+                # Users before the start were missing. They come first, and no state forgets one before all of them were read.
                 if digest > start or number == total:
                     yield Checkpoint(progress.state)
                 context.progress.advance(self.name, share=number / total)
