@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
-
-import requests
 
 from source_iterable.api.ahead import as_done, in_order
 from source_iterable.api.request import Parameters, Request, Timeout
@@ -86,12 +85,8 @@ class SliceReader(Generic[K]):
 
     def request(self, path: str, parameters: Parameters) -> SpooledResponse:
         """The whole response to GET `path`. Raises IterableError."""
-
-        def spool(response: requests.Response) -> SpooledResponse:
-            return receive(response, self.max_bytes, self.proof)
-
         request = Request(path, parameters, timeout=Timeout(30.0, self.timeout), retry=SLICE)
-        return self.context.client.fetch(request, spool)
+        return self.context.client.fetch(request, partial(receive, max_bytes=self.max_bytes, proof=self.proof))
 
     def read(
         self, keys: Iterable[K], fetch: Callable[[K], SpooledResponse], threads: int, ordered: bool = False

@@ -168,7 +168,7 @@ class UserEvents(Stream):
                 progress.missing.append(digest.hex())
             progress.after = max(start, digest).hex()
             if number % USERS_A_STATE == 0 or number == total:
-                # Users before the start were missing. They come first, and no state forgets one before all of them were read.
+                # Users before the start were missing. They come first, and no state forgets one before all are read.
                 if digest > start or number == total:
                     yield Checkpoint(progress.state)
                 context.progress.advance(self.name, share=number / total)
@@ -179,13 +179,14 @@ def _with_larger_batches(reading: Reading) -> Reading:
     """The same, with batches joined: a user has a few events, and a batch costs the same whatever its size."""
     batches: list[RecordBatch] = []
     for item in reading:
-        is_batch = isinstance(item, RecordBatch)
         if isinstance(item, RecordBatch):
             batches.append(item)
-        if batches and (not is_batch or sum(len(each.lines) for each in batches) >= BATCH_BYTES):
+            if sum(len(each.lines) for each in batches) < BATCH_BYTES:
+                continue
+        if batches:
             yield joined(batches)
             batches = []
-        if not is_batch:
+        if not isinstance(item, RecordBatch):
             yield item
 
 
