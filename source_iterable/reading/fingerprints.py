@@ -42,11 +42,7 @@ def _packed(hashes: Iterable[int]) -> str:
     return base64.b64encode(b"".join((each % MODULUS).to_bytes(_BYTES, "big") for each in hashes)).decode()
 
 
-def _unpacked(text: str) -> list[int]:
-    """The hashes in a state. Raises ValueError."""
-    packed = base64.b64decode(text, validate=True)
-    if len(packed) % _BYTES:
-        raise ValueError(text)
+def _unpacked(packed: bytes) -> list[int]:
     return [int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES)]
 
 
@@ -70,7 +66,7 @@ def fingerprint(kind: str, key: Any, item: dict[str, Any], secret: bytes = b"") 
 class _ContentsState(msgspec.Struct):
     version: Literal[1]
     form: Literal["items", "buckets"]
-    hashes: str
+    hashes: bytes
 
 
 @dataclass
@@ -105,7 +101,11 @@ class Contents:
     def state(self) -> dict[str, Any]:
         """What to keep for the next sync."""
         if self.hashes is None:
-            return {"version": VERSION, "form": "buckets", "hashes": _packed(map(self.sums.__getitem__, range(MOST)))}
+            return {
+                "version": VERSION,
+                "form": "buckets",
+                "hashes": _packed(self.sums[bucket] for bucket in range(MOST)),
+            }
         return {"version": VERSION, "form": "items", "hashes": _packed(sorted(self.hashes))}
 
     @classmethod
@@ -113,9 +113,9 @@ class Contents:
         """The contents of a state; None for anything else."""
         try:
             given = msgspec.convert(state, _ContentsState)
-            hashes = _unpacked(given.hashes)
-        except ValueError:
+        except msgspec.ValidationError:
             return None
+        hashes = _unpacked(given.hashes)
         if given.form == "items":
             return cls(set(hashes))
         return cls(None, Counter(dict(enumerate(hashes)))) if len(hashes) == MOST else None
@@ -145,7 +145,7 @@ def bucket_of(time: int) -> int:
 class _SumsState(msgspec.Struct):
     start: Time
     seconds: Annotated[int, msgspec.Meta(gt=0)]
-    sums: str
+    sums: bytes
 
 
 def sums_state(sums: Mapping[int, int]) -> dict[str, Any]:
@@ -164,12 +164,11 @@ def sums_from_state(state: Any) -> Counter[int]:
     sums: Counter[int] = Counter()
     try:
         given = msgspec.convert(state, _SumsState)
-        hashes = _unpacked(given.sums)
-    except ValueError:
+    except msgspec.ValidationError:
         return sums
     start = int(given.start.timestamp())
     if BUCKET % given.seconds == start % given.seconds == 0:
-        for number, each in enumerate(hashes):
+        for number, each in enumerate(_unpacked(given.sums)):
             sums[bucket_of(start + number * given.seconds)] += each
     return sums
 
