@@ -1,4 +1,22 @@
-"""The command: `spec`, `load`, `--version` and `--help` do without the CDK; everything else goes through it."""
+"""source-iterable reads everything that Iterable's API offers: as messages of the Airbyte protocol, or into a
+warehouse.
+
+It takes a configuration, config.json; the smallest:
+    {"api_key": "a server-side key", "start_date": "2026-01-01T00:00:00Z", "region": "US"}
+
+Does it work?
+    source-iterable check --config config.json
+Into a warehouse, without Airbyte:
+    source-iterable load --config config.json --to iterable.duckdb
+As messages; the second time, what is new since:
+    source-iterable catalog --config config.json --streams users,campaigns,email_send > catalog.json
+    source-iterable read --config config.json --catalog catalog.json --state-file state.json > messages.jsonl
+What there is:
+    source-iterable spec                               the options
+    source-iterable discover --config config.json      the streams and their columns
+
+load, catalog, check, discover and read tell more with --help; source-iterable --version prints the version.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +32,6 @@ from typing import Any, NoReturn
 
 from source_iterable.process.ending import print_and_end
 from source_iterable.version import __version__
-
-_HELP = f"""\
-source-iterable {__version__} reads everything that Iterable's API offers: as messages of the Airbyte protocol, or into a
-warehouse.
-
-It takes a configuration, config.json; the smallest:
-    {{"api_key": "a server-side key", "start_date": "2026-01-01T00:00:00Z", "region": "US"}}
-
-Does it work?
-    source-iterable check --config config.json
-Into a warehouse, without Airbyte:
-    source-iterable load --config config.json --to iterable.duckdb
-As messages; the second time, what is new since:
-    source-iterable catalog --config config.json --streams users,campaigns,email_send > catalog.json
-    source-iterable read --config config.json --catalog catalog.json --state-file state.json > messages.jsonl
-What there is:
-    source-iterable spec                               the options
-    source-iterable discover --config config.json      the streams and their columns
-
-load, catalog, check, discover and read tell more with --help; source-iterable --version prints the version.
-"""
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -54,7 +51,8 @@ def run(arguments: list[str] | None = None) -> None:
     if arguments == ["--version"]:
         print_and_end(f"source-iterable {__version__}")
     if arguments in ([], ["-h"], ["--help"]):
-        print_and_end(_HELP.rstrip())
+        # This module's docstring.
+        print_and_end(str(__doc__).strip())
     # Also as `python -m source_iterable`: the name in usage messages.
     sys.argv[0] = "source-iterable"
     if arguments[:1] == ["load"]:

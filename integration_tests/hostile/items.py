@@ -35,7 +35,7 @@ def good_and(*more: Any, **fields: Any) -> Spoil:
 
 # 300 objects, each in the one before.
 NESTED = json.loads(b'{"a":' * 300 + b"1" + b"}" * 300)
-BAD_ITEM = only("incomplete: holds an? item|holds items|holds no", *JSON_KINDS)
+BAD_ITEM = only("incomplete: holds an? item|holds items|holds no|is not as it should be", *JSON_KINDS)
 BAD_ONCE = only(RECORDS, *JSON_KINDS)
 ITEMS = [
     Row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -45,7 +45,8 @@ _UNREADABLE = "Correct the state, or reset the streams."
 class Messages:
     """The messages of one sync: batches, states, statuses, estimates and errors.
 
-    While nothing happens, it yields an empty batch about once a second, and repeats a state every BEAT_SECONDS.
+    While nothing happens, it yields an empty batch about once a second, and repeats a state every BEAT_SECONDS. `failed` are
+    the streams that are incomplete, each with its error.
     """
 
     def __init__(self, context: StreamContext, states: ConnectorStateManager) -> None:
@@ -61,25 +62,33 @@ class Messages:
         self._due = 0.0
         self.failed: dict[str, Exception] = {}
 
-    def add(self, stream: Stream) -> None:
-        """Add a stream to read, which goes on from its state. Raises ConfigError if that cannot be read."""
+    def add(self, name: str, stream: Stream | None) -> None:
+        """Add a stream of the catalog, which goes on from its state. One that cannot be read is in `failed` from now on."""
         try:
-            given = self._states.get_stream_state(stream.name, None)
-        except RecursionError:
-            raise ConfigError(
-                f"The state of stream {stream.name} cannot be read: it is nested too deep. Correct it, or reset the stream."
-            ) from None
-        state = {key: value for key, value in given.items() if key[:5] != "__ab_"}
-        if stream.resumable and given and given == _complete_state():
-            self._complete.append(stream.name)
-        else:
+            if stream is None:
+                advice = f"refresh the schema of the connection, or remove {name} from the catalog."
+                raise ConfigError(f"This source has no stream {name}: {advice}")
+            given = self._states.get_stream_state(name, None)
+            state = {key: value for key, value in given.items() if key[:5] != "__ab_"}
             stream.check_state(state)
-            self._streams[stream.name] = stream, state
-            self._last[stream.name] = state
-        self._set_state(stream.name, state)
+        except RecursionError:
+            why = "it is nested too deep. Correct it, or reset the stream."
+            self.failed[name] = ConfigError(f"The state of stream {name} cannot be read: {why}")
+        except ConfigError as error:
+            self.failed[name] = error
+        else:
+            if stream.resumable and given and given == _complete_state():
+                self._complete.append(name)
+            else:
+                self._streams[name] = stream, state
+                self._last[name] = state
+            self._set_state(name, state)
 
     def __iter__(self) -> Iterator[AirbyteMessage | RecordBatch]:
         self._due = time.monotonic() + BEAT_SECONDS
+        for name, error in self.failed.items():
+            yield traced(error).as_airbyte_message(StreamDescriptor(name=name))
+            yield _status(name, AirbyteStreamStatus.INCOMPLETE)
         for name in self._complete:
             self._context.logger.info(f"{name}: already read by an earlier attempt of this job; skipped.")
             yield _status(name, AirbyteStreamStatus.STARTED)
@@ -185,12 +194,6 @@ def state_manager(states: list[AirbyteStateMessage] | None) -> ConnectorStateMan
     except AttributeError:
         why = f"The state has an entry that does not match its type. {_UNREADABLE}"
     raise ConfigError(why)
-
-
-def rejected(name: str, error: ConfigError) -> Iterable[AirbyteMessage]:
-    """The messages for a stream of the catalog that cannot be read."""
-    yield traced(error).as_airbyte_message(StreamDescriptor(name=name))
-    yield _status(name, AirbyteStreamStatus.INCOMPLETE)
 
 
 def _complete_state() -> dict[str, Any]:

@@ -25,7 +25,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_iterable.airbyte.catalog import as_airbyte_stream
 from source_iterable.airbyte.check import check
-from source_iterable.airbyte.messages import Messages, rejected, state_manager, traced
+from source_iterable.airbyte.messages import Messages, state_manager, traced
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, specification
 from source_iterable.errors import ConfigError, IterableError
@@ -34,6 +34,8 @@ from source_iterable.reading.stream import StreamContext
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS, parse_config
 
+# The order in which streams begin.
+_ORDER = {name: position for position, name in enumerate(STREAMS)}
 _T = TypeVar("_T")
 # How the CDK's parser describes a stream's state that is not an object; then it says where that is.
 _PYTHON_ERROR = re.compile(r"\b[A-Z]\w+Error: [^\n]*(?= \(instance_path=)")
@@ -110,20 +112,8 @@ class SourceIterable(Source):
             messages = Messages(context, state_manager(state))
         except ConfigError as error:
             raise traced(error) from None
-        for name in [
-            *(name for name in schemas if name not in STREAMS),
-            *(name for name in STREAMS if name in schemas),
-        ]:
-            try:
-                if name not in STREAMS:
-                    raise ConfigError(
-                        f"This source has no stream {name}: refresh the schema of the connection, or remove {name} from the "
-                        "catalog."
-                    )
-                messages.add(STREAMS[name])
-            except ConfigError as error:
-                messages.failed[name] = error
-                yield from rejected(name, error)
+        for name in sorted(schemas, key=lambda name: _ORDER.get(name, -1)):
+            messages.add(name, STREAMS.get(name))
         try:
             with heartbeat(context.progress, logger), progress_display(context.progress):
                 yield from messages

@@ -62,7 +62,7 @@ def messages_of(stream: Stream, context: StreamContext, state: dict[str, Any] | 
         message = {"stream_descriptor": {"name": stream.name}, "stream_state": state}
         given = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})]
     made = Messages(context, ConnectorStateManager(given))
-    made.add(stream)
+    made.add(stream.name, stream)
     return made
 
 
@@ -229,9 +229,19 @@ def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: st
     assert bool(shown.default_cursor_field) == (SyncMode.incremental in shown.supported_sync_modes)
 
 
+class Strict(Fake):
+    """Takes no state but its own."""
+
+    def check_state(self, state: State) -> None:
+        raise ConfigError(f"The state of stream {self.name} cannot be read: {state}.")
+
+
 def test_an_invalid_state_is_rejected_before_anything_is_read(context: StreamContext) -> None:
-    with pytest.raises(ConfigError, match="'soon'"):
-        messages_of(STREAMS["email_open"], context, {"createdAt": "soon"})
+    stream = Strict([1])
+    out, failure = read(stream, context, {"createdAt": "soon"})
+    assert (out, stream.state) == ([], None)
+    assert isinstance(failure, ConfigError)
+    assert "'soon'" in str(failure)
 
 
 class Clock:
