@@ -142,11 +142,8 @@ class Stream(ABC):
 
         Raises IterableError.
         """
-        private = PrivateFields.from_config(config)
         schema = self._schema(config, client)
-        if not private or not self.may_have_private_fields:
-            return schema
-        return private.schema(schema, self.layout)
+        return PrivateFields.from_config(config).schema(schema, self.layout) if self.may_have_private_fields else schema
 
     @property
     def layout(self) -> Layout:

@@ -66,13 +66,10 @@ class Users(ExportStream):
         return load_schema(self.name, required=[self.cursor_field])
 
     def records(self, context: StreamContext) -> RecordParser:
-        schema = self._standard()
-        if context.config.user_fields_as_columns:
-            # Not requested again: the destination has the catalog's columns.
-            catalog_schema = context.catalog_schemas.get(self.name, {})
-            schema = configured_columns(
-                schema, catalog_schema, partial(context.private_fields.hashes, layout=self.layout)
-            )
+        # Not requested again: the destination has the catalog's columns.
+        catalog_schema = context.catalog_schemas.get(self.name, {}) if context.config.user_fields_as_columns else {}
+        is_hashed = partial(context.private_fields.hashes, layout=self.layout)
+        schema = configured_columns(self._standard(), catalog_schema, is_hashed)
         return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
