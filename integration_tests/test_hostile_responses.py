@@ -27,7 +27,7 @@ from source_iterable.api.client import MAX_RETRY_AFTER, IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
 from source_iterable.exports import export_job, jobs
-from source_iterable.exports.files import FileHost
+from source_iterable.exports.jobs import FileHost
 
 # Bytes of memory that a sync may take, whatever is sent.
 MEMORY = 300 * 2**20

@@ -30,7 +30,7 @@ NOT_DATA: Verdicts = {
     "number": "incomplete: is not a number of users",
 }
 NOT_SHAPE: Verdicts = {
-    "json": "incomplete: holds no|is not (an object|a list of files|the entry|that of|as it should be)|is of another",
+    "json": "incomplete: holds no|is not (an object|the entry|that of|as it should be)|is of another",
     "csv": NO_REPORT,
     "users": NO_USERS,
     "lines": "incomplete: holds no records",

@@ -22,16 +22,15 @@ from urllib.parse import quote, urlsplit
 import orjson
 import requests
 
-from source_iterable.api.body import CHUNK, CLOSE, LENGTH, ends_with, pieces
 from source_iterable.api.rate_budget import RateBudgets
-from source_iterable.api.session import api_session, file_session
+from source_iterable.api.session import Session
+from source_iterable.api.spooled import pieces
 from source_iterable.config import Config, is_loopback
 from source_iterable.errors import BrokenResponse, EndUnknown
 
 OK, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, RATE_LIMITED, SERVER_ERROR = 200, 401, 403, 404, 429, 500
 REFUSALS = (UNAUTHORIZED, FORBIDDEN)
 NO_TIME = "no time was left"
-_ENDS = {LENGTH: "length", CHUNK: "chunks", CLOSE: "nothing"}
 # Most bytes of a body to read, unless a probe wants fewer.
 MAX_BYTES = 32 << 20
 # Seconds that a request may take, and one that is not worth so long.
@@ -148,8 +147,8 @@ class Client:
 
     def __post_init__(self) -> None:
         loopback = is_loopback(urlsplit(self.config.base_url).hostname)
-        self._session = api_session(self.config.api_key, loopback)
-        self._files = file_session(loopback)
+        self._session = Session(loopback, self.config.api_key)
+        self._files = Session(loopback)
         factor = self.config.rate_limit_factor
         # Raised limits are for syncs: probes are in no hurry.
         self._budgets = RateBudgets(factor if loopback else min(factor, 1.0), self.clock)
@@ -264,7 +263,10 @@ class Client:
         begun = self.clock()
         with session.request(method, url, stream=True, timeout=PATIENCE, allow_redirects=False, **options) as response:
             first, body, has_broken = self.clock() - begun, bytearray(), False
-            ends = _ENDS[ends_with(response)] + (", compressed" if "Content-Encoding" in response.headers else "")
+            ends = "nothing" if response.raw.length_remaining is None else "length"
+            ends = ("chunks" if response.raw.chunked else ends) + (
+                ", compressed" if "Content-Encoding" in response.headers else ""
+            )
             try:
                 for piece in pieces(response):
                     body += piece

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 from source_iterable.process.progress import inherited
 
 T = TypeVar("T")
 R = TypeVar("R")
+# Of the results that are under way, in the order of their items: those to yield next.
+_Next = Callable[[dict[Future[R], T]], Iterable[Future[R]]]
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
@@ -19,38 +20,27 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterat
 
     Raises what `work` raises, and cancels pending work.
     """
-    with _pool(threads) as pool:
-        ahead: deque[tuple[T, Future[R]]] = deque()
-        for item in items:
-            ahead.append((item, pool.submit(inherited(work), item)))
-            if len(ahead) >= 2 * threads:
-                first, future = ahead.popleft()
-                yield first, future.result()
-        for item, future in ahead:
-            yield item, future.result()
+    return _results(work, items, threads, 2 * threads, lambda pending: [next(iter(pending))])
 
 
 def as_done(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
     """Like `in_order`, but in order of completion, at most `threads` ahead: a slow item does not hold up the others."""
-    with _pool(threads) as pool:
-        pending: dict[Future[R], T] = {}
-        for item in items:
-            pending[pool.submit(inherited(work), item)] = item
-            if len(pending) >= threads:
-                yield from _take(pending)
-        while pending:
-            yield from _take(pending)
+    return _results(work, items, threads, threads, lambda pending: wait(pending, return_when=FIRST_COMPLETED).done)
 
 
-def _take(pending: dict[Future[R], T]) -> Iterator[tuple[T, R]]:
-    for future in wait(pending, return_when=FIRST_COMPLETED).done:
-        yield pending.pop(future), future.result()
-
-
-@contextmanager
-def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+def _results(
+    work: Callable[[T], R], items: Iterable[T], threads: int, most: int, ready: _Next[R, T]
+) -> Iterator[tuple[T, R]]:
     pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")
+    pending: dict[Future[R], T] = {}
+    left = iter(items)
     try:
-        yield pool
+        while True:
+            for item in islice(left, most - len(pending)):
+                pending[pool.submit(inherited(work), item)] = item
+            if not pending:
+                return
+            for future in ready(pending):
+                yield pending.pop(future), future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

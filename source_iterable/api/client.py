@@ -13,9 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from source_iterable.api import exact_json
-from source_iterable.api.body import whole
-from source_iterable.api.clock import Clock
-from source_iterable.api.key import Key
+from source_iterable.api.clock import Clock, Key
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, ShapeError, Timeout
 from source_iterable.api.retry import (
@@ -28,10 +26,11 @@ from source_iterable.api.retry import (
     retry,
     retry_after_in,
 )
-from source_iterable.api.session import MAX_REDIRECTS, api_session, redirect_of
+from source_iterable.api.session import Session
+from source_iterable.api.spooled import whole
 from source_iterable.api.wording import Wording, cause_before_the_server, lacks_permission
 from source_iterable.config import Config, is_loopback
-from source_iterable.errors import BadKey, BadRequest, BrokenResponse, IterableError, RateLimited, Stopped, Unreachable
+from source_iterable.errors import BadKey, BrokenResponse, IterableError, RateLimited, Stopped
 from source_iterable.process.progress import Progress
 
 T = TypeVar("T")
@@ -59,9 +58,9 @@ class IterableClient:
 
     def __init__(self, config: Config, logger: logging.Logger, progress: Progress | None = None) -> None:
         self._base_url = config.base_url
-        self._origin = _origin(self._base_url)
         self._logger = logger
-        self.is_local = is_loopback(urlsplit(self._base_url).hostname)
+        host = urlsplit(self._base_url)
+        self.is_local = is_loopback(host.hostname)
         self.clock = Clock(logger)
         self.budgets = RateBudgets(config.rate_limit_factor)
         self.pace = 1 / max(config.rate_limit_factor, 1.0)
@@ -69,9 +68,9 @@ class IterableClient:
         self.progress.short_wait = max(SHORT_WAIT * self.pace, SHORTEST_WAIT)
         self._stop = threading.Event()
         self._why_stopped = ""
-        self._key = Key(partial(self.probe, retry=RESPONSE), self.clock)
-        self._wording = Wording(config.api_key, self._origin)
-        self._session = api_session(config.api_key, self.is_local)
+        self.key = Key(partial(self.probe, retry=RESPONSE), self.clock)
+        self._wording = Wording(config.api_key, host.netloc)
+        self._session = Session(self.is_local, config.api_key)
 
     def fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:
         """Send `request` and return `read(response)`, retried as the request says.
@@ -85,7 +84,7 @@ class IterableClient:
         try:
             return self._fetch(request, read, permit)
         except BadKey as error:
-            if self.key_works(request.path):
+            if self.key.works(request.path):
                 raise lacks_permission(error) from None
             raise
 
@@ -146,19 +145,15 @@ class IterableClient:
         If Iterable has not answered anything yet, `channels` is requested. Raises IterableError if that fails, too.
         """
         if not self.clock.has_heard:
-            self._key.hear()
+            self.key.hear()
         return self.clock.now()
-
-    def key_works(self, refused: str = "") -> bool:
-        """Whether Iterable accepts the key elsewhere than at the path `refused`; False if it does not tell."""
-        return self._key.works(refused)
 
     def _fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:
         def attempt() -> T:
             response = self._send(request, permit)
             with response, self.progress.waiting(f"the rest of the response to {request}"):
                 result = read(response)
-            self._key.is_accepted = True
+            self.key.is_accepted = True
             return result
 
         return self.with_retries(request.retry, str(request), attempt)
@@ -169,9 +164,7 @@ class IterableClient:
         while True:
             if permit is None or permit.arrival is not None:
                 budget = self.budgets.for_path(request.path)
-                with self.progress.waiting(
-                    f"the rate limit of {request.redacted_path or request.path}", budget.turn.ends
-                ):
+                with self.progress.waiting(f"the rate limit of {request}", budget.turn.ends):
                     permit = budget.acquire(self.wait)
             with permit, self.progress.waiting(f"a response to {request}"):
                 response = self._exchange(request)
@@ -185,26 +178,15 @@ class IterableClient:
     def _exchange(self, request: Request) -> requests.Response:
         """The response to a request, after redirects within the API."""
         self.wait(0)
-        url, parameters = urljoin(self._base_url, request.path), request.parameters
-        for _ in range(MAX_REDIRECTS):
-            try:
-                response = self._session.request(
-                    request.method, url, params=parameters, json=request.body, timeout=request.timeout, stream=True
-                )
-            except (requests.RequestException, ValueError) as error:
-                cause = cause_before_the_server(self._session, url, error)
-                raise cause or self._wording.no_response(request, error) from None
-            if response.status_code in _OF_ITERABLE:
-                self.clock.hear(response.headers)
-            if not response.is_redirect:
-                return response
-            url, parameters = redirect_of(response, url, str(request)), {}
-            # requests would forward our Api-Key header to any host.
-            if _origin(url) != self._origin:
-                host = self._wording.redacted(str(urlsplit(url).hostname))
-                message = f"{request} was redirected to another host ({host}); the API key is not sent there."
-                raise BadRequest(f"{message} Check the API base URL.", response.status_code)
-        raise Unreachable(f"{request} was redirected {MAX_REDIRECTS} times.")
+        options = {"params": request.parameters, "json": request.body, "timeout": request.timeout}
+        url = urljoin(self._base_url, request.path)
+        try:
+            response = self._session.send_to(request.method, url, str(request), **options)
+        except (requests.RequestException, ValueError) as error:
+            raise cause_before_the_server(self._session, error) or self._wording.no_response(request, error) from None
+        if response.status_code in _OF_ITERABLE:
+            self.clock.hear(response.headers)
+        return response
 
     def _wait_out(self, response: requests.Response, request: Request, times: int) -> float:
         """Wait after so many 429s in a row. Returns the seconds."""
@@ -237,8 +219,3 @@ class IterableClient:
             return shape(body.decode("utf-8-sig", errors="replace") if as_text else content)
         except ShapeError as error:
             raise BrokenResponse(f"The response to {request} {error}.") from None
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -1,4 +1,7 @@
-"""Clock: the time at Iterable, and what counts as now. No other module reads a clock to plan or compare."""
+"""What any response of Iterable's tells: its time, and so what counts as now; and whether it accepts the key.
+
+No other module reads a clock to plan or compare.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 
+from source_iterable.errors import BadKey, Forbidden, IterableError, LocalError, ServerError, Stopped
+
 _Time = Callable[[], float]
 # Seconds that this machine may differ from Iterable without a warning.
 MOST_OFF = 60.0
 # Later dates, after the year 9000, are errors.
 _LATEST = 221_845_392_000.0
+# Endpoints that every project has.
+_PATHS = ("channels", "lists")
 
 
 class Clock:
@@ -40,17 +47,16 @@ class Clock:
             self.has_heard = True
             if date is None or date > _LATEST:
                 return
-            offset = date + _age(headers) - self._monotonic()
+            age = headers.get("Age", "").strip()  # seconds in caches; more than about a day is an error
+            offset = date + (int(age) if age.isdecimal() and len(age) < 6 else 0) - self._monotonic()
             self._offset = offset if self._offset is None else max(offset, self._offset)
-            off = self._machine() - self.at_iterable()
-            if abs(off) <= MOST_OFF or self._has_warned:
+            here, there = self._machine(), self.at_iterable()
+            if abs(here - there) <= MOST_OFF or self._has_warned:
                 return
             self._has_warned = True
-        here, there = iso_time(self._machine()), iso_time(self.at_iterable())
-        self._logger.warning(
-            f"The clock of this machine is {abs(off):,.0f} seconds {'ahead of' if off > 0 else 'behind'} Iterable's "
-            f"({here} here, {there} there): set it right. Until then the earlier of the two counts as now."
-        )
+        off = f"{abs(here - there):,.0f} seconds {'ahead of' if here > there else 'behind'} Iterable's"
+        times = f"{iso_time(here)} here, {iso_time(there)} there"
+        self._logger.warning(f"The clock of this machine is {off} ({times}): set it right. Now the earlier one counts.")
 
     def at_iterable(self) -> float:
         """Iterable's time in seconds since the epoch; this machine's if no response had a date."""
@@ -62,6 +68,72 @@ class Clock:
         Whatever Iterable records later is read by a later sync. With a time in the future it would be missed.
         """
         return min(self._machine(), self.at_iterable())
+
+
+class Key:
+    """The verdict on a key. Thread-safe.
+
+    `probe` requests a path; it raises BadKey for any 401, and other IterableErrors.
+    """
+
+    def __init__(self, probe: Callable[[str], object], clock: Clock) -> None:
+        self._probe = probe
+        self._clock = clock
+        self._lock = threading.Lock()
+        # Whether Iterable accepts it; None if that is not known yet. Any success says so.
+        self.is_accepted: bool | None = None
+        # How each request for Iterable's time failed.
+        self._failures: list[IterableError] = []
+
+    def works(self, refused: str = "") -> bool:
+        """Whether Iterable accepts the key at all, though not at the path `refused`: a key may lack single ones (seen).
+
+        False if Iterable does not tell; then the next call asks again.
+        """
+        with self._lock:
+            if self.is_accepted is None:
+                try:
+                    self._try(refused)
+                except (Stopped, LocalError):
+                    raise
+                except IterableError:
+                    return False
+            return self.is_accepted is True
+
+    def hear(self) -> None:
+        """Get any response, so that the clock is set. Threads that wait for another one's request share its failure."""
+        tried = len(self._failures)
+        with self._lock:
+            if self._clock.has_heard:
+                return
+            if len(self._failures) > tried:
+                raise self._failures[-1]
+            try:
+                self._try()
+            except IterableError as error:
+                if not self._clock.has_heard:
+                    self._failures.append(error)
+                    raise
+
+    def _try(self, refused: str = "") -> None:
+        """Note the verdict: success at one endpoint, or refusal by all. Raises IterableError without a verdict.
+
+        An endpoint that is out of order is no verdict, and must not stop all others.
+        """
+        failure: ServerError | None = None
+        for path in _PATHS:
+            try:
+                if path != refused:
+                    self._probe(path)
+                    return
+            except (BadKey, Forbidden):
+                pass
+            except ServerError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        if self.is_accepted is None:  # else another thread has had a success meanwhile
+            self.is_accepted = False
 
 
 def iso_time(seconds: float) -> str:
@@ -78,9 +150,3 @@ def http_date(text: str) -> float | None:
         return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _age(headers: Mapping[str, str]) -> int:
-    """Seconds that a response has spent in caches."""
-    text = headers.get("Age", "").strip()
-    return int(text) if text.isdecimal() and len(text) < 6 else 0  # about a day; more is an error

@@ -8,6 +8,7 @@ more than 254 deep when it writes. All are rare: one record in millions.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -91,15 +92,13 @@ def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
         if end < 0:
             end = len(chunk)
         before = chunk[max(start - 2, 0) : start]
-        if (before[-1:] in _BEFORE_A_NUMBER or before in _ESCAPES) and _is_long(chunk[start:end]):
+        number = chunk[start:end]
+        is_long = b"." not in number or len(number.replace(b".", b"").lstrip(b"0")) > _FLOAT_DIGITS
+        if is_long and (before[-1:] in _BEFORE_A_NUMBER or before in _ESCAPES):
             newline = chunk.find(b"\n", end)
             lines.add(chunk[chunk.rfind(b"\n", 0, at) + 1 : newline if newline >= 0 else len(chunk)])
         at = runs.find(_LONG, end)
     return lines
-
-
-def _is_long(number: bytes) -> bool:
-    return b"." not in number or len(number.replace(b".", b"").lstrip(b"0")) > _FLOAT_DIGITS
 
 
 def is_complete(line: bytes) -> bool:
@@ -118,16 +117,14 @@ def _refuse(constant: str) -> None:
 
 
 def _integer(text: str) -> int | orjson.Fragment:
-    if len(text) < 19:
-        return int(text)
-    fits = len(text) <= 20 and -(2**63) <= int(text) < 2**64
+    fits = len(text) < 19 or (len(text) <= 20 and -(2**63) <= int(text) < 2**64)
     return int(text) if fits else orjson.Fragment(text.encode())
 
 
 def _decimal(text: str) -> float | orjson.Fragment:
     number = float(text)
     digits = text.lower().partition("e")[0].lstrip("-").replace(".", "").lstrip("0")
-    if len(digits) > _FLOAT_DIGITS or number in (float("inf"), float("-inf")):
+    if len(digits) > _FLOAT_DIGITS or math.isinf(number):
         return orjson.Fragment(text.encode())
     return number
 

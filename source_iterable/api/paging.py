@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
 
 from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
 from source_iterable.api.request import Items, Parameters, ShapeError, holder_of, list_shape, total_in
 from source_iterable.errors import IterableError
+
+# The number in a `nextPageUrl`.
+_PAGE_NUMBER = re.compile(r"[?&]page=([0-9]{1,9})(?![^&#])")
 
 
 class Page(NamedTuple):
@@ -32,8 +35,8 @@ Fetch = Callable[[Any], Page]
 class Pages(Iterator[Page]):
     """Yields each page of the list of GET `path`. After an error, the next call requests the same page again.
 
-    Raises IterableError, also for a list that never ends, as its server goes round in circles: a `following` comes twice,
-    or the same items three times. Twice they may come: added items may shift all others by a whole page.
+    Raises IterableError, also for a list that never ends because its server goes round in circles: the same `following`
+    twice, or the same items three times. The same items twice are no error: new ones may shift all others by a whole page.
     """
 
     def __init__(self, path: str, fetch: Fetch) -> None:
@@ -47,19 +50,18 @@ class Pages(Iterator[Page]):
         if self._at_end:
             raise StopIteration
         page = self._fetch(self._following)
-        if page.items:
-            self._note(exact_json.dumps(page.items), 2, "page came three times")
-        if page.following is not None:
-            self._note(str(page.following).encode(), 1, "page leads back to an earlier one")
+        for content, most, what in (
+            (page.items, 2, "page came three times"),
+            (page.following, 1, "page leads back to an earlier one"),
+        ):
+            if content:
+                digest = blake2b(exact_json.dumps(content), digest_size=16).digest()
+                self._seen[digest] += 1
+                if self._seen[digest] > most:
+                    raise IterableError(f"The responses to GET {self._path} do not end: one {what}.")
         self._following = page.following
         self._at_end = page.following is None
         return page
-
-    def _note(self, content: bytes, most: int, what: str) -> None:
-        digest = blake2b(content, digest_size=16).digest()
-        self._seen[digest] += 1
-        if self._seen[digest] > most:
-            raise IterableError(f"The responses to GET {self._path} do not end: one {what}.")
 
 
 def numbered(client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, size: int) -> Fetch:
@@ -72,7 +74,8 @@ def numbered(client: IterableClient, path: str, selector: str, key: str, paramet
     def request(number: int) -> Page:
         def page(response: Any) -> Page:
             link = holder_of(response, selector).get("nextPageUrl")
-            following = max(number + 1, _page_number(str(link))) if link else None
+            named = _PAGE_NUMBER.search(str(link))
+            following = max(number + 1, int(named[1]) if named else 0) if link else None
             return Page(shape(response), following, total_in(response, selector))
 
         return client.get_json(path, {**parameters, "page": number, "pageSize": size}, page)
@@ -90,8 +93,8 @@ def numbered(client: IterableClient, path: str, selector: str, key: str, paramet
 def by_offset(client: IterableClient, path: str, selector: str, key: str, limit: int) -> Fetch:
     """Pages by `limit` and `offset`.
 
-    The last one is that where `totalCount` says so and the page is not full, or else an empty one: a server may return
-    fewer items than it was asked for.
+    The last page is the one that reaches `totalCount` and is not full; without `totalCount`, an empty one, since a server
+    may return fewer items than requested.
     """
     shape = list_shape(selector, key)
 
@@ -123,11 +126,3 @@ def by_marker(client: IterableClient, path: str, selector: str, key: str) -> Fet
         return client.get_json(path, {"nextMarker": marker} if marker else None, page)
 
     return fetch
-
-
-def _page_number(url: str) -> int:
-    try:
-        numbers = parse_qs(urlsplit(url).query).get("page", [])
-    except ValueError:
-        return 0
-    return int(numbers[0]) if numbers and numbers[0].isdecimal() and len(numbers[0]) < 10 else 0

@@ -33,14 +33,11 @@ def is_error_object(value: Any) -> bool:
 def must_hold_records(chunks: Iterable[bytes]) -> None:
     """Raise BrokenResponse for lines none of which is a JSON object, unless there are none."""
     first = b""
-    for chunk in chunks:
-        for line in chunk.split(b"\n"):
-            if not line.strip():
-                continue
-            value = _parsed(line)
-            if type(value) is dict and not is_error_object(value):
-                return
-            first = first or line
+    for line in (line for chunk in chunks for line in chunk.split(b"\n") if line.strip()):
+        value = _parsed(line)
+        if type(value) is dict and not is_error_object(value):
+            return
+        first = first or line
     if first:
         raise BrokenResponse(f"The response holds no records but {_description(first)}.")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class NotYet(NamedTuple):
     seconds: float
 
 
-class Permit:
+class Permit(AbstractContextManager["Permit"]):
     """Permission for one request, as a context manager around sending it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -48,19 +49,13 @@ class Permit:
         self._taken = clock()
         self.arrival: float | None = None
 
-    def arrived(self) -> None:
-        """Note that the request got its response, or never will."""
-        self.arrival = self.arrival or self._clock()
-
     def counts_from(self, now: float) -> float:
         """When the request reached Iterable, at the latest."""
         return self.arrival or min(self._taken + MAX_TRANSIT, now)
 
-    def __enter__(self) -> None:
-        pass
-
     def __exit__(self, *exception: object) -> None:
-        self.arrived()
+        """Note that the request got its response, or never will."""
+        self.arrival = self._clock()
 
 
 class Turn:
@@ -120,8 +115,7 @@ class RateBudgets:
     def why_exceeded(self) -> str:
         """Why Iterable may answer 429 although the budgets are kept, as the end of a sentence."""
         if self._factor > 1:
-            limits = f"{self._factor:g} times Iterable's published limits (rate_limit_factor)"
-            return f". This sync may send {limits}: more than this account allows, or another program uses the same project."
+            return f": rate_limit_factor {self._factor:g} may be too high, or another program uses the same project."
         return " although this sync keeps to the rate limit: another program probably uses the same project."
 
     def for_path(self, path: str) -> RateBudget:

@@ -56,15 +56,22 @@ class ShapeError(ValueError):
     """JSON or text that is not what the endpoint returns; str() says how, as the end of a sentence."""
 
 
-def list_shape(selector: str, key: str | None = None) -> Shape[Items]:
-    """The shape of a list: the objects of a response's list named `selector`, each with a `key` of one type."""
+def list_shape(selector: str, key: str) -> Shape[Items]:
+    """The shape of a list: the objects of a response's list named `selector`, whose keys are all numbers or all texts."""
 
     def shape(response: Any) -> Items:
         items = holder_of(response, selector)[selector]
         if not isinstance(items, list):
             raise ShapeError(f"holds no list named {selector}")
-        if key is not None:
-            must_have_keys(items, selector, key)
+        kinds = set()
+        for number, item in enumerate(items, 1):
+            if not isinstance(item, dict):
+                raise ShapeError(f"holds an item of {selector} that is not an object (number {number})")
+            kinds.add(type(item.get(key)))
+            if not kinds <= {int, str}:
+                raise ShapeError(f"holds an item of {selector} without a valid {key} (number {number})")
+        if len(kinds) > 1:
+            raise ShapeError(f"holds items of {selector} with a {key} of different types")
         return items
 
     return shape
@@ -94,22 +101,7 @@ def holder_of(response: Any, name: str) -> dict[str, Any]:
     raise ShapeError(f"holds no list named {name}")
 
 
-def must_have_keys(items: list[Any], selector: str, key: str) -> None:
-    """Raise ShapeError unless all items are objects with a `key`, and their keys are all numbers or all texts."""
-    kinds = set()
-    for number, item in enumerate(items, 1):
-        if not isinstance(item, dict):
-            raise ShapeError(f"holds an item of {selector} that is not an object (number {number})")
-        kinds.add(type(item.get(key)))
-        if not kinds <= {int, str}:
-            raise ShapeError(f"holds an item of {selector} without a valid {key} (number {number})")
-    if len(kinds) > 1:
-        raise ShapeError(f"holds items of {selector} with a {key} of different types")
-
-
 def total_in(response: Any, selector: str) -> int | None:
     """The number of all items, in a response with the list `selector`: totalCount, totalCampaignsCount and the like."""
-    for name, value in holder_of(response, selector).items():
-        if name.startswith("total") and name.endswith("Count") and type(value) is int:
-            return value
-    return None
+    counts = {name: value for name, value in holder_of(response, selector).items() if type(value) is int}
+    return next((counts[name] for name in counts if name.startswith("total") and name.endswith("Count")), None)

@@ -7,6 +7,7 @@ halved, not retried. A response without a proof of its end is neither: it is ret
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -51,11 +52,11 @@ SLICE = RetryPolicy(3, NO_WHOLE_RESPONSE)
 WINDOW = RetryPolicy(2, (JobFailed,))
 # A window of one second, which cannot be halved. Once exhausted: the stream fails.
 SHORTEST_WINDOW = RetryPolicy(3, (WindowFailed,))
-# For each of them: attempts at a response without a proof of its end. Something on its way probably takes that from all.
+# For each policy: attempts at a response without a proof of its end. Something on the way probably strips it from all.
 MOST_OF_END_UNKNOWN = 3
-# For each of them: seconds that 429s in a row are waited out in one attempt. Once exhausted: the stream fails.
+# For each policy: seconds to wait out 429s in a row, in one attempt. Once exhausted: the stream fails.
 RATE_LIMITED = 20 * 60.0
-# From this 429 in a row on, a Retry-After that is shorter than the pause before a retry is not enough.
+# From this many 429s in a row on, a Retry-After shorter than the usual pause is not enough.
 NOT_ENOUGH = 3
 # The longest pause between two attempts, in seconds.
 LONGEST_PAUSE = 60.0
@@ -98,8 +99,5 @@ def retry_after_in(header: str, now: float) -> float | None:
     try:
         seconds = float(header)
     except ValueError:
-        date = http_date(header)
-        if date is None:
-            return None
-        seconds = date - now
+        seconds = (http_date(header) or math.inf) - now
     return seconds if seconds < _YEAR else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import io
 import ipaddress
 import logging
 import re
@@ -16,25 +15,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from source_iterable.api.wire import MAX_INTERIM, Chunks, Head, Wire
-from source_iterable.errors import BrokenResponse
+from source_iterable.api.wire import MAX_INTERIM, Chunks, Lines, Wire
+from source_iterable.errors import BadRequest, BrokenResponse, Unreachable
 from source_iterable.version import __version__
 
 MAX_REDIRECTS = 5
 # A value in a message of the logging module.
 _VALUE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]", re.I)
-
-
-class _WithoutValues(logging.Filter):
-    """Removes the values from messages of urllib3: URLs, which name people or give access to files, and headers."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _VALUE.sub("…", str(record.msg)), None
-        record.exc_info = record.exc_text = record.stack_info = None
-        return True
-
-
-_WITHOUT_VALUES = _WithoutValues()
 
 
 class PrivateAddress(ValueError):
@@ -47,27 +34,21 @@ class _FinalResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self._wire = Wire(cast(Any, self.fp).detach(), sock)
-        self.fp = io.BufferedReader(self._wire)
+        self.fp = Lines(self._wire)
 
     def begin(self) -> None:
-        head = Head(self.fp, self._wire)
-        self.fp = cast(Any, head)
-        try:
+        super().begin()
+        for _ in range(MAX_INTERIM):
+            if not 101 < self.status < 200:
+                break
+            self.headers = self.msg = None  # type: ignore[assignment]  # without them begin() reads on
             super().begin()
-            for _ in range(MAX_INTERIM):
-                if not 101 < self.status < 200:
-                    break
-                self.headers = self.msg = None  # type: ignore[assignment]  # without them begin() reads on
-                super().begin()
-        finally:
-            if self.fp is not None:  # http.client closes it if there is no body
-                self.fp = cast(Any, Chunks(head.file) if self._is_chunked() else head.file)
-                self._wire.begin_body()
-
-    def _is_chunked(self) -> bool:
-        # As urllib3 reads it. http.client itself expects the word alone, without a space after it.
-        coding = "" if self.headers is None else self.headers.get("Transfer-Encoding", "")
-        return "chunked" in [each.strip() for each in coding.lower().split(",")]
+        if self.fp is not None:  # http.client closes it if there is no body
+            # As urllib3 reads it. http.client itself expects the word alone, without a space after it.
+            codings = self.headers.get("Transfer-Encoding", "").lower().split(",")
+            if "chunked" in map(str.strip, codings):
+                self.fp = cast(Any, Chunks(self.fp))
+            self._wire.begin_body()
 
 
 class _Connection(HTTPConnection):
@@ -104,49 +85,68 @@ class _Adapter(HTTPAdapter):
         return pool
 
 
-class _Session(requests.Session):
-    """Follows no redirect: requests itself would read the body of each, however long, even if told not to follow."""
+class Session(requests.Session):
+    """For the API, with its key, or else for files of export jobs: https only, files only from public addresses.
+
+    With a `loopback` API: http and private addresses, too, and the proxies of the environment are ignored.
+    """
+
+    def __init__(self, loopback: bool, api_key: str = "") -> None:
+        super().__init__()
+        for name in list(logging.root.manager.loggerDict):
+            if name.split(".")[0] == "urllib3":
+                logging.getLogger(name).addFilter(_without_values)
+        self.trust_env = not loopback
+        adapter = _Adapter(_SecureConnection if loopback or api_key else _PublicConnection)
+        # requests itself would also speak http.
+        self.adapters.clear()
+        self.mount("https://", adapter)
+        if loopback:
+            self.mount("http://", adapter)  # ignore-https-check
+        self._api_key = api_key
+        if api_key:
+            self.headers["Api-Key"] = api_key
+        self.headers["User-Agent"] = f"source-iterable/{__version__}"
+        # What spooled.py decodes.
+        self.headers["Accept-Encoding"] = "gzip"
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
+        """None: requests itself would read the body of each redirect, however long, even if told not to follow."""
+
+    def send_to(self, method: str, url: str, what: str, **options: Any) -> requests.Response:
+        """The response to a request, its body still unread, after redirects. `what` begins messages about them.
+
+        Args:
+            options: more arguments of `requests.Session.request`.
+
+        Raises:
+            BrokenResponse, Unreachable: a redirect leads to no URL, or they do not end.
+            BadRequest: a redirect leads to a host that must not see the key.
+            requests.RequestException, ValueError: there is no response.
+        """
+        for _ in range(MAX_REDIRECTS):
+            response = self.request(method, url, stream=True, **options)
+            if not response.is_redirect:
+                return response
+            response.close()
+            try:
+                following = urljoin(url, response.headers["Location"])
+                target = urlsplit(following)
+                _ = target.port  # raises for a port that is no number
+            except ValueError:
+                raise BrokenResponse(f"{what} was redirected to an invalid URL.") from None
+            # requests would forward our Api-Key header to any host.
+            if self._api_key and target[:2] != urlsplit(url)[:2]:
+                host = str(target.hostname).replace(self._api_key, "****")
+                message = f"{what} was redirected to another host ({host}); the API key is not sent there."
+                raise BadRequest(f"{message} Check the API base URL.", response.status_code)
+            url, options["params"] = following, {}
+        raise Unreachable(f"{what} was redirected {MAX_REDIRECTS} times.")
 
 
-def api_session(api_key: str, loopback: bool) -> requests.Session:
-    """A session that sends the key. With a `loopback` API, it ignores the proxies of the environment."""
-    session = _session(_Adapter(_SecureConnection), loopback)
-    session.headers["Api-Key"] = api_key
-    return session
-
-
-def file_session(loopback: bool) -> requests.Session:
-    """A session for the files of export jobs: https to public addresses; http and private ones with a `loopback` API."""
-    return _session(_Adapter(_SecureConnection if loopback else _PublicConnection), loopback)
-
-
-def redirect_of(response: requests.Response, url: str, what: str) -> str:
-    """The URL that the response to `url` redirects to; closes it. Raises BrokenResponse; `what` begins its message."""
-    response.close()
-    try:
-        target = urljoin(url, response.headers["Location"])
-        _ = urlsplit(target).port  # raises for a port that is no number
-    except ValueError:
-        raise BrokenResponse(f"{what} was redirected to an invalid URL.") from None
-    return target
-
-
-def _session(adapter: HTTPAdapter, loopback: bool) -> requests.Session:
-    for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] == "urllib3":
-            logging.getLogger(name).addFilter(_WITHOUT_VALUES)
-    session = _Session()
-    session.trust_env = not loopback
-    # requests itself would also speak http.
-    session.adapters.clear()
-    session.mount("https://", adapter)
-    if loopback:
-        session.mount("http://", adapter)  # ignore-https-check
-    session.headers["User-Agent"] = f"source-iterable/{__version__}"
-    # What body.py decodes.
-    session.headers["Accept-Encoding"] = "gzip"
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
+def _without_values(record: logging.LogRecord) -> bool:
+    """Removes the values from a message of urllib3: URLs, which name people or give access to files, and headers."""
+    record.msg, record.args = _VALUE.sub("…", str(record.msg)), None
+    record.exc_info = record.exc_text = record.stack_info = None
+    return True

@@ -1,19 +1,32 @@
-"""SpooledResponse: a response or file, received whole and proved before any of it counts."""
+"""Responses received whole, in memory or spooled: decoded in bounded pieces, and complete only when their end is proved.
+
+What proves it: its length, its last chunk, the trailer of gzip, or a closed JSON document. That the server has closed the
+connection proves nothing: so does a proxy that gives up in the middle.
+"""
 
 from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import IO
 
 import requests
+import urllib3
 
-from source_iterable.api.body import pieces
+from source_iterable.api import exact_json
 from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
-from source_iterable.errors import TooLarge
+from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 from source_iterable.process.machine import local_errors
 
+# Larger buffers are returned to the system after each read, and cost a page fault for each 4 KB of the next.
+_NETWORK_BYTES = 64 * 2**10
+# Bytes that one call of the decoder may return: a megabyte of gzip can be a gigabyte of zeros.
+_DECODED_BYTES = 1 * 2**20
+_GZIP = 16 + zlib.MAX_WBITS
+_IDENTITY = ("", "identity")
+_NO_END = "The response has no length and was closed, so nothing proves that it is whole. Check for a proxy in between."
 # A response is kept in memory up to this many bytes; a larger one in a temporary file.
 MEMORY_BYTES = 256 * 2**10
 # Bytes read from a response at a time, about the size of a batch. With 64 KB, allocators keep the memory of one chunk for
@@ -90,12 +103,6 @@ class SpooledResponse:
         self._file.seek(max(self.size - _END_BYTES, len(head)))
         return head, self._file.read(_END_BYTES)
 
-    def write(self, data: bytes) -> None:
-        """Append to it. Raises LocalError."""
-        with local_errors():
-            self._file.write(data)
-        self.size += len(data)
-
     def close(self) -> None:
         with self._lock:
             self._readers -= 1
@@ -115,19 +122,20 @@ def receive(
         LocalError: this machine has no room for it.
     """
     with local_errors():
-        spooled = SpooledResponse(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES), 0)  # noqa: SIM115  closed with the response
+        file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  closed with the response
+    spooled = SpooledResponse(file, 0)
     try:
         with response:
             next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
             for piece in pieces(response):
-                spooled.write(piece)
+                with local_errors():
+                    file.write(piece)
+                spooled.size += len(piece)
                 if spooled.size > next_guess:
                     next_guess = min(2 * next_guess, max_bytes)
                     expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
-                    if spooled.size > max_bytes:
-                        raise TooLarge(f"The response is over {max_bytes:,} bytes.", expected)
-                    if expected > _FAR_OVER * max_bytes:
-                        raise TooLarge(f"The response has about {expected:,} bytes, more than {max_bytes:,}.", expected)
+                    if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
+                        raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
         last = spooled.last_line() if proof is must_hold_records else b""
         must_be_whole(last)
         proof(spooled.chunks())
@@ -136,3 +144,77 @@ def receive(
         spooled.close()
         raise
     return spooled
+
+
+def pieces(response: requests.Response) -> Iterator[bytes]:
+    """The decoded body of a response as it arrives.
+
+    Decoded here, since urllib3 accepts a gzip body without its end, or with a broken second member.
+
+    Raises:
+        BrokenResponse: the body broke off, stalled, or is not what its headers say.
+        EndUnknown: after all of it, as nothing proves that it is all.
+    """
+    names = ("Transfer-Encoding", "Content-Encoding")
+    coding, encoding = (response.headers.get(name, "").strip().lower() for name in names)
+    if coding not in (*_IDENTITY, "chunked") or encoding not in (*_IDENTITY, "gzip", "x-gzip"):
+        raise BrokenResponse("The response has an encoding that was not requested.")
+    # As urllib3 reads it, not as the headers say: a length that is not a number is none.
+    has_end = response.raw.chunked or response.raw.length_remaining is not None
+    members = 0
+    if encoding in _IDENTITY:
+        yield from _raw(response)
+    else:
+        members = yield from _gunzipped(_raw(response))
+    # The trailer of one member of gzip is an end, too. Of several, the last ones may be missing.
+    if not has_end and members != 1:
+        raise EndUnknown(_NO_END)
+
+
+def whole(response: requests.Response, max_bytes: int) -> bytes:
+    """The decoded body of a response. Raises BrokenResponse, EndUnknown or TooLarge."""
+    body = bytearray()
+    try:
+        for piece in pieces(response):
+            body += piece
+            if len(body) > max_bytes:
+                raise TooLarge(f"The response is over {max_bytes:,} bytes.")
+    except EndUnknown:
+        if not _is_document(bytes(body)):
+            raise
+    return bytes(body)
+
+
+def _is_document(body: bytes) -> bool:
+    """Whether a body is a closed JSON object or array. Numbers and texts might go on."""
+    try:
+        return isinstance(exact_json.loads(body), (dict, list))
+    except ValueError:
+        return False
+
+
+def _raw(response: requests.Response) -> Iterator[bytes]:
+    try:
+        yield from response.raw.stream(_NETWORK_BYTES, decode_content=False)
+    except urllib3.exceptions.ReadTimeoutError:
+        raise BrokenResponse("The response stalled.") from None
+    except (urllib3.exceptions.HTTPError, OSError):
+        raise BrokenResponse("The response broke off.") from None
+
+
+def _gunzipped(raw: Iterator[bytes]) -> Generator[bytes, None, int]:
+    """Yield the decoded members of gzip; return how many there were."""
+    decoder, members = zlib.decompressobj(_GZIP), 0
+    try:
+        for data in raw:
+            while data:
+                if decoder.eof or not members:
+                    decoder, members = zlib.decompressobj(_GZIP), members + 1
+                if piece := decoder.decompress(data, _DECODED_BYTES):
+                    yield piece
+                data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+    except zlib.error:
+        raise BrokenResponse("The response is not the gzip that its headers say.") from None
+    if members and not decoder.eof:
+        raise BrokenResponse("The response broke off.")
+    return members

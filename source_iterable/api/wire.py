@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Wire(io.RawIOBase):
         self._clock = clock
         # Bytes received, and those of them that were lines of heads: the buffer above this one may hold more.
         self._received = self._taken = 0
-        self._in_body = False
+        self.in_body = False
         # When the current head, or the current BODY_BYTES of the body, began, and how many bytes came before.
         self._since: float | None = None
         self._before = 0
@@ -49,7 +50,7 @@ class Wire(io.RawIOBase):
         count = self._received_into(buffer)
         if count:
             self._received += count
-            if self._since is None or (self._in_body and self._received - self._before >= BODY_BYTES):
+            if self._since is None or (self.in_body and self._received - self._before >= BODY_BYTES):
                 self._since, self._before = self._clock(), self._received
         return count
 
@@ -61,7 +62,7 @@ class Wire(io.RawIOBase):
 
     def begin_body(self) -> None:
         """The body follows; some of it may have arrived with the head."""
-        self._in_body, self._before = True, self._taken
+        self.in_body, self._before = True, self._taken
 
     def close(self) -> None:
         self._raw.close()
@@ -69,10 +70,9 @@ class Wire(io.RawIOBase):
 
     def _received_into(self, buffer: Any) -> int | None:
         patience = self._connection.gettimeout()
-        if self._since is None:
-            return self._raw.readinto(buffer)
-        left = self._since + (BODY_SECONDS if self._in_body else HEAD_SECONDS) - self._clock()
-        if patience is not None and patience <= left:
+        seconds = BODY_SECONDS if self.in_body else HEAD_SECONDS
+        left = math.inf if self._since is None else self._since + seconds - self._clock()
+        if (patience or math.inf) <= left:
             return self._raw.readinto(buffer)
         try:
             if left <= 0:
@@ -80,23 +80,25 @@ class Wire(io.RawIOBase):
             self._connection.settimeout(left)
             return self._raw.readinto(buffer)
         except TimeoutError:
-            if self._in_body:
+            if self.in_body:
                 raise
             raise SlowHead from None
         finally:
             self._connection.settimeout(patience)
 
 
-class Head:
-    """The lines of a response's heads. http.client accepts one that breaks off, and skips any number of 100s."""
+class Lines(io.BufferedReader):
+    """A response as it is read. http.client accepts a head that breaks off, and skips any number of 100s."""
 
-    def __init__(self, file: IO[bytes], wire: Wire) -> None:
-        self.file = file
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
         self._wire = wire
         self._lines = 0
 
-    def readline(self, limit: int) -> bytes:
-        line = self.file.readline(limit)
+    def readline(self, limit: int | None = -1, /) -> bytes:
+        line = super().readline(limit)
+        if self._wire.in_body:
+            return line
         # The head breaks off. Without a status line, http.client itself says that the connection was closed.
         if self._lines and not line:
             raise http.client.HTTPException
@@ -106,9 +108,6 @@ class Head:
             raise http.client.HTTPException
         self._wire.took_line(line)
         return line
-
-    def close(self) -> None:
-        self.file.close()
 
 
 class Chunks:

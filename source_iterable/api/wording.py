@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 import requests
 
 from source_iterable.api import exact_json
-from source_iterable.api.body import whole
 from source_iterable.api.proof import is_error_object
 from source_iterable.api.request import Request
 from source_iterable.api.retry import RATE_LIMITED
+from source_iterable.api.spooled import whole
 from source_iterable.api.wire import HEAD_SECONDS, SlowHead
 from source_iterable.errors import (
     BadKey,
@@ -38,23 +37,23 @@ _ERRORS = {401: BadKey, 403: Forbidden, 404: NotFound, 408: ServerError, 425: Se
 _HINTS = {
     401: "Check that the API key is a server-side key of this project and that the region matches the project.",
     403: "Give the API key the permission for this endpoint, or leave the stream out.",
-    429: f"The sync has waited for over {RATE_LIMITED / 60:.0f} minutes; the next one will retry it. Does another program "
-    "use the same project?",
+    429: f"The sync waited for {RATE_LIMITED / 60:.0f} minutes; the next one will retry it. Who else uses the project?",
 }
+_PASSWORD = "asks for a user and password (407): put the right ones into HTTPS_PROXY, as user:password@host:port."
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
 class Wording:
-    """Words the errors of requests with one key to one origin."""
+    """Words the errors of requests with one key to one host."""
 
-    def __init__(self, api_key: str, origin: str) -> None:
+    def __init__(self, api_key: str, host: str) -> None:
         self._api_key = api_key
-        self._origin = origin
+        self._host = host
 
-    def redacted(self, text: str, hidden: Iterable[str] = ()) -> str:
-        """A text of a response as it may be shown: short, without the key, and without what is `hidden`."""
+    def _redacted(self, text: str, request: Request) -> str:
+        """A text of a response as it may be shown: short, without the key, and without personal values of the request."""
         text = text.replace(self._api_key, "****")
-        for value in hidden:
+        for value in request.personal_values:
             # Iterable may quote it in lower case, or as it stood in the URL.
             for form in (value, quote(value), quote(value, ""), quote_plus(value)):
                 text = re.sub(re.escape(form), "****", text, flags=re.IGNORECASE)
@@ -65,11 +64,11 @@ class Wording:
         status = response.status_code
         with response:
             if status == 407:
-                return _asks_for_a_password("A proxy in front of Iterable")
+                return ConfigError(f"A proxy in front of Iterable {_PASSWORD}")
             if status < 400:
                 return BrokenResponse(f"Iterable answered {request} with {status}, which holds no data.")
-            code, msg = (self.redacted(text, request.personal_values) for text in _code_and_msg(response))
-        reason = self.redacted(response.reason or "no message", request.personal_values)
+            texts = (*_code_and_msg(response), response.reason or "no message")
+        code, msg, reason = (self._redacted(text, request) for text in texts)
         said = f"{code}: {msg}" if code and msg else msg or code or reason
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
         message = f"Iterable answered {request} with {status} ({said}). {_HINTS.get(status, '')}"
@@ -78,7 +77,7 @@ class Wording:
     def refuse_error_object(self, request: Request, value: Any) -> None:
         """Raise BrokenResponse for the JSON of a response with status 200 that is an error."""
         if is_error_object(value) and value["code"] != "Success":
-            said = self.redacted(f"{value['code']}: {value['msg']}", request.personal_values)
+            said = self._redacted(f"{value['code']}: {value['msg']}", request)
             raise BrokenResponse(f"Iterable answered {request} with status 200 and an error ({said}).")
 
     def no_response(self, request: Request, error: Exception) -> IterableError:
@@ -86,14 +85,14 @@ class Wording:
         if isinstance(error, requests.ReadTimeout):
             return TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.")
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            why = f"the certificate of {self._origin} cannot be verified. Check for a proxy that intercepts TLS"
-            return Unreachable(f"No response to {request}: {why}, and set REQUESTS_CA_BUNDLE to its certificate.")
+            why = f"No response to {request}: the certificate of {self._host} cannot be verified"
+            return Unreachable(f"{why}. If a proxy intercepts TLS, set REQUESTS_CA_BUNDLE to its certificate.")
         if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
             return BrokenResponse(f"The response to {request} has headers that contradict each other.")
         if any(isinstance(cause, SlowHead) for cause in causes(error)):
             return Unreachable(f"No response to {request}: its head took longer than {HEAD_SECONDS:.0f} seconds.")
         why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
-        return Unreachable(f"No response to {request}: the connection to {self._origin} {why}.")
+        return Unreachable(f"No response to {request}: the connection to {self._host} {why}.")
 
 
 def lacks_permission(error: BadKey) -> Forbidden:
@@ -101,19 +100,15 @@ def lacks_permission(error: BadKey) -> Forbidden:
     return Forbidden(str(error).replace(_HINTS[401], _HINTS[403]), error.status, error.code, error.msg)
 
 
-def cause_before_the_server(session: requests.Session, url: str, error: Exception) -> IterableError | None:
-    """What this machine or a proxy lacks, if that is why a request got no response."""
-    return local_cause(error) or _proxy_trouble(session, url, error)
-
-
-def _proxy_trouble(session: requests.Session, url: str, error: Exception) -> IterableError | None:
-    """What to do about a proxy that lets no request through to the host of `url`, None if none is to blame."""
+def cause_before_the_server(session: requests.Session, error: Exception) -> IterableError | None:
+    """What this machine or a proxy lacks, and what to do, if that is why a request got no response."""
+    if cause := local_cause(error):
+        return cause
     if isinstance(error, requests.exceptions.InvalidProxyURL):
-        return ConfigError(
-            "The environment variable HTTPS_PROXY is not the URL of a proxy, with scheme, host and port."
-        )
-    if not isinstance(error, requests.exceptions.ProxyError):
+        return ConfigError("HTTPS_PROXY is not the URL of a proxy, with scheme, host and port.")
+    if not isinstance(error, requests.exceptions.ProxyError) or error.request is None:
         return None
+    url = str(error.request.url)
     proxies = session.merge_environment_settings(url, {}, None, None, None)["proxies"]
     # With or without a scheme, as requests takes it. A password that is not URL-encoded may hold anything, even an @.
     given = (requests.utils.select_proxy(url, proxies) or "").rpartition("://")[2].rpartition("@")[2]
@@ -121,23 +116,14 @@ def _proxy_trouble(session: requests.Session, url: str, error: Exception) -> Ite
     if not proxy:
         return None
     refused = _TUNNEL.search(str(error))
-    status = refused[1] if refused else ""
+    if not refused:
+        return Unreachable(f"The proxy {proxy} cannot be reached. Check that it runs, and check HTTPS_PROXY.")
+    status, host = refused[1], urlsplit(url).hostname
     if status == "407":
-        return _asks_for_a_password(f"The proxy {proxy}")
-    host = urlsplit(url).hostname
+        return ConfigError(f"The proxy {proxy} {_PASSWORD}")
     if status.startswith("4") and status not in ("408", "429"):
-        refusal = f"The proxy {proxy} refuses connections to {host} ({status})"
-        return ConfigError(f"{refusal}: allow {host} there, or set NO_PROXY for it.")
-    if refused:
-        return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
-    return Unreachable(f"The proxy {proxy} cannot be reached. Check that it runs, and check HTTPS_PROXY.")
-
-
-def _asks_for_a_password(proxy: str) -> ConfigError:
-    example = "http://user:password@host:port"  # ignore-https-check
-    return ConfigError(
-        f"{proxy} asks for a user and password (407): put the right ones into HTTPS_PROXY, as in {example}."
-    )
+        return ConfigError(f"The proxy {proxy} refuses connections to {host} ({status}): allow it, or set NO_PROXY.")
+    return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
 
 
 def _code_and_msg(response: requests.Response) -> tuple[str, str]:

@@ -23,13 +23,11 @@ class Transport(Protocol):
 
     # The value of the option `export_method` that selects only this transport.
     name: str
-
-    @property
-    def max_bytes(self) -> int | None:
-        """The largest window that it can read, in bytes; None for no limit."""
+    # The largest window that it can read, in bytes.
+    max_bytes: int
 
     def prefers(self, window: Window) -> bool:
-        """Whether it suits the window. A transport that does not gets the window only if no usable one does."""
+        """Whether it suits the window. Other windows go to it only if no usable transport prefers them."""
 
     def try_acquire(self) -> Permit | NotYet:
         """A permit to read one window now, or when to retry. Never waits."""
@@ -77,17 +75,17 @@ class TransportChoice:
         Its first response is received already, so that failures up to it are raised here: WindowFailed if halves of the
         window may work, or another IterableError.
         """
-        spelling = self._spellings.get(data_type, data_type)
         try:
-            return self._open(spelling, window)
+            return self._open(self._spellings.get(data_type, data_type), window)
         except BadRequest:
-            other = OTHER_SPELLINGS.get(spelling)
-            if other is not None:
-                with suppress(BadRequest):
-                    responses = self._open(other, window)
-                    self._logger.info(f"Iterable does not accept {spelling}, but {other}.")
-                    self._spellings[data_type] = other
-                    return responses
+            other = OTHER_SPELLINGS.get(data_type)
+            if other is None or data_type in self._spellings:
+                raise
+            with suppress(BadRequest):
+                responses = self._open(other, window)
+                self._logger.info(f"Iterable does not accept {data_type}, but {other}.")
+                self._spellings[data_type] = other
+                return responses
             raise
 
     def _open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
@@ -124,8 +122,7 @@ class TransportChoice:
 
     def is_too_large(self, data_type: str, window: Window) -> bool:
         """Whether the window is expected to exceed the size limit of every usable transport."""
-        bounds = [transport.max_bytes for transport in self._usable(data_type)]
-        return all(bound is not None and (window.expected_bytes or 0) > bound for bound in bounds)
+        return all((window.expected_bytes or 0) > transport.max_bytes for transport in self._usable(data_type))
 
     def close(self) -> None:
         """Cancel what this sync has left running at Iterable."""
@@ -137,8 +134,11 @@ class TransportChoice:
         return [transport for transport in usable if transport.prefers(window)] or usable
 
     def _usable(self, data_type: str) -> list[Transport]:
-        """The transports for a data type, without those that refused it or seem to refuse everything."""
-        left = self._not_refused(data_type)
+        """The transports for a data type, without those that refused it or seem to refuse everything.
+
+        If all have refused it, all: another window of it gets the same error.
+        """
+        left = self._not_refused(data_type) or self.transports
         return [each for each in left if each in self._worked or len(self._refused[each]) < 2] or left
 
     def _not_refused(self, data_type: str) -> list[Transport]:

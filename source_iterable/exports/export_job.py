@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 from enum import Enum
-from typing import Annotated, Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import requests
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from msgspec import Struct, field
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
-from source_iterable.api.request import Request, ShapeError
+from source_iterable.api.request import Request, ShapeError, model_of
 from source_iterable.api.retry import LISTING, ONCE
 from source_iterable.errors import (
     BrokenResponse,
@@ -44,33 +45,28 @@ class JobState(Enum):
     UNKNOWN = "unknown"
 
     @classmethod
-    def from_word(cls, word: Any) -> JobState:
-        """The state for Iterable's `word`."""
-        lower = str(word).lower()
-        return next((state for state in cls if state.value == lower), cls.UNKNOWN)
+    def _missing_(cls, word: object) -> JobState:
+        return next((state for state in cls if state.value == str(word).lower()), cls.UNKNOWN)
 
 
 # States from which a job never completes.
 ENDED = (JobState.FAILED, JobState.CANCELLED, JobState.CANCELLING)
 
 
-class ListedFile(BaseModel):
-    """An entry in the list of files: its name, and a presigned link that expires."""
+class ExportFile(Struct):
+    """One file of a job, with a presigned link that expires. `after` is the `startAfter` of the page that lists it."""
 
-    file: str
+    name: str = field(name="file")
     url: str
+    after: str | None = None
 
 
-class FilesPage(BaseModel):
+class FilesPage(Struct):
     """A response of `export/{jobId}/files`: the job's state and a page of its files (ten, seen)."""
 
-    state: Annotated[JobState, BeforeValidator(JobState.from_word)] = Field(alias="jobState")
-    truncated: bool = Field(default=False, alias="exportTruncated")
-    files: list[ListedFile]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(listed.file for listed in self.files)
+    state: JobState = field(name="jobState")
+    files: list[ExportFile]
+    truncated: bool = field(name="exportTruncated", default=False)
 
 
 def _job_id(response: Any) -> int:
@@ -78,23 +74,6 @@ def _job_id(response: Any) -> int:
         return int(str(response["jobId"]).removesuffix(".0"))
     except (KeyError, TypeError, ValueError):
         raise ShapeError("holds no jobId") from None
-
-
-def _files_page(response: Any) -> FilesPage:
-    try:
-        return FilesPage.model_validate(response)
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, problem["loc"])) or "all of it"
-        raise ShapeError(f"is not a list of files ({where}: {problem['msg']})") from None
-
-
-class ExportFile(NamedTuple):
-    """One file of a job. `listed_after` is the `startAfter` of the page that lists it."""
-
-    name: str
-    url: str
-    listed_after: str | None
 
 
 class ExportJob:
@@ -117,7 +96,10 @@ class ExportJob:
     def page(self, start_after: str | None = None) -> FilesPage:
         """Return the state of the job, and its files after `start_after`. Raises IterableError."""
         parameters = {"startAfter": start_after} if start_after else None
-        return self._client.get_json(f"export/{self.id}/files", parameters, _files_page)
+        page = self._client.get_json(f"export/{self.id}/files", parameters, partial(model_of, FilesPage))
+        for file in page.files:
+            file.after = start_after
+        return page
 
     def files(self, listed: Collection[str]) -> list[ExportFile]:
         """List the files of a completed job, page by page to the empty one, and each once.
@@ -143,23 +125,19 @@ class ExportJob:
                 raise JobFailed(f"Iterable completed {self}, and then called it {page.state.value}.")
             if not page.files:
                 break
-            new = [ExportFile(each.file, each.url, after) for each in page.files if each.file not in files]
+            new = {each.name: each for each in page.files if each.name not in files}
             if not new or len(files) > MAX_FILES:
                 raise JobFailed(f"The list of files of {self} does not end.")
-            files.update((file.name, file) for file in new)
-            after = new[-1].name
+            files.update(new)
+            after = list(new)[-1]
         if missing := len(set(listed) - files.keys()):
             raise JobFailed(f"The list of files of {self} lacks {missing} that it had before.")
-        by_url: dict[str, ExportFile] = {}
-        for file in files.values():
-            # Listed under two names, it is one file.
-            by_url.setdefault(file.url, file)
-        return list(by_url.values())
+        # Listed under two names, it is one file.
+        return list({file.url: file for file in files.values()}.values())
 
     def fresh(self, file: ExportFile) -> ExportFile:
         """The same file with a fresh link, from the page that lists it; unchanged if that page no longer lists it."""
-        links = {listed.file: listed.url for listed in self.page(file.listed_after).files}
-        return file._replace(url=links.get(file.name, file.url))
+        return next((listed for listed in self.page(file.after).files if listed.name == file.name), file)
 
     def cancel(self) -> None:
         """Cancel the job, ignoring failures: one that is done, gone or unreachable needs no cancelling."""

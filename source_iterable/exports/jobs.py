@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import requests
+
 from source_iterable.api.ahead import in_order
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
+from source_iterable.api.request import TIMEOUT
 from source_iterable.api.retry import RESPONSE
-from source_iterable.api.spooled import SpooledResponse
+from source_iterable.api.session import PrivateAddress, Session
+from source_iterable.api.spooled import SpooledResponse, receive
+from source_iterable.api.wording import cause_before_the_server
 from source_iterable.errors import (
     BrokenResponse,
     EndUnknown,
@@ -23,14 +28,15 @@ from source_iterable.errors import (
     Unreachable,
     WindowFailed,
 )
-from source_iterable.exports.export_job import ENDED, START, TRUNCATED, ExportFile, ExportJob, FilesPage, JobState
-from source_iterable.exports.files import FileHost
+from source_iterable.exports.export_job import ENDED, START, TRUNCATED, ExportFile, ExportJob, JobState
 from source_iterable.exports.windows import Window
 
 # Iterable runs this many jobs of an organization at once; more would queue there, where we cannot see why.
 JOBS_AT_ONCE = 4
 # Seconds until the retry while all slots are taken.
 _FULL = NotYet(0.2)
+# Iterable truncates a larger export (reference).
+MAX_BYTES = 100 * 10**9
 # Files have up to 10 MB (reference); anything over this is not an export file.
 FILE_BYTES = 512 * 2**20
 # Files fetched at a time, and up to twice as many ahead, while earlier ones are parsed into records.
@@ -43,11 +49,38 @@ STUCK = 24 * 3600.0
 CLOSING = 8.0
 
 
+class FileHost:
+    """Fetches files of export jobs behind presigned links, from a host that must not see the key. Thread-safe."""
+
+    def __init__(self, client: IterableClient) -> None:
+        self._client = client
+        self._session = Session(client.is_local)
+
+    def receive(self, url: str, max_bytes: int = FILE_BYTES) -> SpooledResponse:
+        """GET a presigned URL, once.
+
+        Raises Unreachable, BrokenResponse, EndUnknown, TooLarge, ConfigError if a proxy refuses, LocalError or Stopped.
+        """
+        self._client.wait(0)
+        with self._client.progress.waiting("a file of an export job"):
+            try:
+                response = self._session.send_to("GET", url, "A link to a file", timeout=TIMEOUT)
+            except (PrivateAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
+                raise BrokenResponse("A link to a file leads to no https URL of a public host.") from None
+            except (requests.RequestException, ValueError) as error:
+                cause = cause_before_the_server(self._session, error)
+                raise cause or Unreachable("The storage host could not be reached.") from None
+            if response.status_code != 200:
+                response.close()
+                raise BrokenResponse(f"The storage host answered {response.status_code}.")
+            return receive(response, max_bytes)
+
+
 class JobsTransport:
     """Reads a window through its own export job, and cancels the job if it is no longer needed."""
 
     name = "jobs"
-    max_bytes: int | None = None
+    max_bytes = MAX_BYTES
 
     def __init__(self, client: IterableClient) -> None:
         self._client = client
@@ -59,7 +92,7 @@ class JobsTransport:
         self._changing = 0
 
     def prefers(self, window: Window) -> bool:
-        """Every window: of a job's files, only a broken one is retried."""
+        """True for every window: when a file breaks off, only that file is fetched again."""
         return True
 
     def try_acquire(self) -> Permit | NotYet:
@@ -75,22 +108,6 @@ class JobsTransport:
 
         Raises WindowFailed or JobFailed before the first file, IterableError if a file of a completed job cannot be fetched.
         """
-        job, files = self._run(data_type, window, permit)
-        for _, file in in_order(partial(self._fetch, job), files, FILES_AT_ONCE):
-            yield file
-
-    def close(self) -> None:
-        """Cancel this sync's jobs, also one whose start is under way; no other job is touched. Takes at most CLOSING."""
-        deadline = time.monotonic() + CLOSING
-        with self._changed:
-            self._changed.wait_for(lambda: not self._changing, CLOSING / 2)
-            for job in list(self._running):
-                threading.Thread(target=self._cancel, args=(job,), daemon=True).start()
-            # Threads that wait for their jobs cancel them by themselves, as soon as the client is stopped.
-            self._changed.wait_for(lambda: not self._running and not self._changing, deadline - time.monotonic())
-
-    def _run(self, data_type: str, window: Window, permit: Permit) -> tuple[ExportJob, list[ExportFile]]:
-        """Start a job, wait until it completes, and list its files. Releases its slot."""
         try:
             with self._change():
                 job = ExportJob.start(self._client, data_type, window, permit)
@@ -105,7 +122,18 @@ class JobsTransport:
                 self._cancel(job)
         finally:
             self._slots.release()
-        return job, job.files(listed)
+        for _, response in in_order(partial(self._fetch, job), job.files(listed), FILES_AT_ONCE):
+            yield response
+
+    def close(self) -> None:
+        """Cancel this sync's jobs, also one whose start is under way; no other job is touched. Takes at most CLOSING."""
+        deadline = time.monotonic() + CLOSING
+        with self._changed:
+            self._changed.wait_for(lambda: not self._changing, CLOSING / 2)
+            for job in list(self._running):
+                threading.Thread(target=self._cancel, args=(job,), daemon=True).start()
+            # Threads that wait for their jobs cancel them by themselves, as soon as the client is stopped.
+            self._changed.wait_for(lambda: not self._running and not self._changing, deadline - time.monotonic())
 
     @contextmanager
     def _change(self) -> Iterator[None]:
@@ -131,33 +159,33 @@ class JobsTransport:
     def _wait_for(self, job: ExportJob) -> set[str]:
         """Wait until a job has completed. Returns the names of the files that it listed meanwhile."""
         pause, waited = FIRST_POLL, 0.0
-        last: FilesPage | None = None
+        last = None
         listed: set[str] = set()
         while True:
             self._client.wait(pause * self._client.pace)
             page = job.page()
             if page.truncated:
                 raise WindowFailed(TRUNCATED)
-            listed.update(page.names)
+            names = {file.name for file in page.files}
+            listed |= names
             if page.state is JobState.COMPLETED:
                 return listed
             if page.state in ENDED:
                 raise JobFailed(f"Iterable ended {job} as {page.state.value}.")
-            waited = waited + pause if last and (last.state, last.names) == (page.state, page.names) else 0.0
-            last = page
+            waited = waited + pause if last == (page.state, names) else 0.0
+            last = page.state, names
             if waited > STUCK:
                 raise JobFailed(f"Iterable kept {job} {page.state.value} for {STUCK / 3600:.0f} hours.")
             pause = min(pause * 1.5, LONGEST_POLL)
 
     def _fetch(self, job: ExportJob, file: ExportFile) -> SpooledResponse:
         """Fetch a file, with a fresh link for every retry: links expire after half an hour (seen)."""
-        was_tried = False
+        url = file.url
 
         def attempt() -> SpooledResponse:
-            nonlocal was_tried
-            current = job.fresh(file) if was_tried else file
-            was_tried = True
-            return self._host.receive(current.url, FILE_BYTES)
+            nonlocal url
+            current, url = url or job.fresh(file).url, ""
+            return self._host.receive(current)
 
         what = f"file {file.name} of {job}"
         try:

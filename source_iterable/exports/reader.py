@@ -110,12 +110,10 @@ class ExportReader:
                 responses = self._choice.open(data_type, window)
             except WindowFailed as why:
                 self._failed_in_a_row += 1
-                if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
-                    failed = (
-                        f"{self._failed_in_a_row} windows in a row failed, the last one {data_type}, {window}: {why}"
-                    )
-                    raise TransientError(f"Iterable's export API is out of order: {failed}") from None
-                raise
+                if self._failed_in_a_row < MAX_FAILED_IN_A_ROW:
+                    raise
+                last = f"{self._failed_in_a_row} windows in a row failed, the last one {data_type}, {window}: {why}"
+                raise TransientError(f"Iterable's export API is out of order: {last}") from None
             self._failed_in_a_row = 0
             return responses
 

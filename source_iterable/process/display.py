@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # Seconds between log lines: Airbyte kills a source that is silent for long, and people want to know sooner.
 LOG_INTERVAL = 20.0
-_REFRESHES_A_SECOND = 4
 
 
 @contextmanager
@@ -58,10 +57,10 @@ def _waiting_lines(progress: Progress) -> list[str]:
 
 @contextmanager
 def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
-    """Show the streams and what they wait for on stderr while the block runs. No-op unless only that is a terminal.
+    """Show the streams and what they wait for on stderr while the block runs, if stderr is a terminal and stdout is not.
 
-    `alone`: nothing is written to stdout meanwhile, so that may be a terminal, too; and a report follows, for which the
-    display makes room.
+    `alone`: nothing is written to stdout meanwhile, so stdout may be a terminal, too, and the display disappears at the end
+    to make room for a report.
     """
     has_terminal, has_other = (bool(each and each.isatty()) for each in (sys.__stderr__, sys.__stdout__))
     if not has_terminal or (has_other and not alone):
@@ -73,7 +72,7 @@ def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
 
     console = Console(file=sys.__stderr__)
     view = partial(_view, progress)
-    with Live(get_renderable=view, console=console, refresh_per_second=_REFRESHES_A_SECOND, transient=alone):
+    with Live(get_renderable=view, console=console, transient=alone):
         yield
 
 

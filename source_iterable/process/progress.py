@@ -57,7 +57,7 @@ class Progress:
         """Note that this thread waits for `what` while the block runs.
 
         Args:
-            limit: for a limit of Iterable: returns when it lets this thread or one before it through (time.monotonic()).
+            limit: if it is one of Iterable's limits: returns when it next lets a thread through (time.monotonic()).
         """
         wait = _Wait(what, limit, STREAM.get(), time.monotonic())
         with self._lock:

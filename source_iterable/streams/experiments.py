@@ -67,7 +67,7 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
         listed = {item["id"]: item for page in context.shared.pages_by(PATH, fetch, "id") for item in page}
     except (Forbidden, NotFound) as error:
         # A wrong base URL or a proxy may answer 404 to everything.
-        if not context.client.key_works():
+        if not context.client.key.works():
             raise
         context.logger.warning(
             f"{stream_name}: Iterable does not offer experiments to this project or API key; there are no records. {error}"

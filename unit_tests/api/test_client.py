@@ -28,7 +28,7 @@ from source_iterable.errors import (
     NotFound,
     Stopped,
 )
-from source_iterable.exports.files import FileHost
+from source_iterable.exports.jobs import FileHost
 from unit_tests.contexts import API_KEY, ROOT
 
 LISTS = f"{ROOT}lists"
@@ -218,7 +218,7 @@ def test_cancelling_waits_for_its_turn(
 
     def sleep(seconds: float) -> None:
         before.append(server.call_count)
-        held.arrived()
+        held.__exit__()
 
     monkeypatch.setattr(time, "sleep", sleep)
     client.stop()
@@ -233,8 +233,7 @@ def test_cancelling_waits_for_its_turn(
         (1, " although this sync keeps to the rate limit: another program probably uses the same project."),
         (
             2.5,
-            ". This sync may send 2.5 times Iterable's published limits (rate_limit_factor): more than this account "
-            "allows, or another program uses the same project.",
+            ": rate_limit_factor 2.5 may be too high, or another program uses the same project.",
         ),
     ],
 )

@@ -58,7 +58,7 @@ def test_two_empty_pages_are_the_end(requests_mock: requests_mock.Mocker) -> Non
         ("/x?page=999999999", "999999999"),
         ("/x?page=1000000000", "2"),
         ("/x?page=5", "5"),
-        ("https://[broken?page=9", "2"),
+        ("https://[broken?page=9", "9"),
         (7, "2"),
     ],
 )

@@ -126,6 +126,6 @@ def test_threads_are_served_in_turn() -> None:
 
     first = budget.acquire(wait)
     served.append("first")
-    first.arrived()
+    first.__exit__()
     second.join(10)
     assert served == ["first", "second"]

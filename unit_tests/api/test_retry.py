@@ -153,8 +153,8 @@ def pauses_of(
     assert type(error) is RateLimited
     assert error.failure == "transient_error"
     assert str(error) == (
-        "Iterable answered GET lists with 429 (no message). The sync has waited for over 20 minutes; the next one will "
-        "retry it. Does another program use the same project?"
+        "Iterable answered GET lists with 429 (no message). The sync waited for 20 minutes; the next one will retry it. "
+        "Who else uses the project?"
     )
     pauses = [seconds for seconds in waited if seconds]
     assert server.call_count == len(pauses) + 1

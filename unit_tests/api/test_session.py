@@ -10,6 +10,7 @@ import tracemalloc
 
 import pytest
 
+from source_iterable.api import session
 from source_iterable.errors import (
     BrokenResponse,
     ConfigError,
@@ -17,7 +18,7 @@ from source_iterable.errors import (
     IterableError,
     Unreachable,
 )
-from source_iterable.exports.files import FileHost
+from source_iterable.exports.jobs import FileHost
 from source_iterable.version import __version__
 from unit_tests.contexts import API_KEY, GOOD, a_client, answering
 
@@ -163,7 +164,7 @@ def test_all_loggers_of_urllib3_have_the_filter() -> None:
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "urllib3"]
     assert {"urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"} <= set(names)
     for name in names:
-        assert any(type(each).__name__ == "_WithoutValues" for each in logging.getLogger(name).filters), name
+        assert session._without_values in logging.getLogger(name).filters, name
 
 
 def test_urllib3_tells_no_url_and_no_header(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from source_iterable.api import proof, spooled
 from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import BrokenResponse, TooLarge
-from unit_tests.api.test_body import response
+from unit_tests.api.test_spooled_bodies import response
 
 LINE = b'{"id": 1}\n'
 
@@ -48,7 +48,7 @@ def test_a_response_that_will_be_far_too_large_is_not_received_in_vain() -> None
         seen.append(received)
         return 300_000_000
 
-    with pytest.raises(TooLarge, match="about 300,000,000 bytes") as caught:
+    with pytest.raises(TooLarge, match="will be over 100,000,000 bytes") as caught:
         receive(response(content, None), limit, guess=guess)
     assert caught.value.expected_bytes == 300_000_000
     assert len(seen) == 1

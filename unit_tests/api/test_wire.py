@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from source_iterable.api import wire
-from source_iterable.api.wire import Chunks, Head, SlowHead, Wire
+from source_iterable.api.wire import Chunks, Lines, SlowHead, Wire
 from source_iterable.errors import BrokenResponse, Unreachable
-from source_iterable.exports.files import FileHost
+from source_iterable.exports.jobs import FileHost
 from unit_tests.contexts import a_client, answering
 
 KB = 2**10
@@ -66,7 +66,7 @@ def body_of(connection: Slow) -> bytes:
 def head_of(connection: Slow, heads: int = 1) -> float:
     """Read so many heads. Returns how long it took."""
     begun, made = connection.now, a_wire(connection)
-    head = Head(io.BufferedReader(made), made)
+    head = Lines(made)
     for _ in range(heads):
         while head.readline(1000) not in (b"\r\n", b""):
             pass
@@ -119,12 +119,11 @@ def test_silence_in_a_body_lasts_ten_minutes_at_most_and_leaves_the_timeout_as_i
 def test_a_body_that_came_with_its_head_has_begun() -> None:
     connection = Slow([(1.0, b"HTTP/1.1 200 OK\r\n\r\n{"), (601.0, b"}")])
     made = a_wire(connection)
-    file = io.BufferedReader(made)
-    head = Head(file, made)
+    head = Lines(made)
     assert [head.readline(1000), head.readline(1000)] == [b"HTTP/1.1 200 OK\r\n", b"\r\n"]
     made.begin_body()
     with pytest.raises(TimeoutError):
-        file.read()
+        head.read()
     assert connection.now - 1000 == 601
 
 

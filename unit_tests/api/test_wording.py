@@ -25,7 +25,7 @@ from source_iterable.errors import (
     TimedOut,
     Unreachable,
 )
-from source_iterable.exports.files import FileHost
+from source_iterable.exports.jobs import FileHost
 from unit_tests.contexts import API_KEY, ROOT, a_client, answering
 
 LISTS = f"{ROOT}lists"
@@ -85,12 +85,12 @@ def test_an_error_says_what_can_be_done(
         (
             requests.ConnectTimeout(),
             Unreachable,
-            "No response to GET lists: the connection to https://api.iterable.com timed out.",
+            "No response to GET lists: the connection to api.iterable.com timed out.",
         ),
         (
             requests.ConnectionError(),
             Unreachable,
-            "No response to GET lists: the connection to https://api.iterable.com broke or was refused.",
+            "No response to GET lists: the connection to api.iterable.com broke or was refused.",
         ),
         (requests.exceptions.SSLError("EOF"), Unreachable, "broke or was refused."),
         (requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED]"), Unreachable, "set REQUESTS_CA_BUNDLE"),

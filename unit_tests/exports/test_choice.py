@@ -73,7 +73,7 @@ class Third:
     """A third transport: one class and one row."""
 
     name = "third"
-    max_bytes: int | None = 100
+    max_bytes = 100
 
     def __init__(self, client: IterableClient) -> None:
         self._budget = RateBudget(1000, 1.0)
@@ -126,7 +126,7 @@ DATA = "https://api.iterable.com/api/export/data.json"
 class Fake:
     """A transport that raises `failures` by data type, and yields one part for all others."""
 
-    def __init__(self, name: str, max_bytes: int | None = None) -> None:
+    def __init__(self, name: str, max_bytes: int = 10**13) -> None:
         self.name = name
         self.max_bytes = max_bytes
         self.failures: dict[str, IterableError] = {}
@@ -212,6 +212,16 @@ def test_a_data_type_that_all_refuse_fails_and_is_no_fault_of_a_transport(
     assert lines(export.open("d", WINDOW)) == FIRST
 
 
+def test_every_window_of_a_data_type_that_all_refuse_gets_their_error(
+    two: tuple[TransportChoice, Fake, Fake],
+) -> None:
+    export, one, other = two
+    one.failures["a"] = other.failures["a"] = Forbidden("No a.", 403)
+    for _ in range(2):
+        with pytest.raises(Forbidden, match="No a"):
+            export.open("a", WINDOW)
+
+
 def test_a_window_is_too_large_if_no_usable_transport_takes_it(two: tuple[TransportChoice, Fake, Fake]) -> None:
     export, one, other = two
     assert not export.is_too_large("a", Window(0, 10, 200))
@@ -220,8 +230,8 @@ def test_a_window_is_too_large_if_no_usable_transport_takes_it(two: tuple[Transp
     other.failures["a"] = one.failures["b"] = Forbidden("No.", 403)
     lines(export.open("b", WINDOW))
     assert not export.is_too_large("b", Window(0, 10, 200))
-    one.max_bytes = None
-    assert export.is_too_large("b", Window(0, 10, 201)), "the one without a bound has refused it"
+    one.max_bytes = 10**13
+    assert export.is_too_large("b", Window(0, 10, 201)), "the one with a higher bound has refused it"
     assert not export.is_too_large("a", Window(0, 10, 10**12))
 
 

@@ -37,12 +37,12 @@ def transport() -> Iterator[JobsTransport]:
 
 @pytest.mark.parametrize("word", ["completed", "Completed", "COMPLETED"])
 def test_states_are_read_without_regard_to_case(word: str) -> None:
-    assert JobState.from_word(word) is JobState.COMPLETED
+    assert JobState(word) is JobState.COMPLETED
 
 
 @pytest.mark.parametrize("word", ["melted", None, 7, ["completed"]])
 def test_a_word_that_nobody_knows_is_no_end(word: Any) -> None:
-    assert JobState.from_word(word) is JobState.UNKNOWN
+    assert JobState(word) is JobState.UNKNOWN
 
 
 def test_files_count_once_the_job_has_completed_each_once(api: Api, transport: JobsTransport) -> None:
@@ -127,22 +127,25 @@ def test_malformed_files_are_a_broken_response_that_says_where(api: Api, files: 
     config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
     client = IterableClient(config, logging.getLogger("test"))
     api.pages = [{"jobId": 7, "jobState": "running", "files": files}]
-    with pytest.raises(IterableError, match=r"not a list of files \(files"):
+    with pytest.raises(IterableError, match=r"not as it should be: .* `\$.files"):
         ExportJob(client, 7).page()
 
 
 @pytest.mark.parametrize(
     ("response", "where"),
     [
-        ({"jobState": "running", "files": [{"file": "a", "url": "u"}, {"file": "b"}]}, "files.1.url: Field required"),
-        ([], "all of it: "),
+        (
+            {"jobState": "running", "files": [{"file": "a", "url": "u"}, {"file": "b"}]},
+            "Object missing required field `url` - at `$.files[1]`",
+        ),
+        ([], "Expected `object`, got `array`"),
     ],
 )
 def test_a_malformed_page_says_where(api: Api, transport: JobsTransport, response: Any, where: str) -> None:
     api.pages = [response]
     with pytest.raises(IterableError) as caught:
         read(transport)
-    assert f"The response to GET export/7/files is not a list of files ({where}" in str(caught.value)
+    assert f"The response to GET export/7/files is not as it should be: {where}" in str(caught.value)
 
 
 @pytest.mark.parametrize("job_id", [7, "7", 7.0])
@@ -167,7 +170,7 @@ def test_a_file_that_is_listed_no_more_keeps_its_link(api: Api) -> None:
     config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
     client = IterableClient(config, logging.getLogger("test"))
     api.pages = [page("completed", "b")]
-    file = ExportFile("a", "https://files.example.com/a", None)
+    file = ExportFile("a", "https://files.example.com/a")
     assert ExportJob(client, 7).fresh(file) == file
 
 

@@ -48,7 +48,7 @@ class Job:
 
     @property
     def states(self) -> list[JobState]:
-        return [JobState.from_word(word) for word in self.words]
+        return [JobState(word) for word in self.words]
 
     @property
     def is_complete(self) -> bool:
@@ -266,7 +266,7 @@ def listed(project: Project) -> Seen:
         own = {str(job.id) for job in _jobs(project)}
     jobs = some_in(project.client.get("export/jobs"), "jobs")
     words = [str(each.get("jobState")) for each in jobs]
-    found = {JobState.from_word(word) for word in words}
+    found = {JobState(word) for word in words}
     return judged(
         JobState.UNKNOWN not in found and own <= {str(each.get("id")) for each in jobs},
         {

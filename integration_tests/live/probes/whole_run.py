@@ -68,7 +68,7 @@ def redirects(project: Project) -> Seen:
     return judged(not found, {"endpoints": sorted(found)}, {"redirects": sum(found.values())})
 
 
-@probe("ends", "api/body.py", last=2, always=True)
+@probe("ends", "api/spooled.py", last=2, always=True)
 def ends(project: Project) -> Seen:
     """Each response has a length or comes in chunks, so that one that is cut is noticed."""
     found = {name: set(each) for name, each in _earlier(project).get("ends", {}).items()}

@@ -11,7 +11,7 @@ import pytest
 import requests
 import urllib3
 
-from source_iterable.api.body import pieces, whole
+from source_iterable.api.spooled import pieces, whole
 from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 
 TEXT = b'{"id": 1}\n' * 1000

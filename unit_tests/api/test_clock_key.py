@@ -63,8 +63,8 @@ def test_what_is_no_verdict_on_the_key_is_asked_again(
     client: IterableClient, server: requests_mock.Mocker, answer: dict[str, Any]
 ) -> None:
     channels = server.get(f"{ROOT}channels", [answer, answer, {"json": {"channels": []}}])
-    assert client.key_works()
-    assert client.key_works()
+    assert client.key.works()
+    assert client.key.works()
     assert channels.call_count == 3
 
 
@@ -74,16 +74,16 @@ def test_without_a_verdict_the_key_is_not_taken_to_work_and_the_next_one_asks_ag
 ) -> None:
     for url in (f"{ROOT}channels", LISTS):
         server.get(url, status_code=status)
-    assert not client.key_works()
+    assert not client.key.works()
     server.get(f"{ROOT}channels", json={"channels": []})
-    assert client.key_works()
+    assert client.key.works()
 
 
 def test_a_refusal_by_two_endpoints_is_a_verdict(client: IterableClient, server: requests_mock.Mocker) -> None:
     server.get(f"{ROOT}channels", status_code=401)
     lists = server.get(LISTS, status_code=403)
-    assert not client.key_works()
-    assert not client.key_works()
+    assert not client.key.works()
+    assert not client.key.works()
     assert lists.call_count == 1
 
 
@@ -116,7 +116,7 @@ def test_the_request_for_the_key_waits_for_its_turn_too(
         if seconds:
             before.append(channels.call_count)
             for permit in held:
-                permit.arrived()
+                permit.__exit__()
 
     monkeypatch.setattr(client, "wait", wait)
     with pytest.raises(Forbidden, match="the permission for this endpoint"):
@@ -138,7 +138,7 @@ def test_the_time_is_asked_for_once(client: IterableClient, server: requests_moc
     server.get(f"{ROOT}channels", json={"channels": []}, headers=headers(NOON))
     assert NOON <= client.now() < NOON + HOUR
     assert NOON <= client.now() < NOON + HOUR
-    assert client.key_works(), "which the same response has told"
+    assert client.key.works(), "which the same response has told"
     assert server.call_count == 1
 
 
@@ -164,7 +164,7 @@ def test_channels_that_are_out_of_order_do_not_stop_what_is_not(
     server.get(f"{ROOT}channels", status_code=500)
     server.get(f"{ROOT}lists", json={"lists": []}, headers=headers(NOON))
     assert NOON <= client.now() < NOON + HOUR
-    assert client.key_works()
+    assert client.key.works()
 
 
 @pytest.mark.parametrize(

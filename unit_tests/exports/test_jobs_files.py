@@ -19,7 +19,7 @@ from source_iterable.errors import (
     BrokenResponse,
     Unreachable,
 )
-from source_iterable.exports.files import FileHost
+from source_iterable.exports.jobs import FileHost
 from unit_tests.contexts import GOOD, a_client, answering
 
 
@@ -54,7 +54,7 @@ def test_a_link_to_a_file_may_lead_elsewhere_four_times(client: IterableClient, 
         server.get(f"{FILES}{hop}", status_code=302, headers={"Location": f"/{hop + 1}"})
     server.get(f"{FILES}5", text="{}\n")
     assert FileHost(client).receive(f"{FILES}1", 100).size == 3
-    with pytest.raises(BrokenResponse, match=r"^A link to a file was redirected 5 times\.$"):
+    with pytest.raises(Unreachable, match=r"^A link to a file was redirected 5 times\.$"):
         FileHost(client).receive(f"{FILES}0", 100)
 
 
