@@ -14,7 +14,7 @@ from integration_tests.sandbox import Sandbox
 from source_iterable.config import Config
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.timestamps import rfc3339
-from source_iterable.streams.metric_columns import columns
+from source_iterable.streams.daily_metrics import columns
 from source_iterable.streams.table import STREAMS
 
 Record = dict[str, Any]

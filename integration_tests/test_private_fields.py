@@ -15,8 +15,7 @@ import pytest
 from integration_tests.connector import catalog_for, config_for, run_command, sync
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.settings import PROJECT_TYPES
-from source_iterable.streams.configuration import parse_config
-from source_iterable.streams.table import EXPORTS, STREAMS
+from source_iterable.streams.table import EXPORTS, STREAMS, parse_config
 
 EXCLUDED = ["ip", "phoneNumber", "userAgent", "data.address", "deviceInfo.deviceId", "loyaltyPoints", "htmlSource"]
 HASHED = ["email", "userId", "itblUserId", "toPhoneNumber", "firstName", "itblInternal.emailDomain"]

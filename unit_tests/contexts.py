@@ -18,9 +18,8 @@ import requests_mock
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import EventStream
-from source_iterable.reading.stream import Checkpoint, Reading, Stream
+from source_iterable.reading.stream import Checkpoint, Reading, Stream, StreamContext
 from source_iterable.records.events import EventRecords
 from source_iterable.streams.table import STREAMS
 

@@ -22,7 +22,7 @@ from requests_mock import ANY, Mocker
 from source_iterable.airbyte.entrypoint import Entrypoint
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.config import Config, ConfigError, connection_specification, parse_date
-from source_iterable.streams.configuration import parse_config
+from source_iterable.streams.table import parse_config
 
 GOOD = {"api_key": "k-123456789", "start_date": "2024-01-01T00:00:00Z"}
 

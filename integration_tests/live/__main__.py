@@ -25,7 +25,7 @@ from integration_tests.sandbox import SandboxSettings
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
 from source_iterable.exports.export_job import START
-from source_iterable.streams.configuration import read_config
+from source_iterable.streams.table import read_config
 
 _QUESTION = """\
 Two export jobs show whether jobs and streamed exports have the same events. Iterable lists them among the project's

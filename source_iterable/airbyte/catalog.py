@@ -23,8 +23,7 @@ from source_iterable.config import Config
 from source_iterable.errors import IterableError
 from source_iterable.process.ending import print_and_end
 from source_iterable.reading.stream import Stream
-from source_iterable.streams.configuration import read_config
-from source_iterable.streams.table import GROUPS, STREAMS, chosen
+from source_iterable.streams.table import GROUPS, STREAMS, chosen, read_config
 
 
 def as_airbyte_stream(stream: Stream, config: Config, client: IterableClient) -> AirbyteStream:

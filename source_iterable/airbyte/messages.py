@@ -30,8 +30,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.process.progress import StreamProgress
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Checkpoint, State, Stream
+from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, Limited, Nothing, Started, read
 from source_iterable.records.batch import RecordBatch
 

@@ -30,10 +30,9 @@ from source_iterable.api.client import IterableClient
 from source_iterable.config import Config, specification
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.process.display import heartbeat, progress_display
-from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import StreamContext
 from source_iterable.records.batch import RecordBatch
-from source_iterable.streams.configuration import parse_config
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import STREAMS, parse_config
 
 # The order in which streams begin.
 _ORDER = {name: position for position, name in enumerate(STREAMS)}

@@ -44,7 +44,7 @@ _FAR_OVER = 2
 # Guesses the bytes of the whole response from the number received so far, the first and the last of them.
 Guess = Callable[[int, bytes, bytes], int]
 # Raises BrokenResponse for chunks that are not what was requested.
-Proof = Callable[[Iterable[bytes]], None]
+Proof = Callable[[Iterable[bytes]], object]
 
 
 class SpooledResponse:

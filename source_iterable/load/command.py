@@ -22,9 +22,8 @@ from source_iterable.load.tables import backfill_key
 from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import trouble
-from source_iterable.reading.context import StreamContext
-from source_iterable.streams.configuration import read_config
-from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen
+from source_iterable.reading.stream import StreamContext
+from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen, read_config
 
 _STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
 _WAREHOUSES = "name.duckdb, folder/ (of Parquet files), postgresql://user@host/database"

@@ -24,11 +24,9 @@ from source_iterable.config import Config
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.rows import RowFile, Spool, select
 from source_iterable.load.tables import Column, Table, backfill_key, table_of
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import State
+from source_iterable.reading.stream import State, StreamContext
 from source_iterable.records.batch import RecordBatch
-from source_iterable.streams.configuration import parse_config
-from source_iterable.streams.table import STREAMS, chosen
+from source_iterable.streams.table import STREAMS, chosen, parse_config
 
 # dlt's names of types, where they are not DuckDB's.
 _DATA_TYPES = {"varchar": "text", "boolean": "bool", "timestamptz": "timestamp"}

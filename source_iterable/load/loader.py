@@ -17,8 +17,7 @@ from source_iterable.load.destination import Destination
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Table, table_of
 from source_iterable.process.machine import local_errors
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Checkpoint, State, Stream
+from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, read
 from source_iterable.records.batch import RecordBatch
 

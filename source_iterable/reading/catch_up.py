@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.spooled import SpooledResponse
@@ -20,14 +20,6 @@ MOST_KEPT = 16
 _LOOK_SECONDS = 0.1
 
 
-@dataclass
-class _Kept:
-    """A response, once the first stream that comes has it; `users` are taking it."""
-
-    response: Future[SpooledResponse] = field(default_factory=Future)
-    users: int = 0
-
-
 class CatchUpBarrier:
     """What each stream of a sync still needs of what it shares with others. Thread-safe.
 
@@ -40,7 +32,9 @@ class CatchUpBarrier:
         self._client = client
         self._lock = threading.Lock()
         self._needs: dict[str, set[Need]] = {}
-        self._kept: dict[Need, _Kept] = {}
+        # Responses, once the first stream that comes has them; and how many streams are taking each.
+        self._kept: dict[Need, Future[SpooledResponse]] = {}
+        self._taking: Counter[Need] = Counter()
 
     def expect(self, needs: Mapping[str, Need]) -> None:
         """Name the streams of this sync that share something, each with what it needs, before any of them begins."""
@@ -71,24 +65,19 @@ class CatchUpBarrier:
         with self._lock:
             # From now on: a stream whose own requests are all under way is not behind.
             self._needs.get(stream, set()).discard(key)
-            kept = self._kept.get(key)
-            is_first = kept is None
-            if kept is None and self._needed_by(key, ANY_RESPONSE) - {stream}:
-                kept = self._kept[key] = _Kept()
-            if kept is not None:
-                kept.users += 1
-        if kept is None:
-            return request()
+            is_first = key not in self._kept
+            response = self._kept.setdefault(key, Future())
+            self._taking[key] += 1
         try:
             if is_first:
                 try:
-                    kept.response.set_result(request())
+                    response.set_result(request())
                 except BaseException as error:
-                    kept.response.set_exception(error)
-            return kept.response.result().shared()
+                    response.set_exception(error)
+            return response.result().shared()
         finally:
             with self._lock:
-                kept.users -= 1
+                self._taking[key] -= 1
                 self._drop()
 
     def close(self) -> None:
@@ -110,8 +99,8 @@ class CatchUpBarrier:
 
     def _drop(self) -> None:
         """Free what nobody needs any more."""
-        for key, kept in list(self._kept.items()):
-            if kept.users == 0 and not self._needed_by(key, ANY_RESPONSE):
+        for key, response in list(self._kept.items()):
+            if not self._taking[key] and not self._needed_by(key, ANY_RESPONSE):
                 del self._kept[key]
-                if kept.response.exception() is None:
-                    kept.response.result().close()
+                if response.exception() is None:
+                    response.result().close()

@@ -1,13 +1,13 @@
-"""Days: which days of a report a sync reads, and what its state says about them."""
+"""Streams that are read day by day: which days a sync reads, and what its state says about them."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import date, datetime, timedelta, timezone
 from operator import itemgetter
 from typing import Any
 
-from source_iterable.reading.state import unreadable
-from source_iterable.reading.stream import State
+from source_iterable.reading.stream import Reading, State, Stream, StreamContext, unreadable
 from source_iterable.records.timestamps import is_date
 
 DATE = "date"
@@ -18,9 +18,25 @@ LAST_DAYS = 3
 ONE_DAY = timedelta(days=1)
 
 
-def day_at(seconds: float) -> date:
-    """The day in UTC of a time in seconds since the epoch."""
-    return datetime.fromtimestamp(seconds, timezone.utc).date()
+class DailyStream(Stream):
+    """A stream of a record a day of each thing, whose state holds a day."""
+
+    cursor_field = DATE
+    exempt_key = True
+
+    def check_state(self, state: State) -> None:
+        must_be_readable(self.name, state)
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        today = datetime.fromtimestamp(context.client.now(), timezone.utc).date()
+        if is_ahead(state, today):
+            self.warn_of_future(context, state[DATE])
+        else:
+            yield from self._read_days(context, state, today)
+
+    @abstractmethod
+    def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
+        """Yield what `_read` does, up to today in UTC."""
 
 
 class Days:
@@ -51,7 +67,7 @@ class Days:
         if self._read is None:
             return _span(first, last)[::-1]
         start, end = self._read
-        newer = _span(max(first, min(_next(end), self._first_again)), last)
+        newer = _span(max(first, min(end + ONE_DAY, self._first_again)), last)
         older = [day for day in _span(first, min(start, last)) if day < start]
         return newer + older[::-1]
 
@@ -61,7 +77,7 @@ class Days:
         # The first of the days that are read again has been read for the last time, unless there is another sync today.
         if day <= self._first_again:
             start, end = self._read or (day, day)
-            if day > _next(end) or _next(day) < start:
+            if day > end + ONE_DAY or day + ONE_DAY < start:
                 # With other options, other days are read: the interval of before is forgotten.
                 start = end = day
             self._read = (min(start, day), max(end, day))
@@ -98,10 +114,6 @@ def day_of(state: State) -> date | None:
 def _first_again(day: date) -> date:
     """The first of the days that a sync on this day reads again."""
     return date.fromordinal(max(day.toordinal() - LAST_DAYS + 1, 1))
-
-
-def _next(day: date) -> date:
-    return min(day, date.max - ONE_DAY) + ONE_DAY
 
 
 def _span(first: date, last: date) -> list[date]:

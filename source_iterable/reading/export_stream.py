@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from contextlib import closing
+from datetime import datetime, timezone
+
+from dateutil import parser
 
 from source_iterable.api.clock import iso_time
 from source_iterable.config import Config, parse_date
 from source_iterable.errors import ConfigError
 from source_iterable.exports.windows import WindowPlan
 from source_iterable.reading.catch_up import NEW_EVENTS
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.rereading import Rereading, Windows
-from source_iterable.reading.state import state_time, unreadable
-from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext, unreadable
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import LineCount, RecordParser
@@ -24,6 +25,8 @@ from source_iterable.records.private_fields import Redact
 REREAD = "reread"
 # That of the mark of the ids that were written (event_ids.py).
 IDS = "ids"
+# A larger number in a state is in milliseconds since the epoch, not in seconds.
+_MILLISECONDS = 10**11
 _MARK = re.compile(r"\d+(:[0-9a-f]{16})?", re.ASCII)
 
 
@@ -40,55 +43,57 @@ class ExportStream(Stream):
     def records(self, context: StreamContext) -> RecordParser:
         """The parser that turns lines into the stream's records."""
 
-    def marks(self, config: Config) -> State:
-        """What else stands in every state of the stream."""
-        return {}
-
-    def rereading(self, config: Config, state: State, now: int) -> Rereading | None:
-        """What is read again, for late events; None if nothing is."""
+    def mark(self, config: Config) -> str | None:
+        """The mark of the ids of its records; None if they have no ids of ours."""
         return None
-
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        config, now = context.config, int(context.client.now())
-        start = state_time(self.name, self.cursor_field, state)
-        if start is None:
-            start = first_second(config)
-        if start > now:
-            self.warn_of_future(context, state.get(self.cursor_field))
-        end = end_of_sync(config, now)
-        plan, again, last = WindowPlan(start, end), self.rereading(config, state, now), state
-        try:
-            for window, batch in self._windows(context, plan):
-                if batch is not None:
-                    if again is not None:
-                        again.note_new(window, batch)
-                    yield batch
-                else:
-                    context.progress.advance(self.name, share=plan.share(window.end))
-                    last = {self.cursor_field: iso_time(window.end), **self.marks(config)}
-                    yield Checkpoint(last if again is None else {**last, REREAD: again.state})
-        finally:
-            context.barrier.done(self.name)
-        if again is not None and again.is_due:
-            context.barrier.wait()
-            count = 0
-            for batch in again.read(lambda plan: self._windows(context, plan), end):
-                count += batch.count
-                yield batch
-            context.logger.info(f"{self.name}: reread {config.reread_window} days: {count:,} late or changed events.")
-            yield Checkpoint({**last, **self.marks(config), REREAD: again.state})
-
-    def _windows(self, context: StreamContext, plan: WindowPlan) -> Windows:
-        records = self.records(context)
-        try:
-            yield from self._parsed(context, plan, records)
-        finally:
-            self.log_summary(context, records)
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
         """Log what users should know about the records that were read."""
 
-    def _parsed(self, context: StreamContext, plan: WindowPlan, records: RecordParser) -> Windows:
+    def check_state(self, state: State) -> None:
+        state_time(self.name, self.cursor_field, state)
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        config, now, mark = context.config, int(context.client.now()), self.mark(context.config)
+        cursor, first = state_time(self.name, self.cursor_field, state), int(parse_date(config.start_date).timestamp())
+        start = first if cursor is None else cursor
+        if start > now:
+            self.warn_of_future(context, state.get(self.cursor_field))
+        end = now - 60 * config.lookback_window
+        if config.end_date:
+            end = min(end, int(parse_date(config.end_date).timestamp()))
+        marks, again = {}, None
+        if mark:
+            must_have_ids(self.name, state, mark)
+            marks = {IDS: mark}
+            if config.reread_window:
+                # Fingerprints are of ids: those of another version tell nothing.
+                written = state.get(REREAD) if state.get(IDS) == mark else None
+                again = Rereading(written, config.reread_window, cursor, first, now)
+        plan, last, records = WindowPlan(start, end), state, self.records(context)
+        try:
+            for window, batch in self._windows(context, plan, records):
+                if batch is None:
+                    context.progress.advance(self.name, share=plan.share(window.end))
+                    last = {self.cursor_field: iso_time(window.end), **marks}
+                    yield Checkpoint({**last, REREAD: again.state} if again else last)
+                else:
+                    if again:
+                        again.note_new(window, batch)
+                    yield batch
+        finally:
+            self.log_summary(context, records)
+        context.barrier.done(self.name)
+        if again and again.is_due:
+            context.barrier.wait()
+            count = 0
+            for batch in again.read(lambda plan: self._windows(context, plan, records), end):
+                count += batch.count
+                yield batch
+            context.logger.info(f"{self.name}: reread {config.reread_window} days: {count:,} late or changed events.")
+            yield Checkpoint({**last, **marks, REREAD: again.state})
+
+    def _windows(self, context: StreamContext, plan: WindowPlan, records: RecordParser) -> Windows:
         for responses in context.exports.read(self.data_type, plan):
             window = responses.window
             lines = LineCount(f"{self.name}, {window}", context.logger)
@@ -106,7 +111,7 @@ class ExportStream(Stream):
 
 
 class EventStream(ExportStream):
-    """One row of the table: an event stream and its data type."""
+    """An event stream, and its data type."""
 
     primary_key = ("_event_id",)
     cursor_field = "createdAt"
@@ -115,20 +120,8 @@ class EventStream(ExportStream):
         self.name = name
         self.data_type = data_type
 
-    def marks(self, config: Config) -> State:
-        return {IDS: mark_of_ids(config.hash_salt)}
-
-    def rereading(self, config: Config, state: State, now: int) -> Rereading | None:
-        if not config.reread_window:
-            return None
-        cursor = state_time(self.name, self.cursor_field, state)
-        # Fingerprints are of ids: those of another version tell nothing.
-        written = state.get(REREAD) if state.get(IDS) == mark_of_ids(config.hash_salt) else None
-        return Rereading(written, config.reread_window, cursor, first_second(config), now)
-
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        must_have_ids(self.name, state, mark_of_ids(context.config.hash_salt))
-        return super()._read(context, state)
+    def mark(self, config: Config) -> str:
+        return mark_of_ids(config.hash_salt)
 
     def records(self, context: StreamContext) -> RecordParser:
         return self.events(self.name, context.config, self.redaction(context))
@@ -152,12 +145,34 @@ def must_have_ids(stream: str, state: State, mark: str) -> None:
         )
 
 
-def first_second(config: Config) -> int:
-    """start_date in seconds since the epoch."""
-    return int(parse_date(config.start_date).timestamp())
+def state_time(stream_name: str, cursor_field: str, state: State) -> int | None:
+    """The time of a state in seconds since the epoch; None if it has none.
+
+    Accepts our states and those of Airbyte's published connector: a date in any format. Raises ConfigError for a value
+    that is not a date.
+    """
+    value = state.get(cursor_field)
+    if value is None:
+        return None
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            seconds = int(value / 1000 if value > _MILLISECONDS else value)
+        else:
+            # Text without a year, month or day takes it from the default, so two defaults parse differently.
+            first, second = (
+                parser.parse(value, default=datetime(year, year, year), tzinfos=_offset) for year in (1, 2)
+            )
+            if first != second:
+                raise ValueError
+            seconds = int((first if first.tzinfo else first.replace(tzinfo=timezone.utc)).timestamp())
+        datetime.fromtimestamp(seconds, timezone.utc)  # raises if there is no such year
+        return seconds
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise unreadable(stream_name, f"{cursor_field} is {value!r}, which is not a date") from None
 
 
-def end_of_sync(config: Config, now: float) -> int:
-    """The exclusive end of a sync: `now` (seconds) less the lookback window, or end_date if that is earlier."""
-    end = int(now) - 60 * config.lookback_window
-    return end if config.end_date is None else min(end, int(parse_date(config.end_date).timestamp()))
+def _offset(name: str | None, seconds: int | None) -> int | None:
+    """The offset of a time zone in a text. One known by its name alone, such as CET, would be taken for UTC."""
+    if name and seconds is None:
+        raise ValueError(name)
+    return seconds

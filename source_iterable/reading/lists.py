@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
 from typing import TypeVar
 
 from source_iterable.api.request import Parameters
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.fingerprints import Contents, fingerprint
 from source_iterable.reading.slices import skipping
-from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
 
 UPDATED_AT = "updatedAt"
 # The order that no update changes.
@@ -39,10 +38,8 @@ class ListStream(Stream):
     path: str
     selector: str
     page_size: int | None = None
-
-    def kinds(self) -> dict[str, Parameters]:
-        """The lists that make up the stream: their names and query parameters."""
-        return {"all": {}}
+    # The lists that make up the stream: their names and query parameters.
+    kinds: Mapping[str, Parameters] = {"all": {}}
 
     def record(self, kind: str, item: Fields) -> Fields:
         """The record for one item of the response."""
@@ -51,7 +48,7 @@ class ListStream(Stream):
     def pages(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
         """Yield the items of each page, with their kind. Raises IterableError."""
         key = self.primary_key[0]
-        for kind, parameters in self.kinds().items():
+        for kind, parameters in self.kinds.items():
             for items in context.shared.pages(self.path, self.selector, key, parameters, self.page_size):
                 yield kind, items
 
@@ -91,16 +88,11 @@ class ByContentStream(ListStream):
 
     cursor_field = UPDATED_AT
     page_size = 1000
-
-    def kinds(self) -> dict[str, Parameters]:
-        return {"all": BY_ID}
+    kinds = {"all": BY_ID}
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         """Yield what is emitted for the items of a page that are new or have changed."""
         yield [self.record(kind, item) for item in items]
-
-    def check_state(self, state: State) -> None:
-        """Any state is taken."""
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         key, salt = self.primary_key[0], context.config.hash_salt

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from source_iterable.api.clock import iso_time
 from source_iterable.exports.windows import DAY, Window, WindowPlan
-from source_iterable.reading.fingerprints import BUCKET, Fingerprints, bucket_of, events_in, seconds_of
+from source_iterable.reading.fingerprints import (
+    BUCKET,
+    MODULUS,
+    NO_BUCKET,
+    Time,
+    bucket_of,
+    events_in,
+    sums_from_state,
+    sums_state,
+)
 from source_iterable.records.batch import RecordBatch
 
 # The batches of each window of a plan, and None where the window has been read to its end.
@@ -31,32 +43,33 @@ class Rereading:
 
     def __init__(self, given: Any, days: int, cursor: int | None, first: int, now: int) -> None:
         self._days, self._cursor, self._first, self._now = days, cursor, first, now
-        at = now if cursor is None else _time_in(given)
+        before = _state_in(given)
         # A state from before there were fingerprints: until all has been read once, the time of its cursor stands in.
-        self._is_first = at is None or (isinstance(given, dict) and given.get("first") is True)
-        self.is_due = self._is_first or at is None or abs(now - at) >= _EVERY
-        self._read_at(at if at is not None else cursor or now)
+        self._is_first = cursor is not None and (before is None or before.first)
+        at = int(before.at.timestamp()) if before and cursor is not None else cursor
+        self._at = now if at is None else at
+        self.is_due = self._is_first or abs(now - self._at) >= _EVERY
         # Of what was read before there were fingerprints, nothing is known: it counts as not written.
-        self._known = Fingerprints.from_state(given)
-        self._new = Fingerprints()
+        self._known = sums_from_state(given)
+        self._new: Counter[int] = Counter()
 
-    def _read_at(self, at: int) -> None:
-        self._at = at
-        # An event that shows up later than this is more than `days` late.
-        self._begin = at - self._days * DAY
+    @property
+    def _begin(self) -> int:
+        """Where the last days begin: an event that shows up later than this is more than `days` late."""
+        return self._at - self._days * DAY
 
     @property
     def state(self) -> dict[str, Any]:
         """What to keep for the next sync: less than 16 KB."""
         first = {"first": True} if self._is_first else {}
-        return {"at": iso_time(self._at), **first, **self._known.joined(self._new).since(self._begin).state}
+        return {"at": iso_time(self._at), **first, **sums_state(_since(self._begin, self._known + self._new))}
 
     def note_new(self, window: Window, batch: RecordBatch) -> None:
         """Note the events of a window that is read for the first time."""
         if window.end > self._begin:
-            for event in events_in(batch):
-                if event.time is not None and window.start <= event.time < window.end:
-                    self._new.add(event.time, event.fingerprint)
+            for event in events_in(batch, window.start, window.end):
+                if event.bucket != NO_BUCKET:
+                    self._new[event.bucket] += event.fingerprint
 
     def read(self, windows: Callable[[WindowPlan], Windows], until: int) -> Iterator[RecordBatch]:
         """Read the last days before the cursor again, and yield all events of each hour that has changed.
@@ -65,53 +78,58 @@ class Rereading:
         and `windows` may cut the time anywhere. Nothing is read at or after `until`, which may be earlier than the cursor.
         """
         begin, end = max(bucket_of(self._begin), self._first), self._cursor or 0
-        later = Fingerprints()
+        later: Counter[int] = Counter()
         if until < end:
             end = bucket_of(until)
-            later = self._known.since(end)
+            later = _since(end, self._known)
         if begin < end:
-            seen, has_strays = self._seen(windows, begin, end)
-            # An hour without events now has nothing to write: deletions are not read.
-            changed = {bucket for bucket, each in seen.sums.items() if self._known.sums.get(bucket) != each}
-            written = Fingerprints()
-            if has_strays or changed:
-                plan = WindowPlan(begin, end)
-                if not has_strays:
-                    plan = WindowPlan(max(min(changed), begin), min(max(changed) + BUCKET, end))
-                for batch in _batches(windows(plan)):
-                    lines = []
-                    for event in events_in(batch):
-                        if event.time is None or not begin <= event.time < end:
-                            # It is in no hour, so nobody knows whether it was written.
-                            lines.append(event.line + b"\n")
-                        elif bucket_of(event.time) in changed:
-                            lines.append(event.line + b"\n")
-                            written.add(event.time, event.fingerprint)
-                    yield RecordBatch(batch.stream_name, len(lines), b"".join(lines))
-            same = Fingerprints({bucket: each for bucket, each in seen.sums.items() if bucket not in changed})
-            self._known = same.joined(written, later)
+            seen: Counter[int] = Counter()
+            for batch in _batches(windows(WindowPlan(begin, end))):
+                for event in events_in(batch, begin, end):
+                    seen[event.bucket] += event.fingerprint
+            changed = {bucket for bucket in seen if self._has_changed(bucket, seen)}
+            written: Counter[int] = Counter()
+            if changed:
+                for batch in _batches(windows(_plan(changed, begin, end))):
+                    events = [event for event in events_in(batch, begin, end) if event.bucket in changed]
+                    for event in events:
+                        written[event.bucket] += event.fingerprint
+                    yield RecordBatch(batch.stream_name, len(events), b"".join(event.line + b"\n" for event in events))
+            del written[NO_BUCKET]
+            same = Counter({bucket: each for bucket, each in seen.items() if bucket not in changed})
+            self._known = same + written + later
         self._is_first = False
-        self._read_at(self._now)
+        self._at = self._now
 
-    @staticmethod
-    def _seen(windows: Callable[[WindowPlan], Windows], begin: int, end: int) -> tuple[Fingerprints, bool]:
-        """The fingerprints of the events of a time, and whether there are any with another time or none."""
-        seen, has_strays = Fingerprints(), False
-        for batch in _batches(windows(WindowPlan(begin, end))):
-            for event in events_in(batch):
-                if event.time is not None and begin <= event.time < end:
-                    seen.add(event.time, event.fingerprint)
-                else:
-                    has_strays = True
-        return seen, has_strays
+    def _has_changed(self, bucket: int, seen: Counter[int]) -> bool:
+        """Whether events of a bucket are to be written. One without events now is not in `seen`: deletions are not read."""
+        # Whether an event in no bucket was written is unknown.
+        return bucket == NO_BUCKET or (seen[bucket] - self._known[bucket]) % MODULUS != 0
+
+
+def _plan(changed: set[int], begin: int, end: int) -> WindowPlan:
+    """The time from the first to the last changed bucket; all of it for events that are in none."""
+    if NO_BUCKET in changed:
+        return WindowPlan(begin, end)
+    return WindowPlan(max(min(changed), begin), min(max(changed) + BUCKET, end))
+
+
+def _since(time: int, sums: Counter[int]) -> Counter[int]:
+    """The sums of the bucket of this time, and of later ones."""
+    return Counter({bucket: each for bucket, each in sums.items() if bucket >= bucket_of(time)})
 
 
 def _batches(windows: Windows) -> Iterator[RecordBatch]:
     return (batch for _, batch in windows if batch is not None)
 
 
-def _time_in(given: Any) -> int | None:
+class _State(msgspec.Struct):
+    at: Time
+    first: bool = False
+
+
+def _state_in(given: Any) -> _State | None:
     try:
-        return seconds_of(given["at"])
-    except (KeyError, TypeError, ValueError, OverflowError):
+        return msgspec.convert(given, _State)
+    except msgspec.ValidationError:
         return None

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
+from itertools import count
+from os import SEEK_END
 from typing import IO
 
 from source_iterable.api import exact_json
@@ -99,11 +101,9 @@ class SharedList:
     def _open(self) -> None:
         with local_errors():
             self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
-        # Where the items of each page start and end in the file, and the total that it named.
+        # Where the items of each page start in the file, how many bytes they have, and the total that the page named.
         self._spooled: list[tuple[int, int, int | None]] = []
         self._requested = Pages(self._path, self._fetch)
-        # The page that was requested and is not written yet: writing it may have failed.
-        self._unwritten: Page | None = None
 
     def pages(self) -> Iterator[Items]:
         """Yield the items of each page, which the first reader requests.
@@ -113,48 +113,46 @@ class SharedList:
         with self._lock:
             while not self._is_whole:
                 self._read_whole()
-        for page in self._pages():
-            yield page.items
+        yield from self._pages()
 
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
 
-    def _pages(self) -> Iterator[Page]:
-        place = 0
-        while (page := self._page(place)) is not None:
-            yield page
-            place += 1
+    def _pages(self) -> Iterator[Items]:
+        for place in count():
+            items = self._page(place)
+            if items is None:
+                return
+            yield items
 
-    def _page(self, place: int) -> Page | None:
+    def _page(self, place: int) -> Items | None:
         with self._lock:
             if place < len(self._spooled):
-                start, end, total = self._spooled[place]
+                start, size, _ = self._spooled[place]
                 with local_errors():
                     self._file.seek(start)
-                    return Page(list(exact_json.loads(self._file.read(end - start))), None, total)
-            self._unwritten = page = self._unwritten or next(self._requested, None)
+                    return list(exact_json.loads(self._file.read(size)))
+            page = next(self._requested, None)
             if page is None:
                 return None
-            _, start, _ = self._spooled[-1] if self._spooled else (0, 0, None)
             with local_errors():
-                self._file.seek(start)
-                size = self._file.write(exact_json.dumps(page.items))
-            self._spooled.append((start, start + size, page.total))
-            self._unwritten = None
-            return page
+                self._file.seek(0, SEEK_END)
+                start = self._file.tell()
+                self._spooled.append((start, self._file.write(exact_json.dumps(page.items)), page.total))
+            return page.items
 
     def _read_whole(self) -> None:
         """Read the list once more. Raises TransientError if it never stays as it is."""
-        count, ids, ascends = _summary(self._pages(), self._key or "")
+        number, ids, ascends = _summary(self._pages(), self._key or "")
         totals = {total for _, _, total in self._spooled}
         # They are all if one response holds as many as it says; or if each page says as many, and none came twice.
-        is_all = totals <= {None, count} if len(self._spooled) <= 1 else totals == {count} and ascends
-        if is_all or (count, ids) in self._readings[-1:]:
+        is_all = totals <= {None, number} if len(self._spooled) <= 1 else totals == {number} and ascends
+        if is_all or (number, ids) in self._readings[-1:]:
             self._is_whole = True
-            for total in totals - {None, count}:
+            for total in totals - {None, number}:
                 self._logger.warning(
-                    f"GET {self._path}: Iterable returned {count:,} items twice, and says that there are {total:,}."
+                    f"GET {self._path}: Iterable returned {number:,} items twice, and says that there are {total:,}."
                 )
             return
         if len(self._readings) == MOST_READINGS - 1:
@@ -162,20 +160,20 @@ class SharedList:
                 f"The list of GET {self._path} changed each of the {MOST_READINGS} times that it was read: items may be "
                 "missing. The next sync reads it again."
             )
-        self._readings.append((count, ids))
+        self._readings.append((number, ids))
         self.close()
         self._open()
 
 
-def _summary(pages: Iterable[Page], key: str) -> tuple[int, int, bool]:
+def _summary(pages: Iterable[Items], key: str) -> tuple[int, int, bool]:
     """The number of all items, the sum of the hashes of their keys, and whether these ascend throughout."""
-    count = ids = 0
+    number = ids = 0
     ascends, last = True, None
-    for page in pages:
-        for item in page.items:
+    for items in pages:
+        for item in items:
             name = item[key]
             ascends = ascends and (last is None or (type(name) is type(last) and name > last))
             last = name
-            count += 1
+            number += 1
             ids = (ids + int.from_bytes(blake2b(repr(name).encode(), digest_size=8).digest(), "big")) % 2**64
-    return count, ids, ascends
+    return number, ids, ascends

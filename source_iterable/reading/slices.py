@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
-
-import requests
 
 from source_iterable.api.ahead import as_done, in_order
 from source_iterable.api.request import Parameters, Request, Timeout
 from source_iterable.api.retry import SLICE
-from source_iterable.api.spooled import SpooledResponse, receive
+from source_iterable.api.spooled import Proof, SpooledResponse, receive
 from source_iterable.errors import (
     ApiError,
     BadKey,
@@ -25,7 +24,7 @@ from source_iterable.errors import (
     Stopped,
     TransientError,
 )
-from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import StreamContext
 
 # After this many slices in a row that were skipped or not read, the slices are not to blame.
 MAX_FAILED_IN_A_ROW = 10
@@ -58,6 +57,13 @@ def skip(context: StreamContext, stream_name: str, what: str, error: ApiError | 
     context.progress.count("skipped")
 
 
+def chunks_of(response: SpooledResponse | None) -> Iterator[bytes]:
+    """Yield a slice's response in chunks of whole lines, then close it; nothing if there is none."""
+    if response is not None:
+        with closing(response):
+            yield from response.chunks()
+
+
 @dataclass
 class SliceReader(Generic[K]):
     """Reads the slices of one stream: long responses, received whole or not at all.
@@ -71,7 +77,7 @@ class SliceReader(Generic[K]):
     context: StreamContext
     timeout: float
     max_bytes: int
-    proof: Callable[[Iterable[bytes]], None]
+    proof: Proof
     name: Callable[[K], str]
     unread: dict[K, str] = field(default_factory=dict)
     _skipped: int = 0
@@ -79,12 +85,8 @@ class SliceReader(Generic[K]):
 
     def request(self, path: str, parameters: Parameters) -> SpooledResponse:
         """The whole response to GET `path`. Raises IterableError."""
-
-        def spool(response: requests.Response) -> SpooledResponse:
-            return receive(response, self.max_bytes, self.proof)
-
         request = Request(path, parameters, timeout=Timeout(30.0, self.timeout), retry=SLICE)
-        return self.context.client.fetch(request, spool)
+        return self.context.client.fetch(request, partial(receive, max_bytes=self.max_bytes, proof=self.proof))
 
     def read(
         self, keys: Iterable[K], fetch: Callable[[K], SpooledResponse], threads: int, ordered: bool = False

@@ -1,26 +1,34 @@
-"""Stream: the base class of all streams, and what reading one yields."""
+"""Stream: the base class of all streams, what one needs to be read, and what reading it yields."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from threading import BoundedSemaphore
 from typing import Any, TypeAlias
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import iso_time
 from source_iterable.config import Config
-from source_iterable.reading.catch_up import Need
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.state import state_time
+from source_iterable.errors import ConfigError
+from source_iterable.exports.reader import ExportReader
+from source_iterable.reading.catch_up import CatchUpBarrier, Need
+from source_iterable.reading.shared_lists import SharedLists
 from source_iterable.records.batch import RecordBatch, batch_of
 from source_iterable.records.columns import DATA, Columns
 from source_iterable.records.columns import Fields as Fields
 from source_iterable.records.private_fields import Layout, PrivateFields, Redact
 from source_iterable.records.schemas import load_schema
 
+# Batches of all export streams that exist at a time, besides those in the queue to stdout: each costs about 3 MB while it
+# is made, and one core makes them.
+_BATCHES_AT_ONCE = 8
+# JSON schemas, by stream.
+Schemas = Mapping[str, Mapping[str, Any]]
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
 State = Mapping[str, Any]
 
@@ -30,6 +38,38 @@ class Checkpoint:
     """The stream's state at this point: it covers everything yielded before. Empty: the next sync starts over."""
 
     state: State
+
+
+class StreamContext:
+    """One sync's configuration, client, export reader and log; shared by all of its streams.
+
+    `catalog_schemas` are the configured catalog's, by stream. `batch_slots` holds a batch while it is made.
+    """
+
+    def __init__(
+        self, config: Config, client: IterableClient, logger: logging.Logger, catalog_schemas: Schemas | None = None
+    ) -> None:
+        self.config = config
+        self.client = client
+        self.progress = client.progress
+        self.logger = logger
+        self.catalog_schemas = catalog_schemas or {}
+        self.batch_slots = BoundedSemaphore(_BATCHES_AT_ONCE)
+        self.private_fields = PrivateFields.from_config(config)
+        self.exports = ExportReader(client, config, logger)
+        self.shared = SharedLists(client, logger)
+        self.barrier = CatchUpBarrier(client)
+
+    def close(self) -> None:
+        """Stop all that is in progress, here and at Iterable, and warn of private fields that no record had."""
+        for name in self.private_fields.unseen:
+            self.logger.warning(
+                f"No record of this sync had a field {name}, which is to be excluded or hashed: check its spelling."
+            )
+        self.client.stop()
+        self.exports.close()
+        self.shared.close()
+        self.barrier.close()
 
 
 # What a stream itself yields: items as Iterable sent them, or batches of finished records; and what is made of it.
@@ -102,11 +142,8 @@ class Stream(ABC):
 
         Raises IterableError.
         """
-        private = PrivateFields.from_config(config)
         schema = self._schema(config, client)
-        if not private or not self.may_have_private_fields:
-            return schema
-        return private.schema(schema, self.layout)
+        return PrivateFields.from_config(config).schema(schema, self.layout) if self.may_have_private_fields else schema
 
     @property
     def layout(self) -> Layout:
@@ -120,26 +157,28 @@ class Stream(ABC):
         """The schema of what `_read` yields."""
         return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])
 
-    def check_state(self, state: State) -> None:
+    def check_state(self, state: State) -> None:  # noqa: B027  most streams take any state
         """Raise ConfigError if `state` cannot be read."""
-        if self.cursor_field:
-            state_time(self.name, self.cursor_field, state)
 
     def warn_of_future(self, context: StreamContext, until: Any) -> None:
         """Say that a state is in the future; None: start_date is."""
+        what, more = f"start_date is in the future ({context.config.start_date})", ""
+        if until is not None:
+            what = f"its state is in the future ({until})"
+            more = (
+                f", and what happens before is never read. To read it, set {self.cursor_field} in the state to the time "
+                "from which to read on, or reset the stream"
+            )
         now = iso_time(context.client.now())
-        if until is None:
-            context.logger.warning(
-                f"{self.name}: start_date is in the future ({context.config.start_date}); now it is {now}. Nothing is read "
-                "until then."
-            )
-        else:
-            context.logger.warning(
-                f"{self.name}: its state is in the future ({until}); now it is {now}. Nothing is read until then, and what "
-                f"happens before is never read. To read it, set {self.cursor_field} in the state to the time from which to "
-                "read on, or reset the stream."
-            )
+        context.logger.warning(f"{self.name}: {what}; now it is {now}. Nothing is read until then{more}.")
 
     @cached_property
     def _columns(self) -> Columns:
         return Columns(load_schema(self.name, required=[*self.primary_key, *filter(None, [self.cursor_field])]))
+
+
+def unreadable(stream_name: str, why: str) -> ConfigError:
+    """The error for a state that cannot be read, and what to do."""
+    return ConfigError(
+        f"The state of stream {stream_name} cannot be read: {why}. Correct the state, or reset the stream."
+    )

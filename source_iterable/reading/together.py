@@ -12,15 +12,14 @@ from typing import NamedTuple
 from source_iterable.errors import LocalError
 from source_iterable.process.machine import trouble
 from source_iterable.process.progress import STREAM
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Checkpoint, State, Stream
+from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.records.batch import RecordBatch
 
 # One thread for each stream: most of them just wait for Iterable.
 _READERS = 100
 # Bytes of batches between the readers and whoever takes them.
 CAPACITY = 8 * 2**20
-# Seconds without anything new after which Nothing is yielded, and after which waits for limits are looked at again.
+# Seconds without anything new after which Nothing is yielded.
 TICK = 0.25
 # Seconds between two Limited of one stream.
 LIMITED_SECONDS = 60.0
@@ -64,24 +63,21 @@ def read(
         pool.submit(_read_stream, context, name, stream, state, queue)
     left = len(streams)
     # When the last Limited of each stream that is being read was yielded.
-    told: dict[str, float] = {}
-    looked = time.monotonic()
+    limited: dict[str, float] = {}
     try:
         while left:
             name, item = queue.get(TICK) or ("", Nothing())
             if isinstance(item, Started):
-                told[name] = -LIMITED_SECONDS
+                limited[name] = -LIMITED_SECONDS
             elif isinstance(item, Ended):
-                del told[name]
+                del limited[name]
                 left -= 1
             yield name, item
             now = time.monotonic()
-            if now - looked >= TICK:
-                looked = now
-                for name, end in context.progress.limited().items():
-                    if now - told.get(name, now) >= LIMITED_SECONDS:
-                        told[name] = now
-                        yield name, Limited(end)
+            for name, end in context.progress.limited().items():
+                if now - limited.get(name, now) >= LIMITED_SECONDS:
+                    limited[name] = now
+                    yield name, Limited(end)
     finally:
         # Nobody waits for room that nobody makes.
         queue.close()

@@ -44,7 +44,7 @@ class Layout(NamedTuple):
         return (DATA,) if self.of_people else ()
 
 
-class _Rule(NamedTuple):
+class Rule(NamedTuple):
     """What happens to a field: named as in the configuration, the objects it must be in, and whether it is hashed."""
 
     name: str
@@ -61,11 +61,11 @@ class PrivateFields:
 
     def __init__(self, excluded: Iterable[str] = (), hashed: Iterable[str] = (), salt: str = "") -> None:
         self._salt = salt
-        self._rules: dict[str, list[_Rule]] = {}
+        self._rules: dict[str, list[Rule]] = {}
         for names, is_hashed in ((excluded, False), (hashed, True)):
             for name in names:
                 *within, last = name.split(".")
-                self._rules.setdefault(last, []).append(_Rule(name, tuple(within), is_hashed))
+                self._rules.setdefault(last, []).append(Rule(name, tuple(within), is_hashed))
         # A field in a text of JSON, or of JSON within that.
         lasts = "|".join(map(re.escape, self._rules))
         self._mention = re.compile(rf"""(?<=["'.])(?:{lasts})(?:\.[^"'\\]*)?\\*["']\s*:""")
@@ -87,9 +87,13 @@ class PrivateFields:
         """The names that no record and no schema has had so far; none if there were no records."""
         return sorted(self._unseen) if self._had_records else []
 
-    def hashes(self, name: str, layout: Layout | None = None) -> bool:
+    def rule(self, column: str, layout: Layout) -> Rule | None:
+        """The rule for a column of a record, if there is one."""
+        return self._rule_of(column, layout.root)
+
+    def hashes(self, column: str, layout: Layout) -> bool:
         """Whether a column of a record is hashed."""
-        rule = self._rule_of(name, layout.root if layout else ())
+        rule = self.rule(column, layout)
         return rule is not None and rule.hashed
 
     def hash(self, value: Any) -> Any:
@@ -173,9 +177,9 @@ class PrivateFields:
         # Also if they are equal: a name that is there twice is parsed once.
         return exact_json.dumps(shown).decode() if is_mentioned or shown != value else text
 
-    def _rule_of(self, name: str, path: tuple[str, ...]) -> _Rule | None:
+    def _rule_of(self, name: str, path: tuple[str, ...]) -> Rule | None:
         """The rule for a field, the excluding one if there are two. Notes that there is such a field."""
-        found: _Rule | None = None
+        found: Rule | None = None
         if len(self._plain) < _MOST_PLAIN and not any(part in self._rules for part in name.split(".")):
             self._plain.add(name)
             return None

@@ -13,9 +13,10 @@ _FIRST, _LAST = "_event_id", ("data", "itblInternal")
 # Marks a column that was added (`true`) or widened (what it was before) after ids of events had been given out. `discover`
 # shows it: parsers know the schema in that form.
 LATE = "x-late"
-# Keywords that `discover` omits: which column a column references, as "stream.column", for the documentation; and the unit
-# of a time that is a number.
-_REFERENCES, _TIME = "x-references", "x-time"
+# Keywords that `discover` omits. Of a column: which one it references, as "stream.column", for the documentation; the unit
+# of a time that is a number; the names that reports give it. Of an event stream: its data type in the export API.
+_REFERENCES, _TIME, _METRICS, _DATA_TYPE = "x-references", "x-time", "x-metrics", "x-data-type"
+_OMITTED = (_REFERENCES, _TIME, _METRICS, _DATA_TYPE)
 
 
 def load_schema(stream: str, required: Collection[str] = ()) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def load_schema(stream: str, required: Collection[str] = ()) -> dict[str, Any]:
 
     `required` are the columns that are never null: the primary key and the cursor.
     """
-    schema = dict(_read(f"{stream}.json"))
+    schema = _shown(_read(f"{stream}.json"))
     properties = _columns(schema)
     schema.pop("allOf", None)
     order = sorted(properties, key=lambda name: (name != _FIRST, name in _LAST, name))
@@ -36,14 +37,31 @@ def references(stream: str) -> dict[str, tuple[str, str]]:
 
     In an array column, each item is a reference.
     """
-    columns = _columns(_read(f"{stream}.json"))
-    found = {name: column[_REFERENCES].split(".") for name, column in columns.items() if _REFERENCES in column}
+    found = {name: reference.split(".") for name, reference in _marked(stream, _REFERENCES).items()}
     return {name: (parent, parent_column) for name, (parent, parent_column) in sorted(found.items())}
 
 
 def milliseconds(stream: str) -> set[str]:
     """The columns of a stream that hold times in milliseconds since the epoch."""
-    return {name for name, column in _columns(_read(f"{stream}.json")).items() if column.get(_TIME) == "milliseconds"}
+    return {name for name, unit in _marked(stream, _TIME).items() if unit == "milliseconds"}
+
+
+def metric_names(stream: str) -> dict[str, list[str]]:
+    """The names of each column's metric in reports, best first, without the words that name only the medium."""
+    return _marked(stream, _METRICS)
+
+
+def data_types() -> dict[str, str]:
+    """The data type, in the export API, of each event stream; by the streams' names, in order."""
+    folder = files("source_iterable").joinpath("schemas")
+    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".json"))
+    return {name.removesuffix(".json"): _read(name)[_DATA_TYPE] for name in names if _DATA_TYPE in _read(name)}
+
+
+def _marked(stream: str, keyword: str) -> dict[str, Any]:
+    """The columns of a stream that have a keyword, and its value."""
+    columns = _columns(_read(f"{stream}.json"))
+    return {name: column[keyword] for name, column in columns.items() if keyword in column}
 
 
 def _columns(schema: dict[str, Any]) -> dict[str, Any]:
@@ -56,10 +74,14 @@ def _columns(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _column(column: dict[str, Any], required: bool) -> dict[str, Any]:
-    shown = {keyword: value for keyword, value in column.items() if keyword not in (_REFERENCES, _TIME)}
+    shown = _shown(column)
     if required:
         (shown["type"],) = (kind for kind in column["type"] if kind != "null")
     return shown
+
+
+def _shown(schema: dict[str, Any]) -> dict[str, Any]:
+    return {keyword: value for keyword, value in schema.items() if keyword not in _OMITTED}
 
 
 @cache

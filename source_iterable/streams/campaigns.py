@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from source_iterable.api.request import Parameters
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.lists import BY_ID, ByContentStream, ChildStream, Key
-from source_iterable.reading.stream import Fields
+from source_iterable.reading.stream import Fields, StreamContext
 
 
 class Campaigns(ByContentStream):
@@ -49,7 +47,5 @@ class Journeys(ByContentStream):
     path = "journeys"
     selector = "journeys"
     page_size = 50
+    kinds = {"": BY_ID, "Archived": {**BY_ID, "state": "Archived"}}
     cost = "2, plus 1 per further 50 journeys"
-
-    def kinds(self) -> dict[str, Parameters]:
-        return {"": BY_ID, "Archived": {**BY_ID, "state": "Archived"}}

@@ -8,9 +8,8 @@ from urllib.parse import quote
 
 from source_iterable.api.paging import Pages, numbered
 from source_iterable.api.request import holder_of
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.lists import ChildStream, Key, PlainList
-from source_iterable.reading.stream import Fields
+from source_iterable.reading.stream import Fields, StreamContext
 
 CATALOGS = PlainList("catalogs", "catalogs", "catalogNames", "name", page_size=100)
 

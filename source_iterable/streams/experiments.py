@@ -17,9 +17,8 @@ from source_iterable.api.ahead import in_order
 from source_iterable.api.paging import Page, by_offset
 from source_iterable.api.request import ShapeError, an_object, model_of
 from source_iterable.errors import Forbidden, NotFound
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import skip, skipping
-from source_iterable.reading.stream import Fields, Reading, State, Stream
+from source_iterable.reading.stream import Fields, Reading, State, Stream, StreamContext
 from source_iterable.records.timestamps import milliseconds
 
 PATH = "experiments"

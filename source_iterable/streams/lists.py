@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from datetime import date
 from functools import partial
 
 from source_iterable.api.proof import must_hold_identifiers
@@ -12,14 +12,14 @@ from source_iterable.api.request import Parameters
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
-from source_iterable.reading import days
 from source_iterable.reading.catch_up import ANY_RESPONSE
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.days import DATE
+from source_iterable.reading.days import DATE, DailyStream, day_of
 from source_iterable.reading.lists import Done, Key, PlainList
-from source_iterable.reading.slices import SliceReader
-from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream
+from source_iterable.reading.slices import SliceReader, chunks_of
+from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
 
+# What projects identify users by, by the option project_type.
+IDENTIFIERS = {"Email-based": ("email",), "UserID-based": ("userId",), "Hybrid": ("email", "userId")}
 LISTS = PlainList("lists", "lists", "lists", "id")
 # Lists requested at a time: the limit is five a minute, and long ones must not hold up the others.
 THREADS = 4
@@ -45,14 +45,21 @@ class ListUsers(Stream):
         for list_id, users in lists.users(done.remaining):
             if list_id in lists.unread:
                 continue
-            if users is not None:
-                with closing(users):
-                    for chunk in users.chunks():
-                        yield [_record(context, list_id, user) for user in users_in(chunk)]
+            for chunk in chunks_of(users):
+                yield [self._record(context, list_id, user) for user in users_in(chunk)]
             done.add(list_id)
             yield Checkpoint(done.state)
         lists.finish()
         yield Checkpoint({})
+
+    def _record(self, context: StreamContext, list_id: Key, user: str) -> Fields:
+        possible, private = identifiers_of(context.config, user), context.private_fields
+        is_hashed = any(private.hashes(name, self.layout) for name in possible)
+        # Hashed as the identifier that it is, so that it joins; unless it is hashed by its own name anyway.
+        is_hashed = is_hashed and not private.hashes("userIdentifier", self.layout)
+        record: Fields = {"listId": list_id, "userIdentifier": private.hash(user) if is_hashed else user}
+        # A column is filled only where it is known which one it is.
+        return {**record, possible[0]: user} if len(possible) == 1 else record
 
 
 class ListReader(SliceReader[Key]):
@@ -95,23 +102,10 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
 
     In hybrid projects, an identifier without an at sign is a userId, and one with it may be either.
     """
-    if config.project_type == "Hybrid":
-        return ("email", "userId") if "@" in user else ("userId",)
-    return ("email",) if config.project_type == "Email-based" else ("userId",)
+    return ("userId",) if config.project_type == "Hybrid" and "@" not in user else IDENTIFIERS[config.project_type]
 
 
-def _record(context: StreamContext, list_id: Key, user: str) -> Fields:
-    possible, private = identifiers_of(context.config, user), context.private_fields
-    identifier = user
-    if any(map(private.hashes, possible)) and not private.hashes("userIdentifier"):
-        # So that it joins to whatever it is.
-        identifier = private.hash(user)
-    record: Fields = {"listId": list_id, "userIdentifier": identifier}
-    # A column is filled only where it is known which one it is.
-    return {**record, possible[0]: user} if len(possible) == 1 else record
-
-
-class ListSizes(Stream):
+class ListSizes(DailyStream):
     """`GET lists/{id}/size`: one record per list and day.
 
     Its state is {"date": ...} of the last day, and which lists were read on it, as for child streams: a later sync of that
@@ -120,29 +114,19 @@ class ListSizes(Stream):
 
     name = "list_sizes"
     primary_key = ("listId", DATE)
-    cursor_field = DATE
-    exempt_key = True
     cost = "1 per list and day (5 a minute, shared with list_users and events)"
 
-    def check_state(self, state: State) -> None:
-        days.must_be_readable(self.name, state)
-
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        now = days.day_at(context.client.now())
-        day = now.isoformat()
-        if days.is_ahead(state, now):
-            self.warn_of_future(context, state[DATE])
-            return
-        done = Done(LISTS.keys(context), state if days.day_of(state) == now else {})
-        sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _must_be_a_size, _name)
+    def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
+        day = today.isoformat()
+        done = Done(LISTS.keys(context), state if day_of(state) == today else {})
+        sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _size_in, _name)
         responses = sizes.read(done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), THREADS)
         for number, (list_id, response) in enumerate(responses, 1):
             context.progress.advance(self.name, share=number / len(done.remaining))
             if list_id in sizes.unread:
                 continue
             if response is not None:
-                with closing(response):
-                    yield [{"listId": list_id, DATE: day, "size": _size_in(response.chunks())}]
+                yield [{"listId": list_id, DATE: day, "size": _size_in(chunks_of(response))}]
             done.add(list_id)
             yield Checkpoint({DATE: day, **done.state})
         sizes.finish()
@@ -150,11 +134,8 @@ class ListSizes(Stream):
             yield Checkpoint({DATE: day, **done.state})
 
 
-def _must_be_a_size(chunks: Iterable[bytes]) -> None:
-    _size_in(chunks)
-
-
 def _size_in(chunks: Iterable[bytes]) -> int:
+    """The size in a response. Raises BrokenResponse."""
     match = _SIZE.fullmatch(b"".join(chunks))
     if match is None:
         raise BrokenResponse("The response is not a number of users.")

@@ -10,10 +10,9 @@ from urllib.parse import quote
 from source_iterable.api.ahead import in_order
 from source_iterable.api.paging import Pages, by_marker
 from source_iterable.api.request import Request, ShapeError, an_object
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.lists import ChildStream, Key, PlainList, in_batches
 from source_iterable.reading.slices import skipping
-from source_iterable.reading.stream import Fields
+from source_iterable.reading.stream import Fields, StreamContext
 
 METADATA = PlainList("metadata", "metadata", "results", "name")
 # Entries requested at a time (the limit is ten a second), and entries per batch.

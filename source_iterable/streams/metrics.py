@@ -19,8 +19,7 @@ from source_iterable.api.client import JSON_BYTES
 from source_iterable.api.proof import not_csv
 from source_iterable.api.request import ShapeError, model_of
 from source_iterable.config import REGION_BASE_URLS, Config
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Fields, Reading, State, Stream
+from source_iterable.reading.stream import Fields, Reading, State, Stream, StreamContext
 from source_iterable.streams.campaigns import CAMPAIGNS
 
 # States of campaigns that were never sent, and have no metrics.

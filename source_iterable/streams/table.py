@@ -1,17 +1,24 @@
-"""The table of all streams, and their groups."""
+"""The table of all streams and their groups; names and configurations are checked against it."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from source_iterable.config import Config, invalid
 from source_iterable.errors import ConfigError
-from source_iterable.exports.choice import OTHER_SPELLINGS
 from source_iterable.reading.export_stream import EventStream, ExportStream
 from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Stream
+from source_iterable.records.private_fields import PrivateFields
+from source_iterable.records.schemas import data_types
 from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns, Journeys
 from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
 from source_iterable.streams.daily_metrics import CampaignsMetricsDaily
 from source_iterable.streams.experiments import Experiments, ExperimentVariants
-from source_iterable.streams.lists import LISTS, ListSizes, ListUsers
+from source_iterable.streams.lists import IDENTIFIERS, LISTS, ListSizes, ListUsers
 from source_iterable.streams.metadata import METADATA, MetadataEntries
 from source_iterable.streams.metrics import CampaignsMetrics, ExperimentsMetrics
 from source_iterable.streams.templates import TemplateContents, TemplateLocales, Templates
@@ -30,70 +37,9 @@ PLAIN_LISTS = [
     Webhooks("webhooks", "webhooks", "webhooks", "id"),
 ]
 
-# Name, dataTypeName of the export API.
-EXPORTS: list[ExportStream] = [
-    Users(),
-    EventStream("email_bounce", "emailBounce"),
-    EventStream("email_click", "emailClick"),
-    EventStream("email_complaint", "emailComplaint"),
-    EventStream("email_open", "emailOpen"),
-    EventStream("email_send", "emailSend"),
-    EventStream("email_send_skip", "emailSendSkip"),
-    EventStream("email_subscribe", "emailSubscribe"),
-    EventStream("email_unsubscribe", "emailUnSubscribe"),
-    EventStream("push_send", "pushSend"),
-    EventStream("push_send_skip", "pushSendSkip"),
-    EventStream("push_open", "pushOpen"),
-    EventStream("push_uninstall", "pushUninstall"),
-    EventStream("push_bounce", "pushBounce"),
-    EventStream("web_push_send", "webPushSend"),
-    EventStream("web_push_click", "webPushClick"),
-    EventStream("web_push_send_skip", "webPushSendSkip"),
-    EventStream("in_app_send", "inAppSend"),
-    EventStream("in_app_open", "inAppOpen"),
-    EventStream("in_app_click", "inAppClick"),
-    EventStream("in_app_close", "inAppClose"),
-    EventStream("in_app_delete", "inAppDelete"),
-    EventStream("in_app_delivery", "inAppDelivery"),
-    EventStream("in_app_send_skip", "inAppSendSkip"),
-    EventStream("inbox_session", "inboxSession"),
-    EventStream("inbox_message_impression", "inboxMessageImpression"),
-    EventStream("sms_send", "smsSend"),
-    EventStream("sms_bounce", "smsBounce"),
-    EventStream("sms_click", "smsClick"),
-    EventStream("sms_received", "smsReceived"),
-    EventStream("sms_send_skip", "smsSendSkip"),
-    EventStream("sms_usage_info", "smsUsageInfo"),
-    EventStream("purchase", "purchase"),
-    EventStream("custom_event", "customEvent"),
-    EventStream("hosted_unsubscribe_click", "hostedUnsubscribeClick"),
-    EventStream("in_app_recall", "inAppRecall"),
-    EventStream("rcs_send", "rcsSend"),
-    EventStream("rcs_send_skip", "rcsSendSkip"),
-    EventStream("embedded_send", "embeddedSend"),
-    EventStream("embedded_send_skip", "embeddedSendSkip"),
-    EventStream("embedded_click", "embeddedClick"),
-    EventStream("embedded_received", "embeddedReceived"),
-    EventStream("embedded_impression", "embeddedImpression"),
-    EventStream("embedded_session", "embeddedSession"),
-    EventStream("unknown_session", "unknownSession"),
-    EventStream("journey_exit", "journeyExit"),
-    EventStream("whatsapp_bounce", "whatsAppBounce"),
-    EventStream("whatsapp_click", "whatsAppClick"),
-    EventStream("whatsapp_received", "whatsAppReceived"),
-    EventStream("whatsapp_seen", "whatsAppSeen"),
-    EventStream("whatsapp_send", "whatsAppSend"),
-    EventStream("whatsapp_send_skip", "whatsAppSendSkip"),
-    EventStream("whatsapp_usage_info", "whatsAppUsageInfo"),
-]
-
-# The event streams by the names of their types; some types have two.
-_EVENT_TYPES = {
-    name: stream
-    for stream in EXPORTS
-    if isinstance(stream, EventStream)
-    for name in (stream.data_type, OTHER_SPELLINGS.get(stream.data_type, stream.data_type))
-}
+# Each schema file that names a data type of the export API is an event stream.
+EVENTS = [EventStream(name, data_type) for name, data_type in data_types().items()]
+EXPORTS: list[ExportStream] = [Users(), *EVENTS]
 
 # Each with its own class: lists that need more, then child streams.
 OTHERS: list[Stream] = [
@@ -115,7 +61,7 @@ OTHERS: list[Stream] = [
     CampaignsMetricsDaily(),
     ListSizes(),
     ListUsers(),
-    UserEvents(_EVENT_TYPES),
+    UserEvents(EVENTS),
 ]
 
 # Short lists first: they finish while the exports wait for the export rate limit.
@@ -126,7 +72,7 @@ EXPENSIVE = ("events", "list_users", "list_sizes", "campaigns_metrics_daily", "m
 GROUPS: dict[str, tuple[str, ...]] = {
     "all": tuple(STREAMS),
     "default": tuple(name for name in STREAMS if name not in EXPENSIVE),
-    "events": tuple(stream.name for stream in EXPORTS if stream.name != "users"),
+    "events": tuple(stream.name for stream in EVENTS),
 }
 GROUPS["lists"] = tuple(name for name in GROUPS["default"] if name != "users" and name not in GROUPS["events"])
 
@@ -145,3 +91,35 @@ def chosen(names: str) -> list[str]:
     if not wanted:
         raise ConfigError("No stream was named.")
     return list(dict.fromkeys(each for name in wanted for each in GROUPS.get(name, [name.removeprefix("stream:")])))
+
+
+def parse_config(raw: Mapping[str, Any]) -> Config:
+    """Validate a configuration read from JSON. Raises ConfigError, which names the invalid option."""
+    config = Config.parse(raw)
+    private = PrivateFields.from_config(config)
+    streams = [stream for stream in STREAMS.values() if stream.may_have_private_fields and not stream.exempt_key]
+    for stream in streams:
+        if stream.cursor_field and (rule := private.rule(stream.cursor_field, stream.layout)):
+            option = "hashed_fields" if rule.hashed else "excluded_fields"
+            raise invalid(f"'{option}': {rule.name} must stay as it is: it is the cursor of {stream.name} and others")
+    keys = [(column, stream) for stream in streams for column in stream.key(config)]
+    # Its userIdentifier is one of them.
+    keys += [(column, STREAMS["list_users"]) for column in IDENTIFIERS[config.project_type]]
+    for column, stream in keys:
+        rule = private.rule(column, stream.layout)
+        if rule and not rule.hashed:
+            raise invalid(
+                f"'excluded_fields': {rule.name} must stay, because it is in the key of {stream.name}. Hash it "
+                f"(hashed_fields), or name the object that it is to be left out of, as in address.{column}"
+            )
+    return config
+
+
+def read_config(path: Path) -> Config:
+    """The configuration in a JSON file. Raises ConfigError, which says what is wrong with the file or the option."""
+    try:
+        return parse_config(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise ConfigError(f"The configuration file {path} is not JSON: {error}.") from None

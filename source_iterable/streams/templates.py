@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 
 from source_iterable.api.ahead import in_order
 from source_iterable.api.request import Parameters, ShapeError, an_object, holder_of, model_of
 from source_iterable.errors import ApiError
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches
 from source_iterable.reading.slices import skipping
-from source_iterable.reading.stream import Fields
+from source_iterable.reading.stream import Fields, StreamContext
 from source_iterable.records.timestamps import rfc3339
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 MESSAGE_MEDIA = ("Email", "Push", "InApp", "SMS")
 # Contents requested at a time (the limit is a hundred a second), and contents per batch: each may be large.
 CONTENT_THREADS, CONTENTS = 8, 20
+# A template, a further locale of it, and the content of the default one if that does not say which it is.
+_Further = tuple[Fields, str, "Fields | None"]
 # Statuses for a clientTemplateId that Iterable does not take: invalid, unknown, or too long for a URL.
 _REFUSED = (400, 404, 414)
 
@@ -33,13 +34,11 @@ class Templates(ByContentStream):
     primary_key: tuple[str, ...] = ("templateId",)
     path = "templates"
     selector = "templates"
+    kinds = {
+        f"{kind}/{medium}": {**BY_ID, "templateType": kind, "messageMedium": medium}
+        for kind, medium in product(TEMPLATE_TYPES, MESSAGE_MEDIA)
+    }
     cost = "16 (1 per type and medium), plus 1 per further 1,000 of one"
-
-    def kinds(self) -> dict[str, Parameters]:
-        return {
-            f"{kind}/{medium}": {**BY_ID, "templateType": kind, "messageMedium": medium}
-            for kind, medium in product(TEMPLATE_TYPES, MESSAGE_MEDIA)
-        }
 
     def record(self, kind: str, item: Fields) -> Fields:
         template_type, medium = kind.split("/")
@@ -82,14 +81,6 @@ class TemplateContents(Templates):
         _, medium = kind.split("/")
         found = in_order(partial(self.content, context, medium), items, CONTENT_THREADS)
         yield from in_batches((content for _, content in found if content is not None), CONTENTS)
-
-
-class _Further(NamedTuple):
-    """A locale of a template, and the content of its default one if that does not say which it is."""
-
-    item: Fields
-    locale: str
-    unnamed: Fields | None
 
 
 class _Listed(msgspec.Struct):
@@ -141,7 +132,7 @@ class TemplateLocales(Templates):
         own = content.get("locale")
         unnamed = None if _is_name(own) else content
         spellings = {_plain(locale): locale for locale in locales}
-        return [_Further(item, locale, unnamed) for plain, locale in spellings.items() if plain != _plain(own)]
+        return [(item, locale, unnamed) for plain, locale in spellings.items() if plain != _plain(own)]
 
     def _listed(self, context: StreamContext, item: Fields) -> list[str] | None:
         """The locales that Iterable lists for a template's clientTemplateId; None if it lists none."""

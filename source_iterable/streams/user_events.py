@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from functools import lru_cache
 
@@ -12,13 +12,13 @@ from source_iterable.api.proof import must_hold_records
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
+from source_iterable.exports.choice import OTHER_SPELLINGS
 from source_iterable.reading.catch_up import ANY_RESPONSE
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.distinct_users import DistinctUsers
 from source_iterable.reading.export_stream import IDS, EventStream, must_have_ids
 from source_iterable.reading.lists import Key
-from source_iterable.reading.slices import SliceReader
-from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.reading.slices import SliceReader, chunks_of
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext
 from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.event_ids import EventIds, mark_of_ids
@@ -110,8 +110,10 @@ class UserEvents(Stream):
     needs = ANY_RESPONSE
     cost = "1 per list (5 a minute), then 1 per user (10 a second)"
 
-    def __init__(self, types: Mapping[str, EventStream]) -> None:
-        self.types = types
+    def __init__(self, streams: Iterable[EventStream]) -> None:
+        types = {stream.data_type: stream for stream in streams}
+        # The event streams by the names of their types; some types have two.
+        self.types = types | {other: types[name] for name, other in OTHER_SPELLINGS.items()}
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         mark = mark_of_ids(context.config.hash_salt)
@@ -121,10 +123,8 @@ class UserEvents(Stream):
         lists = ListReader(self.name, context)
         with closing(DistinctUsers(context.config.hash_salt)) as users:
             for list_id, members in lists.users(sorted(LISTS.keys(context))):
-                if members is not None:
-                    with closing(members):
-                        for chunk in members.chunks():
-                            users.add(users_in(chunk), again=list_id in before.lists)
+                for chunk in chunks_of(members):
+                    users.add(users_in(chunk), again=list_id in before.lists)
             users.mark(map(bytes.fromhex, before.missing))
             progress = _Progress(before.after, lists=list(lists.unread), ids=mark)
             yield from _with_larger_batches(self._read_users(context, users, progress))
@@ -155,22 +155,20 @@ class UserEvents(Stream):
         total = users.count(start)
         for number, (user, response) in enumerate(slices.read(users.after(start), fetch, THREADS, ordered=True), 1):
             digest = user[0]
-            if response is not None:
-                lines = LineCount(f"{self.name}, user {_short(digest)}", context.logger)
-                try:
-                    with closing(response):
-                        for chunk in response.chunks():
-                            parsed = records.parse(chunk)
-                            lines.add(parsed.lines, parsed.bad)
-                            yield parsed.batch
-                    lines.check()
-                except BrokenResponse as error:
-                    slices.failed(user, error)
+            lines = LineCount(f"{self.name}, user {_short(digest)}", context.logger)
+            for chunk in chunks_of(response):
+                parsed = records.parse(chunk)
+                lines.add(parsed.lines, parsed.bad)
+                yield parsed.batch
+            try:
+                lines.check()
+            except BrokenResponse as error:
+                slices.failed(user, error)
             if user in slices.unread:
                 progress.missing.append(digest.hex())
             progress.after = max(start, digest).hex()
             if number % USERS_A_STATE == 0 or number == total:
-                # Users before the start are those that were missing: all of them come first, and only then is any done.
+                # Users before the start were missing. They come first, and no state forgets one before all are read.
                 if digest > start or number == total:
                     yield Checkpoint(progress.state)
                 context.progress.advance(self.name, share=number / total)
@@ -181,13 +179,14 @@ def _with_larger_batches(reading: Reading) -> Reading:
     """The same, with batches joined: a user has a few events, and a batch costs the same whatever its size."""
     batches: list[RecordBatch] = []
     for item in reading:
-        is_batch = isinstance(item, RecordBatch)
         if isinstance(item, RecordBatch):
             batches.append(item)
-        if batches and (not is_batch or sum(len(each.lines) for each in batches) >= BATCH_BYTES):
+            if sum(len(each.lines) for each in batches) < BATCH_BYTES:
+                continue
+        if batches:
             yield joined(batches)
             batches = []
-        if not is_batch:
+        if not isinstance(item, RecordBatch):
             yield item
 
 

@@ -11,13 +11,13 @@ import msgspec
 from source_iterable.api.client import IterableClient
 from source_iterable.api.request import ShapeError, holder_of, model_of
 from source_iterable.config import Config
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.lists import in_batches
-from source_iterable.reading.stream import Reading, State, Stream
+from source_iterable.reading.stream import Reading, State, Stream, StreamContext
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.users import UserRecords
+from source_iterable.streams.lists import IDENTIFIERS
 
 Schema = dict[str, Any]
 _ANY: Schema = {"type": ["null", "string", "integer", "number", "boolean", "object", "array"]}
@@ -31,6 +31,8 @@ _TYPES: dict[str, Schema] = {
     "date": {"type": ["null", "string"], "format": "date-time"},
     **dict.fromkeys(("object", "nested", "geo_location", "geo_point"), _OBJECT),
 }
+# By kind of identifier: the path of forgotten users' hashes, and their name in the response.
+_FORGOTTEN = {"email": ("users/forgotten", "hashedEmails"), "userId": ("users/forgottenUserIds", "hashedUserIds")}
 # Hashes per batch.
 HASHES = 10_000
 # What to do about users without their key.
@@ -64,13 +66,10 @@ class Users(ExportStream):
         return load_schema(self.name, required=[self.cursor_field])
 
     def records(self, context: StreamContext) -> RecordParser:
-        schema = self._standard()
-        if context.config.user_fields_as_columns:
-            # Not requested again: the destination has the catalog's columns.
-            catalog_schema = context.catalog_schemas.get(self.name, {})
-            schema = configured_columns(
-                schema, catalog_schema, partial(context.private_fields.hashes, layout=self.layout)
-            )
+        # Not requested again: the destination has the catalog's columns.
+        catalog_schema = context.catalog_schemas.get(self.name, {}) if context.config.user_fields_as_columns else {}
+        is_hashed = partial(context.private_fields.hashes, layout=self.layout)
+        schema = configured_columns(self._standard(), catalog_schema, is_hashed)
         return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
@@ -130,18 +129,13 @@ class ForgottenUsers(Stream):
     may_have_private_fields = False
     primary_key = ("hash",)
     cost = "1, in hybrid projects 2"
-    # Path, name in the response, kind of identifier, and the type of projects that have no such identifiers.
-    endpoints = (
-        ("users/forgotten", "hashedEmails", "email", "UserID-based"),
-        ("users/forgottenUserIds", "hashedUserIds", "userId", "Email-based"),
-    )
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for path, selector, kind, without in self.endpoints:
-            if context.config.project_type != without:
-                hashes = context.client.get_json(path, None, partial(_hashes_in, selector))
-                for some in in_batches(hashes, HASHES):
-                    yield [{"hash": each, "identifierType": kind} for each in some]
+        for kind in IDENTIFIERS[context.config.project_type]:
+            path, selector = _FORGOTTEN[kind]
+            hashes = context.client.get_json(path, None, partial(_hashes_in, selector))
+            for some in in_batches(hashes, HASHES):
+                yield [{"hash": each, "identifierType": kind} for each in some]
 
 
 def _hashes_in(selector: str, response: Any) -> list[str]:
@@ -161,9 +155,7 @@ def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
     return _with_columns(schema, columns)
 
 
-def configured_columns(
-    schema: Schema, catalog_schema: Mapping[str, Any], is_hashed: Callable[[str], bool] = lambda name: False
-) -> Schema:
+def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any], is_hashed: Callable[[str], bool]) -> Schema:
     """The users' schema with the configured catalog's additional columns, as they were at discovery.
 
     A column that is hashed takes any value: the catalog does not say its type.

@@ -18,8 +18,7 @@ from source_iterable.airbyte.messages import BEAT_SECONDS, Messages
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, NotFound
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, Limited, Nothing, Started
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS
@@ -230,8 +229,15 @@ def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: st
     assert bool(shown.default_cursor_field) == (SyncMode.incremental in shown.supported_sync_modes)
 
 
+class Strict(Fake):
+    """Takes no state but its own."""
+
+    def check_state(self, state: State) -> None:
+        raise ConfigError(f"The state of stream {self.name} cannot be read: {state}.")
+
+
 def test_an_invalid_state_is_rejected_before_anything_is_read(context: StreamContext) -> None:
-    stream = Fake([1], "createdAt")
+    stream = Strict([1])
     out, failure = read(stream, context, {"createdAt": "soon"})
     assert (out, stream.state) == ([], None)
     assert isinstance(failure, ConfigError)

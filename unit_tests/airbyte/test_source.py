@@ -16,7 +16,7 @@ from source_iterable.airbyte.messages import Messages
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
-from source_iterable.reading.context import StreamContext
+from source_iterable.reading.stream import StreamContext
 from source_iterable.streams.table import STREAMS
 
 

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_iterable.api import exact_json
-from source_iterable.reading.fingerprints import MOST, Contents, Fingerprints, events_in, fingerprint
+from source_iterable.reading.fingerprints import (
+    MOST,
+    NO_BUCKET,
+    Contents,
+    events_in,
+    fingerprint,
+    sums_from_state,
+    sums_state,
+)
 from source_iterable.records.batch import RecordBatch, batch_of
 
 DAY, NOW = 86_400, 1_800_000_000
@@ -83,22 +91,29 @@ def an_event(**data: Any) -> RecordBatch:
     return batch_of("email_open", [{"_event_id": "0" * 32, "createdAt": iso(NOW), "data": data}])
 
 
+def buckets(batch: RecordBatch, start: int = 0, end: int = 2 * NOW) -> list[int]:
+    return [event.bucket for event in events_in(batch, start, end)]
+
+
 def test_the_time_of_an_event_is_that_of_its_column() -> None:
     odd = {"_event_id": "f" * 32, "attachment": {"createdAt": iso(NOW - DAY)}, "createdAt": iso(NOW + 7), "data": {}}
-    (event,) = events_in(batch_of("email_open", [odd]))
-    assert (event.time, event.fingerprint) == (NOW + 7, 2**48 - 1)
-    assert [each.time for each in events_in(an_event(createdAt="x"))] == [NOW]
+    batch = batch_of("email_open", [odd])
+    (event,) = events_in(batch, NOW, NOW + DAY)
+    assert (event.bucket, event.fingerprint) == (NOW // 3600 * 3600, 2**48 - 1)
+    assert buckets(batch, NOW + 7) == [event.bucket]
+    assert buckets(batch, NOW + 8) == buckets(batch, end=NOW + 7) == [NO_BUCKET]
+    assert buckets(an_event(createdAt="x")) == [NOW // 3600 * 3600]
     # What orjson does not read.
     batch = an_event(createdAt="x", big=1)
     lines = batch.lines.replace(b'"big":1', b'"big":1e999')
-    assert [each.time for each in events_in(RecordBatch("email_open", 1, lines))] == [NOW]
+    assert buckets(RecordBatch("email_open", 1, lines)) == [NOW // 3600 * 3600]
 
 
 def test_sums_of_shorter_buckets_are_added_up() -> None:
     """As states of earlier versions have them."""
     packed = b"".join(number.to_bytes(6, "big") for number in range(10))
     state = {"start": iso(NOW // 3600 * 3600), "seconds": 900, "sums": base64.b64encode(packed).decode()}
-    found = Fingerprints.from_state(state).sums
+    found = sums_from_state(state)
     first = NOW // 3600 * 3600
     assert found == {first: 0 + 1 + 2 + 3, first + 3600: 4 + 5 + 6 + 7, first + 7200: 8 + 9}
 
@@ -106,13 +121,12 @@ def test_sums_of_shorter_buckets_are_added_up() -> None:
 @pytest.mark.parametrize("seconds", [7200, 1000, 0, -900, True, "900", None])
 def test_sums_of_other_buckets_tell_nothing(seconds: Any) -> None:
     sums = base64.b64encode(bytes(range(12))).decode()
-    assert Fingerprints.from_state({"start": iso(0), "seconds": seconds, "sums": sums}).sums == {}
+    assert sums_from_state({"start": iso(0), "seconds": seconds, "sums": sums}) == {}
 
 
 def test_a_state_of_a_long_time_holds_its_last_sixty_days() -> None:
-    found = Fingerprints()
-    for hour in range(100 * 24):
-        found.add(hour * 3600, hour + 1)
-    kept = Fingerprints.from_state(json.loads(json.dumps(found.state))).sums
-    assert kept == {hour * 3600: hour + 1 for hour in range(40 * 24, 100 * 24)}
-    assert len(json.dumps(found.state)) < 12_000
+    state = sums_state({hour * 3600: 2**48 + hour + 1 for hour in range(100 * 24)})
+    assert sums_from_state(json.loads(json.dumps(state))) == {
+        hour * 3600: hour + 1 for hour in range(40 * 24, 100 * 24)
+    }
+    assert len(json.dumps(state)) < 12_000

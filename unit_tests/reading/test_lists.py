@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from source_iterable.api.paging import Pages, numbered
 from source_iterable.errors import BrokenResponse, IterableError, ServerError
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.fingerprints import MOST, fingerprint
 from source_iterable.reading.lists import ByContentStream, ChildStream, Done, Key, PlainList
+from source_iterable.reading.stream import StreamContext
 from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns
 from unit_tests.contexts import ROOT, Read, a_context, asked, gather, query_of
 from unit_tests.contexts import read as read_stream
@@ -209,8 +209,7 @@ def test_pages_are_requested_by_id_and_once(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class TwoKinds(Things):
-    def kinds(self) -> dict[str, Any]:
-        return {"red": {"color": "red"}, "blue": {"color": "blue"}}
+    kinds = {"red": {"color": "red"}, "blue": {"color": "blue"}}
 
     def record(self, kind: str, item: Item) -> Item:
         return {**item, "kind": kind}

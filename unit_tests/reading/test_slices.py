@@ -25,8 +25,8 @@ from source_iterable.errors import (
     TransientError,
 )
 from source_iterable.process.progress import STREAM
-from source_iterable.reading.context import StreamContext
 from source_iterable.reading.slices import SliceReader, skipping
+from source_iterable.reading.stream import StreamContext
 
 URL = "https://api.iterable.com/api/lists/getUsers"
 GENERIC: dict[str, Any] = {"status_code": 500, "json": {"code": "GenericError", "msg": "Please try again later."}}

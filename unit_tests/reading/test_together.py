@@ -10,8 +10,7 @@ import pytest
 
 from source_iterable.errors import LocalError, NotFound
 from source_iterable.reading import together
-from source_iterable.reading.context import StreamContext
-from source_iterable.reading.stream import Checkpoint, Reading, State, Stream
+from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, Nothing, Started, read
 from source_iterable.records.batch import RecordBatch
 from unit_tests.contexts import a_context

@@ -14,8 +14,7 @@ from source_iterable.api import exact_json
 from source_iterable.config import ConfigError
 from source_iterable.errors import IterableError
 from source_iterable.records.private_fields import Layout, PrivateFields
-from source_iterable.streams.configuration import parse_config
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.table import STREAMS, parse_config
 from unit_tests.contexts import ROOT, a_config, a_context, gather, read
 
 

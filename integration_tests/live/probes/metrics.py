@@ -15,7 +15,7 @@ from integration_tests.live.probe import Project, Seen, judged, probe
 from integration_tests.live.words import kind, kinds
 from source_iterable.api.proof import not_csv
 from source_iterable.api.request import ShapeError
-from source_iterable.streams.metric_columns import columns
+from source_iterable.streams.daily_metrics import columns
 from source_iterable.streams.metrics import WITHOUT_METRICS, campaign_rows
 
 # Campaigns of a report: their ids fit in a URL of 2,048 bytes.
