@@ -54,7 +54,7 @@ def sandboxes() -> Iterator[dict[tuple[str, str], Sandbox]]:
     with ExitStack() as stack:
         yield started
         for sandbox in started.values():
-            stack.callback(sandbox.close)
+            stack.push(sandbox)
 
 
 @pytest.fixture

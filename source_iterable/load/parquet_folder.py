@@ -22,6 +22,7 @@ from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
 
 _MANIFEST = "_source_iterable.json"
+_FILE = "_source_iterable_file"
 # A file that does not count yet: readers of *.parquet do not see it.
 _UNSEEN = ".part"
 _OURS = re.compile(r"[0-9a-f]{16}\.parquet(\.part)?")
@@ -65,8 +66,9 @@ class ParquetFolder(Destination):
         with errors_of(self._root):
             replaced = stage(self._database, file)
             if files:
-                rows = self._reader(name, *files)
-                query = f"SELECT DISTINCT old.filename FROM {rows} AS old, incoming WHERE {replaced}"
+                # A profile field may be called filename, as this column of DuckDB's is by default.
+                rows = self._reader(name, *files, more=f", filename={literal(_FILE)}")
+                query = f"SELECT DISTINCT old.{_FILE} FROM {rows} AS old, incoming WHERE {replaced}"
                 for (path,) in self._database.sql(query).fetchall():
                     rest = f"FROM read_parquet({literal(path)}) AS old ANTI JOIN incoming ON {replaced}"
                     files[files.index(Path(path).name.removesuffix(_UNSEEN))] = self._written(name, rest)
@@ -121,10 +123,10 @@ class ParquetFolder(Destination):
         path = self._root / table / name
         return path if path.exists() else path.with_name(name + _UNSEEN)
 
-    def _reader(self, table: str, *files: str) -> str:
-        """SQL for the rows of files."""
+    def _reader(self, table: str, *files: str, more: str = "") -> str:
+        """SQL for the rows of files; `more` are further arguments of read_parquet."""
         paths = ", ".join(literal(str(self._path(table, name))) for name in files)
-        return f"read_parquet([{paths}], union_by_name=true)"
+        return f"read_parquet([{paths}], union_by_name=true{more})"
 
     def _written(self, table: str, query: str) -> str:
         """The name of a new file with the rows of a query."""
