@@ -35,6 +35,9 @@ _PART = r"[^.]*[^. \t\r\n][^.]*"
 _FIELD_PATTERN = rf"^{_PART}(\.{_PART})*$"
 # What a text that does not fit its pattern must be, by pattern.
 _MUST_BE = {_DATE_PATTERN: _NO_DATE, _FIELD_PATTERN: "must be the name of a field, such as email or address.city"}
+_SECRET: dict[str, Any] = {"airbyte_secret": True}
+_HIDDEN: dict[str, Any] = {"airbyte_hidden": True}
+_DATE_TIME: dict[str, Any] = {"format": "date-time"}
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -60,106 +63,61 @@ DateText = Annotated[str, StringConstraints(pattern=_DATE_PATTERN), AfterValidat
 class Config(BaseModel):
     """The options. Unknown keys are ignored, so configurations of the published connector work.
 
-    Airbyte's form shows them in this order, each with its `description`; docs/options.md explains them at length.
+    Airbyte's form shows them in this order, each with the text below it; docs/options.md explains them at length.
     """
 
-    model_config = ConfigDict(extra="ignore", title="Iterable")
+    model_config = ConfigDict(extra="ignore", title="Iterable", use_attribute_docstrings=True)
 
-    api_key: str = Field(
-        title="API key",
-        description="A server-side API key of the Iterable project (Integrations > API Keys).",
-        json_schema_extra={"airbyte_secret": True},
-    )
-    start_date: DateText = Field(
-        title="Start date",
-        description="Read events and user changes from this time on (UTC, YYYY-MM-DDTHH:MM:SSZ).",
-        examples=["2024-01-01T00:00:00Z"],
-        json_schema_extra={"format": "date-time"},
-    )
-    region: Literal["US", "EU"] = Field(
-        default="US",
-        title="Region",
-        description="The data center that hosts the project. API keys work only in their own data center.",
-    )
-    project_type: Literal["Email-based", "UserID-based", "Hybrid"] = Field(
-        default="Email-based",
-        title="Project type",
-        description="How the project identifies users. Determines the primary key of the users stream.",
-    )
-    lookback_window: int = Field(
-        default=5,
-        ge=0,
-        le=366 * 24 * 60,
-        title="Lookback window (minutes)",
-        description="End each sync this many minutes before now: Iterable may not have indexed newer events yet.",
-        examples=[5, 15, 60],
-    )
+    api_key: str = Field(title="API key", json_schema_extra=_SECRET)
+    """A server-side API key of the Iterable project (Integrations > API Keys)."""
+
+    start_date: DateText = Field(title="Start date", examples=["2024-01-01T00:00:00Z"], json_schema_extra=_DATE_TIME)
+    """Read events and user changes from this time on (UTC, YYYY-MM-DDTHH:MM:SSZ)."""
+
+    region: Literal["US", "EU"] = Field("US", title="Region")
+    """The data center that hosts the project. API keys work only in their own data center."""
+
+    project_type: Literal["Email-based", "UserID-based", "Hybrid"] = Field("Email-based", title="Project type")
+    """How the project identifies users. Determines the primary key of the users stream."""
+
+    lookback_window: int = Field(5, ge=0, le=366 * 24 * 60, title="Lookback window (minutes)", examples=[5, 15, 60])
+    """End each sync this many minutes before now: Iterable may not have indexed newer events yet."""
+
     end_date: DateText | None = Field(
-        default=None,
-        title="End date",
-        description="Read events and user changes before this time only (UTC, YYYY-MM-DDTHH:MM:SSZ). Empty: no end.",
-        examples=["2024-02-01T00:00:00Z"],
-        json_schema_extra={"format": "date-time"},
+        None, title="End date", examples=["2024-02-01T00:00:00Z"], json_schema_extra=_DATE_TIME
     )
-    export_method: Literal["auto", "streaming", "jobs"] = Field(
-        default="auto",
-        title="Export method",
-        description="The transport for events and users: streaming exports, export jobs, or whichever is free.",
-    )
-    user_fields_as_columns: bool = Field(
-        default=False,
-        title="Custom user fields as columns",
-        description="Give each custom user profile field a typed column in the users stream.",
-    )
-    reread_window: int = Field(
-        default=0,
-        ge=0,
-        le=30,
-        title="Reread window (days)",
-        description="Read the last days again, once a day, for events that were recorded offline and sent late.",
-        examples=[3, 7],
-    )
-    metrics_days: int = Field(
-        default=30,
-        ge=1,
-        le=730,
-        title="Days of campaign metrics",
-        description="How many days campaigns_metrics_daily goes back from today or the end date, to the start date at most.",
-        examples=[30, 90, 365],
-    )
+    """Read events and user changes before this time only (UTC, YYYY-MM-DDTHH:MM:SSZ). Empty: no end."""
+
+    export_method: Literal["auto", "streaming", "jobs"] = Field("auto", title="Export method")
+    """The transport for events and users: streaming exports, export jobs, or whichever is free."""
+
+    user_fields_as_columns: bool = Field(False, title="Custom user fields as columns")
+    """Give each custom user profile field a typed column in the users stream."""
+
+    reread_window: int = Field(0, ge=0, le=30, title="Reread window (days)", examples=[3, 7])
+    """Read the last days again, once a day, for events that were recorded offline and sent late."""
+
+    metrics_days: int = Field(30, ge=1, le=730, title="Days of campaign metrics", examples=[30, 90, 365])
+    """How many days campaigns_metrics_daily goes back from today or the end date, to the start date at most."""
+
     excluded_fields: list[FieldName] = Field(
-        default=[],
-        title="Excluded fields",
-        description="Fields to leave out of all streams, wherever they occur: email, phoneNumber, address.street.",
-        examples=[["ip", "phoneNumber", "data.address"]],
+        [], title="Excluded fields", examples=[["ip", "phoneNumber", "data.address"]]
     )
-    hashed_fields: list[FieldName] = Field(
-        default=[],
-        title="Hashed fields",
-        description="Fields of all streams to replace by their SHA-256, so that tables can still be joined on them.",
-        examples=[["email", "userId"]],
-    )
-    hash_salt: str = Field(
-        default="",
-        title="Salt of the hashes",
-        description="A secret text that is hashed together with each value. Without it, email addresses can be guessed.",
-        json_schema_extra={"airbyte_secret": True},
-    )
+    """Fields to leave out of all streams, wherever they occur: email, phoneNumber, address.street."""
+
+    hashed_fields: list[FieldName] = Field([], title="Hashed fields", examples=[["email", "userId"]])
+    """Fields of all streams to replace by their SHA-256, so that tables can still be joined on them."""
+
+    hash_salt: str = Field("", title="Salt of the hashes", json_schema_extra=_SECRET)
+    """A secret text that is hashed together with each value. Without it, email addresses can be guessed."""
+
     rate_limit_factor: float = Field(
-        default=1,
-        ge=0.001,
-        le=1_000_000,
-        allow_inf_nan=False,
-        title="Rate limit factor",
-        description="Multiplies all rate budgets, for accounts whose rate limits Iterable has raised.",
-        json_schema_extra={"airbyte_hidden": True},
+        1, ge=0.001, le=1_000_000, allow_inf_nan=False, title="Rate limit factor", json_schema_extra=_HIDDEN
     )
-    api_base_url: str | None = Field(
-        default=None,
-        title="API base URL",
-        description="Overrides the API's base URL: https, or plain http for a loopback host.",
-        json_schema_extra={"airbyte_hidden": True},
-    )
+    """Multiplies all rate budgets, for accounts whose rate limits Iterable has raised."""
+
+    api_base_url: str | None = Field(None, title="API base URL", json_schema_extra=_HIDDEN)
+    """Overrides the API's base URL: https, or plain http for a loopback host."""
 
     @field_validator("api_key")
     @classmethod
