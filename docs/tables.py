@@ -5,12 +5,16 @@ It replaces what stands between the two markers of a page. A test fails when a p
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from integration_tests.live.probes import PROBES
 from source_iterable.config import Config, connection_specification
 from source_iterable.reading.export_stream import EventStream
+from source_iterable.reading.lists import PlainList
+from source_iterable.reading.stream import Stream
 from source_iterable.records.schemas import references
 from source_iterable.streams.table import STREAMS
 
@@ -21,7 +25,7 @@ KEY_BY_PROJECT_TYPE = "email; itblUserId in projects that are not email-based"
 
 
 def streams() -> str:
-    """Every stream: what a record is, key, cursor, modes, cost; then the diagrams of their joins."""
+    """Every stream: what a record is, key, cursor, modes, requests; then the diagrams of their joins."""
     config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
     lines = ["| stream | one record is | key | cursor | reads | requests |", "| --- | --- | --- | --- | --- | --- |"]
     for name, stream in STREAMS.items():
@@ -30,8 +34,17 @@ def streams() -> str:
         reads = "incremental" if stream.cursor_field else reads
         description = str(stream.schema(config)["description"]).rstrip(".")
         description = description[0].lower() + description[1:]
-        lines.append(f"| {name} | {description} | {key} | {stream.cursor_field or ''} | {reads} | {stream.cost} |")
+        lines.append(f"| {name} | {description} | {key} | {stream.cursor_field or ''} | {reads} | {requests(stream)} |")
     return "\n".join(lines) + "\n\n" + diagrams()
+
+
+def requests(stream: Stream) -> str:
+    """How many requests a sync of a stream makes: what its class says of it."""
+    if isinstance(stream, PlainList):
+        return f"1 per {stream.page_size:,} {stream.name}" if stream.page_size else "1"
+    docs = (inspect.cleandoc(each.__doc__ or "") for each in type(stream).__mro__)
+    found = next(match for doc in docs if (match := re.search(r"^Requests: (.*)\.$", doc, re.MULTILINE | re.DOTALL)))
+    return " ".join(found[1].split())
 
 
 def diagrams() -> str:

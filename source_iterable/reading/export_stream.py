@@ -31,13 +31,15 @@ _MARK = re.compile(r"\d+(:[0-9a-f]{16})?", re.ASCII)
 
 
 class ExportStream(Stream):
-    """A stream of one data type of the export API, incremental on `cursor_field`."""
+    """A stream of one data type of the export API, incremental on `cursor_field`.
+
+    Requests: 1 for up to 31 days; idle: 1.
+    """
 
     data_type: str
     cursor_field: str
     of_people = True
     needs = NEW_EVENTS
-    cost = "1 for up to 31 days; idle: 1"
 
     @abstractmethod
     def records(self, context: StreamContext) -> RecordParser:

@@ -71,7 +71,6 @@ class PlainList(ListStream):
         self.selector = selector
         self.primary_key = (primary_key,)
         self.page_size = page_size
-        self.cost = f"1 per {page_size:,} {name}" if page_size else "1"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         for kind, items in self.pages(context):

@@ -9,27 +9,31 @@ from source_iterable.reading.stream import Fields, StreamContext
 
 
 class Campaigns(ByContentStream):
-    """All campaigns, whatever their state."""
+    """All campaigns, whatever their state.
+
+    Requests: 1 per 1,000 campaigns.
+    """
 
     name = "campaigns"
     primary_key = ("id",)
     path = "campaigns"
     selector = "campaigns"
-    cost = "1 per 1,000 campaigns"
 
 
 CAMPAIGNS = Campaigns()
 
 
 class ChildCampaigns(ChildStream):
-    """`GET campaigns/recurring/{id}/childCampaigns`: the campaigns that recurring ones have created."""
+    """`GET campaigns/recurring/{id}/childCampaigns`: the campaigns that recurring ones have created.
+
+    Requests: 1 per recurring campaign.
+    """
 
     name = "child_campaigns"
     primary_key = ("id",)
     parent = CAMPAIGNS
     noun = "campaign"
     page_size = 1000
-    cost = "1 per recurring campaign"
 
     def keys(self, context: StreamContext) -> Iterable[Key]:
         return [item["id"] for item in self.parent.items(context) if item.get("campaignState") == "Recurring"]
@@ -40,7 +44,10 @@ class ChildCampaigns(ChildStream):
 
 
 class Journeys(ByContentStream):
-    """All journeys; Iterable returns archived ones only when they are requested separately."""
+    """All journeys; Iterable returns archived ones only when they are requested separately.
+
+    Requests: 2, plus 1 per further 50 journeys.
+    """
 
     name = "journeys"
     primary_key = ("id",)
@@ -48,4 +55,3 @@ class Journeys(ByContentStream):
     selector = "journeys"
     page_size = 50
     kinds = {"": BY_ID, "Archived": {**BY_ID, "state": "Archived"}}
-    cost = "2, plus 1 per further 50 journeys"

@@ -15,7 +15,10 @@ CATALOGS = PlainList("catalogs", "catalogs", "catalogNames", "name", page_size=1
 
 
 class CatalogItems(ChildStream):
-    """`GET catalogs/{catalogName}/items`, page by page."""
+    """`GET catalogs/{catalogName}/items`, page by page.
+
+    Requests: 1 per catalog, plus 1 per further 200 items.
+    """
 
     name = "catalog_items"
     primary_key = ("catalogName", "itemId")
@@ -24,7 +27,6 @@ class CatalogItems(ChildStream):
     resumable = True
     # Iterable returns up to 1,000 per page, of up to 30 KB each: too much to hold in memory.
     page_size = 200
-    cost = "1 per catalog, plus 1 per further 200 items"
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{quote(str(key), safe='')}/items"
@@ -46,13 +48,15 @@ class CatalogItems(ChildStream):
 
 
 class CatalogFieldMappings(ChildStream):
-    """`GET catalogs/{catalogName}/fieldMappings`: one record per catalog."""
+    """`GET catalogs/{catalogName}/fieldMappings`: one record per catalog.
+
+    Requests: 1 per catalog.
+    """
 
     name = "catalog_field_mappings"
     primary_key = ("catalogName",)
     parent = CATALOGS
     noun = "catalog"
-    cost = "1 per catalog"
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{quote(str(key), safe='')}/fieldMappings"

@@ -38,15 +38,15 @@ _COUNTS_END = 2**63
 
 
 class CampaignsMetricsDaily(DailyStream):
-    """`GET campaigns/metrics` for one day at a time: one record per campaign and day."""
+    """`GET campaigns/metrics` for one day at a time: one record per campaign and day.
+
+    Requests: 1 per day and 100 campaigns that went on or had ended in the 30 days before, roughly (10 a minute);
+    metrics_days days at first, then 3.
+    """
 
     name = "campaigns_metrics_daily"
     primary_key = ("campaignId", DATE)
     path = "campaigns/metrics"
-    cost = (
-        "1 per day and 100 campaigns that went on or had ended in the 30 days before, roughly (10 a minute); metrics_days "
-        "days at first, then 3"
-    )
 
     def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
         config, read = context.config, Days(state, today)

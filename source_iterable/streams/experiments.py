@@ -34,24 +34,28 @@ _CONTENT = ("subject", "preheader", "htmlSource", "plainText")
 
 
 class Experiments(Stream):
-    """`GET experiments` and `GET experiments/{id}`: one record per experiment."""
+    """`GET experiments` and `GET experiments/{id}`: one record per experiment.
+
+    Requests: 1 per 1,000 experiments, plus 1 per experiment.
+    """
 
     name = "experiments"
     primary_key = ("id",)
     exempt_key = True
-    cost = "1 per 1,000 experiments, plus 1 per experiment"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         yield from _offered(context, self.name)
 
 
 class ExperimentVariants(Stream):
-    """`GET experiments/{id}`, `{id}/variants` and `{id}/totals`: one record per variant."""
+    """`GET experiments/{id}`, `{id}/variants` and `{id}/totals`: one record per variant.
+
+    Requests: 2 per experiment, plus those of experiments.
+    """
 
     name = "experiment_variants"
     primary_key = ("experimentId", "id")
     exempt_key = True
-    cost = "2 per experiment, plus those of experiments"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         for experiments in _offered(context, self.name):

@@ -31,13 +31,15 @@ _SIZE = re.compile(rb'\s*"?(\d{1,15})"?\s*', re.ASCII)
 
 
 class ListUsers(Stream):
-    """`GET lists/getUsers` for every list: one line per user. Its state holds the finished lists, as for child streams."""
+    """`GET lists/getUsers` for every list: one line per user. Its state holds the finished lists, as for child streams.
+
+    Requests: 1 per list (5 a minute).
+    """
 
     name = "list_users"
     primary_key = ("listId", "userIdentifier")
     resumable = True
     needs = ANY_RESPONSE
-    cost = "1 per list (5 a minute)"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         done = Done(LISTS.keys(context), state)
@@ -110,11 +112,12 @@ class ListSizes(DailyStream):
 
     Its state is {"date": ...} of the last day, and which lists were read on it, as for child streams: a later sync of that
     day requests only the others.
+
+    Requests: 1 per list and day (5 a minute, shared with list_users and events).
     """
 
     name = "list_sizes"
     primary_key = ("listId", DATE)
-    cost = "1 per list and day (5 a minute, shared with list_users and events)"
 
     def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
         day = today.isoformat()

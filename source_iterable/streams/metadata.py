@@ -20,14 +20,16 @@ THREADS, ENTRIES = 4, 50
 
 
 class MetadataEntries(ChildStream):
-    """`GET metadata/{table}` lists a table's keys; each value is a separate request."""
+    """`GET metadata/{table}` lists a table's keys; each value is a separate request.
+
+    Requests: 1 per entry, plus the lists of the tables' keys (10 a second).
+    """
 
     name = "metadata_entries"
     primary_key = ("table", "key")
     parent = METADATA
     noun = "metadata table"
     resumable = True
-    cost = "1 per entry, plus the lists of the tables' keys (10 a second)"
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"metadata/{quote(str(key), safe='')}"

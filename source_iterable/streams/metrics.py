@@ -32,12 +32,14 @@ _FLOAT = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+", re.ASCII)
 
 
 class CampaignsMetrics(Stream):
-    """`GET campaigns/metrics`: one record per campaign, with its nonempty columns, since start_date."""
+    """`GET campaigns/metrics`: one record per campaign, with its nonempty columns, since start_date.
+
+    Requests: 1 per 100 sent campaigns, roughly (10 a minute).
+    """
 
     name = "campaigns_metrics"
     primary_key = ("id",)
     path = "campaigns/metrics"
-    cost = "1 per 100 sent campaigns, roughly (10 a minute)"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         sent = {item["id"] for item in CAMPAIGNS.items(context) if item.get("campaignState") not in WITHOUT_METRICS}
@@ -52,12 +54,13 @@ class ExperimentsMetrics(Stream):
     """`GET experiments/metrics`: one record per row of the report, since start_date. Email experiments only (reference).
 
     No primary key: the reference names no column of the report, so none can be relied on.
+
+    Requests: 1 per 100 email campaigns, roughly (10 a second).
     """
 
     name = "experiments_metrics"
     primary_key = ()
     path = "experiments/metrics"
-    cost = "1 per 100 email campaigns, roughly (10 a second)"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}

@@ -28,7 +28,10 @@ _REFUSED = (400, 404, 414)
 
 
 class Templates(ByContentStream):
-    """Templates of every type and medium: without both parameters, Iterable returns blast email templates only."""
+    """Templates of every type and medium: without both parameters, Iterable returns blast email templates only.
+
+    Requests: 16 (1 per type and medium), plus 1 per further 1,000 of one.
+    """
 
     name = "templates"
     primary_key: tuple[str, ...] = ("templateId",)
@@ -38,7 +41,6 @@ class Templates(ByContentStream):
         f"{kind}/{medium}": {**BY_ID, "templateType": kind, "messageMedium": medium}
         for kind, medium in product(TEMPLATE_TYPES, MESSAGE_MEDIA)
     }
-    cost = "16 (1 per type and medium), plus 1 per further 1,000 of one"
 
     def record(self, kind: str, item: Fields) -> Fields:
         template_type, medium = kind.split("/")
@@ -71,11 +73,12 @@ class TemplateContents(Templates):
     """The content of every template whose entry in the list is new or has changed: one request each.
 
     An edit of the content that leaves the entry unchanged goes unnoticed.
+
+    Requests: those of templates, plus 1 per template whose entry there is new or has changed.
     """
 
     name = "template_contents"
     primary_key: tuple[str, ...] = ("templateId", "messageMedium")
-    cost = "those of templates, plus 1 per template whose entry there is new or has changed"
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")
@@ -101,15 +104,14 @@ class TemplateLocales(Templates):
 
     `GET templates/getByClientTemplateId` lists the locales of a template that has a clientTemplateId; a template without
     one has the locales that its content names.
+
+    Requests: those of templates; per template whose entry there is new or has changed 1, plus 1 if it has a
+    clientTemplateId, plus 1 per further locale.
     """
 
     name = "template_locales"
     primary_key = ("templateId", "messageMedium", "locale")
     exempt_key = True
-    cost = (
-        "those of templates; per template whose entry there is new or has changed 1, plus 1 if it has a clientTemplateId, "
-        "plus 1 per further locale"
-    )
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         _, medium = kind.split("/")

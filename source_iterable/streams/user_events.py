@@ -101,6 +101,8 @@ class UserEvents(Stream):
     First all lists are read; then the users are read in the order of their digests, whatever the order in which Iterable
     returns them. So the state is one digest, {"after": ...}, and an interrupted sync resumes behind it. It also holds the
     users that could not be read, {"missing": [...]}, and the lists, {"lists": [...]}.
+
+    Requests: 1 per list (5 a minute), then 1 per user (10 a second).
     """
 
     name = "events"
@@ -108,7 +110,6 @@ class UserEvents(Stream):
     resumable = True
     of_people = True
     needs = ANY_RESPONSE
-    cost = "1 per list (5 a minute), then 1 per user (10 a second)"
 
     def __init__(self, streams: Iterable[EventStream]) -> None:
         types = {stream.data_type: stream for stream in streams}

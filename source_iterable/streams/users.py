@@ -82,11 +82,13 @@ class Users(ExportStream):
 
 
 class UserFields(Stream):
-    """`GET users/getFields`: one record per profile field."""
+    """`GET users/getFields`: one record per profile field.
+
+    Requests: 1.
+    """
 
     name = "user_fields"
     primary_key = ("name",)
-    cost = "1"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         yield [{"name": name, "type": kind} for name, kind in user_fields(context.client).items()]
@@ -122,13 +124,15 @@ class _Fields(msgspec.Struct):
 
 
 class ForgottenUsers(Stream):
-    """The hashes of forgotten users' emails and userIds: of those that the project identifies users by."""
+    """The hashes of forgotten users' emails and userIds: of those that the project identifies users by.
+
+    Requests: 1, in hybrid projects 2.
+    """
 
     name = "forgotten_users"
     # Iterable has hashed them already.
     may_have_private_fields = False
     primary_key = ("hash",)
-    cost = "1, in hybrid projects 2"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         for kind in IDENTIFIERS[context.config.project_type]:

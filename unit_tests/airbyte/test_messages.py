@@ -31,7 +31,6 @@ class Fake(Stream):
 
     name = "lists"
     primary_key = ("id",)
-    cost = "0"
 
     def __init__(self, items: Iterable[Any], cursor_field: str | None = None, resumable: bool = False) -> None:
         self.items = items

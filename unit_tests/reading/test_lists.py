@@ -294,7 +294,6 @@ class Leaves(ChildStream):
     primary_key = ("id",)
     parent = PlainList("branches", "branches", "branches", "name")
     noun = "branch"
-    cost = "1 per branch"
 
     def __init__(self, resumable: bool) -> None:
         self.resumable = resumable

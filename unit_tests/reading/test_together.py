@@ -20,7 +20,6 @@ class Fake(Stream):
     """Yields `items`: a number is a batch of so many records, a dict a checkpoint; an error is raised, an event awaited."""
 
     primary_key = ("id",)
-    cost = "0"
 
     def __init__(self, name: str, *items: Any) -> None:
         self.name = name
