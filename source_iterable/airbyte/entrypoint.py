@@ -31,18 +31,11 @@ from source_iterable.records.batch import RecordBatch
 class Entrypoint(AirbyteEntrypoint):
     """The CDK's entrypoint, which also counts and writes batches, and keeps a state file up to date."""
 
-    def __init__(self, source: SourceIterable, state_file: StateFile | None) -> None:
-        # The CDK would open every command with a line about the thresholds of its memory monitor.
-        log = logging.getLogger("airbyte")
-        level = log.level
-        log.setLevel(logging.WARNING)
-        super().__init__(source)
-        log.setLevel(level)
-        self._state_file = state_file
+    state_file: StateFile | None = None
 
     def read(self, source_spec: Any, config: Any, catalog: Any, state: Any) -> Iterator[AirbyteMessage]:
-        if self._state_file:
-            state = self._state_file.begin(state, catalog)
+        if self.state_file:
+            state = self.state_file.begin(state, catalog)
         assert sys.__stdout__ is not None
         stdout = select.poll()
         stdout.register(sys.__stdout__.fileno(), 0)
@@ -50,8 +43,8 @@ class Entrypoint(AirbyteEntrypoint):
             if not isinstance(message, RecordBatch):
                 yield message
                 # By now it is on stdout.
-                if self._state_file and message.state:
-                    self._state_file.update(message.state)
+                if self.state_file and message.state:
+                    self.state_file.update(message.state)
             elif message.count:
                 write(record_messages(message))
             # An empty one comes when a sync waits for Iterable, perhaps for long: does anybody still read?
@@ -109,7 +102,11 @@ def launch(arguments: list[str]) -> NoReturn:
     PRINT_BUFFER.flush_interval = 0.0
     _return_memory_to_the_system()
     try:
-        entrypoint = Entrypoint(SourceIterable(batched=True), state_file)
+        # The CDK would open every command with a line about the thresholds of its memory monitor.
+        logging.getLogger("airbyte").setLevel(logging.WARNING)
+        entrypoint = Entrypoint(SourceIterable(batched=True))
+        logging.getLogger("airbyte").setLevel(logging.INFO)
+        entrypoint.state_file = state_file
         with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
             for message in messages:
                 write(f"{message}\n".encode())
