@@ -1,4 +1,4 @@
-"""Load: from Iterable to a warehouse, without Airbyte. An extra: `pip install "source-iterable[load]"`.
+"""Load: from Iterable to a warehouse, without Airbyte. An extra: `pip install ".[load]"` in a clone.
 
 `iterable` is a dlt source for one's own pipelines; the command `source-iterable load` is in command.py.
 """

@@ -83,7 +83,8 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Dest
         if destination := destination_named(rest):
             return DltDestination(destination, dataset, backfill, folder)
     except ImportError as error:
-        install = 'pip install "source-iterable[load]"'
+        # Not by name: the package of this name on PyPI is somebody else's.
+        install = 'install the extra "load" from a clone of this connector, pip install ".[load]"'
         raise ConfigError(f"Loading needs packages that are not installed ({error.name}): {install}.") from None
     raise unknown
 

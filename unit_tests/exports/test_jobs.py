@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
-import requests_mock
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
@@ -18,20 +16,6 @@ from source_iterable.errors import IterableError, JobFailed, Stopped, TransientE
 from source_iterable.exports import jobs
 from source_iterable.exports.jobs import JobsTransport
 from unit_tests.exports.jobs_api import ROOT, WINDOW, Api, page, read, serve
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with requests_mock.Mocker() as server:
-        yield Api(server)
-
-
-@pytest.fixture
-def transport() -> Iterator[JobsTransport]:
-    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 1e6})
-    made = JobsTransport(IterableClient(config, logging.getLogger("test")))
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("failure", [500, 403, 401])
