@@ -77,8 +77,7 @@ def _rows(name: str, columns: Iterable[str]) -> list[str]:
         is_required = isinstance(kinds, str)
         told = [NAMES.get(kind, kind) for kind in ([kinds] if is_required else kinds) if kind != "null"]
         unit = "epoch milliseconds" if column in times else UNITS.get(properties[column].get("format"), "")
-        join = ".".join(joins[column]) if column in joins else ""
-        missing = "never" if is_required else "yes"
+        join, missing = joins.get(column, ""), "never" if is_required else "yes"
         rows.append(
             f"| {column} | {' or '.join(told)} | {unit} | {missing} | {join} | {properties[column]['description']} |"
         )

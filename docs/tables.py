@@ -70,8 +70,8 @@ def _flowchart(names: Iterable[str]) -> str:
 def _arrows(name: str) -> list[str]:
     """An arrow to each stream that this one joins, labeled with this one's columns; the stream alone if it joins none."""
     columns: dict[str, list[str]] = {}
-    for column, (joined, _) in references(name).items():
-        columns.setdefault(joined, []).append(column)
+    for column, reference in sorted(references(name).items()):
+        columns.setdefault(reference.partition(".")[0], []).append(column)
     return [f"    {name} -- {'<br>'.join(own)} --> {joined}" for joined, own in columns.items()] or [f"    {name}"]
 
 

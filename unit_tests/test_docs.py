@@ -101,7 +101,8 @@ def test_every_stream_states_its_requests() -> None:
 
 def test_every_schema_reference_names_an_existing_column() -> None:
     for name in STREAMS:
-        for column, (parent, parent_column) in schemas.references(name).items():
+        for column, reference in schemas.references(name).items():
+            parent, parent_column = reference.split(".")
             assert parent_column in STREAMS[parent].schema(CONFIG)["properties"], (name, column)
 
 

@@ -14,9 +14,10 @@ _FIRST, _LAST = "_event_id", ("data", "itblInternal")
 # shows it: parsers know the schema in that form.
 LATE = "x-late"
 # Keywords that `discover` omits. Of a column: which one it references, as "stream.column", for the documentation; the unit
-# of a time that is a number; the names that reports give it. Of an event stream: its data type in the export API.
-_REFERENCES, _TIME, _METRICS, _DATA_TYPE = "x-references", "x-time", "x-metrics", "x-data-type"
-_OMITTED = (_REFERENCES, _TIME, _METRICS, _DATA_TYPE)
+# of a time that is a number; the names that reports give it. Of an event stream: its data type in the export API. Of any
+# schema: its shared parts.
+_REFERENCES, _TIME, _METRICS, _DATA_TYPE, _PARTS = "x-references", "x-time", "x-metrics", "x-data-type", "allOf"
+_OMITTED = (_REFERENCES, _TIME, _METRICS, _DATA_TYPE, _PARTS)
 
 
 def load_schema(stream: str, required: Collection[str] = ()) -> dict[str, Any]:
@@ -24,21 +25,20 @@ def load_schema(stream: str, required: Collection[str] = ()) -> dict[str, Any]:
 
     `required` are the columns that are never null: the primary key and the cursor.
     """
-    schema = _shown(_read(f"{stream}.json"))
-    properties = _columns(schema)
-    schema.pop("allOf", None)
-    order = sorted(properties, key=lambda name: (name != _FIRST, name in _LAST, name))
-    schema["properties"] = {name: _column(properties[name], name in required) for name in order}
-    return schema
+    schema = _read(f"{stream}.json")
+    columns = {name: _shown(column) for name, column in _columns(schema).items()}
+    for name in {*required}:
+        (columns[name]["type"],) = set(columns[name]["type"]) - {"null"}
+    order = sorted(columns, key=lambda name: (name != _FIRST, name in _LAST, name))
+    return {**_shown(schema), "properties": {name: columns[name] for name in order}}
 
 
-def references(stream: str) -> dict[str, tuple[str, str]]:
-    """Return the columns of a stream that reference another: column -> (stream, column).
+def references(stream: str) -> dict[str, str]:
+    """The columns of a stream that reference another, and which: column -> "stream.column".
 
     In an array column, each item is a reference.
     """
-    found = {name: reference.split(".") for name, reference in _marked(stream, _REFERENCES).items()}
-    return {name: (parent, parent_column) for name, (parent, parent_column) in sorted(found.items())}
+    return _marked(stream, _REFERENCES)
 
 
 def milliseconds(stream: str) -> set[str]:
@@ -67,17 +67,10 @@ def _marked(stream: str, keyword: str) -> dict[str, Any]:
 def _columns(schema: dict[str, Any]) -> dict[str, Any]:
     """The columns of a schema file, including those of its shared parts."""
     columns: dict[str, Any] = {}
-    for part in schema.get("allOf", []):
+    for part in schema.get(_PARTS, []):
         columns.update(_columns(_read(part["$ref"])))
     columns.update(schema["properties"])
     return columns
-
-
-def _column(column: dict[str, Any], required: bool) -> dict[str, Any]:
-    shown = _shown(column)
-    if required:
-        (shown["type"],) = (kind for kind in column["type"] if kind != "null")
-    return shown
 
 
 def _shown(schema: dict[str, Any]) -> dict[str, Any]:

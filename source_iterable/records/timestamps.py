@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+from dateutil.parser import isoparse
+
+# All times here are in UTC, and say so only in their text.
+_EPOCH = datetime(1970, 1, 1)
 # 12 or 13 digits: the milliseconds of the years 1973 to 2286. Fewer digits could be anything.
 _MILLISECONDS = range(10**11, 10**13)
 _SHAPE = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?)?", re.ASCII
 )
 # Cache of parsed times: many events share a second. Cleared when full.
 _known: dict[str, str] = {}
@@ -27,29 +30,22 @@ def rfc3339(value: Any) -> str | None:
     an offset is UTC, as everything in the export API is. A day alone, as dates of profiles are written, is its midnight.
     """
     if type(value) is str:
-        known = _known.get(value)
-        return _parse(value) if known is None else known
+        return _known.get(value) or _parse(value)
     if type(value) is int and value in _MILLISECONDS:
-        time = _EPOCH + timedelta(milliseconds=value)
-        return _format(time.strftime("%Y-%m-%dT%H:%M:%S"), f"{value % 1000:03d}")
+        seconds, thousandths = divmod(value, 1000)
+        return _text(_EPOCH + timedelta(seconds=seconds), f".{thousandths:03d}")
     return None
 
 
 def is_date(text: str) -> bool:
     """Whether a text is a day, as YYYY-MM-DD."""
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
+    return len(text) == 10 and rfc3339(text) is not None
 
 
 def milliseconds(value: Any) -> Any:
     """A time in milliseconds since the epoch; any other value as it is."""
     time = rfc3339(value) if type(value) is str else None
-    if time is None:
-        return value
-    whole, _, fraction = time.removesuffix("+00:00").partition(".")
-    return (datetime.fromisoformat(f"{whole}+00:00") - _EPOCH) // timedelta(milliseconds=1) + int(f"{fraction}000"[:3])
+    return value if time is None else (isoparse(time).replace(tzinfo=None) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _parse(text: str) -> str | None:
@@ -66,9 +62,9 @@ def _parse(text: str) -> str | None:
         return None
     if len(_known) >= _MOST_KNOWN:
         _known.clear()
-    return _known.setdefault(text, _format(time.isoformat(), fraction or ""))
+    return _known.setdefault(text, _text(time, fraction or ""))
 
 
-def _format(whole: str, fraction: str) -> str:
-    fraction = fraction.rstrip("0")
-    return f"{whole}.{fraction}+00:00" if fraction else f"{whole}+00:00"
+def _text(time: datetime, fraction: str) -> str:
+    """A time of whole seconds, and what there is of the next, as `.5`."""
+    return f"{time.isoformat()}{fraction.rstrip('.0')}+00:00"
