@@ -17,8 +17,7 @@ from benchmarks.data import BLOCK_RECORDS, Dataset
 from benchmarks.kinds import KINDS, Kind
 from source_iterable.airbyte.entrypoint import record_messages
 from source_iterable.api.spooled import CHUNK_BYTES
-from source_iterable.records.event_ids import EventIds
-from source_iterable.records.events import EventRecords
+from source_iterable.records.events import EventIds, EventRecords
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.users import UserRecords

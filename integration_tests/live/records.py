@@ -15,8 +15,7 @@ from integration_tests.live.client import Answer, NotVisible, Unexpected
 from integration_tests.live.probe import Project
 from integration_tests.live.words import columns_of
 from source_iterable.exports.windows import Window
-from source_iterable.records.event_ids import EventIds
-from source_iterable.records.events import EventRecords
+from source_iterable.records.events import EventIds, EventRecords
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.table import EXPORTS
 

@@ -16,14 +16,13 @@ from source_iterable.exports.windows import WindowPlan
 from source_iterable.reading.catch_up import NEW_EVENTS
 from source_iterable.reading.rereading import Rereading, Windows
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext, unreadable
-from source_iterable.records.event_ids import EventIds, mark_of_ids
-from source_iterable.records.events import EventRecords
+from source_iterable.records.events import EventIds, EventRecords, mark_of_ids
 from source_iterable.records.lines import LineCount, RecordParser
 from source_iterable.records.private_fields import Redact
 
 # The field of an event stream's state that says what of the last days was written.
 REREAD = "reread"
-# That of the mark of the ids that were written (event_ids.py).
+# That of the mark of the ids that were written (events.py).
 IDS = "ids"
 # A larger number in a state is in milliseconds since the epoch, not in seconds.
 _MILLISECONDS = 10**11

@@ -25,51 +25,50 @@ _ANY = frozenset(each for types in _PYTHON_TYPES.values() for each in types)
 
 
 class Columns:
-    """Which values the columns of a stream accept, from its JSON schema: `types` by column, and which are `times`.
+    """Which values the columns of a stream accept, from its JSON schema: their `names`, and which are `times`.
 
     `has_data_column`: there is a column for all other fields, and for values that do not fit.
     `late` are the columns that the schema got after ids of events were given out (`x-late`), `frozen` the columns as they
-    were before, None if there are no late ones. `true` marks a column that is new; one that was widened is marked with what
-    it was.
+    were before. `true` marks a column that is new; one that was widened is marked with what it was.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self.has_data_column = DATA in schema["properties"]
-        self.types: dict[str, frozenset[type]] = {}
-        self.times: set[str] = set()
+        properties = schema["properties"]
+        self.has_data_column = DATA in properties
+        self.names = properties.keys() - OURS
+        self.times = {name for name in self.names if properties[name].get("format") == "date-time"}
         # Names and types of values that are columns as they are: one look-up instead of two.
         self._fitting: set[tuple[str, type]] = set()
         # Columns of which more is declared than the type: the items of a list, the fields of an object.
         self._nested: dict[str, Mapping[str, Any]] = {}
-        for name, column in schema["properties"].items():
-            if name in OURS:
-                continue
-            fitting = _types_of(column)
-            self.types[name] = fitting
-            if column.get("format") == "date-time":
-                self.times.add(name)
-                self.types[name] |= {int}  # epoch milliseconds
+        for name in self.names:
+            fitting = _types_of(properties[name])
+            if name in self.times:
                 fitting &= {type(None)}
-            elif _is_limited_inside(column):
-                self._nested[name] = column
+            elif _is_limited_inside(properties[name]):
+                self._nested[name] = properties[name]
                 fitting -= {list, dict}
             self._fitting.update((name, each) for each in fitting)
-        self._dotted = [name for name in self.types if "." in name]
-        self._outer = {name.partition(".")[0] for name in self._dotted}
-        self.late = {name for name in self.types if LATE in schema["properties"][name]}
-        self.frozen = Columns({"properties": _before(schema["properties"])}) if self.late else None
+        self._dotted = [name for name in properties if "." in name]
+        self.late = {name for name in self.names if LATE in properties[name]}
+        earlier = {name: column.get(LATE, column) for name, column in properties.items()}
+        self.frozen = self
+        if self.late:
+            self.frozen = Columns({"properties": {name: each for name, each in earlier.items() if each is not True}})
+        # Fields that have one place in the output and another in an id, or depend on other fields.
+        self._moving = self.late & self.frozen.names | {name.partition(".")[0] for name in self._dotted}
 
     def fits(self, name: str, value: Any) -> bool:
-        """Whether a value may be in the column of this name; a time need not be one yet."""
+        """Whether a value may be in the column of this name, if there is one."""
+        if (name, type(value)) in self._fitting or name not in self.names:
+            return True
         if name in self._nested:
             return _fits(value, self._nested[name])
-        return type(value) in self.types[name]
+        return name in self.times and rfc3339(value) is not None
 
     def may_be_learned(self, name: str, value: Any) -> bool:
         """Whether a field with this value has the same place in all records that have it, in an id and in the output."""
-        if name in self._outer or (name in self.late and self.frozen is not None and name in self.frozen.types):
-            return False
-        return name not in self.types or self.fits(name, value)
+        return name not in self._moving and self.fits(name, value)
 
     def take_nested(self, record: Fields) -> None:
         """Move fields of objects to the columns that are named like them: `a` of an object `b` to the column `b.a`.
@@ -79,10 +78,7 @@ class Columns:
         for name in self._dotted:
             outer, _, inner = name.partition(".")
             holder = record.get(outer)
-            if type(holder) is not dict or inner not in holder or name in record:
-                continue
-            value = holder[inner]
-            if self.fits(name, value) and (value is None or name not in self.times or rfc3339(value) is not None):
+            if type(holder) is dict and inner in holder and name not in record and self.fits(name, holder[inner]):
                 record[name] = holder.pop(inner)
                 if not holder:
                     del record[outer]
@@ -121,9 +117,3 @@ def _fits(value: Any, column: Mapping[str, Any]) -> bool:
     if type(value) is dict and "properties" in column:
         return all(_fits(value[name], inner) for name, inner in column["properties"].items() if name in value)
     return True
-
-
-def _before(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns without those that were added later, and as they were before they were widened."""
-    earlier = {name: column.get(LATE, column) for name, column in properties.items()}
-    return {name: column for name, column in earlier.items() if column is not True}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import or_
@@ -15,7 +15,6 @@ from msgspec import UNSET, Meta, UnsetType
 # More fields, of all objects in a value, or deeper ones are not learned: such a value is any JSON.
 _MOST_FIELDS, _DEEPEST = 100, 8
 _NO_FIELD_NAME = re.compile(r'[\x00-\x1f"\\]')
-_NONE = type(None)
 # msgspec writes larger ones as 1e16, orjson as 1e+16: ids depend on one form.
 _FLOAT = Annotated[float, Meta(gt=-1e16, lt=1e16)]
 
@@ -55,15 +54,16 @@ class Form:
         """The type for msgspec. Objects are structs with their fields sorted."""
         if self.is_any:
             return Any
-        types: list[Any] = [each for each in self.simple if each is not float]
-        if float in self.simple:
-            # It would turn an integer into a float where it expects only that.
-            types += [_FLOAT] if int in self.simple else [_FLOAT, int]
+        # It would turn an integer into a float where it expects only that.
+        simple = self.simple | {int} if float in self.simple else self.simple
+        types: list[Any] = [_FLOAT if each is float else each for each in simple]
         if self.fields is not None:
-            types.append(struct_of(self.fields))
+            names = {f"f{number}": name for number, name in enumerate(sorted(self.fields))}
+            slots = [(slot, self.fields[name].annotation() | UnsetType, UNSET) for slot, name in names.items()]
+            types.append(struct_of(slots, names))
         if self.items is not None:
             types.append(list[self.items.annotation()])  # type: ignore[misc]
-        return reduce(or_, types or [_NONE])
+        return reduce(or_, types or [None])
 
 
 EMPTY = Form()
@@ -76,10 +76,9 @@ def _with(form: Form, value: Any, depth: int) -> Form:
     if depth == 0 or (type(value) is dict and not all(map(may_be_field, value))):
         raise ValueError
     if type(value) is dict:
-        fields = dict(form.fields or {})
-        for name, each in value.items():
-            fields[name] = _with(fields.get(name, EMPTY), each, depth - 1)
-        return replace(form, fields=fields)
+        known = form.fields or {}
+        found = {name: _with(known.get(name, EMPTY), each, depth - 1) for name, each in value.items()}
+        return replace(form, fields={**known, **found})
     return replace(form, items=reduce(partial(_with, depth=depth - 1), value, form.items or EMPTY))
 
 
@@ -88,9 +87,6 @@ def may_be_field(name: str) -> bool:
     return not _NO_FIELD_NAME.search(name)
 
 
-def struct_of(fields: Mapping[str, Form]) -> type[msgspec.Struct]:
-    """A struct of these fields, all optional, in the order of their names."""
-    order = sorted(fields)
-    slots = [(f"f{number}", fields[name].annotation() | UnsetType, UNSET) for number, name in enumerate(order)]
-    names = {f"f{number}": name for number, name in enumerate(order)}
-    return msgspec.defstruct("Object", slots, rename=names, forbid_unknown_fields=True, gc=False)
+def struct_of(slots: Iterable[tuple[str, Any, Any]], names: Mapping[str, str]) -> type[msgspec.Struct]:
+    """A struct of these slots (name, type, default), which are fields by these names in JSON. It takes no others."""
+    return msgspec.defstruct("Record", slots, rename=names, forbid_unknown_fields=True, gc=False)

@@ -15,7 +15,7 @@ import orjson
 from source_iterable.api import exact_json
 from source_iterable.api.proof import is_error_object
 from source_iterable.errors import BrokenResponse
-from source_iterable.records.batch import RecordBatch
+from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.private_fields import Redact
 from source_iterable.records.shape import Shape
@@ -29,10 +29,6 @@ _MISSES, _LONGEST_REST = 0.25, 64
 
 # A window, or a user's events, fails if its bad lines exceed both of these: a number, and a share.
 BAD_LINES, BAD_SHARE = 10, 0.001
-
-
-class NotARecord(ValueError):
-    """A line that is not a JSON object, or is an error of Iterable's."""
 
 
 class Parsed(NamedTuple):
@@ -59,21 +55,18 @@ class RecordParser(ABC):
 
     def parse(self, chunk: bytes) -> Parsed:
         """Parse a chunk of whole lines."""
-        return self._by_line(chunk, lambda record: None)
+        return self._by_line(_lines_of(chunk), exact_json.lines_with_long_numbers(chunk), lambda record: None)
 
-    def _by_line(self, chunk: bytes, learn: Callable[[Fields], None]) -> Parsed:
-        """Parse a chunk; `learn` is called with each record that needs no special care."""
-        careful = exact_json.lines_with_long_numbers(chunk)
+    def _by_line(self, lines: list[bytes], careful: set[bytes], learn: Callable[[Fields], None]) -> Parsed:
+        """Parse lines, some of them with care; `learn` is called with each record that needs none."""
         out: list[bytes] = []
         bad: list[int] = []
-        lines = _lines_of(chunk)
         for position, line in enumerate(lines):
-            if not line.strip():
-                continue
-            try:
-                out += self._with_care(line, line in careful, learn), b"\n"
-            except ValueError:
-                bad.append(position)
+            if line.strip():
+                try:
+                    out += self._with_care(line, line in careful, learn), b"\n"
+                except ValueError:
+                    bad.append(position)
         return Parsed(RecordBatch(self._stream_name, len(out) // 2, b"".join(out)), len(lines), bad)
 
     def _with_care(self, line: bytes, careful: bool, learn: Callable[[Fields], None]) -> bytes:
@@ -83,8 +76,6 @@ class RecordParser(ABC):
                 record = _record(orjson.loads(line))
                 learn(record)
                 return self.json(record, orjson.dumps)
-            except NotARecord:
-                raise
             # orjson refuses more than JSON does (exact_json.py), with a ValueError or a TypeError.
             except (ValueError, TypeError):
                 pass
@@ -104,16 +95,6 @@ class ShapedRecords(RecordParser):
     def lines(self, shape: Shape, records: list[Any]) -> bytes:
         """The JSON of records of a shape, which are consumed: each on a line of its own."""
 
-    def structs(self, shape: Shape, lines: bytes, searched: bool) -> list[Any] | None:
-        """The records on some lines as structs of a shape; None if any does not fit it, or may have a long number.
-
-        `searched`: they are known to have none.
-        """
-        # Integers of any length fit.
-        if not searched and shape.has_floats and exact_json.lines_with_long_numbers(lines):
-            return None
-        return shape.parse(lines)
-
     def parse(self, chunk: bytes) -> Parsed:
         # Private fields may be anywhere in a record: a dict shows them all.
         if self._rest or self._redact:
@@ -121,39 +102,37 @@ class ShapedRecords(RecordParser):
             return super().parse(chunk)
         # Five times as fast as count().
         lines = len(chunk) - len(chunk.replace(b"\n", b"")) + (not chunk.endswith(b"\n"))
-        records = self.structs(self._shape, chunk, searched=False)
+        records = self._shape.parse(chunk)
         # Blank lines and lines of two objects are parsed line by line.
         if records is None or len(records) != lines:
-            return self._structs_by_line(chunk)
-        return Parsed(RecordBatch(self._stream_name, lines, self.lines(self._shape, records)), lines, [])
+            return self._structs_by_line(_lines_of(chunk), exact_json.lines_with_long_numbers(chunk))
+        return Parsed(self._batch(records), lines, [])
 
-    def _structs_by_line(self, chunk: bytes) -> Parsed:
-        """Parse a chunk: as structs what fits one, and learn from what does not."""
-        careful = exact_json.lines_with_long_numbers(chunk)
-        out: list[bytes] = []
+    def _structs_by_line(self, lines: list[bytes], careful: set[bytes]) -> Parsed:
+        """Parse lines: as structs what fits one, and learn from what does not."""
+        # By turns structs that come one after another, and a line that is none.
+        batches: list[RecordBatch] = []
         bad: list[int] = []
-        count = misses = 0
-        shape = self._shape
         in_a_row: list[Any] = []
-        lines = _lines_of(chunk)
+        shape = self._shape
         for position, line in enumerate(lines):
-            found = self.structs(self._shape, line, searched=True) if line not in careful else None
-            if found is not None and len(found) == 1:
+            found = None if line in careful else self._shape.parse(line, searched=True)
+            if found and len(found) == 1:
                 in_a_row += found
-                count += 1
                 continue
             # Before the shape changes.
-            out.append(self.lines(self._shape, in_a_row))
+            batches.append(self._batch(in_a_row))
             in_a_row = []
-            one = self._by_line(line, self._learn)
-            out.append(one.batch.lines)
+            one = self._by_line([line], careful, self._learn)
+            batches.append(one.batch)
             bad += [position] * len(one.bad)
-            count += one.batch.count
-            misses += 1
-        out.append(self.lines(self._shape, in_a_row))
-        in_vain = misses > _MISSES * len(lines) and self._shape is shape
+        batches.append(self._batch(in_a_row))
+        in_vain = len(batches) // 2 > _MISSES * len(lines) and self._shape is shape
         self._rest = self._rested = min(2 * self._rested or 1, _LONGEST_REST) if in_vain else 0
-        return Parsed(RecordBatch(self._stream_name, count, b"".join(out)), len(lines), bad)
+        return Parsed(joined(batches), len(lines), bad)
+
+    def _batch(self, records: list[Any]) -> RecordBatch:
+        return RecordBatch(self._stream_name, len(records), self.lines(self._shape, records))
 
     def _learn(self, record: Fields) -> None:
         self._shape = self._shape.learned(record) or self._shape
@@ -170,11 +149,10 @@ class LineCount:
 
     def add(self, lines: int, bad: list[int]) -> None:
         """Add `lines`, of which those at the positions `bad` (from 0) are no records."""
-        for position in bad:
-            self._bad += 1
-            if self._bad <= BAD_LINES + 1:
-                # Never log the line itself: it is personal data.
-                self._logger.warning(f"{self._what}: line {self._lines + position + 1} is not a JSON object; skipped.")
+        for position in bad[: max(BAD_LINES + 1 - self._bad, 0)]:
+            # Never log the line itself: it is personal data.
+            self._logger.warning(f"{self._what}: line {self._lines + position + 1} is not a JSON object; skipped.")
+        self._bad += len(bad)
         self._lines += lines
 
     def check(self) -> None:
@@ -184,13 +162,10 @@ class LineCount:
 
 
 def _lines_of(chunk: bytes) -> list[bytes]:
-    lines = chunk.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines
+    return chunk.removesuffix(b"\n").split(b"\n")
 
 
 def _record(value: Any) -> Fields:
     if type(value) is not dict or is_error_object(value):
-        raise NotARecord
+        raise ValueError("not a record")
     return value

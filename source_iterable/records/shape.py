@@ -8,7 +8,8 @@ does not parse: it is read with care (lines.py), and what it has is learned for 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -16,8 +17,9 @@ import msgspec
 import orjson
 from msgspec import UNSET, Raw, UnsetType
 
-from source_iterable.records.columns import OURS, Columns, Fields
-from source_iterable.records.forms import EMPTY, Form, may_be_field
+from source_iterable.api import exact_json
+from source_iterable.records.columns import DATA, OURS, Columns, Fields
+from source_iterable.records.forms import EMPTY, Form, may_be_field, struct_of
 from source_iterable.records.timestamps import known_time, rfc3339
 
 INTERNAL, INTERNAL_PREFIX = "itblInternal", "itblInternal."
@@ -29,13 +31,13 @@ TEXT = "transactionalData"
 _MOST_FIELDS = 300
 # An object of `code` and `msg` is an error of Iterable's; TYPE is in no export.
 _NOT_LEARNED = OURS | {"code", TYPE}
-# Fields of ours, whose names no input has. Their values cut the text of a record: no JSON has the byte.
-_ID, _DATA, _DATA_END, _INTERNAL = (secrets.token_hex(8) for _ in range(4))
+# Fields of ours that cut the text of a record, because no JSON has the byte: their names, which no input has, those in the
+# output, and their values.
 CUT = b"\0"
+_ID, _DATA, _DATA_END = (secrets.token_hex(8) for _ in range(3))
+_CUTS = {_ID: ("_event_id", b'"' + CUT), _DATA: (DATA, b"{" + CUT), _DATA_END: (_DATA_END, CUT)}
 # What stands before the end of `data`: a comma, the name of the field that cuts there, a colon.
 DATA_TAIL = -len(f',"{_DATA_END}":')
-
-_NO_INTERNAL = Raw(b"{}")
 
 Struct = Any  # an object of one of the classes of a Shape
 # The JSON of records, a line each.
@@ -47,7 +49,7 @@ class Shape:
 
     An object changes its class instead of being copied: the classes have the same fields in different orders. The text of a
     `finished` record is that of the output. For an event it is cut at the place of its id, behind the brace that opens
-    `data`, at the end of `data`, and behind the brace that opens `itblInternal`, unless that came as one object
+    `data`, and at the end of `data`, where the fields of `itblInternal` follow, or that itself if it came as one object
     (`nests_internal`). For a user it is cut behind the brace that opens `data`. `identity`, where there are `late` columns,
     is `finished` with those where they would be without their columns.
     """
@@ -55,126 +57,124 @@ class Shape:
     def __init__(self, columns: Columns, of_events: bool, forms: Mapping[str, Form] = MappingProxyType({})) -> None:
         self._columns, self._of_events, self._forms = columns, of_events, forms
         self._sort_keys = orjson.OPT_SORT_KEYS if of_events else 0
-        # What EventRecords brings into one form, by name.
-        named = {"createdAt", TEXT, INTERNAL} & forms.keys() if of_events else set()
-        slots = {name: name if name in named else f"f{number}" for number, name in enumerate(forms)}
-        self._slots = dict(slots)
         self.nests_internal = of_events and INTERNAL in forms
         internal = sorted(name for name in forms if of_events and (name + ".").startswith(INTERNAL_PREFIX))
-        own = sorted(forms.keys() - set(internal))
+        cuts = {name: cut for name, cut in _CUTS.items() if of_events or name == _DATA}
+        slots = self._slots = {name: f"f{number}" for number, name in enumerate([*forms, *cuts])}
         fields: dict[str, tuple[str, Any, Any]] = {
-            name: (slots[name], _annotation(name, forms[name]), UNSET) for name in forms
+            name: (slots[name], form.annotation() | UnsetType, UNSET) for name, form in forms.items()
         }
-        names = {slots[name]: name for name in forms}
+        fields |= {name: (slots[name], Raw, Raw(value)) for name, (_, value) in cuts.items()}
+        if of_events and TEXT in forms:
+            fields[TEXT] = (slots[TEXT], fields[TEXT][1] | str, UNSET)
         if self.nests_internal:
-            fields[INTERNAL] = (*fields[INTERNAL][:2], _NO_INTERNAL)
-        cuts = [(_DATA, "data", b"{" + CUT)]
-        if of_events:
-            cuts += [(_ID, "_event_id", b'"' + CUT), (_DATA_END, _DATA_END, CUT)]
-            cuts += [] if self.nests_internal else [(_INTERNAL, INTERNAL, b"{" + CUT)]
-        for number, (name, _, value) in enumerate(cuts):
-            slots[name] = f"cut{number}"
-            fields[name] = (slots[name], Raw, Raw(value))
-        # A struct has each name once; those of the cuts are the input's, too.
+            fields[INTERNAL] = (*fields[INTERNAL][:2], Raw(b"{}"))
+        names = {slot: name for name, slot in slots.items()}
+        # Without their prefix: a struct has each name once, and those of the cuts are the input's, too.
         shown = names | {slots[name]: name.removeprefix(INTERNAL_PREFIX) for name in internal}
-        shown |= {slots[name]: shown_as for name, shown_as, _ in cuts}
-        names |= {slots[name]: name for name, _, _ in cuts}
-
-        def struct(names: Mapping[str, str], order: Iterable[str]) -> type[Any]:
-            laid_out = [fields[name] for name in dict.fromkeys([*order, *fields])]
-            return msgspec.defstruct("Record", laid_out, rename=names, forbid_unknown_fields=True, gc=False)
+        shown |= {slots[name]: shown_as for name, (shown_as, _) in cuts.items()}
 
         def output(columns: Columns) -> type[Any]:
-            of_columns = [name for name in own if name in columns.types]
-            rest = [name for name in own if name not in columns.types]
-            return struct(shown, [*([_ID] if of_events else []), *of_columns, _DATA, *rest, *behind])
+            of_columns = sorted(forms.keys() & columns.names)
+            rest = sorted(forms.keys() - columns.names - set(internal))
+            order = [_ID, *of_columns, _DATA, *rest, _DATA_END, *internal]
+            return struct_of([fields[name] for name in order if name in fields], shown)
 
-        behind = [_DATA_END, *([] if self.nests_internal else [_INTERNAL]), *internal] if of_events else []
         # In the order of the first record, which most have: msgspec looks for a field behind the one before it.
-        self._decode = msgspec.json.Decoder(struct(names, forms)).decode_lines
+        self._decode = msgspec.json.Decoder(struct_of(fields.values(), names)).decode_lines
         self.finished = output(columns)
-        self.identity = output(columns.frozen) if columns.frozen else self.finished
-        times = columns.times & forms.keys() - {"createdAt" if of_events else ""}
+        self.identity = output(columns.frozen) if columns.late else self.finished
+        times = columns.times & forms.keys()
         self._times = [slots[name] for name in times - columns.late]
         self.late_times = [slots[name] for name in times & columns.late]
-        self._any = [
-            (slots[name], name if name in columns.types else None)
-            for name in forms
-            if forms[name].is_any and name != TEXT
-        ]
-        # Not those in the text.
-        self.has_floats = any(form.has_floats and (name != TEXT or not of_events) for name, form in forms.items())
+        self._any = [(slots[name], name) for name, form in forms.items() if form.is_any]
+        self._text_slot = slots.get(TEXT) if of_events else None
         text = forms.get(TEXT, EMPTY)
-        self._text = None if text.is_any else msgspec.json.Decoder(text.annotation())
+        self._open_text = orjson.loads if text.is_any else msgspec.json.Decoder(text.annotation()).decode
+        # Not those in the text.
+        self._has_floats = any(form.has_floats for name, form in forms.items() if slots[name] != self._text_slot)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._forms
+    def parse(self, lines: bytes, searched: bool = False) -> list[Struct] | None:
+        """The objects on lines of JSON; None if any does not fit, or may have a long number (exact_json.py).
 
-    def parse(self, lines: bytes) -> list[Struct] | None:
-        """The objects on lines of JSON; None if any does not fit."""
+        `searched`: they are known to have none.
+        """
         try:
             records = self._decode(lines)
-            for slot, column in self._any:
+            texts = self._open_texts(records, self._text_slot) if self._text_slot else []
+            if not searched:
+                # Integers of any length fit; decimals may be in the texts only.
+                decimals = lines if self._has_floats or texts is None else "\n".join(texts).encode()
+                if exact_json.lines_with_long_numbers(decimals):
+                    return None
+            for slot, name in self._any:
                 for record in records:
                     value = getattr(record, slot)
                     if value is not UNSET:
-                        if column is not None and not self._columns.fits(column, value):
+                        if not self._columns.fits(name, value):
                             return None
                         setattr(record, slot, Raw(orjson.dumps(value, None, self._sort_keys)))
-            in_rfc3339 = all(set_times(records, slot) for slot in self._times)
-            are_times = all(_are_times(records, slot) for slot in self.late_times)
-            if not in_rfc3339 or not are_times:
-                return None
+            late = (getattr(record, slot) for slot in self.late_times for record in records)
+            if all(set_times(records, slot) for slot in self._times) and all(map(_may_be_time, late)):
+                return records
         # TypeError: orjson cannot write what is nested too deep.
         except (ValueError, TypeError, RecursionError):
-            return None
-        return records
+            pass
+        return None
+
+    def _open_texts(self, records: list[Struct], slot: str) -> list[str] | None:
+        """Put objects in place of their texts, which are returned; None if some came as objects.
+
+        Raises ValueError or TypeError if a text is no object that fits.
+        """
+        texts: list[str] = []
+        are_all = True
+        for record in records:
+            data = getattr(record, slot)
+            if type(data) is str:
+                if data[:1] != "{":
+                    raise ValueError("no object")
+                texts.append(data)
+                setattr(record, slot, self._open_text(data))
+            elif data is not UNSET:
+                are_all = False
+        return texts if are_all else None
 
     def count_without(self, records: list[Struct], name: str) -> int:
         """How many records have nothing in a field."""
         slot = self._slots.get(name)
         return len(records) if slot is None else sum(not getattr(record, slot) for record in records)
 
-    def open_text(self, text: str) -> Any:
-        """What a struct has for the object in a text. Raises ValueError or TypeError if it does not fit."""
-        if self._text is not None:
-            return self._text.decode(text)
-        return Raw(orjson.dumps(orjson.loads(text), None, self._sort_keys))
-
-    def fits_internal(self, record: Struct) -> bool:
-        """Whether `itblInternal` is an object, or missing."""
-        return record.itblInternal is _NO_INTERNAL or isinstance(record.itblInternal, msgspec.Struct)
-
     def learned(self, record: Fields) -> Shape | None:
         """A shape that takes the fields of this record, too. None if there is nothing to learn from it."""
         forms: dict[str, Form] = {}
         for name, value in record.items():
             if name == TEXT and self._of_events and type(value) is str:
-                value = _object_in(value)
+                with suppress(ValueError):
+                    value = orjson.loads(value)
             if not self._columns.may_be_learned(name, value):
                 continue
             known = self._forms.get(name)
-            if known is None:
-                if not self._has_room_for(name, value, forms):
-                    continue
-                known = EMPTY
-            form = known.learned(value)
-            if form is not known:
+            if known is None and not self._has_room_for(name, forms):
+                continue
+            form = (known or EMPTY).learned(value)
+            # Only an object is our `itblInternal`.
+            if form is not known and (name != INTERNAL or (type(value) is dict and not form.is_any)):
                 forms[name] = form
         return Shape(self._columns, self._of_events, {**self._forms, **forms}) if forms else None
 
-    def _has_room_for(self, name: str, value: Any, learning: Mapping[str, Form]) -> bool:
+    def _has_room_for(self, name: str, learning: Mapping[str, Form]) -> bool:
         if len(self._forms) + len(learning) >= _MOST_FIELDS or not may_be_field(name):
             return False
-        known = self._forms.keys() | learning.keys()
         if not self._of_events:
             return name not in _NOT_LEARNED
+        known = self._forms.keys() | learning.keys()
         if name == INTERNAL:
-            return type(value) is dict and not any(each.startswith(INTERNAL_PREFIX) for each in known)
-        if name.startswith(INTERNAL_PREFIX):
-            # It loses its prefix, and a struct has each name once.
-            short = name.removeprefix(INTERNAL_PREFIX)
-            return INTERNAL not in known and short not in known and short not in OURS
+            return not any(each.startswith(INTERNAL_PREFIX) for each in known)
+        # Without its prefix, it must not have the name of another: a struct has each name once.
+        short = name.removeprefix(INTERNAL_PREFIX)
+        if short != name:
+            return short not in OURS and known.isdisjoint((short, INTERNAL))
         return name not in _NOT_LEARNED and INTERNAL_PREFIX + name not in known
 
 
@@ -190,18 +190,5 @@ def set_times(records: list[Struct], slot: str) -> bool:
     return True
 
 
-def _are_times(records: list[Struct], slot: str) -> bool:
-    values = (getattr(record, slot) for record in records)
-    return all(value is UNSET or value is None or rfc3339(value) is not None for value in values)
-
-
-def _annotation(name: str, form: Form) -> Any:
-    annotation = form.annotation()
-    return annotation | (str | UnsetType if name == TEXT else UnsetType) if annotation is not Any else Any
-
-
-def _object_in(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except ValueError:
-        return text
+def _may_be_time(value: Any) -> bool:
+    return value is UNSET or value is None or rfc3339(value) is not None

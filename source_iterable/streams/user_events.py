@@ -21,8 +21,7 @@ from source_iterable.reading.slices import SliceReader, chunks_of
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext
 from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
-from source_iterable.records.event_ids import EventIds, mark_of_ids
-from source_iterable.records.events import EventRecords
+from source_iterable.records.events import EventIds, EventRecords, mark_of_ids
 from source_iterable.records.lines import Dumps, LineCount, RecordParser
 from source_iterable.records.private_fields import Redact
 from source_iterable.records.schemas import load_schema

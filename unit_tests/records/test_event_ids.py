@@ -16,8 +16,7 @@ import pytest
 from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
 
 from source_iterable.api import exact_json
-from source_iterable.records.event_ids import EventIds, mark_of_ids
-from source_iterable.records.events import EventRecords
+from source_iterable.records.events import EventIds, EventRecords, mark_of_ids
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import LATE, load_schema
 from source_iterable.streams.table import EXPORTS
