@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -240,3 +241,23 @@ def test_responses_that_do_not_begin_are_waited_for_as_long_as_some_take(request
     # The list of a million users takes more than an hour.
     requests_mock.get(f"{ROOT}lists/getUsers", exc=requests.ReadTimeout)
     assert "No response to GET lists/getUsers within 7200 seconds" in str(read(LIST_USERS).error)
+
+
+def test_distinct_users_are_yielded_once_in_an_order_of_their_own() -> None:
+    names = [f"user-{number}@example.com" for number in range(500)]
+
+    def all_of(batches: Iterator[list[str]]) -> list[tuple[bytes, str]]:
+        users = user_events.DistinctUsers()
+        for batch in batches:
+            users.add(batch)
+        found = list(users.after())
+        middle, _ = found[200]
+        assert users.count() == len(found)
+        assert list(users.after(middle)) == found[201:]
+        assert users.count(middle) == len(found) - 201
+        users.close()
+        return found
+
+    forwards = all_of(iter([names, names[:100]]))
+    assert all_of(iter([names[::-1][:300], names])) == forwards
+    assert sorted(name for _, name in forwards) == sorted(names)
