@@ -21,7 +21,7 @@ from source_iterable.records.event_ids import EventIds
 from source_iterable.records.events import EventRecords
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
-from source_iterable.records.users import UserRecords
+from source_iterable.streams.users import UserRecords
 
 _HOUR = 472_222 * 3_600
 
