@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
@@ -39,15 +39,13 @@ class CampaignsMetrics(Stream):
 
     name = "campaigns_metrics"
     primary_key = ("id",)
-    path = "campaigns/metrics"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        sent = {item["id"] for item in CAMPAIGNS.items(context) if item.get("campaignState") not in WITHOUT_METRICS}
-        for rows in read_reports(context, self.path, sent, campaign_rows):
-            yield [{"id": row["id"], "data": row} for row in rows]
+        sent = {item["id"] for item in CAMPAIGNS.items(context) if was_sent(item)}
+        yield from read_reports(context, "campaigns/metrics", sent, campaign_rows)
 
     def to_record(self, item: Fields) -> Fields:
-        return item
+        return {"id": item["id"], "data": item}
 
 
 class ExperimentsMetrics(Stream):
@@ -60,14 +58,21 @@ class ExperimentsMetrics(Stream):
 
     name = "experiments_metrics"
     primary_key = ()
-    path = "experiments/metrics"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}
-        yield from read_reports(context, self.path, emails, _experiments)
+        yield from read_reports(context, "experiments/metrics", emails, _experiment_rows)
 
     def to_record(self, item: Fields) -> Fields:
-        return item
+        """The row, with its ids as columns, however the report spells their names."""
+        known = {re.sub("[^a-z]", "", name.lower()): value for name, value in item.items()}
+        ids = {name: known.get(name.lower()) for name in ("experimentId", "campaignId", "templateId")}
+        return {**{name: value for name, value in ids.items() if isinstance(value, int)}, "data": item}
+
+
+def was_sent(campaign: Mapping[str, Any]) -> bool:
+    """Whether a campaign may have metrics."""
+    return campaign.get("campaignState") not in WITHOUT_METRICS
 
 
 def campaign_rows(text: str) -> list[Fields]:
@@ -85,21 +90,14 @@ class _Lines(msgspec.Struct):
     rows: list[str] | None = None
 
 
-def _experiments(text: str) -> list[Fields]:
-    """The records of a report of experiments, which may come as CSV, too."""
+def _experiment_rows(text: str) -> list[Fields]:
+    """The rows of a report of experiments, which may come as CSV, too."""
     try:
         lines = model_of(_Lines, orjson.loads(text))
         text = "\n".join(line.rstrip("\r\n") for line in (lines.headers, *(lines.rows or ())))
     except orjson.JSONDecodeError:
         pass
-    return [_experiment(row) for row in rows_of(text)]
-
-
-def _experiment(row: Fields) -> Fields:
-    """A row, with its ids as columns, however the report spells their names."""
-    known = {re.sub("[^a-z]", "", name.lower()): value for name, value in row.items()}
-    ids = {name: known.get(name.lower()) for name in ("experimentId", "campaignId", "templateId")}
-    return {**{name: value for name, value in ids.items() if isinstance(value, int)}, "data": row}
+    return rows_of(text)
 
 
 def read_reports(
