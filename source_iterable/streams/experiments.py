@@ -6,9 +6,11 @@ src/client/experiments.ts). Not every project has them.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -50,7 +52,7 @@ class Experiments(Stream):
 class ExperimentVariants(Stream):
     """`GET experiments/{id}`, `{id}/variants` and `{id}/totals`: one record per variant.
 
-    Requests: 2 per experiment, plus those of experiments.
+    Requests: as for experiments, plus 2 per experiment.
     """
 
     name = "experiment_variants"
@@ -121,14 +123,10 @@ def _variants(context: StreamContext, experiment: Fields) -> list[Fields]:
     """The records of an experiment's variants: what its details say of each, its content, and its lifetime numbers."""
     experiment_id = experiment["id"]
     details = _variants_in(experiment_id, {"id": experiment_id, "variants": experiment.get("variants")})
-    contents, totals = (_part(context, experiment_id, part) for part in ("variants", "totals"))
+    parts = [details, *(_part(context, experiment_id, part) for part in ("variants", "totals"))]
     return [
-        {
-            **_variant(totals.get(each, {}), contents.get(each, {}), details.get(each, {})),
-            "experimentId": experiment_id,
-            "id": each,
-        }
-        for each in {**details, **contents, **totals}
+        {**_variant([part.get(each, {}) for part in parts]), "experimentId": experiment_id, "id": each}
+        for each in dict.fromkeys(chain(*parts))
     ]
 
 
@@ -162,12 +160,11 @@ def _variants_in(experiment_id: int, response: Any) -> dict[int, Fields]:
     return variants
 
 
-def _variant(*parts: Fields) -> Fields:
-    """The record of a variant without its key, from what the endpoints say of it, the last one first."""
-    variant = {name: value for part in parts for name, value in _known(part).items()}
+def _variant(parts: list[Fields]) -> Fields:
+    """The record of a variant without its key, from what the endpoints say of it; the first one counts."""
+    variant = dict(ChainMap(*map(_known, parts)))
     variant.pop("variantId", None)
-    percentage = _first(variant, "currentPercentage", "percentage")
-    variant.pop("currentPercentage", None)
+    percentage = variant.pop("currentPercentage", variant.get("percentage"))
     value, content = variant.get("value"), variant.get("content")
     # The client has seen the content's fields beside the variant's own.
     if content is None or isinstance(content, dict):

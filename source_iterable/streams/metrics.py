@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
@@ -92,11 +93,9 @@ class _Lines(msgspec.Struct):
 
 def _experiment_rows(text: str) -> list[Fields]:
     """The rows of a report of experiments, which may come as CSV, too."""
-    try:
+    with suppress(orjson.JSONDecodeError):
         lines = model_of(_Lines, orjson.loads(text))
         text = "\n".join(line.rstrip("\r\n") for line in (lines.headers, *(lines.rows or ())))
-    except orjson.JSONDecodeError:
-        pass
     return rows_of(text)
 
 

@@ -69,7 +69,7 @@ def test_users_that_could_not_be_read_are_read_by_the_next_sync_alone(
     order = in_order(*range(8))
     api = Api(requests_mock, {1: text(*range(8))}, {order[1]: BROKEN, order[4]: BROKEN})
     first = read(EVENTS)
-    assert str(first.error).startswith("events is incomplete, 2 of its parts could not be read. user ")
+    assert str(first.error).startswith("events is incomplete: 2 of its slices could not be read. user ")
     assert f"user u*** ({digest(order[1])[:12]})" in str(first.error)
     assert "example.com" not in str(first.error)
     assert first.states == [
@@ -110,7 +110,7 @@ def test_the_users_of_a_list_that_could_not_be_read_are_read_by_the_next_sync(
     assert users_of(first) == in_order(1, 2, 3, 4)
     last = digest(in_order(1, 2, 3, 4)[-1])
     assert first.states == [{"after": last, "lists": [2], "ids": "1"}]
-    assert str(first.error).startswith("events is incomplete, 1 of its parts could not be read. list 2: ")
+    assert str(first.error).startswith("events is incomplete: 1 of its slices could not be read. list 2: ")
     # All users of that list are read then, wherever their digests are, and of the others only new ones.
     api.lists[2] = text(4, 5, 6, 7)
     second = read(EVENTS, first.states[0])
