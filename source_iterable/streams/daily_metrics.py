@@ -1,4 +1,4 @@
-"""Metrics of campaigns day by day, and which of them become columns, whatever Iterable's reports call them."""
+"""Daily metrics of campaigns, and the columns that they fill, whatever Iterable's reports call them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def may_have_changed(span: Span, day: date) -> bool:
 
 
 def _days_of(campaign: Mapping[str, Any], *names: str) -> list[date]:
-    """The days of those of its times that are known, in UTC."""
+    """The UTC days of the named times, without the unknown ones."""
     times = filter(None, (rfc3339(campaign.get(name)) for name in names))
     return [date.fromisoformat(time[:10]) for time in times]
 

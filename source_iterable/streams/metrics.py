@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
-from itertools import count
+from itertools import accumulate, count, takewhile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -110,7 +110,7 @@ def read_reports(
 
     ShapeError of `records` counts as a broken response.
     """
-    # Dates: the reference's form for these endpoints, and nothing in it grows by URL encoding.
+    # Dates, as in the reference: URL encoding makes them no longer.
     period = {"startDateTime": context.config.start_date[:10]}
     if day is not None:
         period = {"startDateTime": day.isoformat(), "endDateTime": (day + timedelta(days=1)).isoformat()}
@@ -121,16 +121,12 @@ def read_reports(
 def url_batches(config: Config, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
     """Yield the ids in batches, each as large as fits in a URL behind `path`, both at our base URL and at Iterable's own."""
     free = URL_LENGTH - len(max(config.base_url, *REGION_BASE_URLS.values(), key=len)) - len(path)
-    batch: list[int] = []
-    left = free
-    for campaign_id in sorted(campaign_ids):
-        left -= len(f"&campaignId={campaign_id}")
-        if batch and left < 0:
-            yield batch
-            batch, left = [], free - len(f"&campaignId={campaign_id}")
-        batch.append(campaign_id)
-    if batch:
-        yield batch
+    left = sorted(campaign_ids)
+    while left:
+        ends = accumulate(len(f"&campaignId={campaign_id}") for campaign_id in left)
+        fitting = sum(1 for _ in takewhile(lambda end: end <= free, ends)) or 1
+        yield left[:fitting]
+        left = left[fitting:]
 
 
 def rows_of(text: str, needed: str | None = None) -> list[dict[str, Any]]:
@@ -156,9 +152,7 @@ def rows_of(text: str, needed: str | None = None) -> list[dict[str, Any]]:
         raise ShapeError("has a row with more cells than columns")
     if lines and 0 < len(lines[-1]) < len(columns):
         raise ShapeError("breaks off in its last row")
-    rows = [
-        {name: number_in(cell) for name, cell in zip(columns, cells, strict=False) if cell != ""} for cells in lines
-    ]
+    rows = [{name: number_in(cell) for name, cell in zip(columns, cells, strict=False) if cell} for cells in lines]
     return [row for row in rows if row]
 
 

@@ -103,8 +103,7 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     # Its userIdentifier is one of them.
     keys += [(column, STREAMS["list_users"]) for column in IDENTIFIERS[config.project_type]]
     for column, stream in keys:
-        rule = private.rule(column, stream.layout)
-        if rule and not rule.hashed:
+        if (rule := private.rule(column, stream.layout)) and not rule.hashed:
             raise invalid(
                 f"'excluded_fields': {rule.name} must stay, because it is in the key of {stream.name}. Hash it "
                 f"(hashed_fields), or name the object that it is to be left out of, as in address.{column}"

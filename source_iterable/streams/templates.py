@@ -15,13 +15,12 @@ from source_iterable.errors import ApiError
 from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields, StreamContext
-from source_iterable.records.timestamps import rfc3339
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 MESSAGE_MEDIA = ("Email", "Push", "InApp", "SMS")
 # Contents requested at a time (the limit is a hundred a second), and contents per batch: each may be large.
 CONTENT_THREADS, CONTENTS = 8, 20
-# Statuses for a clientTemplateId that Iterable does not take: invalid, unknown, or too long for a URL.
+# Statuses for a clientTemplateId that Iterable rejects: invalid, unknown, or too long for a URL.
 _REFUSED = (400, 404, 414)
 
 
@@ -42,12 +41,12 @@ class Templates(ByContentStream):
 
     def record(self, kind: str, item: Fields) -> Fields:
         template_type, medium = kind.split("/")
-        created = rfc3339(item.get("createdAt")) or item.get("createdAt")
-        return {**item, "createdAt": created, "templateType": template_type, "messageMedium": medium}
+        return {**item, "templateType": template_type, "messageMedium": medium}
 
     def content(self, context: StreamContext, kind: str, item: Fields, locale: str | None = None) -> Fields | None:
         """The content of a template, in its default locale or another; None, with a warning, if it no longer exists."""
-        template_id, (_, medium) = item["templateId"], kind.split("/")
+        _, medium = kind.split("/")
+        template_id = item["templateId"]
         wanted: Parameters = {"templateId": template_id, **({"locale": locale} if locale else {})}
 
         def shape(response: Any) -> Fields:
@@ -59,11 +58,10 @@ class Templates(ByContentStream):
         what = f"locale {locale} of template {template_id}" if locale else f"template {template_id}"
         with skipping(context, self.name, what):
             content = context.client.get_json(f"templates/{medium.lower()}/get", wanted, shape)
-            created = content.get("createdAt") or item.get("createdAt")
             # The list's updatedAt is the cursor; not all media have one in their content.
             of_list = {"updatedAt": item["updatedAt"]} if "updatedAt" in item else {}
-            own = {"templateId": template_id, "messageMedium": medium, "createdAt": rfc3339(created) or created}
-            return {**content, **own, **of_list}
+            created = {"createdAt": content.get("createdAt") or item.get("createdAt")}
+            return {**content, "templateId": template_id, "messageMedium": medium, **created, **of_list}
         return None
 
 
@@ -134,17 +132,16 @@ class TemplateLocales(Templates):
 
     def _listed(self, context: StreamContext, item: Fields) -> list[str] | None:
         """The locales that Iterable lists for a template's clientTemplateId; None if it lists none."""
-        template_id = item["templateId"]
+        client_id, template_id = item["clientTemplateId"], item["templateId"]
 
         def shape(response: Any) -> list[str] | None:
             listed = model_of(_ListedTemplates, holder_of(response, "templates")).templates
             return next((each.locales for each in listed if each.templateId == template_id), None)
 
         try:
-            wanted = {"clientTemplateId": item["clientTemplateId"]}
-            return context.client.get_json("templates/getByClientTemplateId", wanted, shape)
+            return context.client.get_json("templates/getByClientTemplateId", {"clientTemplateId": client_id}, shape)
         except ApiError as error:
-            # One clientTemplateId that Iterable cannot take must not end the stream at this template for ever.
+            # A clientTemplateId that Iterable rejects must not stop every sync at this template.
             if error.status not in _REFUSED and not error.is_permanent:
                 raise
             context.logger.warning(

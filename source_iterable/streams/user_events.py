@@ -57,10 +57,12 @@ class DistinctUsers:
 
     They are read in the order of their digests, which is the same in every sync. A 16-byte digest stands in for a user where
     personal data must not be written: in the state and in the log. With a `salt`, only those who know it can compute it.
+    The users of the digests `again` are read wherever these are in the order.
     """
 
-    def __init__(self, salt: str = "") -> None:
+    def __init__(self, salt: str = "", again: Iterable[bytes] = ()) -> None:
         self._key = sha256(salt.encode()).digest() if salt else b""
+        self._again = set(again)
         # An empty name is a temporary database, in a file that SQLite removes. One thread at a time uses it.
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", f"cache_size = -{_CACHE}"):
@@ -70,9 +72,10 @@ class DistinctUsers:
         )
 
     def add(self, users: Iterable[str], again: bool = False) -> None:
-        """Add users; known ones change nothing. `again` marks them to be read wherever their digest is."""
+        """Add users; known ones change nothing. With `again`, they are read wherever their digests are in the order."""
+        digests = ((blake2b(user.encode(), digest_size=16, key=self._key).digest(), user) for user in users)
         # In order: neighbors in the file are written together.
-        rows = sorted((blake2b(user.encode(), digest_size=16, key=self._key).digest(), user, again) for user in users)
+        rows = sorted((digest, user, again or digest in self._again) for digest, user in digests)
         with local_errors():
             self._database.execute("BEGIN")
             self._database.executemany(
@@ -81,20 +84,15 @@ class DistinctUsers:
             )
             self._database.execute("COMMIT")
 
-    def mark(self, digests: Iterable[bytes]) -> None:
-        """Mark users to be read wherever their digest is."""
-        with local_errors():
-            self._database.executemany("UPDATE users SET again = 1 WHERE digest = ?", ((digest,) for digest in digests))
-
     def count(self, after: bytes = b"") -> int:
-        """How many are marked or follow a digest."""
+        """How many follow a digest, or are read again."""
         query = "SELECT count(*) FROM users WHERE digest > ? OR again"
         with local_errors():
             (count,) = self._database.execute(query, (after,)).fetchone()
         return int(count)
 
     def after(self, after: bytes = b"") -> Iterator[User]:
-        """Digest and name of each that is marked or follows a digest, in order."""
+        """Digest and name of each that follows a digest, or is read again, in order."""
         query = "SELECT digest, name FROM users WHERE digest > ? OR again ORDER BY digest"
         with local_errors():
             yield from self._database.execute(query, (after,))
@@ -127,10 +125,8 @@ class _Progress(msgspec.Struct, omit_defaults=True):
 class TypedEvents(RecordParser):
     """Records of events of any type, each as the stream of its type has it: with the same id and columns."""
 
-    def __init__(
-        self, stream_name: str, types: Mapping[str, EventStream], config: Config, redact: Redact | None = None
-    ) -> None:
-        super().__init__(stream_name, redact)
+    def __init__(self, types: Mapping[str, EventStream], config: Config, redact: Redact | None = None) -> None:
+        super().__init__(UserEvents.name, redact)
         self._config = config
         self._types = types
         self._parser = lru_cache(_MOST_PARSERS)(self._made)
@@ -171,25 +167,24 @@ class UserEvents(Stream):
         # What was read by ids of another version, or without a mark, is read again.
         before = _Progress.from_state(state if state.get(IDS) == mark else {})
         lists = ListReader(self.name, context)
-        with closing(DistinctUsers(context.config.hash_salt)) as users:
+        with closing(DistinctUsers(context.config.hash_salt, map(bytes.fromhex, before.missing))) as users:
             for list_id, members in lists.users(sorted(LISTS.keys(context))):
                 for chunk in chunks_of(members):
                     users.add(users_in(chunk), again=list_id in before.lists)
-            users.mark(map(bytes.fromhex, before.missing))
             progress = _Progress(before.after, lists=list(lists.unread), ids=mark)
             yield from self._read_users(context, users, progress)
         lists.finish()
         yield Checkpoint({})
 
     def _read_users(self, context: StreamContext, users: DistinctUsers, progress: _Progress) -> Reading:
-        """Read the users that are marked or come after `progress`, and move it. Raises IterableError if some are unread."""
+        """Read the users after `progress`, and those to read again, and move it. Raises TransientError if any is unread."""
 
         def name(user: User) -> str:
             short, start = user[0].hex()[:_SHORT], user[1][0]
             return f"user {short}" if context.private_fields else f"user {start}*** ({short})"
 
         def fetch(user: User) -> SpooledResponse:
-            # Iterable returns nothing for an identifier of the wrong kind: nothing is believed before all are tried.
+            # For an identifier of the wrong kind the response is empty, too: only if all are, the user has no events.
             for kind in identifiers_of(context.config, user[1]):
                 response = slices.request(PATH, {kind: user[1], "includeCustomEvents": "true"})
                 if response.size:
@@ -197,7 +192,7 @@ class UserEvents(Stream):
             return response
 
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records, name)
-        records = TypedEvents(self.name, self.types, context.config, self.redaction(context))
+        records = TypedEvents(self.types, context.config, self.redaction(context))
         start = bytes.fromhex(progress.after)
         total = users.count(start)
         # A user has a few events, and a batch costs the same whatever its size: those of several users are joined.
@@ -216,15 +211,14 @@ class UserEvents(Stream):
                 lines.check()
             except BrokenResponse as error:
                 slices.failed(user, error)
-            if user in slices.unread:
-                progress.missing.append(digest.hex())
-            progress.after = max(start, digest).hex()
             if number % USERS_A_STATE == 0 or number == total:
                 # Users before the start were missing. They come first, and no state forgets one before all are read.
                 if digest > start or number == total:
                     if batches:
                         yield joined(batches)
                         batches.clear()
+                    progress.after = max(start, digest).hex()
+                    progress.missing = [unread.hex() for unread, _ in slices.unread]
                     yield Checkpoint(msgspec.to_builtins(progress))
                 context.progress.advance(self.name, share=number / total)
         slices.finish()

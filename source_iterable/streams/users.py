@@ -56,22 +56,17 @@ class Users(ExportStream):
 
     def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
         """With `user_fields_as_columns` it requests the project's fields from Iterable."""
-        schema = self._standard()
-        if config.user_fields_as_columns:
-            if client is None:
-                raise ValueError("With user_fields_as_columns, the schema of users needs a client.")
+        # The key may be null: Iterable exports users without it.
+        schema = load_schema(self.name, required=[self.cursor_field])
+        if config.user_fields_as_columns and client:
             schema = discovered_columns(schema, user_fields(client))
         return schema
-
-    def _standard(self) -> dict[str, Any]:
-        # The key may be null: Iterable exports users without it.
-        return load_schema(self.name, required=[self.cursor_field])
 
     def records(self, context: StreamContext) -> RecordParser:
         # Not requested again: the destination has the catalog's columns.
         catalog_schema = context.catalog_schemas.get(self.name, {}) if context.config.user_fields_as_columns else {}
         is_hashed = partial(context.private_fields.hashes, layout=self.layout)
-        schema = configured_columns(self._standard(), catalog_schema, is_hashed)
+        schema = configured_columns(self._schema(context.config), catalog_schema, is_hashed)
         return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
