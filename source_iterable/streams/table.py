@@ -106,7 +106,7 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
         if (rule := private.rule(column, stream.layout)) and not rule.hashed:
             raise invalid(
                 f"'excluded_fields': {rule.name} must stay, because it is in the key of {stream.name}. Hash it "
-                f"(hashed_fields), or name the object that it is to be left out of, as in address.{column}"
+                f"(hashed_fields), or exclude it from one object only, as in address.{column}"
             )
     return config
 
