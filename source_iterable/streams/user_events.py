@@ -185,10 +185,12 @@ class UserEvents(Stream):
 
         def fetch(user: User) -> SpooledResponse:
             # For an identifier of the wrong kind the response is empty, too: only if all are, the user has no events.
-            for kind in identifiers_of(context.config, user[1]):
-                response = slices.request(PATH, {kind: user[1], "includeCustomEvents": "true"})
-                if response.size:
-                    break
+            first, *others = identifiers_of(context.config, user[1])
+            response = slices.request(PATH, {first: user[1], "includeCustomEvents": "true"})
+            for other in others:
+                if not response.size:
+                    response.close()
+                    response = slices.request(PATH, {other: user[1], "includeCustomEvents": "true"})
             return response
 
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records, name)
