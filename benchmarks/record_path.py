@@ -20,7 +20,7 @@ from source_iterable.api.spooled import CHUNK_BYTES
 from source_iterable.records.events import EventIds, EventRecords
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
-from source_iterable.records.users import UserRecords
+from source_iterable.streams.users import UserRecords
 
 _HOUR = 472_222 * 3_600
 

@@ -90,13 +90,13 @@ def test_locales_that_a_content_names_are_read_as_well() -> None:
         (
             Fault(BY_ID, "status", times=None, status=404),
             0,
-            f"Iterable does not tell the locales of template {FIRST}",
+            f"Iterable returned no locales of template {FIRST}",
         ),
         *(
             (
                 Fault(BY_ID, "status", times=None, status=status, body=body),
                 0,
-                f"Iterable does not tell the locales of template {FIRST}",
+                f"Iterable returned no locales of template {FIRST}",
             )
             for status, body in ((400, None), (414, ""), (500, {"code": "GenericError", "msg": "An error occurred."}))
         ),

@@ -223,7 +223,7 @@ def test_users_whose_events_could_not_be_read_are_read_by_the_next_sync(
         sandbox.add_fault(fault)
         first = sync(config, ["events"])
         assert first.errors["events"].error is not None
-        assert "5 of its parts" in first.errors["events"].error.message
+        assert "5 of its slices" in first.errors["events"].error.message
         sandbox.clear_faults()
         sandbox.clear_requests()
         second = sync(config, ["events"], first.state)

@@ -34,7 +34,7 @@ SKIPPED = {
     "experiment_variants": (re.compile(r"experiment (?P<experimentId>\d+) no longer"),),
     "template_locales": (
         re.compile(r"template (?P<templateId>\d+) no longer"),
-        re.compile(r"Iterable does not tell the locales of template (?P<templateId>\d+)"),
+        re.compile(r"Iterable returned no locales of template (?P<templateId>\d+)"),
         re.compile(r"locale (?P<locale>\S+) of template (?P<templateId>\d+) no longer"),
     ),
     "template_contents": (re.compile(r"template (?P<templateId>\d+) no longer"),),

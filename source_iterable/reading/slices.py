@@ -146,6 +146,6 @@ class SliceReader(Generic[K]):
             named = " ".join(list(self.unread.values())[:NAMED])
             more = f" And {len(self.unread) - NAMED} more." if len(self.unread) > NAMED else ""
             raise TransientError(
-                f"{self.stream_name} is incomplete, {len(self.unread)} of its parts could not be read. {named}{more} The "
+                f"{self.stream_name} is incomplete: {len(self.unread)} of its slices could not be read. {named}{more} The "
                 "next sync will read what is missing."
             )

@@ -137,7 +137,7 @@ class Stream(ABC):
         return list(self.primary_key)
 
     def schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
-        """The JSON schema of the records; with `user_fields_as_columns` that of users needs a client.
+        """The JSON schema of the records. Without a client, that of users lacks the columns of `user_fields_as_columns`.
 
         Raises IterableError.
         """

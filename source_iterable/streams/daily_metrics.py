@@ -1,4 +1,4 @@
-"""Metrics of campaigns day by day, and which of them become columns, whatever Iterable's reports call them."""
+"""Daily metrics of campaigns, and the columns that they fill, whatever Iterable's reports call them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from source_iterable.api.request import ShapeError
 from source_iterable.config import parse_date
@@ -15,7 +15,7 @@ from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, S
 from source_iterable.records.schemas import metric_names
 from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.campaigns import CAMPAIGNS
-from source_iterable.streams.metrics import WITHOUT_METRICS, campaign_rows, read_reports
+from source_iterable.streams.metrics import campaign_rows, read_reports, was_sent
 
 # States in which a campaign goes on. A triggered one does in any, as it may be activated again.
 _GOING_ON = ("Recurring", "Running")
@@ -35,6 +35,8 @@ _SAME = {
 }
 # Counts fit 64 bits.
 _COUNTS_END = 2**63
+# The first and the last day on which a campaign was sent, as far as Iterable says.
+Span = tuple[date, date]
 
 
 class CampaignsMetricsDaily(DailyStream):
@@ -46,7 +48,6 @@ class CampaignsMetricsDaily(DailyStream):
 
     name = "campaigns_metrics_daily"
     primary_key = ("campaignId", DATE)
-    path = "campaigns/metrics"
 
     def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
         config, read = context.config, Days(state, today)
@@ -57,10 +58,10 @@ class CampaignsMetricsDaily(DailyStream):
         first = max(parse_date(config.start_date).date(), last - (config.metrics_days - 1) * ONE_DAY)
         unread = read.unread(first, last)
         # Not the campaigns themselves: a project may have very many.
-        spans = {item["id"]: span_of(item) for item in CAMPAIGNS.items(context)} if unread else {}
+        spans = {item["id"]: span_of(item) for item in CAMPAIGNS.items(context) if was_sent(item)} if unread else {}
         for number, day in enumerate(unread, 1):
-            requested = {campaign_id for campaign_id, span in spans.items() if span and may_have_changed(span, day)}
-            for rows in read_reports(context, self.path, requested, _one_row_each, day):
+            requested = {campaign_id for campaign_id, span in spans.items() if may_have_changed(span, day)}
+            for rows in read_reports(context, "campaigns/metrics", requested, _one_row_each, day):
                 # The report may have other campaigns, too: they have nothing new.
                 yield [_record(row, day) for row in rows if row["id"] in requested]
             read.add(day)
@@ -84,26 +85,16 @@ def _record(row: Fields, day: date) -> Fields:
     return {"campaignId": row["id"], DATE: day.isoformat(), **columns(data), "data": data}
 
 
-class Span(NamedTuple):
-    """From when to when a campaign was sent, as far as Iterable says."""
-
-    start: date
-    end: date
-
-
-def span_of(campaign: Mapping[str, Any]) -> Span | None:
-    """The span of a campaign: without an end where it goes on or nobody knows, None if it was never sent.
+def span_of(campaign: Mapping[str, Any]) -> Span:
+    """The span of a campaign that was sent: without an end where it goes on or nobody knows.
 
     Without endedAt, the end is the latest of the other times. updatedAt alone is not enough: it stays at the last edit,
     however much later the campaign starts (seen).
     """
-    state = campaign.get("campaignState")
-    if state in WITHOUT_METRICS:
-        return None
     starts = _days_of(campaign, "createdAt", "startAt")
     ends = _days_of(campaign, "endedAt") or _days_of(campaign, "createdAt", "startAt", "updatedAt")
-    goes_on = state in _GOING_ON or campaign.get("type") == "Triggered"
-    return Span(min(starts, default=date.min), date.max if goes_on else max(ends, default=date.max))
+    goes_on = campaign.get("campaignState") in _GOING_ON or campaign.get("type") == "Triggered"
+    return min(starts, default=date.min), date.max if goes_on else max(ends, default=date.max)
 
 
 def may_have_changed(span: Span, day: date) -> bool:
@@ -111,11 +102,12 @@ def may_have_changed(span: Span, day: date) -> bool:
 
     Iterable does not say in which time zone its days begin: there may be numbers on the day before the start in UTC.
     """
-    return day + ONE_DAY >= span.start and day - span.end <= _AFTERWARDS
+    start, end = span
+    return day + ONE_DAY >= start and day - end <= _AFTERWARDS
 
 
 def _days_of(campaign: Mapping[str, Any], *names: str) -> list[date]:
-    """The days of those of its times that are known, in UTC."""
+    """The UTC days of the named times, without the unknown ones."""
     times = filter(None, (rfc3339(campaign.get(name)) for name in names))
     return [date.fromisoformat(time[:10]) for time in times]
 

@@ -6,9 +6,11 @@ src/client/experiments.ts). Not every project has them.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -50,7 +52,7 @@ class Experiments(Stream):
 class ExperimentVariants(Stream):
     """`GET experiments/{id}`, `{id}/variants` and `{id}/totals`: one record per variant.
 
-    Requests: 2 per experiment, plus those of experiments.
+    Requests: as for experiments, plus 2 per experiment.
     """
 
     name = "experiment_variants"
@@ -67,7 +69,7 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
     """All experiments, a page at a time; none, with a warning, where Iterable does not offer them to this key."""
     fetch = by_offset(context.client, PATH, "experiments", "id", PAGE_SIZE)
     try:
-        # Read at a stretch, since new ones shift the pages: then one may come twice.
+        # By id: a new experiment shifts the pages, and the last one of a page comes again.
         listed = {item["id"]: item for page in context.shared.pages_by(PATH, fetch, "id") for item in page}
     except (Forbidden, NotFound) as error:
         # A wrong base URL or a proxy may answer 404 to everything.
@@ -113,7 +115,7 @@ def _experiment(context: StreamContext, listed: Fields) -> Fields:
     if "variants" not in details:
         # Those of the list are not proved to be variants.
         experiment.pop("variants", None)
-    # The client had texts where it has milliseconds now.
+    # Earlier versions of Iterable's client expect text where it has milliseconds now.
     return {name: milliseconds(value) if name in _TIMES else value for name, value in experiment.items()}
 
 
@@ -121,14 +123,10 @@ def _variants(context: StreamContext, experiment: Fields) -> list[Fields]:
     """The records of an experiment's variants: what its details say of each, its content, and its lifetime numbers."""
     experiment_id = experiment["id"]
     details = _variants_in(experiment_id, {"id": experiment_id, "variants": experiment.get("variants")})
-    contents, totals = (_part(context, experiment_id, part) for part in ("variants", "totals"))
+    parts = [details, *(_part(context, experiment_id, part) for part in ("variants", "totals"))]
     return [
-        {
-            **_variant(totals.get(each, {}), contents.get(each, {}), details.get(each, {})),
-            "experimentId": experiment_id,
-            "id": each,
-        }
-        for each in {**details, **contents, **totals}
+        {**_variant([part.get(each, {}) for part in parts]), "experimentId": experiment_id, "id": each}
+        for each in dict.fromkeys(chain(*parts))
     ]
 
 
@@ -149,25 +147,28 @@ class _Response(msgspec.Struct):
 
 
 def _variants_in(experiment_id: int, response: Any) -> dict[int, Fields]:
-    """The variants in a response about an experiment by their ids, which have two names. Raises ShapeError."""
+    """What is known of the variants in a response about an experiment, by their ids, which have two names.
+
+    Raises ShapeError.
+    """
     about = model_of(_Response, response)
     named = about.id if about.experimentId is None else about.experimentId
     if named not in (None, experiment_id):
         raise ShapeError(f"is of another experiment than {experiment_id}")
     if named is None and about.variants is None:
         raise ShapeError("holds no variants")
-    variants = {_first(each, "id", "variantId"): each for each in about.variants or []}
-    if not all(type(variant_id) is int for variant_id in variants):
+    variants = map(_known, about.variants or [])
+    by_id: dict[Any, Fields] = {each.get("id", each.get("variantId")): each for each in variants}
+    if not all(type(variant_id) is int for variant_id in by_id):
         raise ShapeError("holds a variant without an id")
-    return variants
+    return by_id
 
 
-def _variant(*parts: Fields) -> Fields:
-    """The record of a variant without its key, from what the endpoints say of it, the last one first."""
-    variant = {name: value for part in parts for name, value in _known(part).items()}
+def _variant(parts: list[Fields]) -> Fields:
+    """The record of a variant without its key, from what the endpoints say of it; the first one counts."""
+    variant = dict(ChainMap(*parts))
     variant.pop("variantId", None)
-    percentage = _first(variant, "currentPercentage", "percentage")
-    variant.pop("currentPercentage", None)
+    percentage = variant.pop("currentPercentage", variant.get("percentage"))
     value, content = variant.get("value"), variant.get("content")
     # The client has seen the content's fields beside the variant's own.
     if content is None or isinstance(content, dict):
@@ -178,7 +179,3 @@ def _variant(*parts: Fields) -> Fields:
 
 def _known(fields: Fields) -> Fields:
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _first(fields: Fields, *names: str) -> Any:
-    return next((fields[name] for name in names if fields.get(name) is not None), None)

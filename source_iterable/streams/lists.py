@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import partial
 
@@ -21,6 +21,8 @@ from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, S
 # What projects identify users by, by the option project_type.
 IDENTIFIERS = {"Email-based": ("email",), "UserID-based": ("userId",), "Hybrid": ("email", "userId")}
 LISTS = PlainList("lists", "lists", "lists", "id")
+# A list in messages.
+_name: Callable[[Key], str] = "list {}".format
 # Lists requested at a time: the limit is five a minute, and long ones must not hold up the others.
 THREADS = 4
 # Seconds. The response for a list of a million users takes more than an hour (seen). Counting a large list takes a while,
@@ -68,8 +70,10 @@ class ListReader(SliceReader[Key]):
     """Reads the users of lists for one stream; others that need the same lists share the responses."""
 
     def __init__(self, stream_name: str, context: StreamContext) -> None:
-        self._emails_only = context.config.project_type == "Email-based"
-        proof = partial(must_hold_identifiers, sign=b"@") if self._emails_only else must_hold_identifiers
+        emails_only = context.config.project_type == "Email-based"
+        # Where a user has both identifiers, the userId is the one that never changes.
+        self._query: Parameters = {} if emails_only else {"preferUserId": "true"}
+        proof = partial(must_hold_identifiers, sign=b"@") if emails_only else must_hold_identifiers
         super().__init__(stream_name, context, USERS_TIMEOUT, LIST_BYTES, proof, _name)
 
     def users(self, list_ids: list[Key]) -> Iterator[tuple[Key, SpooledResponse | None]]:
@@ -83,14 +87,8 @@ class ListReader(SliceReader[Key]):
             barrier.done(self.stream_name)
 
     def _shared(self, list_id: Key) -> SpooledResponse:
-        # Where a user has both identifiers, the userId is the one that never changes.
-        query: Parameters = {"listId": list_id, **({} if self._emails_only else {"preferUserId": "true"})}
-        request = partial(self.request, "lists/getUsers", query)
+        request = partial(self.request, "lists/getUsers", {"listId": list_id, **self._query})
         return self.context.barrier.get(self.stream_name, list_id, request)
-
-
-def _name(list_id: Key) -> str:
-    return f"list {list_id}"
 
 
 def users_in(chunk: bytes) -> list[str]:

@@ -6,9 +6,10 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
-from itertools import count
+from itertools import accumulate, count, takewhile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,15 +40,13 @@ class CampaignsMetrics(Stream):
 
     name = "campaigns_metrics"
     primary_key = ("id",)
-    path = "campaigns/metrics"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        sent = {item["id"] for item in CAMPAIGNS.items(context) if item.get("campaignState") not in WITHOUT_METRICS}
-        for rows in read_reports(context, self.path, sent, campaign_rows):
-            yield [{"id": row["id"], "data": row} for row in rows]
+        sent = {item["id"] for item in CAMPAIGNS.items(context) if was_sent(item)}
+        yield from read_reports(context, "campaigns/metrics", sent, campaign_rows)
 
     def to_record(self, item: Fields) -> Fields:
-        return item
+        return {"id": item["id"], "data": item}
 
 
 class ExperimentsMetrics(Stream):
@@ -60,14 +59,21 @@ class ExperimentsMetrics(Stream):
 
     name = "experiments_metrics"
     primary_key = ()
-    path = "experiments/metrics"
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}
-        yield from read_reports(context, self.path, emails, _experiments)
+        yield from read_reports(context, "experiments/metrics", emails, _experiment_rows)
 
     def to_record(self, item: Fields) -> Fields:
-        return item
+        """The row, with its ids as columns, however the report spells their names."""
+        known = {re.sub("[^a-z]", "", name.lower()): value for name, value in item.items()}
+        ids = {name: known.get(name.lower()) for name in ("experimentId", "campaignId", "templateId")}
+        return {**{name: value for name, value in ids.items() if isinstance(value, int)}, "data": item}
+
+
+def was_sent(campaign: Mapping[str, Any]) -> bool:
+    """Whether a campaign may have metrics."""
+    return campaign.get("campaignState") not in WITHOUT_METRICS
 
 
 def campaign_rows(text: str) -> list[Fields]:
@@ -85,21 +91,12 @@ class _Lines(msgspec.Struct):
     rows: list[str] | None = None
 
 
-def _experiments(text: str) -> list[Fields]:
-    """The records of a report of experiments, which may come as CSV, too."""
-    try:
+def _experiment_rows(text: str) -> list[Fields]:
+    """The rows of a report of experiments, which may come as CSV, too."""
+    with suppress(orjson.JSONDecodeError):
         lines = model_of(_Lines, orjson.loads(text))
         text = "\n".join(line.rstrip("\r\n") for line in (lines.headers, *(lines.rows or ())))
-    except orjson.JSONDecodeError:
-        pass
-    return [_experiment(row) for row in rows_of(text)]
-
-
-def _experiment(row: Fields) -> Fields:
-    """A row, with its ids as columns, however the report spells their names."""
-    known = {re.sub("[^a-z]", "", name.lower()): value for name, value in row.items()}
-    ids = {name: known.get(name.lower()) for name in ("experimentId", "campaignId", "templateId")}
-    return {**{name: value for name, value in ids.items() if isinstance(value, int)}, "data": row}
+    return rows_of(text)
 
 
 def read_reports(
@@ -113,7 +110,7 @@ def read_reports(
 
     ShapeError of `records` counts as a broken response.
     """
-    # Dates: the reference's form for these endpoints, and nothing in it grows by URL encoding.
+    # Dates, as in the reference: URL encoding makes them no longer.
     period = {"startDateTime": context.config.start_date[:10]}
     if day is not None:
         period = {"startDateTime": day.isoformat(), "endDateTime": (day + timedelta(days=1)).isoformat()}
@@ -124,16 +121,12 @@ def read_reports(
 def url_batches(config: Config, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
     """Yield the ids in batches, each as large as fits in a URL behind `path`, both at our base URL and at Iterable's own."""
     free = URL_LENGTH - len(max(config.base_url, *REGION_BASE_URLS.values(), key=len)) - len(path)
-    batch: list[int] = []
-    left = free
-    for campaign_id in sorted(campaign_ids):
-        left -= len(f"&campaignId={campaign_id}")
-        if batch and left < 0:
-            yield batch
-            batch, left = [], free - len(f"&campaignId={campaign_id}")
-        batch.append(campaign_id)
-    if batch:
-        yield batch
+    left = sorted(campaign_ids)
+    while left:
+        ends = accumulate(len(f"&campaignId={campaign_id}") for campaign_id in left)
+        fitting = sum(1 for _ in takewhile(lambda end: end <= free, ends)) or 1
+        yield left[:fitting]
+        left = left[fitting:]
 
 
 def rows_of(text: str, needed: str | None = None) -> list[dict[str, Any]]:
@@ -159,9 +152,7 @@ def rows_of(text: str, needed: str | None = None) -> list[dict[str, Any]]:
         raise ShapeError("has a row with more cells than columns")
     if lines and 0 < len(lines[-1]) < len(columns):
         raise ShapeError("breaks off in its last row")
-    rows = [
-        {name: number_in(cell) for name, cell in zip(columns, cells, strict=False) if cell != ""} for cells in lines
-    ]
+    rows = [{name: number_in(cell) for name, cell in zip(columns, cells, strict=False) if cell} for cells in lines]
     return [row for row in rows if row]
 
 

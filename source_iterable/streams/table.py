@@ -26,8 +26,13 @@ from source_iterable.streams.user_events import UserEvents
 from source_iterable.streams.users import ForgottenUsers, UserFields, Users
 from source_iterable.streams.webhooks import Webhooks
 
-# Name, path, the list in the response, primary key.
-PLAIN_LISTS = [
+# Each schema file that names a data type of the export API is an event stream.
+EVENTS = [EventStream(name, data_type) for name, data_type in data_types().items()]
+EXPORTS: list[ExportStream] = [Users(), *EVENTS]
+
+# Short lists first: they finish while the exports wait for the export rate limit.
+_IN_ORDER: list[Stream] = [
+    # Name, path, the list in the response, primary key.
     LISTS,
     PlainList("channels", "channels", "channels", "id"),
     PlainList("message_types", "messageTypes", "messageTypes", "id"),
@@ -35,14 +40,7 @@ PLAIN_LISTS = [
     CATALOGS,
     PlainList("snippets", "snippets", "snippets", "id"),
     Webhooks("webhooks", "webhooks", "webhooks", "id"),
-]
-
-# Each schema file that names a data type of the export API is an event stream.
-EVENTS = [EventStream(name, data_type) for name, data_type in data_types().items()]
-EXPORTS: list[ExportStream] = [Users(), *EVENTS]
-
-# Each with its own class: lists that need more, then child streams.
-OTHERS: list[Stream] = [
+    # Each with its own class: lists that need more, then child streams.
     UserFields(),
     ForgottenUsers(),
     CAMPAIGNS,
@@ -62,10 +60,9 @@ OTHERS: list[Stream] = [
     ListSizes(),
     ListUsers(),
     UserEvents(EVENTS),
+    *EXPORTS,
 ]
-
-# Short lists first: they finish while the exports wait for the export rate limit.
-STREAMS: dict[str, Stream] = {stream.name: stream for stream in [*PLAIN_LISTS, *OTHERS, *EXPORTS]}
+STREAMS = {stream.name: stream for stream in _IN_ORDER}
 
 # A request for each user, list, day or entry, five or ten a minute: hours in a large project.
 EXPENSIVE = ("events", "list_users", "list_sizes", "campaigns_metrics_daily", "metadata_entries")
@@ -106,11 +103,10 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     # Its userIdentifier is one of them.
     keys += [(column, STREAMS["list_users"]) for column in IDENTIFIERS[config.project_type]]
     for column, stream in keys:
-        rule = private.rule(column, stream.layout)
-        if rule and not rule.hashed:
+        if (rule := private.rule(column, stream.layout)) and not rule.hashed:
             raise invalid(
                 f"'excluded_fields': {rule.name} must stay, because it is in the key of {stream.name}. Hash it "
-                f"(hashed_fields), or name the object that it is to be left out of, as in address.{column}"
+                f"(hashed_fields), or exclude it from one object only, as in address.{column}"
             )
     return config
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
 from typing import Annotated, Any
@@ -15,15 +15,12 @@ from source_iterable.errors import ApiError
 from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields, StreamContext
-from source_iterable.records.timestamps import rfc3339
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 MESSAGE_MEDIA = ("Email", "Push", "InApp", "SMS")
 # Contents requested at a time (the limit is a hundred a second), and contents per batch: each may be large.
 CONTENT_THREADS, CONTENTS = 8, 20
-# A template, a further locale of it, and the content of the default one if that does not say which it is.
-_Further = tuple[Fields, str, "Fields | None"]
-# Statuses for a clientTemplateId that Iterable does not take: invalid, unknown, or too long for a URL.
+# Statuses for a clientTemplateId that Iterable rejects: invalid, unknown, or too long for a URL.
 _REFUSED = (400, 404, 414)
 
 
@@ -44,11 +41,11 @@ class Templates(ByContentStream):
 
     def record(self, kind: str, item: Fields) -> Fields:
         template_type, medium = kind.split("/")
-        created = rfc3339(item.get("createdAt")) or item.get("createdAt")
-        return {**item, "createdAt": created, "templateType": template_type, "messageMedium": medium}
+        return {**item, "templateType": template_type, "messageMedium": medium}
 
-    def content(self, context: StreamContext, medium: str, item: Fields, locale: str | None = None) -> Fields | None:
+    def content(self, context: StreamContext, kind: str, item: Fields, locale: str | None = None) -> Fields | None:
         """The content of a template, in its default locale or another; None, with a warning, if it no longer exists."""
+        _, medium = kind.split("/")
         template_id = item["templateId"]
         wanted: Parameters = {"templateId": template_id, **({"locale": locale} if locale else {})}
 
@@ -61,11 +58,10 @@ class Templates(ByContentStream):
         what = f"locale {locale} of template {template_id}" if locale else f"template {template_id}"
         with skipping(context, self.name, what):
             content = context.client.get_json(f"templates/{medium.lower()}/get", wanted, shape)
-            created = content.get("createdAt") or item.get("createdAt")
             # The list's updatedAt is the cursor; not all media have one in their content.
             of_list = {"updatedAt": item["updatedAt"]} if "updatedAt" in item else {}
-            own = {"templateId": template_id, "messageMedium": medium, "createdAt": rfc3339(created) or created}
-            return {**content, **own, **of_list}
+            created = {"createdAt": content.get("createdAt") or item.get("createdAt")}
+            return {**content, "templateId": template_id, "messageMedium": medium, **created, **of_list}
         return None
 
 
@@ -74,15 +70,14 @@ class TemplateContents(Templates):
 
     An edit of the content that leaves the entry unchanged goes unnoticed.
 
-    Requests: those of templates, plus 1 per template whose entry there is new or has changed.
+    Requests: as for templates, plus 1 per new or changed template.
     """
 
     name = "template_contents"
     primary_key: tuple[str, ...] = ("templateId", "messageMedium")
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
-        _, medium = kind.split("/")
-        found = in_order(partial(self.content, context, medium), items, CONTENT_THREADS)
+        found = in_order(partial(self.content, context, kind), items, CONTENT_THREADS)
         yield from in_batches((content for _, content in found if content is not None), CONTENTS)
 
 
@@ -105,8 +100,8 @@ class TemplateLocales(Templates):
     `GET templates/getByClientTemplateId` lists the locales of a template that has a clientTemplateId; a template without
     one has the locales that its content names.
 
-    Requests: those of templates; per template whose entry there is new or has changed 1, plus 1 if it has a
-    clientTemplateId, plus 1 per further locale.
+    Requests: as for templates, plus 1 per new or changed template, 1 more if it has a clientTemplateId, and 1 per further
+    locale.
     """
 
     name = "template_locales"
@@ -114,58 +109,57 @@ class TemplateLocales(Templates):
     exempt_key = True
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
-        _, medium = kind.split("/")
-        planned = in_order(partial(self._further, context, medium), items, CONTENT_THREADS)
+        planned = in_order(partial(self._further, context, kind), items, CONTENT_THREADS)
         # One content at a time: a template may have dozens of large ones.
         wanted = (further for _, of_template in planned for further in of_template)
-        for _, content in in_order(partial(self._in_locale, context, medium), wanted, CONTENT_THREADS):
+        for _, content in in_order(lambda request: request(), wanted, CONTENT_THREADS):
             if content is not None:
                 yield [content]
 
-    def _further(self, context: StreamContext, medium: str, item: Fields) -> list[_Further]:
-        """The locales of a template to request: all but the one that template_contents has."""
-        locales = self._listed(context, item)
-        content = None if locales == [] else self.content(context, medium, item)
+    def _further(self, context: StreamContext, kind: str, item: Fields) -> list[Callable[[], Fields | None]]:
+        """Requests for a template's records, by locale: all but the one that template_contents has."""
+        locales = self._listed(context, item) if item.get("clientTemplateId") else None
+        content = None if locales == [] else self.content(context, kind, item)
         if content is None:
             return []
         if locales is None:
             named = content.get("locales")
-            locales = [each for each in named if _is_name(each)] if isinstance(named, list) else []
-        own = content.get("locale")
-        unnamed = None if _is_name(own) else content
+            locales = [each for each in named if _plain(each)] if isinstance(named, list) else []
+        own = _plain(content.get("locale"))
+        request = partial(self._in_locale, context, kind, item, None if own else content)
         spellings = {_plain(locale): locale for locale in locales}
-        return [(item, locale, unnamed) for plain, locale in spellings.items() if plain != _plain(own)]
+        return [partial(request, locale) for plain, locale in spellings.items() if plain != own]
 
     def _listed(self, context: StreamContext, item: Fields) -> list[str] | None:
         """The locales that Iterable lists for a template's clientTemplateId; None if it lists none."""
-        client_id, template_id = item.get("clientTemplateId"), item["templateId"]
-        if not client_id:
-            return None
+        client_id, template_id = item["clientTemplateId"], item["templateId"]
 
         def shape(response: Any) -> list[str] | None:
             listed = model_of(_ListedTemplates, holder_of(response, "templates")).templates
             return next((each.locales for each in listed if each.templateId == template_id), None)
 
         try:
-            path = "templates/getByClientTemplateId"
-            return context.client.get_json(path, {"clientTemplateId": client_id}, shape)
+            return context.client.get_json("templates/getByClientTemplateId", {"clientTemplateId": client_id}, shape)
         except ApiError as error:
-            # One clientTemplateId that Iterable cannot take must not end the stream at this template for ever.
+            # A clientTemplateId that Iterable rejects must not stop every sync at this template.
             if error.status not in _REFUSED and not error.is_permanent:
                 raise
             context.logger.warning(
-                f"{self.name}: Iterable does not tell the locales of template {template_id} by its clientTemplateId. {error}"
+                f"{self.name}: Iterable returned no locales of template {template_id} for its clientTemplateId. {error}"
             )
             return None
 
-    def _in_locale(self, context: StreamContext, medium: str, further: _Further) -> Fields | None:
-        """The record of a locale; None if there is none."""
-        item, locale, unnamed = further
-        content = self.content(context, medium, item, locale)
+    def _in_locale(
+        self, context: StreamContext, kind: str, item: Fields, unnamed: Fields | None, locale: str
+    ) -> Fields | None:
+        """The record of a locale; None if there is none.
+
+        `unnamed` is the content in the default locale, if it does not say which that is.
+        """
+        content = self.content(context, kind, item, locale)
         if content is None:
             return None
-        returned = content.get("locale")
-        if _is_name(returned) and _plain(returned) != _plain(locale):
+        if _plain(content.get("locale")) not in ("", _plain(locale)):
             context.logger.warning(
                 f"{self.name}: Iterable returned another locale of template {item['templateId']} than {locale}; skipped."
             )
@@ -174,10 +168,6 @@ class TemplateLocales(Templates):
         return None if is_default else {**content, "locale": locale}
 
 
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
-
-
 def _plain(locale: object) -> str:
-    """A locale's name in one spelling: de-DE, de_DE."""
-    return str(locale or "").replace("_", "-").lower()
+    """A locale's name in one spelling: de-DE, de_DE. Empty for what is no name."""
+    return locale.replace("_", "-").lower() if isinstance(locale, str) else ""

@@ -14,9 +14,11 @@ from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.lists import in_batches
 from source_iterable.reading.stream import Reading, State, Stream, StreamContext
-from source_iterable.records.lines import RecordParser
+from source_iterable.records.columns import Columns, Fields
+from source_iterable.records.lines import Dumps, RecordParser, ShapedRecords
+from source_iterable.records.private_fields import Redact
 from source_iterable.records.schemas import load_schema
-from source_iterable.records.users import UserRecords
+from source_iterable.records.shape import CUT, Shape, encode_lines
 from source_iterable.streams.lists import IDENTIFIERS
 
 Schema = dict[str, Any]
@@ -54,22 +56,17 @@ class Users(ExportStream):
 
     def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
         """With `user_fields_as_columns` it requests the project's fields from Iterable."""
-        schema = self._standard()
-        if config.user_fields_as_columns:
-            if client is None:
-                raise ValueError("With user_fields_as_columns, the schema of users needs a client.")
+        # The key may be null: Iterable exports users without it.
+        schema = load_schema(self.name, required=[self.cursor_field])
+        if config.user_fields_as_columns and client:
             schema = discovered_columns(schema, user_fields(client))
         return schema
-
-    def _standard(self) -> dict[str, Any]:
-        # The key may be null: Iterable exports users without it.
-        return load_schema(self.name, required=[self.cursor_field])
 
     def records(self, context: StreamContext) -> RecordParser:
         # Not requested again: the destination has the catalog's columns.
         catalog_schema = context.catalog_schemas.get(self.name, {}) if context.config.user_fields_as_columns else {}
         is_hashed = partial(context.private_fields.hashes, layout=self.layout)
-        schema = configured_columns(self._standard(), catalog_schema, is_hashed)
+        schema = configured_columns(self._schema(context.config), catalog_schema, is_hashed)
         return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
@@ -79,6 +76,36 @@ class Users(ExportStream):
                 f"{self.name}: {records.without_key:,} of these users have no {key}, which is the key in projects of type "
                 f"{context.config.project_type}: destinations that deduplicate keep one of them at most. {_WITHOUT[key]}"
             )
+
+
+class UserRecords(ShapedRecords):
+    """Records of the users stream: declared fields at the top level, others under `data`; dotted names stay dotted.
+
+    `without_key` counts those that have nothing in the column `key`.
+    """
+
+    def __init__(self, stream_name: str, schema: Mapping[str, Any], key: str, redact: Redact | None = None) -> None:
+        self._columns = Columns(schema)
+        self._key = key
+        self.without_key = 0
+        super().__init__(stream_name, Shape(self._columns, of_events=False), redact)
+
+    def json(self, record: Fields, dumps: Dumps) -> bytes:
+        self._columns.take_nested(record)
+        columns, data = self._columns.split(record)
+        has_no_key = not columns.get(self._key)
+        columns["data"] = data
+        text = dumps(self._redact(columns) if self._redact else columns, None, 0)
+        self.without_key += has_no_key
+        return text
+
+    def lines(self, shape: Shape, records: list[Any]) -> bytes:
+        self.without_key += shape.count_without(records, self._key)
+        for record in records:
+            record.__class__ = shape.finished
+        # A newline is the end of a record: in JSON they are escaped. The first brace closes `data`.
+        text = encode_lines(records).replace(b"\n", b"}\n")
+        return text.replace(CUT + b",", b"").replace(CUT, b"")
 
 
 class UserFields(Stream):

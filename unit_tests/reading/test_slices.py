@@ -138,7 +138,7 @@ def test_any_other_failure_leaves_the_slice_to_the_next_sync(
     with pytest.raises(TransientError) as caught:
         reader.finish()
     assert str(caught.value) == (
-        f"list_users is incomplete, 1 of its parts could not be read. {unread} The next sync will read what is missing."
+        f"list_users is incomplete: 1 of its slices could not be read. {unread} The next sync will read what is missing."
     )
     assert "skipped because" not in told(caplog)
 
@@ -166,7 +166,7 @@ def test_the_error_names_three_slices_and_counts_the_others(
     server.get(URL, **BROKEN)
     reader = a_reader(context)
     get(reader, *range(1, count + 1))
-    with pytest.raises(TransientError, match=f"incomplete, {count} of its parts") as caught:
+    with pytest.raises(TransientError, match=f"incomplete: {count} of its slices") as caught:
         reader.finish()
     assert [f"list {number}:" in str(caught.value) for number in (1, 2, 3, 4)] == [True, True, True, False]
     assert ("And " in str(caught.value)) == bool(more)

@@ -52,7 +52,7 @@ def test_an_event_of_a_user_has_the_id_that_it_has_in_its_export(stream: str) ->
     """userEvents names the type, nests itblInternal, and may send transactionalData as an object."""
     events = STREAMS_BY_NAME["events"]
     assert isinstance(events, UserEvents)
-    of_users = TypedEvents("events", events.types, a_config())
+    of_users = TypedEvents(events.types, a_config())
     for event_id, line in zip(IDS[stream], LINES, strict=True):
         event = {
             name: value
@@ -73,7 +73,7 @@ def test_an_event_of_a_user_has_the_id_that_it_has_in_its_export(stream: str) ->
 def test_a_type_that_the_table_lacks_has_ids_of_its_own() -> None:
     events = STREAMS_BY_NAME["events"]
     assert isinstance(events, UserEvents)
-    of_users = TypedEvents("events", events.types, a_config())
+    of_users = TypedEvents(events.types, a_config())
     event = {"createdAt": "2024-05-01 10:20:30 +00:00", "email": "a@example.com", "ip": "203.0.113.1"}
     types: list[Any] = ["emailOpen", "newThing", "otherThing", "", None, 5, {"a": 1}]
     found = [ids(of_users, json.dumps({**event, "_type": each}).encode())[0] for each in types]

@@ -16,8 +16,8 @@ from source_iterable.records.batch import batch_of
 from source_iterable.records.lines import RecordParser
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.timestamps import rfc3339
-from source_iterable.records.users import UserRecords
 from source_iterable.streams.table import STREAMS
+from source_iterable.streams.users import UserRecords
 from unit_tests.contexts import events_of
 
 USERS = UserRecords("users", load_schema("users", required=["profileUpdatedAt"]), "email")

@@ -14,7 +14,7 @@ from source_iterable.records.columns import Columns
 from source_iterable.records.lines import ShapedRecords
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import Shape
-from source_iterable.records.users import UserRecords
+from source_iterable.streams.users import UserRecords
 from unit_tests.contexts import events_of
 
 EVENTS = load_schema("in_app_click", required=["_event_id", "createdAt"])

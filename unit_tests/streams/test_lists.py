@@ -135,7 +135,7 @@ def test_a_list_that_is_gone_counts_as_done_and_one_that_is_broken_does_not(
     api = Api(requests_mock, {1: text(1), 2: BROKEN, 3: {"status": 404}, 4: text(4)})
     first = read(LIST_USERS)
     assert isinstance(first.error, TransientError)
-    assert str(first.error).startswith("list_users is incomplete, 1 of its parts could not be read. list 2: Iterable")
+    assert str(first.error).startswith("list_users is incomplete: 1 of its slices could not be read. list 2: Iterable")
     assert first.states[-1] == {"after": 1, "done": [3, 4]}
     assert "list_users: list 3 no longer exists; skipped." in caplog.messages
     api.lists[2] = text(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def test_users_that_could_not_be_read_are_read_by_the_next_sync_alone(
     order = in_order(*range(8))
     api = Api(requests_mock, {1: text(*range(8))}, {order[1]: BROKEN, order[4]: BROKEN})
     first = read(EVENTS)
-    assert str(first.error).startswith("events is incomplete, 2 of its parts could not be read. user ")
+    assert str(first.error).startswith("events is incomplete: 2 of its slices could not be read. user ")
     assert f"user u*** ({digest(order[1])[:12]})" in str(first.error)
     assert "example.com" not in str(first.error)
     assert first.states == [
@@ -109,7 +110,7 @@ def test_the_users_of_a_list_that_could_not_be_read_are_read_by_the_next_sync(
     assert users_of(first) == in_order(1, 2, 3, 4)
     last = digest(in_order(1, 2, 3, 4)[-1])
     assert first.states == [{"after": last, "lists": [2], "ids": "1"}]
-    assert str(first.error).startswith("events is incomplete, 1 of its parts could not be read. list 2: ")
+    assert str(first.error).startswith("events is incomplete: 1 of its slices could not be read. list 2: ")
     # All users of that list are read then, wherever their digests are, and of the others only new ones.
     api.lists[2] = text(4, 5, 6, 7)
     second = read(EVENTS, first.states[0])
@@ -240,3 +241,23 @@ def test_responses_that_do_not_begin_are_waited_for_as_long_as_some_take(request
     # The list of a million users takes more than an hour.
     requests_mock.get(f"{ROOT}lists/getUsers", exc=requests.ReadTimeout)
     assert "No response to GET lists/getUsers within 7200 seconds" in str(read(LIST_USERS).error)
+
+
+def test_distinct_users_are_yielded_once_in_an_order_of_their_own() -> None:
+    names = [f"user-{number}@example.com" for number in range(500)]
+
+    def all_of(batches: Iterator[list[str]]) -> list[tuple[bytes, str]]:
+        users = user_events.DistinctUsers()
+        for batch in batches:
+            users.add(batch)
+        found = list(users.after())
+        middle, _ = found[200]
+        assert users.count() == len(found)
+        assert list(users.after(middle)) == found[201:]
+        assert users.count(middle) == len(found) - 201
+        users.close()
+        return found
+
+    forwards = all_of(iter([names, names[:100]]))
+    assert all_of(iter([names[::-1][:300], names])) == forwards
+    assert sorted(name for _, name in forwards) == sorted(names)
