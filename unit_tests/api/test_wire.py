@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from source_iterable.api import wire
-from source_iterable.api.wire import Chunks, Lines, SlowHead, Wire
+from source_iterable.api.wire import Lines, SlowHead, Wire
 from source_iterable.errors import BrokenResponse, Unreachable
 from source_iterable.exports.jobs import FileHost
 from unit_tests.contexts import a_client, answering
@@ -167,11 +167,27 @@ def test_over_a_connection_a_body_that_goes_silent(monkeypatch: pytest.MonkeyPat
             FileHost(a_client(root)).receive(f"{root}a", 100)
 
 
+def chunks_of(body: bytes) -> Lines:
+    made = Lines(a_wire(Slow([(0.0, body)])))
+    made.begin_body()
+    return made
+
+
 def test_a_line_of_chunks_ends() -> None:
-    assert Chunks(io.BytesIO(b"0\r\n")).readline(100) == b"0\r\n"
-    assert Chunks(io.BytesIO(b"")).readline() == b""
+    assert chunks_of(b"0\r\n").readline(100) == b"0\r\n"
+    assert chunks_of(b"").readline() == b""
     for cut in (b"0", b"00000", b"1f\r"):
         with pytest.raises(http.client.HTTPException):
-            Chunks(io.BytesIO(cut)).readline(100)
+            chunks_of(cut).readline(100)
+
+
+@pytest.mark.parametrize("size", [-1, -5])
+def test_a_chunk_has_no_negative_size(size: int) -> None:
+    made = chunks_of(b"%d\r\nx" % size)
+    made.readline()
     with pytest.raises(http.client.HTTPException):
-        Chunks(io.BytesIO(b"x")).read(-5)
+        made.read(size)
+
+
+def test_a_body_without_chunks_is_read_as_it_is() -> None:
+    assert chunks_of(b"5\r\nx").read() == b"5\r\nx"
