@@ -12,8 +12,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from source_iterable.api import exact_json
 from source_iterable.api.clock import Clock, Key
+from source_iterable.api.exact_json import NOT_JSON, parsed
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, ShapeError, Timeout
 from source_iterable.api.retry import (
@@ -135,9 +135,8 @@ class IterableClient:
 
     def stop(self, why: str = "The sync was terminated.") -> None:
         """Interrupt all waits; no further request is sent. `why` is what the interrupted streams report."""
-        if not self._stop.is_set():
-            self._why_stopped = why
-            self._stop.set()
+        self._why_stopped = self._why_stopped or why
+        self._stop.set()
 
     def now(self) -> float:
         """Seconds since the epoch, by Iterable's clock or this machine's, whichever is earlier.
@@ -207,14 +206,10 @@ class IterableClient:
     def _parsed(self, request: Request, shape: Shape[T], response: requests.Response, as_text: bool = False) -> T:
         """The JSON of a response, or its text, in the shape that was requested. Raises BrokenResponse."""
         body = whole(response, JSON_BYTES)
-        content: Any = None
-        try:
-            content = exact_json.loads(body)
-        except ValueError:
-            if not as_text:
-                raise BrokenResponse(f"The response to {request} is not JSON.") from None
-        else:
-            self._wording.refuse_error_object(request, content)
+        content = parsed(body)
+        if content is NOT_JSON and not as_text:
+            raise BrokenResponse(f"The response to {request} is not JSON.")
+        self._wording.refuse_error_object(request, content)
         try:
             return shape(body.decode("utf-8-sig", errors="replace") if as_text else content)
         except ShapeError as error:

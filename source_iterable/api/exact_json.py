@@ -24,6 +24,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # What may surround JSON in a string.
 BLANKS = " \t\r\n\ufeff\xa0"
+# Stands for a text that is not JSON.
+NOT_JSON = object()
 # Digits that survive conversion to a float.
 _FLOAT_DIGITS = 17
 
@@ -42,6 +44,14 @@ def loads(text: bytes) -> Any:
         except orjson.JSONDecodeError:
             pass
     return careful_loads(text)
+
+
+def parsed(text: bytes) -> Any:
+    """`loads` without an error: NOT_JSON for a text that is not JSON."""
+    try:
+        return loads(text)
+    except ValueError:
+        return NOT_JSON
 
 
 def careful_loads(text: bytes) -> Any:

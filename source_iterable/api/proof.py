@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from source_iterable.api import exact_json
+from source_iterable.api.exact_json import NOT_JSON, is_complete, parsed
 from source_iterable.errors import BrokenResponse
 
 _ERROR_KEYS = {"code", "msg", "params"}
@@ -22,7 +22,6 @@ _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 MAX_IDENTIFIER = 4096
 # Bytes of a line; a longer one is no record: Iterable takes requests of up to 4 MB (reference).
 MAX_LINE = 16 * 2**20
-_NOT_JSON = object()
 
 
 def is_error_object(value: Any) -> bool:
@@ -34,7 +33,7 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
     """Raise BrokenResponse for lines none of which is a JSON object, unless there are none."""
     first = b""
     for line in (line for chunk in chunks for line in chunk.split(b"\n") if line.strip()):
-        value = _parsed(line)
+        value = parsed(line)
         if type(value) is dict and not is_error_object(value):
             return
         first = first or line
@@ -44,13 +43,13 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
 
 def must_be_whole(line: bytes) -> None:
     """Raise BrokenResponse for a last line of records that is cut: one without a newline that is no complete JSON."""
-    if line.strip() and not line.endswith(b"\n") and len(line) < MAX_LINE and not exact_json.is_complete(line):
+    if line.strip() and not line.endswith(b"\n") and len(line) < MAX_LINE and not is_complete(line):
         raise BrokenResponse("The last line is cut.")
 
 
 def must_be_no_error(line: bytes) -> None:
     """Raise BrokenResponse for a last line of records that says why there are no more."""
-    if is_error_object(_parsed(line)):
+    if is_error_object(parsed(line)):
         raise BrokenResponse(f"The response ends with {_description(line)}.")
 
 
@@ -80,22 +79,14 @@ def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
         raise BrokenResponse("The response holds no users: none of its lines is an email address.")
 
 
-def _parsed(line: bytes) -> Any:
-    """The JSON of a line; _NOT_JSON if it is none."""
-    try:
-        return exact_json.loads(line)
-    except ValueError:
-        return _NOT_JSON
-
-
 def _description(text: bytes) -> str:
     """What a text is instead. Never the text itself: it may be personal data."""
     if _MARKUP.search(text):
         return "HTML or XML"
     if _BINARY.search(text[:1024]):
         return "binary data"
-    value = _parsed(text)
-    if value is _NOT_JSON:
+    value = parsed(text)
+    if value is NOT_JSON:
         return "text that is not JSON"
     if is_error_object(value):
         code = str(value["code"])

@@ -9,13 +9,13 @@ from __future__ import annotations
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 import requests
 import urllib3
 
-from source_iterable.api import exact_json
+from source_iterable.api.exact_json import parsed
 from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
 from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 from source_iterable.process.machine import local_errors
@@ -26,7 +26,7 @@ _NETWORK_BYTES = 64 * 2**10
 _DECODED_BYTES = 1 * 2**20
 _GZIP = 16 + zlib.MAX_WBITS
 _IDENTITY = ("", "identity")
-_NO_END = "The response has no length and was closed, so nothing proves that it is whole. Check for a proxy in between."
+_NO_END = "The response has no length: the connection may have closed too early. Check for a proxy in between."
 # A response is kept in memory up to this many bytes; a larger one in a temporary file.
 MEMORY_BYTES = 256 * 2**10
 # Bytes read from a response at a time, about the size of a batch. With 64 KB, allocators keep the memory of one chunk for
@@ -76,8 +76,6 @@ class SpooledResponse:
 
     def _chunk(self) -> bytes:
         chunk = self._file.read(CHUNK_BYTES)
-        if not chunk or chunk.endswith(b"\n"):
-            return chunk
         rest = self._file.readline(MAX_LINE)
         if len(rest) < MAX_LINE or rest.endswith(b"\n"):
             return chunk + rest
@@ -110,6 +108,7 @@ class SpooledResponse:
                 self._file.close()
 
 
+@local_errors()
 def receive(
     response: requests.Response, max_bytes: int, proof: Proof = must_hold_records, guess: Guess | None = None
 ) -> SpooledResponse:
@@ -121,15 +120,13 @@ def receive(
         TooLarge: the body has more than `max_bytes`, or by `guess` far more.
         LocalError: this machine has no room for it.
     """
-    with local_errors():
-        file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  closed with the response
+    file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  closed with the response
     spooled = SpooledResponse(file, 0)
     try:
         with response:
             next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
             for piece in pieces(response):
-                with local_errors():
-                    file.write(piece)
+                file.write(piece)
                 spooled.size += len(piece)
                 if spooled.size > next_guess:
                     next_guess = min(2 * next_guess, max_bytes)
@@ -161,11 +158,26 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
         raise BrokenResponse("The response has an encoding that was not requested.")
     # As urllib3 reads it, not as the headers say: a length that is not a number is none.
     has_end = response.raw.chunked or response.raw.length_remaining is not None
-    members = 0
-    if encoding in _IDENTITY:
-        yield from _raw(response)
-    else:
-        members = yield from _gunzipped(_raw(response))
+    decoder, members = None, 0
+    try:
+        for data in response.raw.stream(_NETWORK_BYTES, decode_content=False):
+            if encoding in _IDENTITY:
+                yield data
+                continue
+            while data:
+                if decoder is None or decoder.eof:
+                    decoder, members = zlib.decompressobj(_GZIP), members + 1
+                if piece := decoder.decompress(data, _DECODED_BYTES):
+                    yield piece
+                data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+    except urllib3.exceptions.ReadTimeoutError:
+        raise BrokenResponse("The response stalled.") from None
+    except (urllib3.exceptions.HTTPError, OSError):
+        raise BrokenResponse("The response broke off.") from None
+    except zlib.error:
+        raise BrokenResponse("The response is not the gzip that its headers say.") from None
+    if decoder is not None and not decoder.eof:
+        raise BrokenResponse("The response broke off.")
     # The trailer of one member of gzip is an end, too. Of several, the last ones may be missing.
     if not has_end and members != 1:
         raise EndUnknown(_NO_END)
@@ -180,41 +192,7 @@ def whole(response: requests.Response, max_bytes: int) -> bytes:
             if len(body) > max_bytes:
                 raise TooLarge(f"The response is over {max_bytes:,} bytes.")
     except EndUnknown:
-        if not _is_document(bytes(body)):
+        # A closed object or array proves its own end. Numbers and texts might go on.
+        if not isinstance(parsed(bytes(body)), (dict, list)):
             raise
     return bytes(body)
-
-
-def _is_document(body: bytes) -> bool:
-    """Whether a body is a closed JSON object or array. Numbers and texts might go on."""
-    try:
-        return isinstance(exact_json.loads(body), (dict, list))
-    except ValueError:
-        return False
-
-
-def _raw(response: requests.Response) -> Iterator[bytes]:
-    try:
-        yield from response.raw.stream(_NETWORK_BYTES, decode_content=False)
-    except urllib3.exceptions.ReadTimeoutError:
-        raise BrokenResponse("The response stalled.") from None
-    except (urllib3.exceptions.HTTPError, OSError):
-        raise BrokenResponse("The response broke off.") from None
-
-
-def _gunzipped(raw: Iterator[bytes]) -> Generator[bytes, None, int]:
-    """Yield the decoded members of gzip; return how many there were."""
-    decoder, members = zlib.decompressobj(_GZIP), 0
-    try:
-        for data in raw:
-            while data:
-                if decoder.eof or not members:
-                    decoder, members = zlib.decompressobj(_GZIP), members + 1
-                if piece := decoder.decompress(data, _DECODED_BYTES):
-                    yield piece
-                data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
-    except zlib.error:
-        raise BrokenResponse("The response is not the gzip that its headers say.") from None
-    if members and not decoder.eof:
-        raise BrokenResponse("The response broke off.")
-    return members

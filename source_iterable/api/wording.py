@@ -90,7 +90,7 @@ class Wording:
         if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
             return BrokenResponse(f"The response to {request} has headers that contradict each other.")
         if any(isinstance(cause, SlowHead) for cause in causes(error)):
-            return Unreachable(f"No response to {request}: its head took longer than {HEAD_SECONDS:.0f} seconds.")
+            return Unreachable(f"No response to {request}: its headers took longer than {HEAD_SECONDS:.0f} seconds.")
         why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
         return Unreachable(f"No response to {request}: the connection to {self._host} {why}.")
 

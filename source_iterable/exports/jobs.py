@@ -66,7 +66,7 @@ class FileHost:
             try:
                 response = self._session.send_to("GET", url, "A link to a file", timeout=TIMEOUT)
             except (PrivateAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
-                raise BrokenResponse("A link to a file leads to no https URL of a public host.") from None
+                raise BrokenResponse("The link to an export file is not an https URL of a public host.") from None
             except (requests.RequestException, ValueError) as error:
                 cause = cause_before_the_server(self._session, error)
                 raise cause or Unreachable("The storage host could not be reached.") from None

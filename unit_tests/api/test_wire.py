@@ -149,7 +149,7 @@ def test_a_head_may_begin_after_hours_and_each_has_a_minute() -> None:
 def test_over_a_connection_a_head_that_does_not_end(monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
     monkeypatch.setattr(wire, "HEAD_SECONDS", 0.02)
     with answering(head, closes=False) as (root, _):
-        with pytest.raises(Unreachable, match="its head took longer than 60 seconds .tried 5 times"):
+        with pytest.raises(Unreachable, match="its headers took longer than 60 seconds .tried 5 times"):
             a_client(root).get_json("lists")
         with pytest.raises(Unreachable):
             FileHost(a_client(root)).receive(f"{root}a", 100)
