@@ -23,14 +23,13 @@ from source_iterable.api.retry import (
     RetryPolicy,
     pause_after,
     pause_after_429,
-    retry,
     retry_after_in,
 )
 from source_iterable.api.session import Session
 from source_iterable.api.spooled import whole
 from source_iterable.api.wording import Wording, cause_before_the_server, lacks_permission
 from source_iterable.config import Config, is_loopback
-from source_iterable.errors import BadKey, BrokenResponse, IterableError, RateLimited, Stopped
+from source_iterable.errors import BadKey, BrokenResponse, RateLimited, Stopped
 from source_iterable.process.progress import Progress
 
 T = TypeVar("T")
@@ -119,14 +118,22 @@ class IterableClient:
                 raise self._wording.error_of(response, request)
 
     def with_retries(self, policy: RetryPolicy, what: str, operation: Callable[[], T]) -> T:
-        """Run `operation`, retried according to `policy`; `what` names it in the log. Raises the last attempt's error."""
+        """Run `operation`, retried according to `policy`; `what` names it in the log.
 
-        def pause(attempt: int, error: IterableError) -> None:
-            self.progress.count("retries")
-            with self.progress.waiting(f"a retry of {what}: {error}"):
-                self.wait(pause_after(attempt) * self.pace)
-
-        return retry(policy, operation, pause)
+        Raises the last attempt's error, which says how many there were.
+        """
+        attempt = 1
+        while True:
+            try:
+                return operation()
+            except policy.after as error:
+                if policy.ends(attempt, error):
+                    error.attempts = attempt
+                    raise
+                self.progress.count("retries")
+                with self.progress.waiting(f"a retry of {what}: {error}"):
+                    self.wait(pause_after(attempt) * self.pace)
+            attempt += 1
 
     def wait(self, seconds: float) -> None:
         """Wait. Raises Stopped if the sync is terminated meanwhile."""

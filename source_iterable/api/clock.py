@@ -121,19 +121,17 @@ class Key:
         An endpoint that is out of order is no verdict, and must not stop all others.
         """
         failure: ServerError | None = None
-        for path in _PATHS:
+        for path in [path for path in _PATHS if path != refused]:
             try:
-                if path != refused:
-                    self._probe(path)
-                    return
+                self._probe(path)
+                return
             except (BadKey, Forbidden):
                 pass
             except ServerError as error:
                 failure = error
         if failure is not None:
             raise failure
-        if self.is_accepted is None:  # else another thread has had a success meanwhile
-            self.is_accepted = False
+        self.is_accepted = bool(self.is_accepted)  # another thread may have had a success meanwhile
 
 
 def iso_time(seconds: float) -> str:

@@ -38,12 +38,10 @@ def loads(text: bytes) -> Any:
     Raises:
         ValueError: the text is not JSON (NaN and Infinity are not), or is nested too deep to be read.
     """
-    if not lines_with_long_numbers(text):
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            pass
-    return careful_loads(text)
+    try:
+        return careful_loads(text) if lines_with_long_numbers(text) else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return careful_loads(text)
 
 
 def parsed(text: bytes) -> Any:
@@ -96,8 +94,8 @@ def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
     """The lines of `chunk` with a number, outside of identifiers, that may not fit 64 bits or a float."""
     runs = chunk.translate(_NUMBERS)
     lines: set[bytes] = set()
-    at = runs.find(_LONG)
-    while at >= 0:
+    end = 0
+    while (at := runs.find(_LONG, end)) >= 0:
         start, end = runs.rfind(b" ", 0, at) + 1, runs.find(b" ", at)
         if end < 0:
             end = len(chunk)
@@ -107,7 +105,6 @@ def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
         if is_long and (before[-1:] in _BEFORE_A_NUMBER or before in _ESCAPES):
             newline = chunk.find(b"\n", end)
             lines.add(chunk[chunk.rfind(b"\n", 0, at) + 1 : newline if newline >= 0 else len(chunk)])
-        at = runs.find(_LONG, end)
     return lines
 
 
@@ -134,9 +131,8 @@ def _integer(text: str) -> int | orjson.Fragment:
 def _decimal(text: str) -> float | orjson.Fragment:
     number = float(text)
     digits = text.lower().partition("e")[0].lstrip("-").replace(".", "").lstrip("0")
-    if len(digits) > _FLOAT_DIGITS or math.isinf(number):
-        return orjson.Fragment(text.encode())
-    return number
+    fits = len(digits) <= _FLOAT_DIGITS and math.isfinite(number)
+    return number if fits else orjson.Fragment(text.encode())
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -50,18 +50,19 @@ class Pages(Iterator[Page]):
         if self._at_end:
             raise StopIteration
         page = self._fetch(self._following)
-        for content, most, what in (
-            (page.items, 2, "the same page came three times"),
-            (page.following, 1, "a page leads back to an earlier one"),
-        ):
-            if content:
-                digest = blake2b(exact_json.dumps(content), digest_size=16).digest()
-                self._seen[digest] += 1
-                if self._seen[digest] > most:
-                    raise IterableError(f"The pages of GET {self._path} never end: {what}.")
+        self._count(page.items, 2, "the same page came three times")
+        self._count(page.following, 1, "a page leads back to an earlier one")
         self._following = page.following
         self._at_end = page.following is None
         return page
+
+    def _count(self, content: Any, most: int, otherwise: str) -> None:
+        """Note that a page has this content. Raises IterableError if more than so many have it."""
+        if content:
+            digest = blake2b(exact_json.dumps(content), digest_size=16).digest()
+            self._seen[digest] += 1
+            if self._seen[digest] > most:
+                raise IterableError(f"The pages of GET {self._path} never end: {otherwise}.")
 
 
 def numbered(client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, size: int) -> Fetch:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from source_iterable.api.clock import http_date
 from source_iterable.errors import (
@@ -24,14 +23,16 @@ from source_iterable.errors import (
     WindowFailed,
 )
 
-T = TypeVar("T")
-
 
 class RetryPolicy(NamedTuple):
     """At most `attempts`, retrying only after these errors."""
 
     attempts: int
     after: tuple[type[IterableError], ...] = ()
+
+    def ends(self, attempt: int, error: IterableError) -> bool:
+        """Whether this attempt (from 1), which ended with one of these errors, is the last."""
+        return attempt >= (MOST_OF_END_UNKNOWN if isinstance(error, EndUnknown) else self.attempts)
 
 
 NO_RESPONSE = (Unreachable, ServerError)
@@ -62,24 +63,6 @@ NOT_ENOUGH = 3
 LONGEST_PAUSE = 60.0
 # Seconds of a Retry-After that is no serious value.
 _YEAR = 366 * 24 * 3600.0
-
-
-def retry(policy: RetryPolicy, operation: Callable[[], T], pause: Callable[[int, IterableError], None]) -> T:
-    """Run `operation`, retried according to `policy`, with `pause(attempt, error)` in between.
-
-    Raises the last attempt's error, which says how many there were.
-    """
-    attempt = 1
-    while True:
-        try:
-            return operation()
-        except policy.after as error:
-            most = MOST_OF_END_UNKNOWN if isinstance(error, EndUnknown) else policy.attempts
-            if attempt >= most:
-                error.attempts = attempt
-                raise
-            pause(attempt, error)
-        attempt += 1
 
 
 def pause_after(attempt: int) -> float:

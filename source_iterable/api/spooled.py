@@ -10,6 +10,7 @@ import tempfile
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from typing import IO
 
 import requests
@@ -85,13 +86,11 @@ class SpooledResponse:
 
     def last_line(self) -> bytes:
         """The last line that is not blank, with what is blank behind it; at most about MAX_LINE of its end."""
-        end = b""
-        position = self.size
-        while position and len(end) < MAX_LINE and b"\n" not in end.rstrip():
-            start = max(position - _READ_BYTES, 0)
+        end, start = b"", self.size
+        while start and len(end) < MAX_LINE and b"\n" not in end.rstrip():
+            start = max(start - _READ_BYTES, 0)
             self._file.seek(start)
-            end = self._file.read(position - start) + end
-            position = start
+            end = self._file.read()
         return end[end.rstrip().rfind(b"\n") + 1 :]
 
     def ends(self) -> tuple[bytes, bytes]:
@@ -120,26 +119,23 @@ def receive(
         TooLarge: the body has more than `max_bytes`, or by `guess` far more.
         LocalError: this machine has no room for it.
     """
-    file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  closed with the response
-    spooled = SpooledResponse(file, 0)
-    try:
-        with response:
-            next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
-            for piece in pieces(response):
-                file.write(piece)
-                spooled.size += len(piece)
-                if spooled.size > next_guess:
-                    next_guess = min(2 * next_guess, max_bytes)
-                    expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
-                    if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
-                        raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
+    with ExitStack() as failing, response:
+        file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  closed with the response
+        spooled = failing.enter_context(closing(SpooledResponse(file, 0)))
+        next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
+        for piece in pieces(response):
+            file.write(piece)
+            spooled.size += len(piece)
+            if spooled.size > next_guess:
+                next_guess = min(2 * next_guess, max_bytes)
+                expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
+                if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
+                    raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
         last = spooled.last_line() if proof is must_hold_records else b""
         must_be_whole(last)
         proof(spooled.chunks())
         must_be_no_error(last)
-    except BaseException:
-        spooled.close()
-        raise
+        failing.pop_all()
     return spooled
 
 

@@ -19,8 +19,8 @@ BODY_BYTES, BODY_SECONDS = 64 * 2**10, 600.0
 MAX_INTERIM, _MAX_LINES = 10, 1000
 
 
-class SlowHead(http.client.HTTPException):
-    """The head of a response began and does not end."""
+class TooSlow(TimeoutError):
+    """A head or a body began, and arrives more slowly than it may."""
 
 
 class Wire(io.RawIOBase):
@@ -29,11 +29,9 @@ class Wire(io.RawIOBase):
     The connection's own timeout is for silence only: a server that sends a byte now and then never reaches it.
     """
 
-    def __init__(
-        self, raw: io.RawIOBase, connection: socket.socket, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
         self._raw = raw
-        self._connection = connection
+        self._sock = sock
         self._clock = clock
         # Bytes received, and those of them that were lines of heads: the buffer above this one may hold more.
         self._received = self._taken = 0
@@ -46,7 +44,7 @@ class Wire(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what is there, or wait for it. Raises TimeoutError for silence or a slow body, SlowHead for a slow head."""
+        """Read what is there, or wait for it. Raises TimeoutError for silence, TooSlow for a slow head or body."""
         count = self._received_into(buffer)
         if count:
             self._received += count
@@ -69,7 +67,7 @@ class Wire(io.RawIOBase):
         super().close()
 
     def _received_into(self, buffer: Any) -> int | None:
-        patience = self._connection.gettimeout()
+        patience = self._sock.gettimeout()
         seconds = BODY_SECONDS if self.in_body else HEAD_SECONDS
         left = math.inf if self._since is None else self._since + seconds - self._clock()
         if (patience or math.inf) <= left:
@@ -77,14 +75,12 @@ class Wire(io.RawIOBase):
         try:
             if left <= 0:
                 raise TimeoutError
-            self._connection.settimeout(left)
+            self._sock.settimeout(left)
             return self._raw.readinto(buffer)
         except TimeoutError:
-            if self.in_body:
-                raise
-            raise SlowHead from None
+            raise TooSlow from None
         finally:
-            self._connection.settimeout(patience)
+            self._sock.settimeout(patience)
 
 
 class Lines(io.BufferedReader):

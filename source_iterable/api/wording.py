@@ -13,7 +13,7 @@ from source_iterable.api.proof import is_error_object
 from source_iterable.api.request import Request
 from source_iterable.api.retry import RATE_LIMITED
 from source_iterable.api.spooled import whole
-from source_iterable.api.wire import HEAD_SECONDS, SlowHead
+from source_iterable.api.wire import HEAD_SECONDS, TooSlow
 from source_iterable.errors import (
     BadKey,
     BadRequest,
@@ -82,6 +82,8 @@ class Wording:
 
     def no_response(self, request: Request, error: Exception) -> IterableError:
         """The error for a request without a response, where neither this machine nor a proxy is to blame."""
+        if any(isinstance(cause, TooSlow) for cause in causes(error)):
+            return Unreachable(f"No response to {request}: its headers took longer than {HEAD_SECONDS:.0f} seconds.")
         if isinstance(error, requests.ReadTimeout):
             return TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.")
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -89,8 +91,6 @@ class Wording:
             return Unreachable(f"{why}. If a proxy intercepts TLS, set REQUESTS_CA_BUNDLE to its certificate.")
         if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
             return BrokenResponse(f"The response to {request} has headers that contradict each other.")
-        if any(isinstance(cause, SlowHead) for cause in causes(error)):
-            return Unreachable(f"No response to {request}: its headers took longer than {HEAD_SECONDS:.0f} seconds.")
         why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
         return Unreachable(f"No response to {request}: the connection to {self._host} {why}.")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from source_iterable.api import wire
-from source_iterable.api.wire import Lines, SlowHead, Wire
+from source_iterable.api.wire import Lines, TooSlow, Wire
 from source_iterable.errors import BrokenResponse, Unreachable
 from source_iterable.exports.jobs import FileHost
 from unit_tests.contexts import a_client, answering
@@ -130,7 +130,7 @@ def test_a_body_that_came_with_its_head_has_begun() -> None:
 @pytest.mark.parametrize("pause", [0.5, 1.0, 59.0, 61.0])
 def test_a_head_takes_a_minute_at_most(pause: float) -> None:
     connection = Slow((pause, b"x") for _ in iter(int, 1))
-    with pytest.raises(SlowHead):
+    with pytest.raises(TooSlow):
         head_of(connection)
     assert connection.now - 1000 == pytest.approx(60 + pause, abs=pause)
 
@@ -141,7 +141,7 @@ def test_a_head_may_begin_after_hours_and_each_has_a_minute() -> None:
     assert head_of(Slow(early * 20), 20) == 2000
     together = [(0.0, b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 "), (59.0, b"OK\r\n\r\n")]
     assert head_of(Slow(together), 2) == 59
-    with pytest.raises(SlowHead):
+    with pytest.raises(TooSlow):
         head_of(Slow([together[0], (61.0, b"OK\r\n\r\n")]), 2)
 
 
