@@ -94,8 +94,8 @@ def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
     """The lines of `chunk` with a number, outside of identifiers, that may not fit 64 bits or a float."""
     runs = chunk.translate(_NUMBERS)
     lines: set[bytes] = set()
-    end = 0
-    while (at := runs.find(_LONG, end)) >= 0:
+    at = runs.find(_LONG)
+    while at >= 0:
         start, end = runs.rfind(b" ", 0, at) + 1, runs.find(b" ", at)
         if end < 0:
             end = len(chunk)
@@ -105,6 +105,7 @@ def lines_with_long_numbers(chunk: bytes) -> set[bytes]:
         if is_long and (before[-1:] in _BEFORE_A_NUMBER or before in _ESCAPES):
             newline = chunk.find(b"\n", end)
             lines.add(chunk[chunk.rfind(b"\n", 0, at) + 1 : newline if newline >= 0 else len(chunk)])
+        at = runs.find(_LONG, end)
     return lines
 
 

@@ -101,9 +101,8 @@ class Session(requests.Session):
         self._api_key = api_key
         if api_key:
             self.headers["Api-Key"] = api_key
-        self.headers["User-Agent"] = f"source-iterable/{__version__}"
-        # What spooled.py decodes.
-        self.headers["Accept-Encoding"] = "gzip"
+        # spooled.py decodes gzip and nothing else.
+        self.headers.update({"User-Agent": f"source-iterable/{__version__}", "Accept-Encoding": "gzip"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get_redirect_target(self, resp: requests.Response) -> None:

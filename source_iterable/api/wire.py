@@ -108,14 +108,13 @@ class Lines(io.BufferedReader):
         # Without a status line, http.client itself says that the connection was closed; urllib3 needs no last empty line.
         may_end = not line and (self._lines == 0 or self._wire.in_body)
         self._lines += 1
-        if self._lines > _MAX_LINES or not (line.endswith(b"\n") or may_end):
+        # A lone CR ends a line for http.client's parser, which would find headers in the middle of a value.
+        is_broken = b"\r" in line.removesuffix(b"\n").removesuffix(b"\r") or not (line.endswith(b"\n") or may_end)
+        if is_broken or self._lines > _MAX_LINES:
             raise http.client.HTTPException
         if self._wire.in_body:
             with suppress(ValueError):  # a trailer, or a size that urllib3 refuses
                 self._left = int(line.partition(b";")[0], 16)
-        # A lone CR ends a line for http.client's parser, which would find headers in the middle of a value.
-        elif b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):
-            raise http.client.HTTPException
         else:
             self._wire.took_line(line)
         return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -67,7 +68,11 @@ class Wording:
                 return ConfigError(f"A proxy in front of Iterable {_PASSWORD}")
             if status < 400:
                 return BrokenResponse(f"Iterable answered {request} with {status}, which holds no data.")
-            texts = (*_code_and_msg(response), response.reason or "no message")
+            code = msg = ""
+            with suppress(ValueError, AttributeError, BrokenResponse, EndUnknown, TooLarge):
+                body = exact_json.loads(whole(response, _ERROR_BYTES))
+                code, msg = (str(body.get(name) or "") for name in ("code", "msg"))
+        texts = (code, msg, response.reason or "no message")
         code, msg, reason = (self._redacted(text, request) for text in texts)
         said = f"{code}: {msg}" if code and msg else msg or code or reason
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
@@ -124,11 +129,3 @@ def cause_before_the_server(session: requests.Session, error: Exception) -> Iter
     if status.startswith("4") and status not in ("408", "429"):
         return ConfigError(f"The proxy {proxy} refuses connections to {host} ({status}): allow it, or set NO_PROXY.")
     return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
-
-
-def _code_and_msg(response: requests.Response) -> tuple[str, str]:
-    try:
-        body = exact_json.loads(whole(response, _ERROR_BYTES))
-        return str(body.get("code") or ""), str(body.get("msg") or "")
-    except (ValueError, AttributeError, BrokenResponse, EndUnknown, TooLarge):
-        return "", ""
