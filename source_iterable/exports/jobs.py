@@ -10,7 +10,7 @@ from functools import partial
 
 import requests
 
-from source_iterable.api.ahead import in_order
+from source_iterable.api.ahead import run_ahead
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.request import TIMEOUT
@@ -122,7 +122,7 @@ class JobsTransport:
                 self._cancel(job)
         finally:
             self._slots.release()
-        for _, response in in_order(partial(self._fetch, job), job.files(listed), FILES_AT_ONCE):
+        for _, response in run_ahead(partial(self._fetch, job), job.files(listed), FILES_AT_ONCE):
             yield response
 
     def close(self) -> None:
