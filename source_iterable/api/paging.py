@@ -28,7 +28,7 @@ class Page(NamedTuple):
     total: int | None = None
 
 
-# Requests the page that `following` of the one before says, or the first one: None. Raises IterableError.
+# Requests a page by the `following` of the one before, or the first one by None. Raises IterableError.
 Fetch = Callable[[Any], Page]
 
 
@@ -83,7 +83,7 @@ def numbered(client: IterableClient, path: str, selector: str, key: str, paramet
     def fetch(number: int | None) -> Page:
         page = request(number or 1)
         if page.following and not page.items:
-            # A list that goes on, or one whose links lead beyond its end? The next page tells.
+            # Either the list goes on, or its links lead beyond its end: the next page shows which.
             page = request(page.following)
         return page if page.items else page._replace(following=None)
 

@@ -61,7 +61,7 @@ RATE_LIMITED = 20 * 60.0
 NOT_ENOUGH = 3
 # The longest pause between two attempts, in seconds.
 LONGEST_PAUSE = 60.0
-# Seconds of a Retry-After that is no serious value.
+# A Retry-After of so many seconds or more is ignored.
 _YEAR = 366 * 24 * 3600.0
 
 

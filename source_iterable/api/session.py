@@ -115,7 +115,7 @@ class Session(requests.Session):
             options: more arguments of `requests.Session.request`.
 
         Raises:
-            BrokenResponse, Unreachable: a redirect leads to no URL, or they do not end.
+            BrokenResponse, Unreachable: a redirect has an invalid URL, or there are too many.
             BadRequest: a redirect leads to a host that must not see the key.
             requests.RequestException, ValueError: there is no response.
         """

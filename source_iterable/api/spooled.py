@@ -1,7 +1,7 @@
 """Responses received whole, in memory or spooled: decoded in bounded pieces, and complete only when their end is proved.
 
-What proves it: its length, its last chunk, the trailer of gzip, or a closed JSON document. That the server has closed the
-connection proves nothing: so does a proxy that gives up in the middle.
+A length, a last chunk, the trailer of gzip or a closed JSON document proves it. A closed connection does not: a proxy that
+gives up halfway closes it, too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import IO
 import requests
 import urllib3
 
-from source_iterable.api.exact_json import parsed
-from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
+from source_iterable.api.exact_json import is_complete, parsed
+from source_iterable.api.proof import must_be_no_error, must_hold_records
 from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 from source_iterable.process.machine import local_errors
 
@@ -33,6 +33,8 @@ MEMORY_BYTES = 256 * 2**10
 # Bytes read from a response at a time, about the size of a batch. With 64 KB, allocators keep the memory of one chunk for
 # the next; with 512 KB they returned it to the system, and a million records cost 1.5 million page faults.
 CHUNK_BYTES = 64 * 2**10
+# Bytes of a line; a longer one is no record: Iterable takes requests of up to 4 MB (reference).
+MAX_LINE = 16 * 2**20
 # Stands for a line over MAX_LINE: not JSON, so that it is counted and reported like any other bad line.
 TOO_LONG = b"\x00\n"
 _READ_BYTES = 1 * 2**20
@@ -58,7 +60,7 @@ class SpooledResponse:
         self._readers = 1
 
     def shared(self) -> SpooledResponse:
-        """The response for one more reader, which closes it, too: the last one to do so frees the space."""
+        """The same response for one more reader. Each reader closes it; the last one frees its space."""
         with self._lock:
             self._readers += 1
         return self
@@ -85,7 +87,7 @@ class SpooledResponse:
         return chunk[: chunk.rfind(b"\n") + 1] + TOO_LONG
 
     def last_line(self) -> bytes:
-        """The last line that is not blank, with what is blank behind it; at most about MAX_LINE of its end."""
+        """The last line that is not blank, with any blank lines after it; of a longer one, about the last MAX_LINE bytes."""
         end, start = b"", self.size
         while start and len(end) < MAX_LINE and b"\n" not in end.rstrip():
             start = max(start - _READ_BYTES, 0)
@@ -94,7 +96,7 @@ class SpooledResponse:
         return end[end.rstrip().rfind(b"\n") + 1 :]
 
     def ends(self) -> tuple[bytes, bytes]:
-        """The first and the last 16 KB or so, whatever lines they begin and end in."""
+        """The first and the last 16 KB or so, which may begin and end within a line."""
         self._file.seek(0)
         head = self._file.read(_END_BYTES)
         self._file.seek(max(self.size - _END_BYTES, len(head)))
@@ -115,7 +117,7 @@ def receive(
 
     Raises:
         BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
-        EndUnknown: nothing proves that it is whole.
+        EndUnknown: nothing proves its end.
         TooLarge: the body has more than `max_bytes`, or by `guess` far more.
         LocalError: this machine has no room for it.
     """
@@ -132,7 +134,8 @@ def receive(
                 if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
                     raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
         last = spooled.last_line() if proof is must_hold_records else b""
-        must_be_whole(last)
+        if last.strip() and not last.endswith(b"\n") and len(last) < MAX_LINE and not is_complete(last):
+            raise BrokenResponse("The last line is cut.")
         proof(spooled.chunks())
         must_be_no_error(last)
         failing.pop_all()
@@ -146,7 +149,7 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
 
     Raises:
         BrokenResponse: the body broke off, stalled, or is not what its headers say.
-        EndUnknown: after all of it, as nothing proves that it is all.
+        EndUnknown: all that arrived was yielded, but nothing proves its end.
     """
     names = ("Transfer-Encoding", "Content-Encoding")
     coding, encoding = (response.headers.get(name, "").strip().lower() for name in names)

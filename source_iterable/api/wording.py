@@ -1,4 +1,4 @@
-"""Wording: what goes wrong with a request, as the exception that says so to the user, without the key or personal values."""
+"""Wording: turns what went wrong with a request into the exception that tells the user, without key or personal values."""
 
 from __future__ import annotations
 

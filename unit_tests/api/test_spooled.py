@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from source_iterable.api import proof, spooled
+from source_iterable.api import spooled
 from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import BrokenResponse, TooLarge
@@ -83,7 +83,6 @@ def test_records_may_end_with_anything_else(end: bytes) -> None:
 
 def test_a_last_line_over_the_bound_is_a_bad_line_and_not_a_cut_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spooled, "MAX_LINE", 20)
-    monkeypatch.setattr(proof, "MAX_LINE", 20)
     with pytest.raises(BrokenResponse, match="cut"):
         receive(response(LINE + b'{"id": "' + b"x" * 11, None), 1000)
     part = receive(response(LINE + b'{"id": "' + b"x" * 50, None), 1000)
