@@ -198,7 +198,7 @@ class IterableClient:
         """Wait after so many 429s in a row. Returns the seconds."""
         response.close()
         retry_after = retry_after_in(response.headers.get("Retry-After", ""), self.clock.at_iterable())
-        if retry_after is not None and retry_after > MAX_RETRY_AFTER:
+        if retry_after > MAX_RETRY_AFTER:
             message = f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds; a sync waits"
             raise RateLimited(f"{message} {MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.", 429)
         seconds = pause_after_429(times, retry_after)

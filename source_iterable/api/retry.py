@@ -70,17 +70,17 @@ def pause_after(attempt: int) -> float:
     return random.uniform(0.5, 1.0) * min(2.0 ** (attempt - 1), LONGEST_PAUSE)
 
 
-def pause_after_429(times: int, retry_after: float | None) -> float:
+def pause_after_429(times: int, retry_after: float) -> float:
     """Seconds to wait after so many 429s in a row: `retry_after` if the last one has it, or else a growing pause."""
-    if retry_after is None or retry_after <= 0:
-        return pause_after(times)
-    return max(retry_after, pause_after(times)) if times >= NOT_ENOUGH else retry_after
+    if retry_after > 0 and times < NOT_ENOUGH:
+        return retry_after
+    return max(retry_after, pause_after(times))
 
 
-def retry_after_in(header: str, now: float) -> float | None:
-    """The seconds of a Retry-After header, or to its date (RFC 9110) from `now`. None if it makes no sense."""
+def retry_after_in(header: str, now: float) -> float:
+    """The seconds of a Retry-After header, or to its date (RFC 9110) from `now`. 0 if it makes no sense."""
     try:
         seconds = float(header)
     except ValueError:
         seconds = (http_date(header) or math.inf) - now
-    return seconds if seconds < _YEAR else None
+    return seconds if seconds < _YEAR else 0.0
