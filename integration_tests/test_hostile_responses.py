@@ -234,7 +234,7 @@ def public_client() -> IterableClient:
 @pytest.mark.parametrize("link", ["http://127.0.0.1:{port}/f1", "file:///etc/hostname", "ftp://x/f1"])
 def test_a_file_is_fetched_by_https_only(public_client: IterableClient, link: str) -> None:
     with HostileServer(lambda _: [plain(b"{}")]) as server:
-        with pytest.raises(BrokenResponse, match="no https URL of a public host"):
+        with pytest.raises(BrokenResponse, match="not an https URL of a public host"):
             FileHost(public_client).receive(link.format(port=server.port), 1000)
         assert server.requests == []
         assert server.handshakes == 0
@@ -243,6 +243,6 @@ def test_a_file_is_fetched_by_https_only(public_client: IterableClient, link: st
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433"])
 def test_nothing_is_sent_to_a_private_address(public_client: IterableClient, host: str) -> None:
     with HostileServer(lambda _: [head(200)]) as server:
-        with pytest.raises(BrokenResponse, match="no https URL of a public host"):
+        with pytest.raises(BrokenResponse, match="not an https URL of a public host"):
             FileHost(public_client).receive(f"https://{host}:{server.port}/f1", 1000)
         assert server.handshakes == 0

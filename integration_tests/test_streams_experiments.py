@@ -181,7 +181,7 @@ def test_a_list_that_ignores_the_offset_is_an_error() -> None:
     with a_sandbox() as sandbox:
         sandbox.add_fault(Fault(LIST, "status", times=None, status=200, body={"experiments": listed(sandbox)}))
         result = sync(config_for(sandbox), ["experiments"])
-    assert "do not end" in str(result.errors["experiments"].error)
+    assert "never end" in str(result.errors["experiments"].error)
 
 
 def test_the_form_that_iterables_client_knew_before_is_read_as_well() -> None:

@@ -151,7 +151,7 @@ def test_where_no_response_has_an_end_nothing_is_believed_and_the_reason_is_told
     result = sync(config, [name])
     error = result.errors[name].error
     assert error is not None
-    assert "has no length and was closed" in error.message
+    assert "has no length: the connection may" in error.message
     assert error.failure_type is not None
     assert error.failure_type.value == "transient_error"
     assert result.statuses[name][-1] == "INCOMPLETE"

@@ -30,8 +30,8 @@ def circle(length: int) -> Spoil:
 
 
 PAGED = ("pages", "children")
-DO_NOT_END = "incomplete: do not end"
-ENDLESS = only(DO_NOT_END, *PAGED)
+NEVER_END = "incomplete: never end"
+ENDLESS = only(NEVER_END, *PAGED)
 LINKS = (
     5,
     {"a": 1},
@@ -76,18 +76,18 @@ PAGES = [
         only(RECORDS, *PAGED),
         None,
     ),
-    Row("the same marker again", marked(lambda _: "m"), only(DO_NOT_END, "markers"), None),
+    Row("the same marker again", marked(lambda _: "m"), only(NEVER_END, "markers"), None),
     Row(
         "the same long marker again",
         marked(lambda _: "m" * 50_000),
-        only(DO_NOT_END, "markers"),
+        only(NEVER_END, "markers"),
         None,
     ),
-    Row("the key as a marker", marked(lambda _: KEY), only(DO_NOT_END, "markers"), None),
+    Row("the key as a marker", marked(lambda _: KEY), only(NEVER_END, "markers"), None),
     Row(
         "markers in a circle of 2",
         marked(lambda sent: "b" if sent == "a" else "a"),
-        only(DO_NOT_END, "markers"),
+        only(NEVER_END, "markers"),
         None,
     ),
     *(

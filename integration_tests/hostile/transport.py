@@ -30,7 +30,7 @@ NO_RESPONSE = "incomplete: broke or was refused|could not be reached"
 BROKE_OFF = "incomplete: broke off"
 # Nothing proves the end: of a document, its last brace does.
 GZIP = "Content-Encoding: gzip"
-UNKNOWN = "incomplete: has no length and was closed"
+UNKNOWN = "incomplete: has no length: the connection may"
 DOCUMENTS: Verdicts = {"json": RECORDS, "*": UNKNOWN}
 # A job that may have been started is not started again.
 UNKNOWN_ONCE: Verdicts = {**only(RECORDS, *WAYS, "sizes", "history"), "start": SAME}

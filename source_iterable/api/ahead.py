@@ -11,26 +11,16 @@ from source_iterable.process.progress import inherited
 
 T = TypeVar("T")
 R = TypeVar("R")
-# Of the results that are under way, in the order of their items: those to yield next.
-_Next = Callable[[dict[Future[R], T]], Iterable[Future[R]]]
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
-    """Yield each item with its `work(item)`, in item order, at most `2 * threads` ahead.
+def run_ahead(work: Callable[[T], R], items: Iterable[T], threads: int, ordered: bool = True) -> Iterator[tuple[T, R]]:
+    """Yield each item with its `work(item)`. Raises what `work` raises, and cancels pending work.
 
-    Raises what `work` raises, and cancels pending work.
+    Args:
+        ordered: in the order of the items, at most `2 * threads` of them ahead. Otherwise in order of completion, so that a
+            slow item does not hold up the others, and at most `threads` ahead.
     """
-    return _results(work, items, threads, 2 * threads, lambda pending: [next(iter(pending))])
-
-
-def as_done(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[tuple[T, R]]:
-    """Like `in_order`, but in order of completion, at most `threads` ahead: a slow item does not hold up the others."""
-    return _results(work, items, threads, threads, lambda pending: wait(pending, return_when=FIRST_COMPLETED).done)
-
-
-def _results(
-    work: Callable[[T], R], items: Iterable[T], threads: int, most: int, ready: _Next[R, T]
-) -> Iterator[tuple[T, R]]:
+    most = 2 * threads if ordered else threads
     pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")
     pending: dict[Future[R], T] = {}
     left = iter(items)
@@ -40,7 +30,7 @@ def _results(
                 pending[pool.submit(inherited(work), item)] = item
             if not pending:
                 return
-            for future in ready(pending):
+            for future in [next(iter(pending))] if ordered else wait(pending, return_when=FIRST_COMPLETED).done:
                 yield pending.pop(future), future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

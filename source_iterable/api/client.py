@@ -12,8 +12,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from source_iterable.api import exact_json
 from source_iterable.api.clock import Clock, Key
+from source_iterable.api.exact_json import NOT_JSON, parsed
 from source_iterable.api.rate_budget import Permit, RateBudgets
 from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, ShapeError, Timeout
 from source_iterable.api.retry import (
@@ -23,14 +23,13 @@ from source_iterable.api.retry import (
     RetryPolicy,
     pause_after,
     pause_after_429,
-    retry,
     retry_after_in,
 )
 from source_iterable.api.session import Session
 from source_iterable.api.spooled import whole
 from source_iterable.api.wording import Wording, cause_before_the_server, lacks_permission
 from source_iterable.config import Config, is_loopback
-from source_iterable.errors import BadKey, BrokenResponse, IterableError, RateLimited, Stopped
+from source_iterable.errors import BadKey, BrokenResponse, RateLimited, Stopped
 from source_iterable.process.progress import Progress
 
 T = TypeVar("T")
@@ -119,14 +118,22 @@ class IterableClient:
                 raise self._wording.error_of(response, request)
 
     def with_retries(self, policy: RetryPolicy, what: str, operation: Callable[[], T]) -> T:
-        """Run `operation`, retried according to `policy`; `what` names it in the log. Raises the last attempt's error."""
+        """Run `operation`, retried according to `policy`; `what` names it in the log.
 
-        def pause(attempt: int, error: IterableError) -> None:
-            self.progress.count("retries")
-            with self.progress.waiting(f"a retry of {what}: {error}"):
-                self.wait(pause_after(attempt) * self.pace)
-
-        return retry(policy, operation, pause)
+        Raises the last attempt's error, which says how many there were.
+        """
+        attempt = 1
+        while True:
+            try:
+                return operation()
+            except policy.after as error:
+                if policy.ends(attempt, error):
+                    error.attempts = attempt
+                    raise
+                self.progress.count("retries")
+                with self.progress.waiting(f"a retry of {what}: {error}"):
+                    self.wait(pause_after(attempt) * self.pace)
+            attempt += 1
 
     def wait(self, seconds: float) -> None:
         """Wait. Raises Stopped if the sync is terminated meanwhile."""
@@ -135,9 +142,8 @@ class IterableClient:
 
     def stop(self, why: str = "The sync was terminated.") -> None:
         """Interrupt all waits; no further request is sent. `why` is what the interrupted streams report."""
-        if not self._stop.is_set():
-            self._why_stopped = why
-            self._stop.set()
+        self._why_stopped = self._why_stopped or why
+        self._stop.set()
 
     def now(self) -> float:
         """Seconds since the epoch, by Iterable's clock or this machine's, whichever is earlier.
@@ -192,7 +198,7 @@ class IterableClient:
         """Wait after so many 429s in a row. Returns the seconds."""
         response.close()
         retry_after = retry_after_in(response.headers.get("Retry-After", ""), self.clock.at_iterable())
-        if retry_after is not None and retry_after > MAX_RETRY_AFTER:
+        if retry_after > MAX_RETRY_AFTER:
             message = f"Iterable answered 429 to {request} and asks to wait {retry_after:,.0f} seconds; a sync waits"
             raise RateLimited(f"{message} {MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.", 429)
         seconds = pause_after_429(times, retry_after)
@@ -207,14 +213,10 @@ class IterableClient:
     def _parsed(self, request: Request, shape: Shape[T], response: requests.Response, as_text: bool = False) -> T:
         """The JSON of a response, or its text, in the shape that was requested. Raises BrokenResponse."""
         body = whole(response, JSON_BYTES)
-        content: Any = None
-        try:
-            content = exact_json.loads(body)
-        except ValueError:
-            if not as_text:
-                raise BrokenResponse(f"The response to {request} is not JSON.") from None
-        else:
-            self._wording.refuse_error_object(request, content)
+        content = parsed(body)
+        if content is NOT_JSON and not as_text:
+            raise BrokenResponse(f"The response to {request} is not JSON.")
+        self._wording.refuse_error_object(request, content)
         try:
             return shape(body.decode("utf-8-sig", errors="replace") if as_text else content)
         except ShapeError as error:

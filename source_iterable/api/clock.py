@@ -1,4 +1,4 @@
-"""What any response of Iterable's tells: its time, and so what counts as now; and whether it accepts the key.
+"""What responses show besides their data: Iterable's time, and whether it accepts the API key.
 
 No other module reads a clock to plan or compare.
 """
@@ -56,7 +56,7 @@ class Clock:
             self._has_warned = True
         off = f"{abs(here - there):,.0f} seconds {'ahead of' if here > there else 'behind'} Iterable's"
         times = f"{iso_time(here)} here, {iso_time(there)} there"
-        self._logger.warning(f"The clock of this machine is {off} ({times}): set it right. Now the earlier one counts.")
+        self._logger.warning(f"The clock of this machine is {off} ({times}): set it right. The earlier time is used.")
 
     def at_iterable(self) -> float:
         """Iterable's time in seconds since the epoch; this machine's if no response had a date."""
@@ -71,7 +71,7 @@ class Clock:
 
 
 class Key:
-    """The verdict on a key. Thread-safe.
+    """Whether Iterable accepts the API key. Thread-safe.
 
     `probe` requests a path; it raises BadKey for any 401, and other IterableErrors.
     """
@@ -86,9 +86,9 @@ class Key:
         self._failures: list[IterableError] = []
 
     def works(self, refused: str = "") -> bool:
-        """Whether Iterable accepts the key at all, though not at the path `refused`: a key may lack single ones (seen).
+        """Whether Iterable accepts the key, though not at the path `refused`: a key may lack single endpoints (seen).
 
-        False if Iterable does not tell; then the next call asks again.
+        False if no endpoint answers that; the next call tries again.
         """
         with self._lock:
             if self.is_accepted is None:
@@ -101,7 +101,7 @@ class Key:
             return self.is_accepted is True
 
     def hear(self) -> None:
-        """Get any response, so that the clock is set. Threads that wait for another one's request share its failure."""
+        """Set the clock by any response. Threads that wait while another one requests it share its failure."""
         tried = len(self._failures)
         with self._lock:
             if self._clock.has_heard:
@@ -116,24 +116,22 @@ class Key:
                     raise
 
     def _try(self, refused: str = "") -> None:
-        """Note the verdict: success at one endpoint, or refusal by all. Raises IterableError without a verdict.
+        """Find out: one success means accepted, refusals by all endpoints mean refused. Raises IterableError otherwise.
 
-        An endpoint that is out of order is no verdict, and must not stop all others.
+        An endpoint that is out of order says nothing about the key, and must not stop streams that do not need it.
         """
         failure: ServerError | None = None
-        for path in _PATHS:
+        for path in [path for path in _PATHS if path != refused]:
             try:
-                if path != refused:
-                    self._probe(path)
-                    return
+                self._probe(path)
+                return
             except (BadKey, Forbidden):
                 pass
             except ServerError as error:
                 failure = error
         if failure is not None:
             raise failure
-        if self.is_accepted is None:  # else another thread has had a success meanwhile
-            self.is_accepted = False
+        self.is_accepted = bool(self.is_accepted)  # another thread may have had a success meanwhile
 
 
 def iso_time(seconds: float) -> str:

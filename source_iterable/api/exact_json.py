@@ -24,6 +24,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # What may surround JSON in a string.
 BLANKS = " \t\r\n\ufeff\xa0"
+# Stands for a text that is not JSON.
+NOT_JSON = object()
 # Digits that survive conversion to a float.
 _FLOAT_DIGITS = 17
 
@@ -36,12 +38,18 @@ def loads(text: bytes) -> Any:
     Raises:
         ValueError: the text is not JSON (NaN and Infinity are not), or is nested too deep to be read.
     """
-    if not lines_with_long_numbers(text):
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            pass
-    return careful_loads(text)
+    try:
+        return careful_loads(text) if lines_with_long_numbers(text) else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return careful_loads(text)
+
+
+def parsed(text: bytes) -> Any:
+    """`loads` without an error: NOT_JSON for a text that is not JSON."""
+    try:
+        return loads(text)
+    except ValueError:
+        return NOT_JSON
 
 
 def careful_loads(text: bytes) -> Any:
@@ -124,9 +132,8 @@ def _integer(text: str) -> int | orjson.Fragment:
 def _decimal(text: str) -> float | orjson.Fragment:
     number = float(text)
     digits = text.lower().partition("e")[0].lstrip("-").replace(".", "").lstrip("0")
-    if len(digits) > _FLOAT_DIGITS or math.isinf(number):
-        return orjson.Fragment(text.encode())
-    return number
+    fits = len(digits) <= _FLOAT_DIGITS and math.isfinite(number)
+    return number if fits else orjson.Fragment(text.encode())
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
-from source_iterable.api.request import Items, Parameters, ShapeError, holder_of, list_shape, total_in
+from source_iterable.api.request import Items, Parameters, ShapeError, holder_of, items_in, total_in
 from source_iterable.errors import IterableError
 
 # The number in a `nextPageUrl`.
@@ -28,7 +28,7 @@ class Page(NamedTuple):
     total: int | None = None
 
 
-# Requests the page that `following` of the one before says, or the first one: None. Raises IterableError.
+# Requests a page by the `following` of the one before, or the first one by None. Raises IterableError.
 Fetch = Callable[[Any], Page]
 
 
@@ -50,18 +50,19 @@ class Pages(Iterator[Page]):
         if self._at_end:
             raise StopIteration
         page = self._fetch(self._following)
-        for content, most, what in (
-            (page.items, 2, "page came three times"),
-            (page.following, 1, "page leads back to an earlier one"),
-        ):
-            if content:
-                digest = blake2b(exact_json.dumps(content), digest_size=16).digest()
-                self._seen[digest] += 1
-                if self._seen[digest] > most:
-                    raise IterableError(f"The responses to GET {self._path} do not end: one {what}.")
+        self._count(page.items, 2, "the same page came three times")
+        self._count(page.following, 1, "a page leads back to an earlier one")
         self._following = page.following
         self._at_end = page.following is None
         return page
+
+    def _count(self, content: Any, most: int, otherwise: str) -> None:
+        """Note that a page has this content. Raises IterableError if more than so many have it."""
+        if content:
+            digest = blake2b(exact_json.dumps(content), digest_size=16).digest()
+            self._seen[digest] += 1
+            if self._seen[digest] > most:
+                raise IterableError(f"The pages of GET {self._path} never end: {otherwise}.")
 
 
 def numbered(client: IterableClient, path: str, selector: str, key: str, parameters: Parameters, size: int) -> Fetch:
@@ -69,21 +70,20 @@ def numbered(client: IterableClient, path: str, selector: str, key: str, paramet
 
     Only the page number of `nextPageUrl` is used: the request itself always goes to our own host, with the key.
     """
-    shape = list_shape(selector, key)
 
     def request(number: int) -> Page:
         def page(response: Any) -> Page:
             link = holder_of(response, selector).get("nextPageUrl")
             named = _PAGE_NUMBER.search(str(link))
             following = max(number + 1, int(named[1]) if named else 0) if link else None
-            return Page(shape(response), following, total_in(response, selector))
+            return Page(items_in(response, selector, key), following, total_in(response, selector))
 
         return client.get_json(path, {**parameters, "page": number, "pageSize": size}, page)
 
     def fetch(number: int | None) -> Page:
         page = request(number or 1)
         if page.following and not page.items:
-            # A list that goes on, or one whose links lead beyond its end? The next page tells.
+            # Either the list goes on, or its links lead beyond its end: the next page shows which.
             page = request(page.following)
         return page if page.items else page._replace(following=None)
 
@@ -96,19 +96,17 @@ def by_offset(client: IterableClient, path: str, selector: str, key: str, limit:
     The last page is the one that reaches `totalCount` and is not full; without `totalCount`, an empty one, since a server
     may return fewer items than requested.
     """
-    shape = list_shape(selector, key)
 
     def fetch(following: int | None) -> Page:
         offset = following or 0
 
         def page(response: Any) -> Page:
-            items, total = shape(response), total_in(response, selector)
+            items, total = items_in(response, selector, key), total_in(response, selector)
             end = offset + len(items)
-            if total is not None and end >= total and len(items) < limit:
-                return Page(items, None, total)
-            if not items and total is not None:
+            is_last = not items if total is None else end >= total and len(items) < limit
+            if not items and not is_last:
                 raise ShapeError(f"holds no {selector} from number {offset + 1} on, though there are {total}")
-            return Page(items, end if items else None, total)
+            return Page(items, None if is_last else end, total)
 
         return client.get_json(path, {"limit": limit, "offset": offset}, page)
 
@@ -117,10 +115,9 @@ def by_offset(client: IterableClient, path: str, selector: str, key: str, limit:
 
 def by_marker(client: IterableClient, path: str, selector: str, key: str) -> Fetch:
     """Pages by the `nextMarker` of the one before."""
-    shape = list_shape(selector, key)
 
     def page(response: Any) -> Page:
-        return Page(shape(response), holder_of(response, selector).get("nextMarker") or None)
+        return Page(items_in(response, selector, key), holder_of(response, selector).get("nextMarker") or None)
 
     def fetch(marker: Any) -> Page:
         return client.get_json(path, {"nextMarker": marker} if marker else None, page)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from source_iterable.api import exact_json
+from source_iterable.api.exact_json import NOT_JSON, parsed
 from source_iterable.errors import BrokenResponse
 
 _ERROR_KEYS = {"code", "msg", "params"}
@@ -20,9 +20,6 @@ _JSON = re.compile(rb"^\s*(\xef\xbb\xbf)?[\[{]\s*[\"{\[\]}]", re.M)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 # Bytes of the longest identifier: an address has up to 320 characters, a userId 52 (reference); generously.
 MAX_IDENTIFIER = 4096
-# Bytes of a line; a longer one is no record: Iterable takes requests of up to 4 MB (reference).
-MAX_LINE = 16 * 2**20
-_NOT_JSON = object()
 
 
 def is_error_object(value: Any) -> bool:
@@ -31,10 +28,10 @@ def is_error_object(value: Any) -> bool:
 
 
 def must_hold_records(chunks: Iterable[bytes]) -> None:
-    """Raise BrokenResponse for lines none of which is a JSON object, unless there are none."""
+    """Raise BrokenResponse if there are lines, and none of them is a record: a JSON object that is no error."""
     first = b""
     for line in (line for chunk in chunks for line in chunk.split(b"\n") if line.strip()):
-        value = _parsed(line)
+        value = parsed(line)
         if type(value) is dict and not is_error_object(value):
             return
         first = first or line
@@ -42,15 +39,9 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
         raise BrokenResponse(f"The response holds no records but {_description(first)}.")
 
 
-def must_be_whole(line: bytes) -> None:
-    """Raise BrokenResponse for a last line of records that is cut: one without a newline that is no complete JSON."""
-    if line.strip() and not line.endswith(b"\n") and len(line) < MAX_LINE and not exact_json.is_complete(line):
-        raise BrokenResponse("The last line is cut.")
-
-
 def must_be_no_error(line: bytes) -> None:
-    """Raise BrokenResponse for a last line of records that says why there are no more."""
-    if is_error_object(_parsed(line)):
+    """Raise BrokenResponse if the last line of an export is an error object: records are missing after it."""
+    if is_error_object(parsed(line)):
         raise BrokenResponse(f"The response ends with {_description(line)}.")
 
 
@@ -61,7 +52,7 @@ def not_csv(text: str) -> bool:
 
 
 def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
-    """Raise BrokenResponse for text that cannot be the users of a list, one a line, at least one of them with the `sign`."""
+    """Raise BrokenResponse for text that cannot be the users of a list, one per line, at least one with `sign` in it."""
     blank, signed = True, False
     for chunk in chunks:
         blank = blank and not chunk.strip()
@@ -80,22 +71,14 @@ def must_hold_identifiers(chunks: Iterable[bytes], sign: bytes = b"") -> None:
         raise BrokenResponse("The response holds no users: none of its lines is an email address.")
 
 
-def _parsed(line: bytes) -> Any:
-    """The JSON of a line; _NOT_JSON if it is none."""
-    try:
-        return exact_json.loads(line)
-    except ValueError:
-        return _NOT_JSON
-
-
 def _description(text: bytes) -> str:
     """What a text is instead. Never the text itself: it may be personal data."""
     if _MARKUP.search(text):
         return "HTML or XML"
     if _BINARY.search(text[:1024]):
         return "binary data"
-    value = _parsed(text)
-    if value is _NOT_JSON:
+    value = parsed(text)
+    if value is NOT_JSON:
         return "text that is not JSON"
     if is_error_object(value):
         code = str(value["code"])

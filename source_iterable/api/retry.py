@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from source_iterable.api.clock import http_date
 from source_iterable.errors import (
@@ -24,14 +23,16 @@ from source_iterable.errors import (
     WindowFailed,
 )
 
-T = TypeVar("T")
-
 
 class RetryPolicy(NamedTuple):
     """At most `attempts`, retrying only after these errors."""
 
     attempts: int
     after: tuple[type[IterableError], ...] = ()
+
+    def ends(self, attempt: int, error: IterableError) -> bool:
+        """Whether this attempt (from 1), which ended with one of these errors, is the last."""
+        return attempt >= (MOST_OF_END_UNKNOWN if isinstance(error, EndUnknown) else self.attempts)
 
 
 NO_RESPONSE = (Unreachable, ServerError)
@@ -60,26 +61,8 @@ RATE_LIMITED = 20 * 60.0
 NOT_ENOUGH = 3
 # The longest pause between two attempts, in seconds.
 LONGEST_PAUSE = 60.0
-# Seconds of a Retry-After that is no serious value.
+# A Retry-After of so many seconds or more is ignored.
 _YEAR = 366 * 24 * 3600.0
-
-
-def retry(policy: RetryPolicy, operation: Callable[[], T], pause: Callable[[int, IterableError], None]) -> T:
-    """Run `operation`, retried according to `policy`, with `pause(attempt, error)` in between.
-
-    Raises the last attempt's error, which says how many there were.
-    """
-    attempt = 1
-    while True:
-        try:
-            return operation()
-        except policy.after as error:
-            most = MOST_OF_END_UNKNOWN if isinstance(error, EndUnknown) else policy.attempts
-            if attempt >= most:
-                error.attempts = attempt
-                raise
-            pause(attempt, error)
-        attempt += 1
 
 
 def pause_after(attempt: int) -> float:
@@ -87,17 +70,17 @@ def pause_after(attempt: int) -> float:
     return random.uniform(0.5, 1.0) * min(2.0 ** (attempt - 1), LONGEST_PAUSE)
 
 
-def pause_after_429(times: int, retry_after: float | None) -> float:
+def pause_after_429(times: int, retry_after: float) -> float:
     """Seconds to wait after so many 429s in a row: `retry_after` if the last one has it, or else a growing pause."""
-    if retry_after is None or retry_after <= 0:
-        return pause_after(times)
-    return max(retry_after, pause_after(times)) if times >= NOT_ENOUGH else retry_after
+    if retry_after > 0 and times < NOT_ENOUGH:
+        return retry_after
+    return max(retry_after, pause_after(times))
 
 
-def retry_after_in(header: str, now: float) -> float | None:
-    """The seconds of a Retry-After header, or to its date (RFC 9110) from `now`. None if it makes no sense."""
+def retry_after_in(header: str, now: float) -> float:
+    """The seconds of a Retry-After header, or to its date (RFC 9110) from `now`. 0 if it makes no sense."""
     try:
         seconds = float(header)
     except ValueError:
         seconds = (http_date(header) or math.inf) - now
-    return seconds if seconds < _YEAR else None
+    return seconds if seconds < _YEAR else 0.0

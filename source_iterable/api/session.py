@@ -15,7 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from source_iterable.api.wire import MAX_INTERIM, Chunks, Lines, Wire
+from source_iterable.api.wire import MAX_INTERIM, Lines, Wire
 from source_iterable.errors import BadRequest, BrokenResponse, Unreachable
 from source_iterable.version import __version__
 
@@ -33,8 +33,7 @@ class _FinalResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._wire = Wire(cast(Any, self.fp).detach(), sock)
-        self.fp = Lines(self._wire)
+        self.fp = Lines(Wire(cast(Any, self.fp).detach(), sock))
 
     def begin(self) -> None:
         super().begin()
@@ -44,11 +43,7 @@ class _FinalResponse(http.client.HTTPResponse):
             self.headers = self.msg = None  # type: ignore[assignment]  # without them begin() reads on
             super().begin()
         if self.fp is not None:  # http.client closes it if there is no body
-            # As urllib3 reads it. http.client itself expects the word alone, without a space after it.
-            codings = self.headers.get("Transfer-Encoding", "").lower().split(",")
-            if "chunked" in map(str.strip, codings):
-                self.fp = cast(Any, Chunks(self.fp))
-            self._wire.begin_body()
+            cast(Lines, self.fp).begin_body()
 
 
 class _Connection(HTTPConnection):
@@ -106,9 +101,8 @@ class Session(requests.Session):
         self._api_key = api_key
         if api_key:
             self.headers["Api-Key"] = api_key
-        self.headers["User-Agent"] = f"source-iterable/{__version__}"
-        # What spooled.py decodes.
-        self.headers["Accept-Encoding"] = "gzip"
+        # spooled.py decodes gzip and nothing else.
+        self.headers.update({"User-Agent": f"source-iterable/{__version__}", "Accept-Encoding": "gzip"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -121,7 +115,7 @@ class Session(requests.Session):
             options: more arguments of `requests.Session.request`.
 
         Raises:
-            BrokenResponse, Unreachable: a redirect leads to no URL, or they do not end.
+            BrokenResponse, Unreachable: a redirect has an invalid URL, or there are too many.
             BadRequest: a redirect leads to a host that must not see the key.
             requests.RequestException, ValueError: there is no response.
         """

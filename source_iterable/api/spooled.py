@@ -1,7 +1,7 @@
 """Responses received whole, in memory or spooled: decoded in bounded pieces, and complete only when their end is proved.
 
-What proves it: its length, its last chunk, the trailer of gzip, or a closed JSON document. That the server has closed the
-connection proves nothing: so does a proxy that gives up in the middle.
+A length, a last chunk, the trailer of gzip or a closed JSON document proves it. A closed connection does not: a proxy that
+gives up halfway closes it, too.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from typing import IO
 
 import requests
 import urllib3
 
-from source_iterable.api import exact_json
-from source_iterable.api.proof import MAX_LINE, must_be_no_error, must_be_whole, must_hold_records
+from source_iterable.api.exact_json import is_complete, parsed
+from source_iterable.api.proof import must_be_no_error, must_hold_records
 from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 from source_iterable.process.machine import local_errors
 
@@ -26,12 +27,14 @@ _NETWORK_BYTES = 64 * 2**10
 _DECODED_BYTES = 1 * 2**20
 _GZIP = 16 + zlib.MAX_WBITS
 _IDENTITY = ("", "identity")
-_NO_END = "The response has no length and was closed, so nothing proves that it is whole. Check for a proxy in between."
+_NO_END = "The response has no length: the connection may have closed too early. Check for a proxy in between."
 # A response is kept in memory up to this many bytes; a larger one in a temporary file.
 MEMORY_BYTES = 256 * 2**10
 # Bytes read from a response at a time, about the size of a batch. With 64 KB, allocators keep the memory of one chunk for
 # the next; with 512 KB they returned it to the system, and a million records cost 1.5 million page faults.
 CHUNK_BYTES = 64 * 2**10
+# Bytes of a line; a longer one is no record: Iterable takes requests of up to 4 MB (reference).
+MAX_LINE = 16 * 2**20
 # Stands for a line over MAX_LINE: not JSON, so that it is counted and reported like any other bad line.
 TOO_LONG = b"\x00\n"
 _READ_BYTES = 1 * 2**20
@@ -57,7 +60,7 @@ class SpooledResponse:
         self._readers = 1
 
     def shared(self) -> SpooledResponse:
-        """The response for one more reader, which closes it, too: the last one to do so frees the space."""
+        """The same response for one more reader. Each reader closes it; the last one frees its space."""
         with self._lock:
             self._readers += 1
         return self
@@ -76,8 +79,6 @@ class SpooledResponse:
 
     def _chunk(self) -> bytes:
         chunk = self._file.read(CHUNK_BYTES)
-        if not chunk or chunk.endswith(b"\n"):
-            return chunk
         rest = self._file.readline(MAX_LINE)
         if len(rest) < MAX_LINE or rest.endswith(b"\n"):
             return chunk + rest
@@ -86,18 +87,16 @@ class SpooledResponse:
         return chunk[: chunk.rfind(b"\n") + 1] + TOO_LONG
 
     def last_line(self) -> bytes:
-        """The last line that is not blank, with what is blank behind it; at most about MAX_LINE of its end."""
-        end = b""
-        position = self.size
-        while position and len(end) < MAX_LINE and b"\n" not in end.rstrip():
-            start = max(position - _READ_BYTES, 0)
+        """The last line that is not blank, with any blank lines after it; of a longer one, about the last MAX_LINE bytes."""
+        end, start = b"", self.size
+        while start and len(end) < MAX_LINE and b"\n" not in end.rstrip():
+            start = max(start - _READ_BYTES, 0)
             self._file.seek(start)
-            end = self._file.read(position - start) + end
-            position = start
+            end = self._file.read()
         return end[end.rstrip().rfind(b"\n") + 1 :]
 
     def ends(self) -> tuple[bytes, bytes]:
-        """The first and the last 16 KB or so, whatever lines they begin and end in."""
+        """The first and the last 16 KB or so, which may begin and end within a line."""
         self._file.seek(0)
         head = self._file.read(_END_BYTES)
         self._file.seek(max(self.size - _END_BYTES, len(head)))
@@ -110,6 +109,7 @@ class SpooledResponse:
                 self._file.close()
 
 
+@local_errors()
 def receive(
     response: requests.Response, max_bytes: int, proof: Proof = must_hold_records, guess: Guess | None = None
 ) -> SpooledResponse:
@@ -117,32 +117,28 @@ def receive(
 
     Raises:
         BrokenResponse: the body broke off or stalled, its last line is cut, or the proof fails.
-        EndUnknown: nothing proves that it is whole.
+        EndUnknown: nothing proves its end.
         TooLarge: the body has more than `max_bytes`, or by `guess` far more.
         LocalError: this machine has no room for it.
     """
-    with local_errors():
+    with ExitStack() as failing, response:
         file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  closed with the response
-    spooled = SpooledResponse(file, 0)
-    try:
-        with response:
-            next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
-            for piece in pieces(response):
-                with local_errors():
-                    file.write(piece)
-                spooled.size += len(piece)
-                if spooled.size > next_guess:
-                    next_guess = min(2 * next_guess, max_bytes)
-                    expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
-                    if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
-                        raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
+        spooled = failing.enter_context(closing(SpooledResponse(file, 0)))
+        next_guess = min(_FIRST_GUESS_BYTES, max_bytes)
+        for piece in pieces(response):
+            file.write(piece)
+            spooled.size += len(piece)
+            if spooled.size > next_guess:
+                next_guess = min(2 * next_guess, max_bytes)
+                expected = guess(spooled.size, *spooled.ends()) if guess else spooled.size
+                if spooled.size > max_bytes or expected > _FAR_OVER * max_bytes:
+                    raise TooLarge(f"The response is or will be over {max_bytes:,} bytes.", expected)
         last = spooled.last_line() if proof is must_hold_records else b""
-        must_be_whole(last)
+        if last.strip() and not last.endswith(b"\n") and len(last) < MAX_LINE and not is_complete(last):
+            raise BrokenResponse("The last line is cut.")
         proof(spooled.chunks())
         must_be_no_error(last)
-    except BaseException:
-        spooled.close()
-        raise
+        failing.pop_all()
     return spooled
 
 
@@ -153,7 +149,7 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
 
     Raises:
         BrokenResponse: the body broke off, stalled, or is not what its headers say.
-        EndUnknown: after all of it, as nothing proves that it is all.
+        EndUnknown: all that arrived was yielded, but nothing proves its end.
     """
     names = ("Transfer-Encoding", "Content-Encoding")
     coding, encoding = (response.headers.get(name, "").strip().lower() for name in names)
@@ -161,11 +157,26 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
         raise BrokenResponse("The response has an encoding that was not requested.")
     # As urllib3 reads it, not as the headers say: a length that is not a number is none.
     has_end = response.raw.chunked or response.raw.length_remaining is not None
-    members = 0
-    if encoding in _IDENTITY:
-        yield from _raw(response)
-    else:
-        members = yield from _gunzipped(_raw(response))
+    decoder, members = None, 0
+    try:
+        for data in response.raw.stream(_NETWORK_BYTES, decode_content=False):
+            if encoding in _IDENTITY:
+                yield data
+                continue
+            while data:
+                if decoder is None or decoder.eof:
+                    decoder, members = zlib.decompressobj(_GZIP), members + 1
+                if piece := decoder.decompress(data, _DECODED_BYTES):
+                    yield piece
+                data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+    except urllib3.exceptions.ReadTimeoutError:
+        raise BrokenResponse("The response stalled.") from None
+    except (urllib3.exceptions.HTTPError, OSError):
+        raise BrokenResponse("The response broke off.") from None
+    except zlib.error:
+        raise BrokenResponse("The response is not the gzip that its headers say.") from None
+    if decoder is not None and not decoder.eof:
+        raise BrokenResponse("The response broke off.")
     # The trailer of one member of gzip is an end, too. Of several, the last ones may be missing.
     if not has_end and members != 1:
         raise EndUnknown(_NO_END)
@@ -180,41 +191,7 @@ def whole(response: requests.Response, max_bytes: int) -> bytes:
             if len(body) > max_bytes:
                 raise TooLarge(f"The response is over {max_bytes:,} bytes.")
     except EndUnknown:
-        if not _is_document(bytes(body)):
+        # A closed object or array proves its own end. Numbers and texts might go on.
+        if not isinstance(parsed(bytes(body)), (dict, list)):
             raise
     return bytes(body)
-
-
-def _is_document(body: bytes) -> bool:
-    """Whether a body is a closed JSON object or array. Numbers and texts might go on."""
-    try:
-        return isinstance(exact_json.loads(body), (dict, list))
-    except ValueError:
-        return False
-
-
-def _raw(response: requests.Response) -> Iterator[bytes]:
-    try:
-        yield from response.raw.stream(_NETWORK_BYTES, decode_content=False)
-    except urllib3.exceptions.ReadTimeoutError:
-        raise BrokenResponse("The response stalled.") from None
-    except (urllib3.exceptions.HTTPError, OSError):
-        raise BrokenResponse("The response broke off.") from None
-
-
-def _gunzipped(raw: Iterator[bytes]) -> Generator[bytes, None, int]:
-    """Yield the decoded members of gzip; return how many there were."""
-    decoder, members = zlib.decompressobj(_GZIP), 0
-    try:
-        for data in raw:
-            while data:
-                if decoder.eof or not members:
-                    decoder, members = zlib.decompressobj(_GZIP), members + 1
-                if piece := decoder.decompress(data, _DECODED_BYTES):
-                    yield piece
-                data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
-    except zlib.error:
-        raise BrokenResponse("The response is not the gzip that its headers say.") from None
-    if members and not decoder.eof:
-        raise BrokenResponse("The response broke off.")
-    return members

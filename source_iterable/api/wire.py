@@ -9,18 +9,18 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 # Seconds from the first byte of a head to its last.
 HEAD_SECONDS = 60.0
 # Minimum rate of a body after its first byte: these bytes, or the rest, within these seconds.
 BODY_BYTES, BODY_SECONDS = 64 * 2**10, 600.0
-# Interim responses before one response, and lines of all their heads; more are a fault.
-MAX_INTERIM, _MAX_HEAD_LINES = 10, 1000
+# Interim responses before one response, and lines of all their heads, or between two chunks; more are a fault.
+MAX_INTERIM, _MAX_LINES = 10, 1000
 
 
-class SlowHead(http.client.HTTPException):
-    """The head of a response began and does not end."""
+class TooSlow(TimeoutError):
+    """A head or a body began, and arrives more slowly than it may."""
 
 
 class Wire(io.RawIOBase):
@@ -29,11 +29,9 @@ class Wire(io.RawIOBase):
     The connection's own timeout is for silence only: a server that sends a byte now and then never reaches it.
     """
 
-    def __init__(
-        self, raw: io.RawIOBase, connection: socket.socket, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
         self._raw = raw
-        self._connection = connection
+        self._sock = sock
         self._clock = clock
         # Bytes received, and those of them that were lines of heads: the buffer above this one may hold more.
         self._received = self._taken = 0
@@ -46,7 +44,7 @@ class Wire(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what is there, or wait for it. Raises TimeoutError for silence or a slow body, SlowHead for a slow head."""
+        """Read what is there, or wait for it. Raises TimeoutError for silence, TooSlow for a slow head or body."""
         count = self._received_into(buffer)
         if count:
             self._received += count
@@ -69,7 +67,7 @@ class Wire(io.RawIOBase):
         super().close()
 
     def _received_into(self, buffer: Any) -> int | None:
-        patience = self._connection.gettimeout()
+        patience = self._sock.gettimeout()
         seconds = BODY_SECONDS if self.in_body else HEAD_SECONDS
         left = math.inf if self._since is None else self._since + seconds - self._clock()
         if (patience or math.inf) <= left:
@@ -77,72 +75,58 @@ class Wire(io.RawIOBase):
         try:
             if left <= 0:
                 raise TimeoutError
-            self._connection.settimeout(left)
+            self._sock.settimeout(left)
             return self._raw.readinto(buffer)
         except TimeoutError:
-            if self.in_body:
-                raise
-            raise SlowHead from None
+            raise TooSlow from None
         finally:
-            self._connection.settimeout(patience)
+            self._sock.settimeout(patience)
 
 
 class Lines(io.BufferedReader):
-    """A response as it is read. http.client accepts a head that breaks off, and skips any number of 100s."""
+    """A response as it is read: heads line by line, then a body in bytes or, if it is chunked, with lines in between.
+
+    http.client accepts a head that breaks off, and skips any number of 100s. urllib3 accepts the size of a chunk that is
+    cut, so that `0400` ends a body as `0`, and a negative one; nor does it check what ends a chunk, or how many lines follow
+    the last one.
+    """
 
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire)
         self._wire = wire
         self._lines = 0
+        # Bytes of the current chunk not read yet; None before a body's first chunk, and if it has none.
+        self._left: int | None = None
+
+    def begin_body(self) -> None:
+        """The body follows the head that has been read."""
+        self._wire.begin_body()
+        self._lines = 0
 
     def readline(self, limit: int | None = -1, /) -> bytes:
         line = super().readline(limit)
-        if self._wire.in_body:
-            return line
-        # The head breaks off. Without a status line, http.client itself says that the connection was closed.
-        if self._lines and not line:
-            raise http.client.HTTPException
+        # Without a status line, http.client itself says that the connection was closed; urllib3 needs no last empty line.
+        may_end = not line and (self._lines == 0 or self._wire.in_body)
         self._lines += 1
         # A lone CR ends a line for http.client's parser, which would find headers in the middle of a value.
-        if self._lines > _MAX_HEAD_LINES or b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):
+        is_broken = b"\r" in line.removesuffix(b"\n").removesuffix(b"\r") or not (line.endswith(b"\n") or may_end)
+        if is_broken or self._lines > _MAX_LINES:
             raise http.client.HTTPException
-        self._wire.took_line(line)
+        if self._wire.in_body:
+            with suppress(ValueError):  # a trailer, or a size that urllib3 refuses
+                self._left = int(line.partition(b";")[0], 16)
+        else:
+            self._wire.took_line(line)
         return line
 
-
-class Chunks:
-    """A chunked body. urllib3 accepts a size that is cut, so that `0400` ends a body as `0`, and a negative one.
-
-    Nor does it check what ends a chunk, or how many lines follow the last one.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._lines = 0
-        # Bytes of the current chunk not read yet.
-        self._left = 0
-
-    def readline(self, limit: int = -1) -> bytes:
-        line = self._file.readline(limit)
-        self._lines += 1
-        if (line and not line.endswith(b"\n")) or self._lines > _MAX_HEAD_LINES:
-            raise http.client.HTTPException
-        with suppress(ValueError):  # a trailer, or a size that urllib3 refuses
-            self._left = int(line.partition(b";")[0], 16)
-        return line
-
-    def read(self, size: int) -> bytes:
-        if size < 0:
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._left is None:
+            return super().read(size)
+        if size is None or size < 0:
             raise http.client.HTTPException
         self._lines = 0
-        data = self._file.read(size)
+        data = super().read(size)
         if self._left == 0 and data not in (b"\r\n", b""):
             raise http.client.HTTPException
         self._left = max(self._left - len(data), 0)
         return data
-
-    def flush(self) -> None:
-        """Nothing is written."""
-
-    def close(self) -> None:
-        self._file.close()

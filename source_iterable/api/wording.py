@@ -1,8 +1,9 @@
-"""Wording: what goes wrong with a request, as the exception that says so to the user, without the key or personal values."""
+"""Wording: turns what went wrong with a request into the exception that tells the user, without key or personal values."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -13,7 +14,7 @@ from source_iterable.api.proof import is_error_object
 from source_iterable.api.request import Request
 from source_iterable.api.retry import RATE_LIMITED
 from source_iterable.api.spooled import whole
-from source_iterable.api.wire import HEAD_SECONDS, SlowHead
+from source_iterable.api.wire import HEAD_SECONDS, TooSlow
 from source_iterable.errors import (
     BadKey,
     BadRequest,
@@ -67,7 +68,11 @@ class Wording:
                 return ConfigError(f"A proxy in front of Iterable {_PASSWORD}")
             if status < 400:
                 return BrokenResponse(f"Iterable answered {request} with {status}, which holds no data.")
-            texts = (*_code_and_msg(response), response.reason or "no message")
+            code = msg = ""
+            with suppress(ValueError, AttributeError, BrokenResponse, EndUnknown, TooLarge):
+                body = exact_json.loads(whole(response, _ERROR_BYTES))
+                code, msg = (str(body.get(name) or "") for name in ("code", "msg"))
+        texts = (code, msg, response.reason or "no message")
         code, msg, reason = (self._redacted(text, request) for text in texts)
         said = f"{code}: {msg}" if code and msg else msg or code or reason
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
@@ -82,6 +87,8 @@ class Wording:
 
     def no_response(self, request: Request, error: Exception) -> IterableError:
         """The error for a request without a response, where neither this machine nor a proxy is to blame."""
+        if any(isinstance(cause, TooSlow) for cause in causes(error)):
+            return Unreachable(f"No response to {request}: its headers took longer than {HEAD_SECONDS:.0f} seconds.")
         if isinstance(error, requests.ReadTimeout):
             return TimedOut(f"No response to {request} within {request.timeout.read:.0f} seconds.")
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -89,8 +96,6 @@ class Wording:
             return Unreachable(f"{why}. If a proxy intercepts TLS, set REQUESTS_CA_BUNDLE to its certificate.")
         if isinstance(error, (requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError)):
             return BrokenResponse(f"The response to {request} has headers that contradict each other.")
-        if any(isinstance(cause, SlowHead) for cause in causes(error)):
-            return Unreachable(f"No response to {request}: its head took longer than {HEAD_SECONDS:.0f} seconds.")
         why = "timed out" if isinstance(error, requests.Timeout) else "broke or was refused"
         return Unreachable(f"No response to {request}: the connection to {self._host} {why}.")
 
@@ -124,11 +129,3 @@ def cause_before_the_server(session: requests.Session, error: Exception) -> Iter
     if status.startswith("4") and status not in ("408", "429"):
         return ConfigError(f"The proxy {proxy} refuses connections to {host} ({status}): allow it, or set NO_PROXY.")
     return Unreachable(f"The proxy {proxy} answered {status}: check that it can reach {host}.")
-
-
-def _code_and_msg(response: requests.Response) -> tuple[str, str]:
-    try:
-        body = exact_json.loads(whole(response, _ERROR_BYTES))
-        return str(body.get("code") or ""), str(body.get("msg") or "")
-    except (ValueError, AttributeError, BrokenResponse, EndUnknown, TooLarge):
-        return "", ""

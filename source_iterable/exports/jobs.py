@@ -10,7 +10,7 @@ from functools import partial
 
 import requests
 
-from source_iterable.api.ahead import in_order
+from source_iterable.api.ahead import run_ahead
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.request import TIMEOUT
@@ -66,7 +66,7 @@ class FileHost:
             try:
                 response = self._session.send_to("GET", url, "A link to a file", timeout=TIMEOUT)
             except (PrivateAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
-                raise BrokenResponse("A link to a file leads to no https URL of a public host.") from None
+                raise BrokenResponse("The link to an export file is not an https URL of a public host.") from None
             except (requests.RequestException, ValueError) as error:
                 cause = cause_before_the_server(self._session, error)
                 raise cause or Unreachable("The storage host could not be reached.") from None
@@ -122,7 +122,7 @@ class JobsTransport:
                 self._cancel(job)
         finally:
             self._slots.release()
-        for _, response in in_order(partial(self._fetch, job), job.files(listed), FILES_AT_ONCE):
+        for _, response in run_ahead(partial(self._fetch, job), job.files(listed), FILES_AT_ONCE):
             yield response
 
     def close(self) -> None:

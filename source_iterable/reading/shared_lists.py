@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from hashlib import blake2b
 from itertools import count
 from os import SEEK_END
@@ -19,7 +20,7 @@ from typing import IO
 from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
 from source_iterable.api.paging import Fetch, Page, Pages, numbered
-from source_iterable.api.request import Items, Parameters, list_shape
+from source_iterable.api.request import Items, Parameters, items_in
 from source_iterable.errors import TransientError
 from source_iterable.process.machine import local_errors
 
@@ -69,7 +70,7 @@ class SharedLists:
     def _fetch(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int | None) -> Fetch:
         if page_size is not None:
             return numbered(self._client, path, selector, key, parameters, page_size)
-        return lambda _: Page(self._client.get_json(path, parameters, list_shape(selector, key)))
+        return lambda _: Page(self._client.get_json(path, parameters, partial(items_in, selector=selector, key=key)))
 
     def close(self) -> None:
         """Remove the temporary files."""
@@ -152,7 +153,7 @@ class SharedList:
             self._is_whole = True
             for total in totals - {None, number}:
                 self._logger.warning(
-                    f"GET {self._path}: Iterable returned {number:,} items twice, and says that there are {total:,}."
+                    f"GET {self._path}: two readings found {number:,} items, but Iterable says that there are {total:,}."
                 )
             return
         if len(self._readings) == MOST_READINGS - 1:

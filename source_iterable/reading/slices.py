@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
-from source_iterable.api.ahead import as_done, in_order
+from source_iterable.api.ahead import run_ahead
 from source_iterable.api.request import Parameters, Request, Timeout
 from source_iterable.api.retry import SLICE
 from source_iterable.api.spooled import Proof, SpooledResponse, receive
@@ -109,7 +109,7 @@ class SliceReader(Generic[K]):
             except IterableError as error:
                 return error
 
-        for key, outcome in (in_order if ordered else as_done)(attempt, keys, threads):
+        for key, outcome in run_ahead(attempt, keys, threads, ordered):
             if isinstance(outcome, SpooledResponse):
                 self._failed_in_a_row = 0
                 yield key, outcome

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from source_iterable.api.ahead import in_order
+from source_iterable.api.ahead import run_ahead
 from source_iterable.api.paging import Page, by_offset
 from source_iterable.api.request import ShapeError, an_object, model_of
 from source_iterable.errors import Forbidden, NotFound
@@ -61,7 +61,7 @@ class ExperimentVariants(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         for experiments in _offered(context, self.name):
-            for _, variants in in_order(partial(_variants, context), experiments, THREADS):
+            for _, variants in run_ahead(partial(_variants, context), experiments, THREADS):
                 yield variants
 
 
@@ -89,7 +89,7 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
 def _page(context: StreamContext, listed: list[Fields], start: int | None) -> Page:
     """The experiments from an index on."""
     end = (start or 0) + DETAILS
-    page = in_order(partial(_experiment, context), listed[start or 0 : end], THREADS)
+    page = run_ahead(partial(_experiment, context), listed[start or 0 : end], THREADS)
     return Page([each for _, each in page], end if end < len(listed) else None)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from source_iterable.api.ahead import in_order
+from source_iterable.api.ahead import run_ahead
 from source_iterable.api.paging import Pages, by_marker
 from source_iterable.api.request import Request, ShapeError, an_object
 from source_iterable.reading.lists import ChildStream, Key, PlainList, in_batches
@@ -35,7 +35,7 @@ class MetadataEntries(ChildStream):
         path = f"metadata/{quote(str(key), safe='')}"
         pages = Pages(path, by_marker(context.client, path, "results", "key"))
         listed = (item for page in pages for item in page.items)
-        entries = in_order(partial(self._entry, context, path), listed, THREADS)
+        entries = run_ahead(partial(self._entry, context, path), listed, THREADS)
         yield from in_batches((entry for _, entry in entries if entry is not None), ENTRIES)
 
     def _entry(self, context: StreamContext, path: str, listed: Fields) -> Fields | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from source_iterable.api.ahead import in_order
+from source_iterable.api.ahead import run_ahead
 from source_iterable.api.request import Parameters, ShapeError, an_object, holder_of, model_of
 from source_iterable.errors import ApiError
 from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches
@@ -77,7 +77,7 @@ class TemplateContents(Templates):
     primary_key: tuple[str, ...] = ("templateId", "messageMedium")
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
-        found = in_order(partial(self.content, context, kind), items, CONTENT_THREADS)
+        found = run_ahead(partial(self.content, context, kind), items, CONTENT_THREADS)
         yield from in_batches((content for _, content in found if content is not None), CONTENTS)
 
 
@@ -109,10 +109,10 @@ class TemplateLocales(Templates):
     exempt_key = True
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
-        planned = in_order(partial(self._further, context, kind), items, CONTENT_THREADS)
+        planned = run_ahead(partial(self._further, context, kind), items, CONTENT_THREADS)
         # One content at a time: a template may have dozens of large ones.
         wanted = (further for _, of_template in planned for further in of_template)
-        for _, content in in_order(lambda request: request(), wanted, CONTENT_THREADS):
+        for _, content in run_ahead(lambda request: request(), wanted, CONTENT_THREADS):
             if content is not None:
                 yield [content]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from source_iterable.api.ahead import as_done, in_order
+from source_iterable.api.ahead import run_ahead
 from source_iterable.errors import IterableError
 
 
@@ -19,7 +18,7 @@ def test_results_keep_their_order_and_are_never_far_ahead_of_the_consumer() -> N
         begun.append(item)
         return -item
 
-    results = in_order(work, iter(range(100)), threads=3)
+    results = run_ahead(work, iter(range(100)), threads=3)
     assert next(results) == (0, 0)
     assert len(begun) <= 6
     assert list(results) == [(item, -item) for item in range(1, 100)]
@@ -33,14 +32,14 @@ def test_a_slow_item_does_not_hold_up_the_others() -> None:
             assert released.wait(30)
         return item
 
-    results = as_done(work, range(20), threads=2)
+    results = run_ahead(work, range(20), 2, ordered=False)
     assert sorted(next(results)[0] for _ in range(19)) == list(range(1, 20))
     released.set()
     assert list(results) == [(0, 0)]
 
 
-@pytest.mark.parametrize("run", [in_order, as_done])
-def test_an_error_reaches_the_consumer_and_stops_the_work(run: Any) -> None:
+@pytest.mark.parametrize("ordered", [True, False])
+def test_an_error_reaches_the_consumer_and_stops_the_work(ordered: bool) -> None:
     begun: list[int] = []
 
     def work(item: int) -> int:
@@ -50,7 +49,7 @@ def test_an_error_reaches_the_consumer_and_stops_the_work(run: Any) -> None:
         return item
 
     with pytest.raises(IterableError):
-        list(run(work, range(1000), 2))
+        list(run_ahead(work, range(1000), 2, ordered))
     assert len(begun) < 20
 
 
@@ -62,14 +61,14 @@ def counted(pulled: list[int]) -> Iterator[int]:
 
 def test_no_more_work_is_taken_than_twice_the_threads_or_as_many() -> None:
     pulled: list[int] = []
-    results = in_order(lambda item: item, counted(pulled), threads=3)
+    results = run_ahead(lambda item: item, counted(pulled), threads=3)
     next(results)
     assert len(pulled) == 6
     next(results)
     assert len(pulled) == 7
     results.close()
     pulled = []
-    results = as_done(lambda item: item, counted(pulled), threads=3)
+    results = run_ahead(lambda item: item, counted(pulled), 3, ordered=False)
     next(results)
     assert len(pulled) == 3
     results.close()
@@ -84,7 +83,7 @@ def test_no_more_is_worked_on_at_once_than_there_are_threads() -> None:
         return item
 
     consumed: list[tuple[int, int]] = []
-    thread = threading.Thread(target=lambda: consumed.extend(in_order(work, range(8), threads=2)), daemon=True)
+    thread = threading.Thread(target=lambda: consumed.extend(run_ahead(work, range(8), threads=2)), daemon=True)
     thread.start()
     assert begun.acquire(timeout=10) and begun.acquire(timeout=10)
     assert not begun.acquire(timeout=0.05)

@@ -84,7 +84,7 @@ def test_a_page_may_come_twice_and_not_three_times(requests_mock: requests_mock.
     assert len(read(requests_mock, [same, other, same, other, page(9)])) == 5
     with pytest.raises(IterableError) as caught:
         read(requests_mock, [same, other, same, other, same])
-    assert str(caught.value) == "The responses to GET things do not end: one page came three times."
+    assert str(caught.value) == "The pages of GET things never end: the same page came three times."
     assert len(numbers(requests_mock)) == 5 + 5
 
 
@@ -139,7 +139,7 @@ def test_pages_by_marker_go_on_to_the_one_without_one(requests_mock: requests_mo
 def test_a_marker_that_leads_back_is_no_page(requests_mock: requests_mock.Mocker) -> None:
     responses = [marked("a", marker="b"), marked(marker="c"), marked(marker="b")]
     requests_mock.get(f"{ROOT}metadata/t", [{"json": each} for each in responses])
-    with a_context() as context, pytest.raises(IterableError, match="metadata/t do not end: one page leads back"):
+    with a_context() as context, pytest.raises(IterableError, match="metadata/t never end: a page leads back"):
         list(Pages("metadata/t", by_marker(context.client, "metadata/t", "results", "key")))
     assert requests_mock.call_count == 3
 

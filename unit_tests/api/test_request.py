@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from source_iterable.api.request import ShapeError, an_object, list_shape
+from source_iterable.api.request import ShapeError, an_object, items_in
 
 
 def test_a_list_is_what_its_endpoint_names() -> None:
-    assert list_shape("things", "id")({"things": [{"id": "a"}, {"id": "b"}]}) == [{"id": "a"}, {"id": "b"}]
+    assert items_in({"things": [{"id": "a"}, {"id": "b"}]}, "things", "id") == [{"id": "a"}, {"id": "b"}]
 
 
 def test_a_response_that_is_one_object() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from source_iterable.api import wire
-from source_iterable.api.wire import Chunks, Lines, SlowHead, Wire
+from source_iterable.api.wire import Lines, TooSlow, Wire
 from source_iterable.errors import BrokenResponse, Unreachable
 from source_iterable.exports.jobs import FileHost
 from unit_tests.contexts import a_client, answering
@@ -130,7 +130,7 @@ def test_a_body_that_came_with_its_head_has_begun() -> None:
 @pytest.mark.parametrize("pause", [0.5, 1.0, 59.0, 61.0])
 def test_a_head_takes_a_minute_at_most(pause: float) -> None:
     connection = Slow((pause, b"x") for _ in iter(int, 1))
-    with pytest.raises(SlowHead):
+    with pytest.raises(TooSlow):
         head_of(connection)
     assert connection.now - 1000 == pytest.approx(60 + pause, abs=pause)
 
@@ -141,7 +141,7 @@ def test_a_head_may_begin_after_hours_and_each_has_a_minute() -> None:
     assert head_of(Slow(early * 20), 20) == 2000
     together = [(0.0, b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 "), (59.0, b"OK\r\n\r\n")]
     assert head_of(Slow(together), 2) == 59
-    with pytest.raises(SlowHead):
+    with pytest.raises(TooSlow):
         head_of(Slow([together[0], (61.0, b"OK\r\n\r\n")]), 2)
 
 
@@ -149,7 +149,7 @@ def test_a_head_may_begin_after_hours_and_each_has_a_minute() -> None:
 def test_over_a_connection_a_head_that_does_not_end(monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
     monkeypatch.setattr(wire, "HEAD_SECONDS", 0.02)
     with answering(head, closes=False) as (root, _):
-        with pytest.raises(Unreachable, match="its head took longer than 60 seconds .tried 5 times"):
+        with pytest.raises(Unreachable, match="its headers took longer than 60 seconds .tried 5 times"):
             a_client(root).get_json("lists")
         with pytest.raises(Unreachable):
             FileHost(a_client(root)).receive(f"{root}a", 100)
@@ -167,11 +167,27 @@ def test_over_a_connection_a_body_that_goes_silent(monkeypatch: pytest.MonkeyPat
             FileHost(a_client(root)).receive(f"{root}a", 100)
 
 
+def chunks_of(body: bytes) -> Lines:
+    made = Lines(a_wire(Slow([(0.0, body)])))
+    made.begin_body()
+    return made
+
+
 def test_a_line_of_chunks_ends() -> None:
-    assert Chunks(io.BytesIO(b"0\r\n")).readline(100) == b"0\r\n"
-    assert Chunks(io.BytesIO(b"")).readline() == b""
+    assert chunks_of(b"0\r\n").readline(100) == b"0\r\n"
+    assert chunks_of(b"").readline() == b""
     for cut in (b"0", b"00000", b"1f\r"):
         with pytest.raises(http.client.HTTPException):
-            Chunks(io.BytesIO(cut)).readline(100)
+            chunks_of(cut).readline(100)
+
+
+@pytest.mark.parametrize("size", [-1, -5])
+def test_a_chunk_has_no_negative_size(size: int) -> None:
+    made = chunks_of(b"%d\r\nx" % size)
+    made.readline()
     with pytest.raises(http.client.HTTPException):
-        Chunks(io.BytesIO(b"x")).read(-5)
+        made.read(size)
+
+
+def test_a_body_without_chunks_is_read_as_it_is() -> None:
+    assert chunks_of(b"5\r\nx").read() == b"5\r\nx"

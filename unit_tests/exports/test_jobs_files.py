@@ -62,7 +62,7 @@ def test_a_link_to_a_file_may_lead_elsewhere_four_times(client: IterableClient, 
     ("location", "told"),
     [
         ("https://files.example.com:port/", "A link to a file was redirected to an invalid URL."),
-        ("ftp://files.example.com/a", "A link to a file leads to no https URL of a public host."),
+        ("ftp://files.example.com/a", "The link to an export file is not an https URL of a public host."),
     ],
 )
 def test_a_link_to_a_file_that_leads_nowhere_is_a_broken_response(

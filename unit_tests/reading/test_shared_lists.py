@@ -77,7 +77,7 @@ def test_a_shared_list_that_does_not_end_is_noticed_by_its_path(requests_mock: r
     requests_mock.get(f"{ROOT}things", json=answer)
     with a_context() as context, pytest.raises(IterableError) as caught:
         list(context.shared.pages("things", "things", "id", {}, 5))
-    assert str(caught.value) == "The responses to GET things do not end: one page came three times."
+    assert str(caught.value) == "The pages of GET things never end: the same page came three times."
 
 
 def test_a_full_disk_is_told_as_that(requests_mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_without_a_total_two_readings_must_find_the_same(
     assert read_twice(requests_mock, world) == [2, 3, 4, 5]
     assert world.requests == 3 + 2 + 2
     # A total that is wrong in every reading is told, and believed no more.
-    said = "GET things: Iterable returned 4 items twice, and says that there are 9."
+    said = "GET things: two readings found 4 items, but Iterable says that there are 9."
     assert (said in caplog.text) == (total == 9)
 
 
