@@ -36,15 +36,14 @@ class Entrypoint(AirbyteEntrypoint):
     def read(self, source_spec: Any, config: Any, catalog: Any, state: Any) -> Iterator[AirbyteMessage]:
         if self.state_file:
             state = self.state_file.begin(state, catalog)
-        assert sys.__stdout__ is not None
         stdout = select.poll()
-        stdout.register(sys.__stdout__.fileno(), 0)
+        stdout.register(1, 0)
         for message in super().read(source_spec, config, catalog, state):
             if not isinstance(message, RecordBatch):
                 yield message
                 # By now it is on stdout.
                 if self.state_file and message.state:
-                    self.state_file.update(message.state)
+                    self.state_file.update(message)
             elif message.count:
                 write(record_messages(message))
             # An empty one comes when a sync waits for Iterable, perhaps for long: does anybody still read?
