@@ -31,7 +31,7 @@ _NO_DATE = "must be a UTC time like 2024-01-01T00:00:00Z"
 # A name, or several with dots in between; none of them is blank.
 _PART = r"[^.]*[^. \t\r\n][^.]*"
 _FIELD_PATTERN = rf"^{_PART}(\.{_PART})*$"
-# What a text that does not fit its pattern must be, by pattern.
+# By pattern, what the error says of a text that does not match it.
 _MUST_BE = {_DATE_PATTERN: _NO_DATE, _FIELD_PATTERN: "must be the name of a field, such as email or address.city"}
 
 

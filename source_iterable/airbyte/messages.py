@@ -64,7 +64,7 @@ class Messages:
         self.failed: dict[str, Exception] = {}
 
     def add(self, name: str, stream: Stream | None) -> None:
-        """Add a stream of the catalog, which goes on from its state. One that cannot be read is in `failed` from now on."""
+        """Add a stream of the catalog, which continues from its state; `failed` has it from now on if it cannot be read."""
         try:
             if stream is None:
                 advice = f"refresh the schema of the connection, or remove {name} from the catalog."
@@ -103,7 +103,7 @@ class Messages:
             elif isinstance(item, Checkpoint):
                 yield from self._checkpoint(name, item.state)
             elif isinstance(item, Started):
-                self._context.logger.info(f"{name}: reading{_from(*self._streams[name])}.")
+                self._context.logger.info(f"{name}: {_beginning(*self._streams[name])}.")
                 self._begun[name] = time.monotonic()
                 yield _status(name, AirbyteStreamStatus.STARTED)
             elif isinstance(item, Limited):
@@ -190,7 +190,7 @@ def _complete_state() -> dict[str, Any]:
     """The last state of a full refresh that is complete; empty outside of a job of the platform.
 
     The platform keeps what the first attempt of a job wrote, and hands its states to the second, which need not read the
-    stream again. PyAirbyte, state files and older platforms hand back a state for ever: so it names the job.
+    stream again. PyAirbyte, state files and older platforms hand a state to every later sync, so it names the job.
     """
     job = os.environ.get("WORKER_JOB_ID")
     return {**FULL_REFRESH_COMPLETE_STATE, "__ab_job_id": job} if job else {}
@@ -200,16 +200,16 @@ def _status(name: str, status: AirbyteStreamStatus, *reasons: AirbyteStreamStatu
     return stream_status(StreamDescriptor(name=name), status, [*reasons] or None)
 
 
-def _from(stream: Stream, state: Mapping[str, Any]) -> str:
+def _beginning(stream: Stream, state: Mapping[str, Any]) -> str:
     """Where a stream begins, for the log."""
     if not state:
-        return " from its beginning"
+        return "reading from the beginning"
     cursor = state.get(stream.cursor_field or "")
-    return f" from {cursor}" if isinstance(cursor, str) else " on from its state"
+    return f"reading from {cursor}" if isinstance(cursor, str) else "resuming from its state"
 
 
 def _summary(done: StreamProgress, seconds: float) -> str:
-    """What a stream came to, for the log."""
+    """What a stream has read, for the log."""
     size = f"{done.bytes / 1e6:,.1f} MB" if done.bytes >= 1e6 else f"{done.bytes / 1e3:,.1f} KB"
     counted = "".join(f", {done.counts[what]:,} {what}" for what in sorted(done.counts))
     return f"{done.records:,} records, {size} in {seconds:,.1f} s{counted}"

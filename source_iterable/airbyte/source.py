@@ -125,7 +125,7 @@ def _readable(what: str, path: str, read: Callable[[str], _T]) -> _T:
     except OSError as error:
         why = f"cannot be read: {error.strerror}."
     except TypeError:  # a number where the CDK expects a list
-        why = "is not valid: it is not of the expected form."
+        why = "is not valid: it does not have the expected form."
     except Exception as error:  # the CDK's parsers raise all kinds of errors
         why = f"is not valid: {_PYTHON_ERROR.sub('not an object', str(error))}"
     raise traced(ConfigError(f"The {what} file {path} {why}"))
