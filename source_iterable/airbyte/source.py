@@ -45,15 +45,12 @@ class SourceIterable(Source):
     Errors are raised as AirbyteTracedException.
     """
 
+    name = "source-iterable"
     # Config's errors name the offending key; those of the CDK's check against the spec do not.
     check_config_against_spec = False
 
     def __init__(self, batched: bool = False) -> None:
         self._batched = batched
-
-    @property
-    def name(self) -> str:
-        return "source-iterable"
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         return ConnectorSpecification(**specification())
