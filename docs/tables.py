@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from integration_tests.live.probes import PROBES
-from source_iterable.config import Config, connection_specification
+from source_iterable.config import Config, specification
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Stream
@@ -77,11 +77,11 @@ def _arrows(name: str) -> list[str]:
 
 def options() -> str:
     """Every option, hidden ones too."""
-    specification = connection_specification()
+    schema = specification()["connectionSpecification"]
     lines = ["| option | type | default | description |", "| --- | --- | --- | --- |"]
-    for name, option in specification["properties"].items():
+    for name, option in schema["properties"].items():
         kind = option.get("format") or " or ".join(map(str, option.get("enum", []))) or option["type"]
-        default = "required" if name in specification["required"] else _text(option.get("default", "none"))
+        default = "required" if name in schema["required"] else _text(option.get("default", "none"))
         hidden = " (not in Airbyte's form)" if option.get("airbyte_hidden") else ""
         lines.append(f"| `{name}` | {kind} | {default} | {option['description']}{hidden} |")
     return "\n".join(lines)

@@ -55,5 +55,5 @@ def test_a_state_ahead_of_iterables_time_is_kept_and_told(caplog: pytest.LogCapt
         assert result.states.get("email_open", {}).get("createdAt") == "2026-03-01T15:00:00+00:00"
     (told,) = [record.message for record in caplog.records if "is in the future" in record.message]
     assert "2026-03-01T15:00:00+00:00" in told
-    assert "now it is 2026-03-01T12:0" in told
+    assert "it is now 2026-03-01T12:0" in told
     assert "set createdAt" in told

@@ -78,7 +78,7 @@ def test_no_command_opens_with_lines_that_nobody_needs(tmp_path: Path) -> None:
         for command, first in (
             ("check", "Check succeeded"),
             ("discover", None),
-            ("read", "lists: reading from its beginning."),
+            ("read", "lists: reading from the beginning."),
         ):
             catalog = catalog_for(config, ["lists"]) if command == "read" else None
             messages, _ = run_command(tmp_path, command, config, catalog=catalog)

@@ -237,7 +237,7 @@ def test_a_state_in_the_future_reads_nothing_and_says_so(name: str, caplog: pyte
         assert result.failure is None
         assert [entry.endpoint for entry in sandbox.requests] == ["channels"], "which tells the time"
         assert result.states[name] == {"date": "2026-03-11"}
-    assert any("is in the future (2026-03-11); now it is 2026-03-10T09:30" in each.message for each in caplog.records)
+    assert any("is in the future (2026-03-11; it is now 2026-03-10T09:30" in each.message for each in caplog.records)
 
 
 @pytest.mark.parametrize(

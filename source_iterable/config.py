@@ -12,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -30,34 +29,64 @@ REGION_BASE_URLS = {"US": "https://api.iterable.com/api/", "EU": "https://api.eu
 _DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$"
 _NO_DATE = "must be a UTC time like 2024-01-01T00:00:00Z"
 # A name, or several with dots in between; none of them is blank.
-_SPACES = " \t\r\n"
 _PART = r"[^.]*[^. \t\r\n][^.]*"
 _FIELD_PATTERN = rf"^{_PART}(\.{_PART})*$"
-# What a text that does not fit its pattern must be, by pattern.
+# By pattern, what the error says of a text that does not match it.
 _MUST_BE = {_DATE_PATTERN: _NO_DATE, _FIELD_PATTERN: "must be the name of a field, such as email or address.city"}
-_SECRET: dict[str, Any] = {"airbyte_secret": True}
-_HIDDEN: dict[str, Any] = {"airbyte_hidden": True}
-_DATE_TIME: dict[str, Any] = {"format": "date-time"}
-_LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
 def is_loopback(host: str | None) -> bool:
     """Whether a host is this machine, by its name or address."""
-    return host in _LOOPBACK_HOSTS
+    return host in {"127.0.0.1", "::1", "localhost"}
 
 
-def _must_be_a_date(text: str) -> str:
+def parse_date(text: str) -> datetime:
+    """Parse `YYYY-MM-DDTHH:MM:SS[.fraction]Z` into an aware datetime. Raises ValueError, without the text."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
     try:
-        parse_date(text)
-    except ValueError:  # whose message may hold the value
+        time = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S")
+    except ValueError:  # whose message holds the text
         raise ValueError(_NO_DATE) from None
-    return text
+    return time.replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=timezone.utc)
 
 
-FieldName = Annotated[
-    str, StringConstraints(pattern=_FIELD_PATTERN), AfterValidator(lambda name: str.strip(name, _SPACES))
+def _fits_a_header(key: str) -> str:
+    # The spec has no minLength: Airbyte takes it for a breaking change of the published connector's.
+    if not key:
+        raise ValueError("must not be empty")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("must be plain ASCII without spaces or line breaks; was it copied completely?")
+    return key
+
+
+def _url_for_a_key(text: str) -> str:
+    """Raises ValueError for a URL that the key must not be sent to, or that the log must not show."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises for a port that is no number
+    except ValueError:  # whose message holds the text
+        raise ValueError("must be an https URL with a valid host and port") from None
+    if "@" in parts.netloc:
+        raise ValueError("must not contain a user or password: it would be logged; the key belongs in api_key")
+    if parts.query or parts.fragment:
+        raise ValueError("must end with the path: no query, no fragment")
+    # urlsplit and the HTTP library do not agree on where such a URL leads.
+    if "\\" in text or " " in text or not text.isprintable():
+        raise ValueError("must not contain spaces, line breaks or backslashes")
+    if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
+        return text
+    raise ValueError("must be an https URL (plain http only for a loopback host)")
+
+
+ApiKey = Annotated[str, AfterValidator(_fits_a_header)]
+BaseUrl = Annotated[str, AfterValidator(_url_for_a_key)]
+FieldNames = list[Annotated[str, Field(pattern=_FIELD_PATTERN), AfterValidator(lambda name: name.strip(" \t\r\n"))]]
+# parse_date raises; what is kept is the text itself.
+DateText = Annotated[
+    str,
+    Field(pattern=_DATE_PATTERN, json_schema_extra={"format": "date-time"}),
+    AfterValidator(lambda text: parse_date(text) and text),
 ]
-DateText = Annotated[str, StringConstraints(pattern=_DATE_PATTERN), AfterValidator(_must_be_a_date)]
 
 
 class Config(BaseModel):
@@ -68,10 +97,10 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="ignore", title="Iterable", use_attribute_docstrings=True)
 
-    api_key: str = Field(title="API key", json_schema_extra=_SECRET)
+    api_key: ApiKey = Field(title="API key", json_schema_extra={"airbyte_secret": True})
     """A server-side API key of the Iterable project (Integrations > API Keys)."""
 
-    start_date: DateText = Field(title="Start date", examples=["2024-01-01T00:00:00Z"], json_schema_extra=_DATE_TIME)
+    start_date: DateText = Field(title="Start date", examples=["2024-01-01T00:00:00Z"])
     """Read events and user changes from this time on (UTC, YYYY-MM-DDTHH:MM:SSZ)."""
 
     region: Literal["US", "EU"] = Field("US", title="Region")
@@ -83,9 +112,7 @@ class Config(BaseModel):
     lookback_window: int = Field(5, ge=0, le=366 * 24 * 60, title="Lookback window (minutes)", examples=[5, 15, 60])
     """End each sync this many minutes before now: Iterable may not have indexed newer events yet."""
 
-    end_date: DateText | None = Field(
-        None, title="End date", examples=["2024-02-01T00:00:00Z"], json_schema_extra=_DATE_TIME
-    )
+    end_date: DateText | None = Field(None, title="End date", examples=["2024-02-01T00:00:00Z"])
     """Read events and user changes before this time only (UTC, YYYY-MM-DDTHH:MM:SSZ). Empty: no end."""
 
     export_method: Literal["auto", "streaming", "jobs"] = Field("auto", title="Export method")
@@ -100,34 +127,22 @@ class Config(BaseModel):
     metrics_days: int = Field(30, ge=1, le=730, title="Days of campaign metrics", examples=[30, 90, 365])
     """How many days campaigns_metrics_daily goes back from today or the end date, to the start date at most."""
 
-    excluded_fields: list[FieldName] = Field(
-        [], title="Excluded fields", examples=[["ip", "phoneNumber", "data.address"]]
-    )
+    excluded_fields: FieldNames = Field([], title="Excluded fields", examples=[["ip", "phoneNumber", "data.address"]])
     """Fields to leave out of all streams, wherever they occur: email, phoneNumber, address.street."""
 
-    hashed_fields: list[FieldName] = Field([], title="Hashed fields", examples=[["email", "userId"]])
+    hashed_fields: FieldNames = Field([], title="Hashed fields", examples=[["email", "userId"]])
     """Fields of all streams to replace by their SHA-256, so that tables can still be joined on them."""
 
-    hash_salt: str = Field("", title="Salt of the hashes", json_schema_extra=_SECRET)
+    hash_salt: str = Field("", title="Salt of the hashes", json_schema_extra={"airbyte_secret": True})
     """A secret text that is hashed together with each value. Without it, email addresses can be guessed."""
 
-    rate_limit_factor: float = Field(
-        1, ge=0.001, le=1_000_000, allow_inf_nan=False, title="Rate limit factor", json_schema_extra=_HIDDEN
+    rate_limit_factor: Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)] = Field(
+        1, title="Rate limit factor", json_schema_extra={"airbyte_hidden": True}
     )
     """Multiplies all rate budgets, for accounts whose rate limits Iterable has raised."""
 
-    api_base_url: str | None = Field(None, title="API base URL", json_schema_extra=_HIDDEN)
+    api_base_url: BaseUrl | None = Field(None, title="API base URL", json_schema_extra={"airbyte_hidden": True})
     """Overrides the API's base URL: https, or plain http for a loopback host."""
-
-    @field_validator("api_key")
-    @classmethod
-    def _fits_a_header(cls, value: str) -> str:
-        # The spec has no minLength: Airbyte takes it for a breaking change of the published connector's.
-        if not value:
-            raise ValueError("must not be empty")
-        if not value.isascii() or not value.isprintable() or " " in value:
-            raise ValueError("must be plain ASCII without spaces or line breaks; was it copied completely?")
-        return value
 
     @field_validator("end_date", "excluded_fields", "hashed_fields", "hash_salt", "api_base_url", mode="before")
     @classmethod
@@ -142,27 +157,6 @@ class Config(BaseModel):
         if isinstance(value, bool):  # which pydantic takes for 0 and 1
             raise ValueError("must be a number")
         return value
-
-    @field_validator("api_base_url")
-    @classmethod
-    def _keep_the_key_private(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            parts = urlsplit(value)
-            _ = parts.port  # raises for a port that is no number
-        except ValueError:  # whose message holds the value
-            raise ValueError("must be an https URL with a valid host and port") from None
-        if "@" in parts.netloc:
-            raise ValueError("must not contain a user or password: it would be logged; the key belongs in api_key")
-        if parts.query or parts.fragment:
-            raise ValueError("must end with the path: no query, no fragment")
-        # urlsplit and the HTTP library do not agree on where such a URL leads.
-        if "\\" in value or " " in value or not value.isprintable():
-            raise ValueError("must not contain spaces, line breaks or backslashes")
-        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
-            return value
-        raise ValueError("must be an https URL (plain http only for a loopback host)")
 
     @model_validator(mode="after")
     def _either_excluded_or_hashed(self) -> Config:
@@ -195,40 +189,26 @@ def invalid(why: str) -> ConfigError:
 
 
 def _describe(problem: Any) -> str:
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if not problem["loc"]:  # about several options
-        return message
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(map(str, problem["loc"]))
     if problem["type"] == "missing":
         return f"'{key}' is required"
+    message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "string_pattern_mismatch":
-        return f"'{key}': {_MUST_BE[problem['ctx']['pattern']]}"
-    return f"'{key}': {message}"
-
-
-def parse_date(text: str) -> datetime:
-    """Parse `YYYY-MM-DDTHH:MM:SS[.fraction]Z` into an aware datetime. Raises ValueError."""
-    whole, _, fraction = text.removesuffix("Z").partition(".")
-    time = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S")
-    return time.replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=timezone.utc)
+        message = _MUST_BE[problem["ctx"]["pattern"]]
+    return f"'{key}': {message}" if key else message  # without a key, it is about several options
 
 
 def specification() -> dict[str, Any]:
-    """Return the connector's specification in the form of the Airbyte protocol."""
-    return {"documentationUrl": DOCUMENTATION_URL, "connectionSpecification": connection_specification()}
-
-
-def connection_specification() -> dict[str, Any]:
-    """Return the JSON schema of Config as Airbyte's form expects it."""
+    """Return the connector's specification: where its documentation is, and the JSON schema of Config for Airbyte's form."""
     schema = Config.model_json_schema()
     for order, (name, prop) in enumerate(schema["properties"].items()):
         prop["order"] = order
-        # Optional fields: Airbyte's form expects the plain type, not "this or null".
-        for choice in prop.pop("anyOf", []):
-            if choice.get("type") != "null":
-                prop.update(choice)
-        if prop.get("default", ...) is None:
+        # Airbyte's form expects the plain type of an optional field, not "this or null", and no default.
+        if "anyOf" in prop:
+            plain, _null = prop.pop("anyOf")
+            prop.update(plain)
             del prop["default"]
         schema["properties"][name] = dict(sorted(prop.items()))
     del schema["description"]
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "additionalProperties": True, **schema}
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "additionalProperties": True, **schema}
+    return {"documentationUrl": DOCUMENTATION_URL, "connectionSpecification": schema}

@@ -60,7 +60,7 @@ def run(arguments: list[str] | None = None) -> None:
 
         load(arguments[1:])
     with _fast_imports():
-        # First: pydantic looks for the texts below the options in all modules that there are by then.
+        # First: pydantic searches all modules imported so far for the docstrings of the options.
         import source_iterable.config  # noqa: F401
         from source_iterable.airbyte.entrypoint import launch
     if arguments[:1] == ["catalog"]:

@@ -21,7 +21,7 @@ from requests_mock import ANY, Mocker
 
 from source_iterable.airbyte.entrypoint import Entrypoint
 from source_iterable.airbyte.source import SourceIterable
-from source_iterable.config import Config, ConfigError, connection_specification, parse_date
+from source_iterable.config import Config, ConfigError, parse_date, specification
 from source_iterable.streams.table import parse_config
 
 GOOD = {"api_key": "k-123456789", "start_date": "2024-01-01T00:00:00Z"}
@@ -90,7 +90,7 @@ def test_an_empty_optional_field_counts_as_unset() -> None:
 
 
 def test_the_spec_is_a_schema_that_accepts_valid_configurations_and_hides_internal_options() -> None:
-    schema = connection_specification()
+    schema = specification()["connectionSpecification"]
     Draft7Validator.check_schema(schema)
     validator = Draft7Validator(schema)
     assert validator.is_valid({**GOOD, "unknown": 1})
@@ -109,7 +109,7 @@ def test_the_spec_is_a_schema_that_accepts_valid_configurations_and_hides_intern
 # Not found by chance in a message.
 KEY = "k3yk3yk3y-0123456789abcdef"
 GOOD: dict[str, Any] = {"api_key": KEY, "start_date": "2024-01-01T00:00:00Z"}
-SPEC = connection_specification()
+SPEC = specification()["connectionSpecification"]
 ACCEPTS = Draft7Validator(SPEC)
 OPTIONS = sorted(SPEC["properties"])
 TEXTS = ["start_date", "end_date", "api_base_url"]

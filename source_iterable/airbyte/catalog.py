@@ -64,10 +64,7 @@ def run(arguments: list[str]) -> NoReturn:
 def _configured(stream: AirbyteStream, full_refresh: bool) -> ConfiguredAirbyteStream:
     if full_refresh or SyncMode.incremental not in stream.supported_sync_modes:
         return ConfiguredAirbyteStream(stream, SyncMode.full_refresh, DestinationSyncMode.overwrite)
+    cursor, key = stream.default_cursor_field, stream.source_defined_primary_key
     return ConfiguredAirbyteStream(
-        stream,
-        SyncMode.incremental,
-        DestinationSyncMode.append_dedup,
-        cursor_field=stream.default_cursor_field,
-        primary_key=stream.source_defined_primary_key,
+        stream, SyncMode.incremental, DestinationSyncMode.append_dedup, cursor_field=cursor, primary_key=key
     )

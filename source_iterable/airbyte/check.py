@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import iso_time
@@ -42,15 +43,14 @@ def check(config: Config, logger: logging.Logger) -> None:
         raise TransientError(f"{error} {advice}") from None
     # The response to the first request has told the time.
     if start.timestamp() > client.now():
-        raise ConfigError(
-            f"The start date is in the future: set a start_date before now ({iso_time(client.now())}), or correct the clock "
-            f"of this machine (it says {iso_time(time.time())})."
-        )
+        now, here = iso_time(client.now()), iso_time(time.time())
+        advice = f"set a start_date before now ({now}), or correct the clock of this machine (it says {here})."
+        raise ConfigError(f"The start date is in the future: {advice}")
     try:
-        # Listing recent jobs needs the export permission, and starts nothing.
-        client.probe("export/jobs", _TIMEOUT)
-    except NotFound:
-        pass  # an API without this endpoint; the first sync will show
+        # Listing recent jobs needs the export permission, and starts nothing. If an API lacks this endpoint, the first sync
+        # will show.
+        with suppress(NotFound):
+            client.probe("export/jobs", _TIMEOUT)
     except (BadKey, Forbidden) as error:
         raise ConfigError(_may_not(error, "export data")) from None
 

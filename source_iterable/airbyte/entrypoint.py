@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
 import select
 import signal
 import sys
@@ -36,18 +35,17 @@ class Entrypoint(AirbyteEntrypoint):
     def read(self, source_spec: Any, config: Any, catalog: Any, state: Any) -> Iterator[AirbyteMessage]:
         if self.state_file:
             state = self.state_file.begin(state, catalog)
-        assert sys.__stdout__ is not None
         stdout = select.poll()
-        stdout.register(sys.__stdout__.fileno(), 0)
+        stdout.register(1, 0)
         for message in super().read(source_spec, config, catalog, state):
             if not isinstance(message, RecordBatch):
                 yield message
                 # By now it is on stdout.
                 if self.state_file and message.state:
-                    self.state_file.update(message.state)
+                    self.state_file.update(message)
             elif message.count:
                 write(record_messages(message))
-            # An empty one comes when a sync waits for Iterable, perhaps for long: does anybody still read?
+            # An empty batch means that the sync waits for Iterable, perhaps for long: does anybody still read stdout?
             elif any(event & select.POLLERR for _, event in stdout.poll(0)):
                 raise BrokenPipeError
 
@@ -95,8 +93,8 @@ def launch(arguments: list[str]) -> NoReturn:
         if ended.code == 0 and arguments[:1] == ["read"]:
             print(HELP)
         raise
-    StopSignals()
-    # A line of the log that finds stdout closed is no reason for a traceback on stderr: the next message ends the process.
+    stop = StopSignals()
+    # No traceback on stderr for a line of the log that finds stdout closed: the next message ends the process.
     logging.raiseExceptions = False
     # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes. Ours are written at once.
     PRINT_BUFFER.flush_interval = 0.0
@@ -112,20 +110,19 @@ def launch(arguments: list[str]) -> NoReturn:
                 write(f"{message}\n".encode())
         end(0)
     except BrokenPipeError:
-        os._exit(128 + signal.SIGPIPE)
+        end(128 + signal.SIGPIPE)
     except BaseException as error:
-        code = error.code if isinstance(error, SystemExit) else 1
         if isinstance(error, (OSError, MemoryError)):
             # The CDK's temporary files; or stdout, which then does not take this message either.
             error = traced(trouble(error))
         try:
-            if not isinstance(error, SystemExit):
+            if stop.number is None:
                 sys.excepthook(type(error), error, error.__traceback__)
             sys.stdout.flush()
             write(b"")
         except OSError as unwritable:  # a full disk behind stdout, say
             print(f"The output cannot be written: {unwritable.strerror}.", file=sys.__stderr__)
-        end(code if isinstance(code, int) else 1)
+        end(1 if stop.number is None else 128 + stop.number)
 
 
 def _return_memory_to_the_system() -> None:

@@ -30,7 +30,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.process.progress import StreamProgress
-from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
+from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext, unreadable
 from source_iterable.reading.together import Ended, Limited, Nothing, Started, read
 from source_iterable.records.batch import RecordBatch
 
@@ -59,11 +59,12 @@ class Messages:
         self._begun: dict[str, float] = {}
         self._running: set[str] = set()
         self._last: dict[str, State] = {}
-        self._due = 0.0
+        # When the last state is to be repeated.
+        self._due = time.monotonic() + BEAT_SECONDS
         self.failed: dict[str, Exception] = {}
 
     def add(self, name: str, stream: Stream | None) -> None:
-        """Add a stream of the catalog, which goes on from its state. One that cannot be read is in `failed` from now on."""
+        """Add a stream of the catalog, which continues from its state; `failed` has it from now on if it cannot be read."""
         try:
             if stream is None:
                 advice = f"refresh the schema of the connection, or remove {name} from the catalog."
@@ -72,8 +73,7 @@ class Messages:
             state = {key: value for key, value in given.items() if key[:5] != "__ab_"}
             stream.check_state(state)
         except RecursionError:
-            why = "it is nested too deep. Correct it, or reset the stream."
-            self.failed[name] = ConfigError(f"The state of stream {name} cannot be read: {why}")
+            self.failed[name] = unreadable(name, "it is nested too deep")
         except ConfigError as error:
             self.failed[name] = error
         else:
@@ -85,7 +85,6 @@ class Messages:
             self._set_state(name, state)
 
     def __iter__(self) -> Iterator[AirbyteMessage | RecordBatch]:
-        self._due = time.monotonic() + BEAT_SECONDS
         for name, error in self.failed.items():
             yield traced(error).as_airbyte_message(StreamDescriptor(name=name))
             yield _status(name, AirbyteStreamStatus.INCOMPLETE)
@@ -104,16 +103,19 @@ class Messages:
             elif isinstance(item, Checkpoint):
                 yield from self._checkpoint(name, item.state)
             elif isinstance(item, Started):
-                self._context.logger.info(f"{name}: reading{_from(*self._streams[name])}.")
+                self._context.logger.info(f"{name}: {_beginning(*self._streams[name])}.")
                 self._begun[name] = time.monotonic()
                 yield _status(name, AirbyteStreamStatus.STARTED)
             elif isinstance(item, Limited):
                 limit = AirbyteStreamStatusRateLimitedReason(quota_reset=int(item.end * 1000))
-                kind = AirbyteStreamStatusReasonType.RATE_LIMITED
-                reason = AirbyteStreamStatusReason(type=kind, rate_limited=limit)
-                yield _status(name, AirbyteStreamStatus.RUNNING, [reason])
+                reason = AirbyteStreamStatusReason(AirbyteStreamStatusReasonType.RATE_LIMITED, limit)
+                yield _status(name, AirbyteStreamStatus.RUNNING, reason)
             elif isinstance(item, Nothing):
-                yield from self._beat()
+                # No record is on its way, so the last state of any stream that is being read may be repeated.
+                if time.monotonic() >= self._due:
+                    self._due = time.monotonic() + BEAT_SECONDS
+                    for begun in [*self._begun][:1]:
+                        yield self._states.create_state_message(begun, None)
                 yield RecordBatch(name, 0, b"")
             else:
                 yield from self._end(name, item)
@@ -154,23 +156,12 @@ class Messages:
         self._set_state(name, state)
         return self._states.create_state_message(name, None)
 
-    def _beat(self) -> Iterator[AirbyteMessage]:
-        """Repeat the state of a stream that is being read, if that is due: no record is on its way."""
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + BEAT_SECONDS
-            for name in list(self._begun)[:1]:
-                yield self._states.create_state_message(name, None)
-
     def _estimate(self, name: str) -> Iterator[AirbyteMessage]:
         """The stream's total, once a fair share of its time range is read, as if the rest were as dense."""
         done = self._context.progress.stream(name)
         if done.share and _FAIR_SHARE <= done.share < 1:
-            estimate = AirbyteEstimateTraceMessage(
-                name=name,
-                type=EstimateType.STREAM,
-                row_estimate=int(done.records / done.share),
-                byte_estimate=int(done.bytes / done.share),
-            )
+            rows, size = int(done.records / done.share), int(done.bytes / done.share)
+            estimate = AirbyteEstimateTraceMessage(name, EstimateType.STREAM, row_estimate=rows, byte_estimate=size)
             trace = AirbyteTraceMessage(type=TraceType.ESTIMATE, emitted_at=time.time() * 1000, estimate=estimate)
             yield AirbyteMessage(type=Type.TRACE, trace=trace)
 
@@ -179,12 +170,11 @@ def traced(error: Exception) -> AirbyteTracedException:
     """The CDK's exception for an error, which becomes a trace message and sets the exit code."""
     if not isinstance(error, IterableError):
         return AirbyteTracedException.from_exception(error, message=f"Unexpected error: {type(error).__name__}.")
-    message, failure = str(error), FailureType(error.failure)
-    return AirbyteTracedException(message=message, internal_message=message, failure_type=failure, exception=error)
+    return AirbyteTracedException.from_exception(error, message=str(error), failure_type=FailureType(error.failure))
 
 
 def state_manager(states: list[AirbyteStateMessage] | None) -> ConnectorStateManager:
-    """The states given to a sync. Raises ConfigError."""
+    """The states given to a sync. Raises AirbyteTracedException."""
     try:
         return ConnectorStateManager(states)
     except ValueError:
@@ -193,35 +183,33 @@ def state_manager(states: list[AirbyteStateMessage] | None) -> ConnectorStateMan
         why = f"The state is nested too deep to be read. {_UNREADABLE}"
     except AttributeError:
         why = f"The state has an entry that does not match its type. {_UNREADABLE}"
-    raise ConfigError(why)
+    raise traced(ConfigError(why))
 
 
 def _complete_state() -> dict[str, Any]:
     """The last state of a full refresh that is complete; empty outside of a job of the platform.
 
     The platform keeps what the first attempt of a job wrote, and hands its states to the second, which need not read the
-    stream again. PyAirbyte, state files and older platforms hand back a state for ever: so it names the job.
+    stream again. PyAirbyte, state files and older platforms hand a state to every later sync, so it names the job.
     """
     job = os.environ.get("WORKER_JOB_ID")
     return {**FULL_REFRESH_COMPLETE_STATE, "__ab_job_id": job} if job else {}
 
 
-def _status(
-    name: str, status: AirbyteStreamStatus, reasons: list[AirbyteStreamStatusReason] | None = None
-) -> AirbyteMessage:
-    return stream_status(StreamDescriptor(name=name), status, reasons)
+def _status(name: str, status: AirbyteStreamStatus, *reasons: AirbyteStreamStatusReason) -> AirbyteMessage:
+    return stream_status(StreamDescriptor(name=name), status, [*reasons] or None)
 
 
-def _from(stream: Stream, state: Mapping[str, Any]) -> str:
+def _beginning(stream: Stream, state: Mapping[str, Any]) -> str:
     """Where a stream begins, for the log."""
     if not state:
-        return " from its beginning"
+        return "reading from the beginning"
     cursor = state.get(stream.cursor_field or "")
-    return f" from {cursor}" if isinstance(cursor, str) else " on from its state"
+    return f"reading from {cursor}" if isinstance(cursor, str) else "resuming from its state"
 
 
 def _summary(done: StreamProgress, seconds: float) -> str:
-    """What a stream came to, for the log."""
+    """What a stream has read, for the log."""
     size = f"{done.bytes / 1e6:,.1f} MB" if done.bytes >= 1e6 else f"{done.bytes / 1e3:,.1f} KB"
     counted = "".join(f", {done.counts[what]:,} {what}" for what in sorted(done.counts))
     return f"{done.records:,} records, {size} in {seconds:,.1f} s{counted}"

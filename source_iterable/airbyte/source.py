@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import closing
 from typing import Any, TypeVar
 
 from airbyte_cdk.models import (
@@ -16,22 +17,19 @@ from airbyte_cdk.models import (
     AirbyteStateMessage,
     ConfiguredAirbyteCatalog,
     ConnectorSpecification,
-    FailureType,
     Status,
     Type,
 )
 from airbyte_cdk.sources.source import Source
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_iterable.airbyte.catalog import as_airbyte_stream
 from source_iterable.airbyte.check import check
 from source_iterable.airbyte.messages import Messages, state_manager, traced
 from source_iterable.api.client import IterableClient
-from source_iterable.config import Config, specification
+from source_iterable.config import specification
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.reading.stream import StreamContext
-from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS, parse_config
 
 # The order in which streams begin.
@@ -47,15 +45,12 @@ class SourceIterable(Source):
     Errors are raised as AirbyteTracedException.
     """
 
+    name = "source-iterable"
     # Config's errors name the offending key; those of the CDK's check against the spec do not.
     check_config_against_spec = False
 
     def __init__(self, batched: bool = False) -> None:
         self._batched = batched
-
-    @property
-    def name(self) -> str:
-        return "source-iterable"
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         return ConnectorSpecification(**specification())
@@ -88,44 +83,24 @@ class SourceIterable(Source):
             parsed = parse_config(config)
         except ConfigError as error:
             raise traced(error) from None
-        for message in self._read(logger, parsed, catalog, state):
-            if isinstance(message, AirbyteMessage):
-                yield message
-            elif self._batched:
-                yield message  # type: ignore[misc]  # the entrypoint writes it
-            else:
-                for data in message.records():
-                    record = AirbyteRecordMessage(message.stream_name, data, time.time_ns() // 1_000_000)
-                    yield AirbyteMessage(type=Type.RECORD, record=record)
-
-    def _read(
-        self,
-        logger: logging.Logger,
-        config: Config,
-        catalog: ConfiguredAirbyteCatalog,
-        state: list[AirbyteStateMessage] | None,
-    ) -> Iterator[AirbyteMessage | RecordBatch]:
         # Each once: two readings of one stream would emit its records twice, and race for its state.
         schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
-        context = StreamContext(config, IterableClient(config, logger), logger, schemas)
-        try:
-            messages = Messages(context, state_manager(state))
-        except ConfigError as error:
-            raise traced(error) from None
+        context = StreamContext(parsed, IterableClient(parsed, logger), logger, schemas)
+        messages = Messages(context, state_manager(state))
         for name in sorted(schemas, key=lambda name: _ORDER.get(name, -1)):
             messages.add(name, STREAMS.get(name))
-        try:
-            with heartbeat(context.progress, logger), progress_display(context.progress):
-                yield from messages
-        finally:
-            context.close()
+        with closing(context), heartbeat(context.progress, logger), progress_display(context.progress):
+            for message in messages:
+                if self._batched or isinstance(message, AirbyteMessage):
+                    yield message  # type: ignore[misc]  # the entrypoint writes batches
+                else:
+                    for data in message.records():
+                        record = AirbyteRecordMessage(message.stream_name, data, time.time_ns() // 1_000_000)
+                        yield AirbyteMessage(type=Type.RECORD, record=record)
         if messages.failed:
             # The platform needs an exit code, and shows the errors of the streams.
             said = "; ".join(f"{name} ({traced(error).message})" for name, error in messages.failed.items())
-            message = f"{len(messages.failed)} of {len(schemas)} streams are incomplete: {said}"
-            raise AirbyteTracedException(
-                message=message, internal_message=message, failure_type=FailureType.config_error
-            )
+            raise traced(ConfigError(f"{len(messages.failed)} of {len(schemas)} streams are incomplete: {said}"))
 
     @classmethod
     def read_config(cls, config_path: str) -> MutableMapping[str, Any]:
@@ -147,7 +122,7 @@ def _readable(what: str, path: str, read: Callable[[str], _T]) -> _T:
     except OSError as error:
         why = f"cannot be read: {error.strerror}."
     except TypeError:  # a number where the CDK expects a list
-        why = "is not valid: it is not of the expected form."
+        why = "is not valid: it does not have the expected form."
     except Exception as error:  # the CDK's parsers raise all kinds of errors
         why = f"is not valid: {_PYTHON_ERROR.sub('not an object', str(error))}"
     raise traced(ConfigError(f"The {what} file {path} {why}"))

@@ -44,15 +44,13 @@ def lines(progress: Progress) -> list[str]:
         window = f", window {stream.window}" if stream.window else ""
         if stream.share != 1.0:
             streams.append(f"{name}: {stream.records:,} records, {stream.bytes / 1e6:,.1f} MB{share}{window}")
-    return streams + _waiting_lines(progress)
+    return [*streams, *_waiting_lines(progress)]
 
 
-def _waiting_lines(progress: Progress) -> list[str]:
-    waits = []
+def _waiting_lines(progress: Progress) -> Iterator[str]:
     for what, ages in progress.waits().items():
         times = f", {len(ages)} times" if len(ages) > 1 else ""
-        waits.append(f"Waiting for {what} ({max(ages):.0f} s{times})")
-    return waits
+        yield f"Waiting for {what} ({max(ages):.0f} s{times})"
 
 
 @contextmanager
@@ -70,9 +68,7 @@ def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
     from rich.console import Console
     from rich.live import Live
 
-    console = Console(file=sys.__stderr__)
-    view = partial(_view, progress)
-    with Live(get_renderable=view, console=console, transient=alone):
+    with Live(get_renderable=partial(_view, progress), console=Console(file=sys.__stderr__), transient=alone):
         yield
 
 

@@ -43,7 +43,7 @@ class StopSignals:
 
 
 def end(code: int) -> NoReturn:
-    """End the process without waiting for its threads: some may wait an hour for a response that nobody will write.
+    """End the process without waiting for its threads, which may wait an hour for a response that is no longer needed.
 
     Nor for the interpreter to shut down: PyAirbyte sends SIGTERM once it has read the last line, and during shutdown nothing
     catches what a handler raises. 128 plus a signal's number ends it by that signal, so that shells and platforms know.

@@ -34,7 +34,7 @@ class StreamProgress:
 
 @dataclass(eq=False)
 class _Wait:
-    """What a thread waits for. `limit`: for a limit of Iterable, which ends at that time (time.monotonic())."""
+    """What a thread waits for. `limit`: if it is one of Iterable's limits, when that ends (time.monotonic())."""
 
     what: str
     limit: Callable[[], float] | None
@@ -49,7 +49,7 @@ class Progress:
         self._lock = threading.Lock()
         self._waits: set[_Wait] = set()
         self._streams: defaultdict[str, StreamProgress] = defaultdict(StreamProgress)
-        # Seconds that a wait for a limit must take in all for `limited` to name it.
+        # `limited` reports only waits that take at least this many seconds in all.
         self.short_wait = 0.0
 
     @contextmanager
@@ -115,5 +115,5 @@ class Progress:
 
 
 def inherited(work: Callable[..., T]) -> Callable[..., T]:
-    """Work for another thread, which then works for the same stream."""
+    """Wrap work for another thread, so that it runs for the same stream."""
     return partial(copy_context().run, work)

@@ -160,16 +160,14 @@ class Stream(ABC):
         """Raise ConfigError if `state` cannot be read."""
 
     def warn_of_future(self, context: StreamContext, until: Any) -> None:
-        """Say that a state is in the future; None: start_date is."""
-        what, more = f"start_date is in the future ({context.config.start_date})", ""
+        """Warn that a state is in the future; with None, that start_date is."""
+        what, more = "start_date is in the future", ""
         if until is not None:
-            what = f"its state is in the future ({until})"
-            more = (
-                f", and what happens before is never read. To read it, set {self.cursor_field} in the state to the time "
-                "from which to read on, or reset the stream"
-            )
-        now = iso_time(context.client.now())
-        context.logger.warning(f"{self.name}: {what}; now it is {now}. Nothing is read until then{more}.")
+            what = "the cursor in its state is in the future"
+            fix = f"set {self.cursor_field} in the state to the time to continue from, or reset the stream"
+            more = f", and everything before that time is skipped for good. To read it, {fix}"
+        times = f"{until or context.config.start_date}; it is now {iso_time(context.client.now())}"
+        context.logger.warning(f"{self.name}: {what} ({times}). Nothing is read until then{more}.")
 
     @cached_property
     def _columns(self) -> Columns:

@@ -129,8 +129,8 @@ def test_a_state_in_the_future_reads_nothing_and_says_so(
 ) -> None:
     assert read({"createdAt": "2024-03-02T12:00:31Z"}) == ([], [])
     assert server.call_count == 0
-    told = "email_click: its state is in the future (2024-03-02T12:00:31Z); now it is 2024-03-02T12:00:30+00:00. "
-    assert told in caplog.text
+    told = "the cursor in its state is in the future (2024-03-02T12:00:31Z; it is now 2024-03-02T12:00:30+00:00)."
+    assert f"email_click: {told}" in caplog.text
     assert "set createdAt in the state to" in caplog.text
 
 
@@ -139,7 +139,7 @@ def test_a_start_in_the_future_reads_nothing_and_says_so(
 ) -> None:
     assert read(start_date="2024-03-03T00:00:00Z") == ([], [])
     assert server.call_count == 0
-    assert "email_click: start_date is in the future (2024-03-03T00:00:00Z); now it is" in caplog.text
+    assert "email_click: start_date is in the future (2024-03-03T00:00:00Z; it is now" in caplog.text
 
 
 def test_a_state_of_just_now_is_not_in_the_future(
