@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -32,25 +31,10 @@ MAX_FILES = 100_000
 TRUNCATED = "The export is over Iterable's size limit."
 
 
-class JobState(Enum):
-    """The states of a job. Iterable varies their case (seen); any other word is UNKNOWN."""
-
-    ENQUEUED = "enqueued"
-    QUEUED = "queued"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    CANCELLING = "cancelling"
-    UNKNOWN = "unknown"
-
-    @classmethod
-    def _missing_(cls, word: object) -> JobState:
-        return next((state for state in cls if state.value == str(word).lower()), cls.UNKNOWN)
-
-
-# States from which a job never completes.
-ENDED = (JobState.FAILED, JobState.CANCELLED, JobState.CANCELLING)
+# The states that end a job; from one of ENDED it never completes. In any other (enqueued, queued, running, or a word that
+# is new) it goes on.
+COMPLETED = "completed"
+ENDED = ("failed", "cancelled", "cancelling")
 
 
 class ExportFile(Struct):
@@ -64,7 +48,7 @@ class ExportFile(Struct):
 class FilesPage(Struct):
     """A response of `export/{jobId}/files`: the job's state and a page of its files (ten, seen)."""
 
-    state: JobState = field(name="jobState")
+    state: str = field(name="jobState")
     files: list[ExportFile]
     truncated: bool = field(name="exportTruncated", default=False)
 
@@ -97,6 +81,8 @@ class ExportJob:
         """Return the state of the job, and its files after `start_after`. Raises IterableError."""
         parameters = {"startAfter": start_after} if start_after else None
         page = self._client.get_json(f"export/{self.id}/files", parameters, partial(model_of, FilesPage))
+        # Iterable varies the case (seen).
+        page.state = page.state.lower()
         for file in page.files:
             file.after = start_after
         return page
@@ -121,8 +107,8 @@ class ExportJob:
             page = self.page(after)
             if page.truncated:
                 raise WindowFailed(TRUNCATED)
-            if page.state is not JobState.COMPLETED:
-                raise JobFailed(f"Iterable completed {self}, and then called it {page.state.value}.")
+            if page.state != COMPLETED:
+                raise JobFailed(f"Iterable completed {self}, and then called it {page.state}.")
             if not page.files:
                 break
             new = {each.name: each for each in page.files if each.name not in files}
