@@ -13,7 +13,7 @@ from typing import Any
 
 from source_iterable.config import Config
 from source_iterable.exports.choice import OTHER_SPELLINGS
-from source_iterable.exports.export_job import COMPLETED, ENDED
+from source_iterable.exports.export_job import STATES
 from source_iterable.streams.table import EXPORTS, STREAMS
 
 # Milliseconds from 2001 to 2100.
@@ -41,8 +41,6 @@ _FORM = re.compile("|".join(f"({pattern})" for pattern in _FORMS.values()), re.D
 _CAREFUL = re.compile("[\u0000-\u001f\u0085\u2028\u2029]")
 # Names in answers that are public, but no columns: parts of envelopes, parameters, error codes.
 _PUBLIC = (Path(__file__).parent / "public_words.txt").read_text(encoding="utf-8").split()
-# The states of export jobs that are known.
-STATES_OF_JOBS = frozenset({"enqueued", "queued", "running", COMPLETED, *ENDED})
 _PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z /-]{1,39}")
 _HASHED = re.compile(r"own:[0-9a-f]{8}")
 
@@ -57,7 +55,7 @@ class Words:
     def __init__(self, api_key: str) -> None:
         self._fields = frozenset(name for stream in STREAMS for name in names_in({"properties": columns_of(stream)}))
         types = {each.data_type for each in EXPORTS} | set(OTHER_SPELLINGS.values())
-        self._public = frozenset({*types, *STATES_OF_JOBS, *_PUBLIC})
+        self._public = frozenset({*types, *STATES, *_PUBLIC})
         self._key = api_key.encode()
 
     def shown(self, word: object) -> str:

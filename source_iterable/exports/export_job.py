@@ -31,10 +31,10 @@ MAX_FILES = 100_000
 TRUNCATED = "The export is over Iterable's size limit."
 
 
-# The states that end a job; from one of ENDED it never completes. In any other (enqueued, queued, running, or a word that
-# is new) it goes on.
+# The states of a job; from one of ENDED it never completes. Any other word is "unknown", and the job goes on.
 COMPLETED = "completed"
 ENDED = ("failed", "cancelled", "cancelling")
+STATES = ("enqueued", "queued", "running", COMPLETED, *ENDED)
 
 
 class ExportFile(Struct):
@@ -82,7 +82,8 @@ class ExportJob:
         parameters = {"startAfter": start_after} if start_after else None
         page = self._client.get_json(f"export/{self.id}/files", parameters, partial(model_of, FilesPage))
         # Iterable varies the case (seen).
-        page.state = page.state.lower()
+        word = page.state.lower()
+        page.state = word if word in STATES else "unknown"
         for file in page.files:
             file.after = start_after
         return page

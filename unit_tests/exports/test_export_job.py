@@ -29,6 +29,9 @@ def test_states_are_read_without_regard_to_case(api: Api, client: IterableClient
 def test_a_word_that_nobody_knows_is_no_end(api: Api, transport: JobsTransport, word: str) -> None:
     api.pages = [page(word), page("completed"), page("completed")]
     assert read(transport) == []
+    api.pages = [page("completed"), page(word)]
+    with pytest.raises(JobFailed, match="then called it unknown"):
+        read(transport)
 
 
 @pytest.mark.parametrize("word", [None, 7, ["completed"]])

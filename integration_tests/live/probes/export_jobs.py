@@ -18,8 +18,8 @@ from integration_tests.live.answers import Items, headers_of, some_in, type_of
 from integration_tests.live.client import OK, REFUSALS, Answer, NoAnswer, NotVisible, Unexpected
 from integration_tests.live.probe import NO_JOBS, Project, Seen, judged, probe
 from integration_tests.live.records import MINUTE, apart, busy, event_ids, users_in_export
-from integration_tests.live.words import STATES_OF_JOBS, kind, kinds, public
-from source_iterable.exports.export_job import COMPLETED, ENDED, START
+from integration_tests.live.words import kind, kinds, public
+from source_iterable.exports.export_job import COMPLETED, ENDED, START, STATES
 
 # Seconds between two looks at a job, and that it may take.
 _POLL, _LONGEST = 5.0, 150.0
@@ -141,7 +141,7 @@ def states(project: Project) -> Seen:
     }
     vary = len({word.lower() for word in words}) < len(set(words)) or len(cases) > 1
     seen = judged(
-        found <= STATES_OF_JOBS,
+        found <= {*STATES},
         facts,
         {"looks": [job.polls for job in jobs]},
         oddities.CASE_OF_STATES if vary else None,
@@ -268,7 +268,7 @@ def listed(project: Project) -> Seen:
     words = [str(each.get("jobState")) for each in jobs]
     found = {word.lower() for word in words}
     return judged(
-        found <= STATES_OF_JOBS and own <= {str(each.get("id")) for each in jobs},
+        found <= {*STATES} and own <= {str(each.get("id")) for each in jobs},
         {
             "states": project.words.of(found),
             "names": project.words.of(name for each in jobs for name in each),
