@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from contextlib import closing
 from datetime import datetime, timezone
 
 from dateutil import parser
@@ -15,6 +14,7 @@ from source_iterable.errors import ConfigError
 from source_iterable.exports.windows import WindowPlan
 from source_iterable.reading.catch_up import NEW_EVENTS
 from source_iterable.reading.rereading import Rereading, Windows
+from source_iterable.reading.slices import chunks_of
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext, unreadable
 from source_iterable.records.event_ids import EventIds, mark_of_ids
 from source_iterable.records.events import EventRecords
@@ -100,14 +100,13 @@ class ExportStream(Stream):
             window = responses.window
             lines = LineCount(f"{self.name}, {window}", context.logger)
             for response in responses:
-                with closing(response):
-                    for chunk in response.chunks():
-                        # Held until the batch is in the queue: a slow destination must not cost memory per stream.
-                        with context.batch_slots:
-                            parsed = records.parse(chunk)
-                            lines.add(parsed.lines, parsed.bad)
-                            context.progress.advance(self.name, window=str(window))
-                            yield window, parsed.batch
+                for chunk in chunks_of(response):
+                    # Held until the batch is in the queue: a slow destination must not cost memory per stream.
+                    with context.batch_slots:
+                        parsed = records.parse(chunk)
+                        lines.add(parsed.lines, parsed.bad)
+                        context.progress.advance(self.name, window=str(window))
+                        yield window, parsed.batch
             lines.check()
             yield window, None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import orjson
@@ -18,6 +18,7 @@ from source_iterable.api import exact_json
 from source_iterable.api.clock import iso_time
 from source_iterable.records.batch import RecordBatch
 
+T = TypeVar("T")
 # Bytes of a hash in a state, and how many hashes there are. What has changed keeps its hash in one of so many cases.
 _BYTES = 6
 MODULUS = 2 ** (8 * _BYTES)
@@ -44,6 +45,14 @@ def _packed(hashes: Iterable[int]) -> str:
 
 def _unpacked(packed: bytes) -> list[int]:
     return [int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES)]
+
+
+def state_as(model: type[T], state: Any) -> T | None:
+    """A state, or a part of one, as a msgspec model; None for anything else."""
+    try:
+        return msgspec.convert(state, model)
+    except msgspec.ValidationError:
+        return None
 
 
 class Fingerprint(NamedTuple):
@@ -88,10 +97,8 @@ class Contents:
             if len(self.hashes) > MOST:
                 self.hashes = None
 
-    def since(self, before: Contents | None) -> Callable[[Fingerprint], bool]:
+    def since(self, before: Contents) -> Callable[[Fingerprint], bool]:
         """A test for the items added here: whether one is new or has changed since `before`, in whatever form that is."""
-        if before is None:
-            return lambda item: True
         hashes, sums = before.hashes, before.sums
         if hashes is not None:
             return lambda item: item.hash not in hashes
@@ -100,25 +107,21 @@ class Contents:
     @property
     def state(self) -> dict[str, Any]:
         """What to keep for the next sync."""
-        if self.hashes is None:
-            return {
-                "version": VERSION,
-                "form": "buckets",
-                "hashes": _packed(self.sums[bucket] for bucket in range(MOST)),
-            }
-        return {"version": VERSION, "form": "items", "hashes": _packed(sorted(self.hashes))}
+        form, hashes = "buckets", [self.sums[bucket] for bucket in range(MOST)]
+        if self.hashes is not None:
+            form, hashes = "items", sorted(self.hashes)
+        return {"version": VERSION, "form": form, "hashes": _packed(hashes)}
 
     @classmethod
-    def from_state(cls, state: Any) -> Contents | None:
-        """The contents of a state; None for anything else."""
-        try:
-            given = msgspec.convert(state, _ContentsState)
-        except msgspec.ValidationError:
-            return None
+    def from_state(cls, state: Any) -> Contents:
+        """The contents of a state; none of anything else: all items count as new."""
+        given = state_as(_ContentsState, state)
+        if given is None:
+            return cls()
         hashes = _unpacked(given.hashes)
         if given.form == "items":
             return cls(set(hashes))
-        return cls(None, Counter(dict(enumerate(hashes)))) if len(hashes) == MOST else None
+        return cls(None, Counter(dict(enumerate(hashes)))) if len(hashes) == MOST else cls()
 
 
 class Event(NamedTuple):
@@ -162,12 +165,9 @@ def sums_from_state(state: Any) -> Counter[int]:
     Earlier versions had buckets of other lengths; shorter ones are summed up.
     """
     sums: Counter[int] = Counter()
-    try:
-        given = msgspec.convert(state, _SumsState)
-    except msgspec.ValidationError:
-        return sums
-    start = int(given.start.timestamp())
-    if BUCKET % given.seconds == start % given.seconds == 0:
+    given = state_as(_SumsState, state)
+    start = int(given.start.timestamp()) if given else 0
+    if given and BUCKET % given.seconds == start % given.seconds == 0:
         for number, each in enumerate(_unpacked(given.sums)):
             sums[bucket_of(start + number * given.seconds)] += each
     return sums
@@ -178,8 +178,7 @@ def _time_of(line: bytes) -> int | None:
     if line.count(_CREATED_AT) > 1:  # one of them within an object
         text = str(exact_json.loads(line).get("createdAt"))
     else:
-        at = line.find(_CREATED_AT)
-        text = line[at + len(_CREATED_AT) :][:_WITHOUT_FRACTION].decode(errors="replace") if at >= 0 else ""
+        text = line.partition(_CREATED_AT)[2][:_WITHOUT_FRACTION].decode(errors="replace")
     return _known_time(text[:_WITHOUT_FRACTION])
 
 

@@ -17,6 +17,7 @@ from source_iterable.reading.fingerprints import (
     Time,
     bucket_of,
     events_in,
+    state_as,
     sums_from_state,
     sums_state,
 )
@@ -43,7 +44,7 @@ class Rereading:
 
     def __init__(self, given: Any, days: int, cursor: int | None, first: int, now: int) -> None:
         self._days, self._cursor, self._first, self._now = days, cursor, first, now
-        before = _state_in(given)
+        before = state_as(_State, given)
         # A state from before there were fingerprints: until all has been read once, the time of its cursor stands in.
         self._is_first = cursor is not None and (before is None or before.first)
         at = int(before.at.timestamp()) if before and cursor is not None else cursor
@@ -126,10 +127,3 @@ def _batches(windows: Windows) -> Iterator[RecordBatch]:
 class _State(msgspec.Struct):
     at: Time
     first: bool = False
-
-
-def _state_in(given: Any) -> _State | None:
-    try:
-        return msgspec.convert(given, _State)
-    except msgspec.ValidationError:
-        return None

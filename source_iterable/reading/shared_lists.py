@@ -12,8 +12,6 @@ import threading
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
-from itertools import count
-from os import SEEK_END
 from typing import IO
 
 from source_iterable.api import exact_json
@@ -100,9 +98,10 @@ class SharedList:
 
     def _open(self) -> None:
         with local_errors():
+            # A line a page.
             self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
-        # Where the items of each page start in the file, how many bytes they have, and the total that the page named.
-        self._spooled: list[tuple[int, int, int | None]] = []
+        # The total that each page named.
+        self._totals: list[int | None] = []
         self._requested = Pages(self._path, self._fetch)
 
     def pages(self) -> Iterator[Items]:
@@ -120,49 +119,42 @@ class SharedList:
         self._file.close()
 
     def _pages(self) -> Iterator[Items]:
-        for place in count():
-            items = self._page(place)
-            if items is None:
-                return
-            yield items
-
-    def _page(self, place: int) -> Items | None:
-        with self._lock:
-            if place < len(self._spooled):
-                start, size, _ = self._spooled[place]
-                with local_errors():
-                    self._file.seek(start)
-                    return list(exact_json.loads(self._file.read(size)))
-            page = next(self._requested, None)
-            if page is None:
-                return None
-            with local_errors():
-                self._file.seek(0, SEEK_END)
-                start = self._file.tell()
-                self._spooled.append((start, self._file.write(exact_json.dumps(page.items)), page.total))
-            return page.items
+        position = 0
+        while True:
+            with self._lock, local_errors():
+                self._file.seek(position)
+                line = self._file.readline()
+                if not line:
+                    page = next(self._requested, None)
+                    if page is None:
+                        return
+                    line = exact_json.dumps(page.items) + b"\n"
+                    self._file.write(line)
+                    self._totals.append(page.total)
+            position += len(line)
+            yield exact_json.loads(line)
 
     def _read_whole(self) -> None:
         """Read the list once more. Raises TransientError if it never stays as it is."""
         number, ids, ascends = _summary(self._pages(), self._key or "")
-        totals = {total for _, _, total in self._spooled}
+        totals = set(self._totals)
         # They are all if one response holds as many as it says; or if each page says as many, and none came twice.
-        is_all = totals <= {None, number} if len(self._spooled) <= 1 else totals == {number} and ascends
-        if is_all or (number, ids) in self._readings[-1:]:
-            self._is_whole = True
+        is_all = totals <= {None, number} if len(self._totals) <= 1 else totals == {number} and ascends
+        self._is_whole = is_all or (number, ids) in self._readings[-1:]
+        if self._is_whole:
             for total in totals - {None, number}:
                 self._logger.warning(
                     f"GET {self._path}: Iterable returned {number:,} items twice, and says that there are {total:,}."
                 )
-            return
-        if len(self._readings) == MOST_READINGS - 1:
+        elif len(self._readings) == MOST_READINGS - 1:
             raise TransientError(
                 f"The list of GET {self._path} changed each of the {MOST_READINGS} times that it was read: items may be "
                 "missing. The next sync reads it again."
             )
-        self._readings.append((number, ids))
-        self.close()
-        self._open()
+        else:
+            self._readings.append((number, ids))
+            self.close()
+            self._open()
 
 
 def _summary(pages: Iterable[Items], key: str) -> tuple[int, int, bool]:

@@ -132,7 +132,7 @@ class SliceReader(Generic[K]):
             self.context.logger.warning(f"{self.stream_name}: {what} not read; the next sync will retry it. {error}")
         if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
             raise TransientError(
-                f"{self.stream_name}: Iterable could not return {MAX_FAILED_IN_A_ROW} slices in a row, the last one {what}. "
+                f"{self.stream_name}: {MAX_FAILED_IN_A_ROW} consecutive requests failed, most recently for {what}. "
                 f"{error} The next sync resumes here."
             )
 

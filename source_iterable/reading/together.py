@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -61,22 +62,20 @@ def read(
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
     for name, (stream, state) in streams.items():
         pool.submit(_read_stream, context, name, stream, state, queue)
-    left = len(streams)
-    # When the last Limited of each stream that is being read was yielded.
-    limited: dict[str, float] = {}
+    # When a Limited of each stream may be yielded next: not before it has started, nor after it has ended.
+    next_limited = dict.fromkeys(streams, math.inf)
     try:
-        while left:
+        while next_limited:
             name, item = queue.get(TICK) or ("", Nothing())
             if isinstance(item, Started):
-                limited[name] = -LIMITED_SECONDS
+                next_limited[name] = 0.0
             elif isinstance(item, Ended):
-                del limited[name]
-                left -= 1
+                del next_limited[name]
             yield name, item
             now = time.monotonic()
             for name, end in context.progress.limited().items():
-                if now - limited.get(name, now) >= LIMITED_SECONDS:
-                    limited[name] = now
+                if now >= next_limited.get(name, math.inf):
+                    next_limited[name] = now + LIMITED_SECONDS
                     yield name, Limited(end)
     finally:
         # Nobody waits for room that nobody makes.
@@ -91,18 +90,15 @@ def _read_stream(context: StreamContext, name: str, stream: Stream, state: State
     error: Exception | None = None
     try:
         for item in stream.read(context, state):
-            if isinstance(item, Checkpoint):
-                queue.put(name, item)
-            elif item.count:
+            if isinstance(item, RecordBatch):
                 context.progress.advance(name, item.count, len(item.lines))
+            if isinstance(item, Checkpoint) or item.count:
                 queue.put(name, item)
             if queue.closed:
                 return
         context.progress.advance(name, share=1.0)
-    except (OSError, MemoryError) as failure:
-        error = trouble(failure)
     except Exception as failure:
-        error = failure
+        error = trouble(failure) if isinstance(failure, (OSError, MemoryError)) else failure
     finally:
         context.barrier.done(name)
     if isinstance(error, LocalError):
