@@ -149,9 +149,9 @@ class Done:
 
     def __init__(self, keys: Iterable[Key], state: State) -> None:
         given = sorted(set(keys))  # all of one type
-        after, done = state.get("after"), state.get("done")
-        self._after: Any = after if given and type(after) is type(given[0]) else None
+        self._after: Any = state["after"] if given and type(state.get("after")) is type(given[0]) else None
         self._open = deque(key for key in given if self._after is None or key > self._after)
+        done = state.get("done")
         known = [key for key in done if type(key) in (int, str)] if isinstance(done, list) else []
         self._beyond = set(self._open).intersection(known)
         self.remaining = [key for key in self._open if key not in self._beyond]
