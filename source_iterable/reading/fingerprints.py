@@ -85,31 +85,30 @@ class Contents:
     In buckets, one change makes all items of its bucket count as changed; a deletion does, too.
     """
 
-    # None if there are too many.
-    hashes: set[int] | None = field(default_factory=set)
+    # At most MOST + 1, which are too many.
+    hashes: set[int] = field(default_factory=set)
+    # Of what a state holds, only one of both.
     sums: Counter[int] = field(default_factory=Counter)
 
     def add(self, item: Fingerprint) -> None:
         """Add an item."""
         self.sums[item.bucket] += item.hash
-        if self.hashes is not None:
+        if len(self.hashes) <= MOST:
             self.hashes.add(item.hash)
-            if len(self.hashes) > MOST:
-                self.hashes = None
 
     def since(self, before: Contents) -> Callable[[Fingerprint], bool]:
-        """A test for the items added here: whether one is new or has changed since `before`, in whatever form that is."""
+        """A test for the items added here: whether one is new or has changed since `before`, which a state held."""
         hashes, sums = before.hashes, before.sums
-        if hashes is not None:
-            return lambda item: item.hash not in hashes
-        return lambda item: (self.sums[item.bucket] - sums[item.bucket]) % MODULUS != 0
+        if sums:
+            return lambda item: (self.sums[item.bucket] - sums[item.bucket]) % MODULUS != 0
+        return lambda item: item.hash not in hashes
 
     @property
     def state(self) -> dict[str, Any]:
         """What to keep for the next sync."""
-        form, hashes = "buckets", [self.sums[bucket] for bucket in range(MOST)]
-        if self.hashes is not None:
-            form, hashes = "items", sorted(self.hashes)
+        form, hashes = "items", sorted(self.hashes)
+        if len(hashes) > MOST:
+            form, hashes = "buckets", [self.sums[bucket] for bucket in range(MOST)]
         return {"version": VERSION, "form": form, "hashes": _packed(hashes)}
 
     @classmethod
@@ -121,7 +120,7 @@ class Contents:
         hashes = _unpacked(given.hashes)
         if given.form == "items":
             return cls(set(hashes))
-        return cls(None, Counter(dict(enumerate(hashes)))) if len(hashes) == MOST else cls()
+        return cls(sums=Counter(dict(enumerate(hashes)))) if len(hashes) == MOST else cls()
 
 
 class Event(NamedTuple):

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
+from itertools import chain
 from typing import IO
 
 from source_iterable.api import exact_json
@@ -161,11 +162,10 @@ def _summary(pages: Iterable[Items], key: str) -> tuple[int, int, bool]:
     """The number of all items, the sum of the hashes of their keys, and whether these ascend throughout."""
     number = ids = 0
     ascends, last = True, None
-    for items in pages:
-        for item in items:
-            name = item[key]
-            ascends = ascends and (last is None or (type(name) is type(last) and name > last))
-            last = name
-            number += 1
-            ids = (ids + int.from_bytes(blake2b(repr(name).encode(), digest_size=8).digest(), "big")) % 2**64
+    for item in chain.from_iterable(pages):
+        number += 1
+        name = item[key]
+        ascends = ascends and (last is None or (type(name) is type(last) and name > last))
+        last = name
+        ids = (ids + int.from_bytes(blake2b(repr(name).encode(), digest_size=8).digest(), "big")) % 2**64
     return number, ids, ascends
