@@ -164,7 +164,10 @@ class Stream(ABC):
         what, more = f"start_date is in the future ({context.config.start_date})", ""
         if until is not None:
             what = f"its state is in the future ({until})"
-            more = f", earlier data never: set {self.cursor_field} in the state to an earlier time, or reset the stream"
+            more = (
+                f", and what happens before is never read. To read it, set {self.cursor_field} in the state to the time "
+                "from which to read on, or reset the stream"
+            )
         now = iso_time(context.client.now())
         context.logger.warning(f"{self.name}: {what}; now it is {now}. Nothing is read until then{more}.")
 
