@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
 from source_iterable.api.request import Request, ShapeError, model_of
-from source_iterable.api.retry import LISTING, ONCE
+from source_iterable.api.retry import ONCE
 from source_iterable.errors import (
     BrokenResponse,
     IterableError,
@@ -89,19 +89,16 @@ class ExportJob:
         return page
 
     def files(self, listed: Collection[str]) -> list[ExportFile]:
-        """List the files of a completed job, page by page to the empty one, and each once.
+        """List the files of a completed job once, page by page to the empty one, and each of them once.
 
         The list is complete before any file is read: only then it is known that the job stayed completed, that the export
         is not truncated, and that no file is missing that was `listed` while the job ran.
 
         Raises:
-            JobFailed: the pages contradict each other, even when they are read again.
+            JobFailed: the pages contradict each other.
             WindowFailed: the export is truncated.
             IterableError: the pages cannot be read.
         """
-        return self._client.with_retries(LISTING, f"the files of {self}", lambda: self._files(listed))
-
-    def _files(self, listed: Collection[str]) -> list[ExportFile]:
         files: dict[str, ExportFile] = {}
         after: str | None = None
         while True:

@@ -15,7 +15,7 @@ from source_iterable.api.ahead import in_order
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.request import TIMEOUT
-from source_iterable.api.retry import RESPONSE
+from source_iterable.api.retry import LISTING, RESPONSE
 from source_iterable.api.session import PrivateAddress, Session
 from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.api.wording import cause_before_the_server
@@ -121,7 +121,8 @@ class JobsTransport:
                 self._cancel(job)
         finally:
             self._slots.release()
-        for _, response in in_order(partial(self._fetch, job), job.files(listed), FILES_AT_ONCE):
+        files = self._client.with_retries(LISTING, f"the files of {job}", partial(job.files, listed))
+        for _, response in in_order(partial(self._fetch, job), files, FILES_AT_ONCE):
             yield response
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from datetime import datetime, timezone
+from functools import partial
 
 from dateutil import parser
 
@@ -134,9 +135,7 @@ class EventStream(ExportStream):
 
 def must_have_ids(stream: str, state: State, mark: str) -> None:
     """Raise ConfigError for a state of ids with another key; one without a mark is taken."""
-    given = state.get(IDS)
-    if given is None:
-        return
+    given = mark if state.get(IDS) is None else state[IDS]
     if not isinstance(given, str) or not _MARK.fullmatch(given):
         raise unreadable(stream, f"{IDS} is not what this connector writes")
     if given.partition(":")[2] != mark.partition(":")[2]:
@@ -160,9 +159,8 @@ def state_time(stream_name: str, cursor_field: str, state: State) -> int | None:
             seconds = int(value / 1000 if value > _MILLISECONDS else value)
         else:
             # Text without a year, month or day takes it from the default, so two defaults parse differently.
-            first, second = (
-                parser.parse(value, default=datetime(year, year, year), tzinfos=_offset) for year in (1, 2)
-            )
+            parse = partial(parser.parse, value, tzinfos=_offset)
+            first, second = (parse(default=datetime(year, year, year)) for year in (1, 2))
             if first != second:
                 raise ValueError
             seconds = int((first if first.tzinfo else first.replace(tzinfo=timezone.utc)).timestamp())
