@@ -82,14 +82,13 @@ class ExportJob:
         parameters = {"startAfter": start_after} if start_after else None
         page = self._client.get_json(f"export/{self.id}/files", parameters, partial(model_of, FilesPage))
         # Iterable varies the case (seen).
-        word = page.state.lower()
-        page.state = word if word in STATES else "unknown"
+        page.state = page.state.lower() if page.state.lower() in STATES else "unknown"
         for file in page.files:
             file.after = start_after
         return page
 
     def files(self, listed: Collection[str]) -> list[ExportFile]:
-        """List the files of a completed job once, page by page to the empty one, and each of them once.
+        """List the files of a completed job, page by page to the empty one, each file once.
 
         The list is complete before any file is read: only then it is known that the job stayed completed, that the export
         is not truncated, and that no file is missing that was `listed` while the job ran.

@@ -116,13 +116,12 @@ class _Queue:
         self.closed = False
 
     def put(self, name: str, item: Item) -> None:
-        """Append an item once there is room; drop it if nobody reads any more."""
+        """Append an item once there is room, or nobody reads any more."""
         with self._changed:
             self._changed.wait_for(lambda: self._bytes < CAPACITY or self.closed)
-            if not self.closed:
-                self._items.append((name, item))
-                self._bytes += _size(item)
-                self._changed.notify_all()
+            self._items.append((name, item))
+            self._bytes += _size(item)
+            self._changed.notify_all()
 
     def get(self, timeout: float) -> tuple[str, Item] | None:
         """The next item; None if there is none within `timeout` seconds."""
