@@ -14,15 +14,16 @@ from source_iterable.api.retry import SLICE
 from source_iterable.api.spooled import Proof, SpooledResponse, receive
 from source_iterable.errors import (
     ApiError,
-    BadKey,
-    ConfigError,
-    Forbidden,
+    BadRequest,
+    BrokenResponse,
+    EndUnknown,
     IterableError,
-    LocalError,
     NotFound,
-    RateLimited,
-    Stopped,
+    ServerError,
+    TimedOut,
+    TooLarge,
     TransientError,
+    Unreachable,
 )
 from source_iterable.reading.stream import StreamContext
 
@@ -30,8 +31,8 @@ from source_iterable.reading.stream import StreamContext
 MAX_FAILED_IN_A_ROW = 10
 # Slices that an error names.
 NAMED = 3
-# Errors that are no fault of the slice: the key, a proxy, the rate limit, this machine, the end of the sync.
-_NOT_OF_A_SLICE = (BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped)
+# Errors of one slice. The others are no fault of it: the key, a proxy, the rate limit, this machine, the end of the sync.
+_OF_A_SLICE = (NotFound, BadRequest, ServerError, Unreachable, TimedOut, BrokenResponse, EndUnknown, TooLarge)
 
 K = TypeVar("K")
 
@@ -104,9 +105,7 @@ class SliceReader(Generic[K]):
         def attempt(key: K) -> SpooledResponse | IterableError:
             try:
                 return fetch(key)
-            except _NOT_OF_A_SLICE:
-                raise
-            except IterableError as error:
+            except _OF_A_SLICE as error:
                 return error
 
         for key, outcome in (in_order if ordered else as_done)(attempt, keys, threads):
