@@ -148,7 +148,7 @@ class JobsTransport:
                 self._changed.notify_all()
 
     def _cancel(self, job: ExportJob) -> None:
-        """Cancel a job that still runs, once, whoever comes first."""
+        """Cancel a job unless it is done: once, though its reader and `close` may both call this."""
         with self._change():
             if self._running.pop(job.id, None):
                 job.cancel()

@@ -18,7 +18,7 @@ from source_iterable.exports.choice import TransportChoice
 from source_iterable.exports.windows import Window, WindowPlan
 from source_iterable.process.progress import inherited
 
-# After this many failed windows in a row, across streams, the windows are not to blame.
+# After this many consecutive failed windows, across streams, the windows are not to blame.
 MAX_FAILED_IN_A_ROW = 60
 # Windows opened ahead of their turn, across streams: twice as many as Iterable runs jobs.
 WINDOWS_AHEAD = 8

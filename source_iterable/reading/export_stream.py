@@ -134,7 +134,7 @@ class EventStream(ExportStream):
 
 
 def must_have_ids(stream: str, state: State, mark: str) -> None:
-    """Raise ConfigError for a state of ids with another key; one without a mark is taken."""
+    """Raise ConfigError for a state whose ids have another key; a state without a mark is accepted."""
     given = mark if state.get(IDS) is None else state[IDS]
     if not isinstance(given, str) or not _MARK.fullmatch(given):
         raise unreadable(stream, f"{IDS} is not what this connector writes")

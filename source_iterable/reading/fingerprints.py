@@ -19,7 +19,7 @@ from source_iterable.api.clock import iso_time
 from source_iterable.records.batch import RecordBatch
 
 T = TypeVar("T")
-# Bytes of a hash in a state, and how many hashes there are. What has changed keeps its hash in one of so many cases.
+# Bytes of a hash in a state, and how many hashes there are: the chance that a change goes unnoticed is 1 in MODULUS.
 _BYTES = 6
 MODULUS = 2 ** (8 * _BYTES)
 # A time in a state.

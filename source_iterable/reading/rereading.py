@@ -1,4 +1,4 @@
-"""Rereading: what a stream read before is compared with what Iterable has now, and what has changed is written again."""
+"""Rereading: compares what a stream has written with what Iterable has now, and writes again what has changed."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from source_iterable.process.machine import local_errors
 
 # The pages of one list over this many bytes spill from memory to a temporary file.
 MEMORY_BYTES = 256 * 2**10
-# Times that a list is read until it stays as it is.
+# Times that a list is read, if it changes each time, until its stream fails.
 MOST_READINGS = 5
 
 

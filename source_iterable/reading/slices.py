@@ -1,4 +1,4 @@
-"""Slices: what a stream requests one by one, and which of them it may go on without."""
+"""Slices: the many requests of one stream, of which some may fail without failing the stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from source_iterable.errors import (
 )
 from source_iterable.reading.stream import StreamContext
 
-# After this many slices in a row that were skipped or not read, the slices are not to blame.
+# After this many consecutive slices that were skipped or not read, the slices are not to blame.
 MAX_FAILED_IN_A_ROW = 10
 # Slices that an error names.
 NAMED = 3
@@ -99,7 +99,7 @@ class SliceReader(Generic[K]):
         `ordered`.
 
         Raises:
-            IterableError: the failure is not this slice's, or many have failed in a row.
+            IterableError: the failure is not this slice's, or many consecutive ones have failed.
         """
 
         def attempt(key: K) -> SpooledResponse | IterableError:
@@ -117,7 +117,7 @@ class SliceReader(Generic[K]):
                 yield key, None
 
     def failed(self, key: K, error: IterableError) -> None:
-        """Note a slice that could not be read. Raises TransientError if it is one of many in a row."""
+        """Note a slice that could not be read. Raises TransientError after many consecutive failures."""
         what = self.name(key)
         if isinstance(error, NotFound):
             skip(self.context, self.stream_name, what, error)

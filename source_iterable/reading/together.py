@@ -1,4 +1,4 @@
-"""All streams of a sync, read at once, each in a thread of its own, as one sequence of what happens."""
+"""Reads all streams of a sync concurrently, each in its own thread, and yields what happens as one sequence."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _read_stream(context: StreamContext, name: str, stream: Stream, state: State
 
 
 class _Queue:
-    """What the readers have put, first in first out: full at CAPACITY bytes of batches, however much else there is."""
+    """A FIFO queue from the readers to their consumer: full at CAPACITY bytes of batches; other items take no room."""
 
     def __init__(self) -> None:
         self._items: deque[tuple[str, Item]] = deque()
@@ -134,7 +134,7 @@ class _Queue:
             return name, item
 
     def close(self) -> None:
-        """Take nothing more."""
+        """Nobody reads any more: whoever waits for room goes on."""
         with self._changed:
             self.closed = True
             self._changed.notify_all()
