@@ -53,11 +53,9 @@ class SharedLists:
         With a `key` they are proved to be all; without, each page is yielded as soon as it is requested. The name is the
         path unless there are several lists of this path.
         """
-        name = name or path
         with self._lock:
-            if name not in self._lists:
-                self._lists[name] = SharedList(path, fetch, self._logger, key)
-        yield from self._lists[name].pages()
+            shared = self._lists.setdefault(name or path, SharedList(path, fetch, self._logger, key))
+        yield from shared.pages()
 
     def unshared(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int) -> Iterator[Items]:
         """The same as `pages`, for a list that only one stream reads: nothing of it is kept."""
