@@ -34,6 +34,8 @@ _MARK = re.compile(r"\d+(:[0-9a-f]{16})?", re.ASCII)
 class ExportStream(Stream):
     """A stream of one data type of the export API, incremental on `cursor_field`.
 
+    `has_ids`: its records have ids of ours, whose mark is in the state.
+
     Requests: 1 for up to 31 days; idle: 1.
     """
 
@@ -41,14 +43,11 @@ class ExportStream(Stream):
     cursor_field: str
     of_people = True
     needs = NEW_EVENTS
+    has_ids = False
 
     @abstractmethod
     def records(self, context: StreamContext) -> RecordParser:
         """The parser that turns lines into the stream's records."""
-
-    def mark(self, config: Config) -> str | None:
-        """The mark of the ids of its records; None if they have no ids of ours."""
-        return None
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
         """Log what users should know about the records that were read."""
@@ -57,7 +56,7 @@ class ExportStream(Stream):
         state_time(self.name, self.cursor_field, state)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        config, now, mark = context.config, int(context.client.now()), self.mark(context.config)
+        config, now = context.config, int(context.client.now())
         cursor, first = state_time(self.name, self.cursor_field, state), int(parse_date(config.start_date).timestamp())
         start = first if cursor is None else cursor
         if start > now:
@@ -66,7 +65,8 @@ class ExportStream(Stream):
         if config.end_date:
             end = min(end, int(parse_date(config.end_date).timestamp()))
         marks, again = {}, None
-        if mark:
+        if self.has_ids:
+            mark = mark_of_ids(config.hash_salt)
             must_have_ids(self.name, state, mark)
             marks = {IDS: mark}
             if config.reread_window:
@@ -97,19 +97,18 @@ class ExportStream(Stream):
             yield Checkpoint({**last, **marks, REREAD: again.state})
 
     def _windows(self, context: StreamContext, plan: WindowPlan, records: RecordParser) -> Windows:
-        for responses in context.exports.read(self.data_type, plan):
-            window = responses.window
-            lines = LineCount(f"{self.name}, {window}", context.logger)
-            for response in responses:
+        for part in context.exports.read(self.data_type, plan):
+            lines = LineCount(f"{self.name}, {part.window}", context.logger)
+            for response in part:
                 for chunk in chunks_of(response):
                     # Held until the batch is in the queue: a slow destination must not cost memory per stream.
                     with context.batch_slots:
                         parsed = records.parse(chunk)
                         lines.add(parsed.lines, parsed.bad)
-                        context.progress.advance(self.name, window=str(window))
-                        yield window, parsed.batch
+                        context.progress.advance(self.name, window=str(part.window))
+                        yield part.window, parsed.batch
             lines.check()
-            yield window, None
+            yield part.window, None
 
 
 class EventStream(ExportStream):
@@ -117,13 +116,11 @@ class EventStream(ExportStream):
 
     primary_key = ("_event_id",)
     cursor_field = "createdAt"
+    has_ids = True
 
     def __init__(self, name: str, data_type: str) -> None:
         self.name = name
         self.data_type = data_type
-
-    def mark(self, config: Config) -> str:
-        return mark_of_ids(config.hash_salt)
 
     def records(self, context: StreamContext) -> RecordParser:
         return self.events(self.name, context.config, self.redaction(context))
