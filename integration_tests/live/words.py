@@ -13,7 +13,7 @@ from typing import Any
 
 from source_iterable.config import Config
 from source_iterable.exports.choice import OTHER_SPELLINGS
-from source_iterable.exports.export_job import JobState
+from source_iterable.exports.export_job import STATES
 from source_iterable.streams.table import EXPORTS, STREAMS
 
 # Milliseconds from 2001 to 2100.
@@ -55,7 +55,7 @@ class Words:
     def __init__(self, api_key: str) -> None:
         self._fields = frozenset(name for stream in STREAMS for name in names_in({"properties": columns_of(stream)}))
         types = {each.data_type for each in EXPORTS} | set(OTHER_SPELLINGS.values())
-        self._public = frozenset({*types, *(state.value for state in JobState), *_PUBLIC})
+        self._public = frozenset({*types, *STATES, *_PUBLIC})
         self._key = api_key.encode()
 
     def shown(self, word: object) -> str:

@@ -75,17 +75,16 @@ class TransportChoice:
         Its first response is received already, so that failures up to it are raised here: WindowFailed if halves of the
         window may work, or another IterableError.
         """
+        spelling = self._spellings.get(data_type, data_type)
         try:
-            return self._open(self._spellings.get(data_type, data_type), window)
+            return self._open(spelling, window)
         except BadRequest:
-            other = OTHER_SPELLINGS.get(data_type)
-            if other is None or data_type in self._spellings:
-                raise
-            with suppress(BadRequest):
-                responses = self._open(other, window)
-                self._logger.info(f"Iterable does not accept {data_type}, but {other}.")
-                self._spellings[data_type] = other
-                return responses
+            if other := OTHER_SPELLINGS.get(spelling):
+                with suppress(BadRequest):
+                    responses = self._open(other, window)
+                    self._logger.info(f"Iterable does not accept {data_type}, but {other}.")
+                    self._spellings[data_type] = other
+                    return responses
             raise
 
     def _open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
@@ -122,7 +121,7 @@ class TransportChoice:
 
     def is_too_large(self, data_type: str, window: Window) -> bool:
         """Whether the window is expected to exceed the size limit of every usable transport."""
-        return all((window.expected_bytes or 0) > transport.max_bytes for transport in self._usable(data_type))
+        return all(window.expected_bytes > transport.max_bytes for transport in self._usable(data_type))
 
     def close(self) -> None:
         """Cancel what this sync has left running at Iterable."""

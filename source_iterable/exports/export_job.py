@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from msgspec import Struct, field
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import Permit
 from source_iterable.api.request import Request, ShapeError, model_of
-from source_iterable.api.retry import LISTING, ONCE
+from source_iterable.api.retry import ONCE
 from source_iterable.errors import (
     BrokenResponse,
     IterableError,
@@ -32,25 +31,10 @@ MAX_FILES = 100_000
 TRUNCATED = "The export is over Iterable's size limit."
 
 
-class JobState(Enum):
-    """The states of a job. Iterable varies their case (seen); any other word is UNKNOWN."""
-
-    ENQUEUED = "enqueued"
-    QUEUED = "queued"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    CANCELLING = "cancelling"
-    UNKNOWN = "unknown"
-
-    @classmethod
-    def _missing_(cls, word: object) -> JobState:
-        return next((state for state in cls if state.value == str(word).lower()), cls.UNKNOWN)
-
-
-# States from which a job never completes.
-ENDED = (JobState.FAILED, JobState.CANCELLED, JobState.CANCELLING)
+# The states of a job; from one of ENDED it never completes. Any other word is "unknown", and the job goes on.
+COMPLETED = "completed"
+ENDED = ("failed", "cancelled", "cancelling")
+STATES = ("enqueued", "queued", "running", COMPLETED, *ENDED)
 
 
 class ExportFile(Struct):
@@ -64,7 +48,7 @@ class ExportFile(Struct):
 class FilesPage(Struct):
     """A response of `export/{jobId}/files`: the job's state and a page of its files (ten, seen)."""
 
-    state: JobState = field(name="jobState")
+    state: str = field(name="jobState")
     files: list[ExportFile]
     truncated: bool = field(name="exportTruncated", default=False)
 
@@ -97,32 +81,31 @@ class ExportJob:
         """Return the state of the job, and its files after `start_after`. Raises IterableError."""
         parameters = {"startAfter": start_after} if start_after else None
         page = self._client.get_json(f"export/{self.id}/files", parameters, partial(model_of, FilesPage))
+        # Iterable varies the case (seen).
+        page.state = page.state.lower() if page.state.lower() in STATES else "unknown"
         for file in page.files:
             file.after = start_after
         return page
 
     def files(self, listed: Collection[str]) -> list[ExportFile]:
-        """List the files of a completed job, page by page to the empty one, and each once.
+        """List the files of a completed job, page by page to the empty one, each file once.
 
         The list is complete before any file is read: only then it is known that the job stayed completed, that the export
         is not truncated, and that no file is missing that was `listed` while the job ran.
 
         Raises:
-            JobFailed: the pages contradict each other, even when they are read again.
+            JobFailed: the pages contradict each other.
             WindowFailed: the export is truncated.
             IterableError: the pages cannot be read.
         """
-        return self._client.with_retries(LISTING, f"the files of {self}", lambda: self._files(listed))
-
-    def _files(self, listed: Collection[str]) -> list[ExportFile]:
         files: dict[str, ExportFile] = {}
         after: str | None = None
         while True:
             page = self.page(after)
             if page.truncated:
                 raise WindowFailed(TRUNCATED)
-            if page.state is not JobState.COMPLETED:
-                raise JobFailed(f"Iterable completed {self}, and then called it {page.state.value}.")
+            if page.state != COMPLETED:
+                raise JobFailed(f"Iterable completed {self}, and then called it {page.state}.")
             if not page.files:
                 break
             new = {each.name: each for each in page.files if each.name not in files}

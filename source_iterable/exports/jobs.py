@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 
 import requests
 
@@ -14,7 +15,7 @@ from source_iterable.api.ahead import run_ahead
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.request import TIMEOUT
-from source_iterable.api.retry import RESPONSE
+from source_iterable.api.retry import LISTING, RESPONSE
 from source_iterable.api.session import PrivateAddress, Session
 from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.api.wording import cause_before_the_server
@@ -28,13 +29,11 @@ from source_iterable.errors import (
     Unreachable,
     WindowFailed,
 )
-from source_iterable.exports.export_job import ENDED, START, TRUNCATED, ExportFile, ExportJob, JobState
+from source_iterable.exports.export_job import COMPLETED, ENDED, START, TRUNCATED, ExportFile, ExportJob
 from source_iterable.exports.windows import Window
 
 # Iterable runs this many jobs of an organization at once; more would queue there, where we cannot see why.
 JOBS_AT_ONCE = 4
-# Seconds until the retry while all slots are taken.
-_FULL = NotYet(0.2)
 # Iterable truncates a larger export (reference).
 MAX_BYTES = 100 * 10**9
 # Files have up to 10 MB (reference); anything over this is not an export file.
@@ -87,7 +86,7 @@ class JobsTransport:
         self._host = FileHost(client)
         self._slots = threading.BoundedSemaphore(JOBS_AT_ONCE)
         self._changed = threading.Condition()
-        self._running: set[ExportJob] = set()
+        self._running: dict[int, ExportJob] = {}
         # Jobs that are being started or cancelled.
         self._changing = 0
 
@@ -97,7 +96,7 @@ class JobsTransport:
 
     def try_acquire(self) -> Permit | NotYet:
         if not self._slots.acquire(blocking=False):
-            return _FULL
+            return NotYet(0.2)  # while all slots are taken
         permit = self._client.budgets.for_path(START).try_acquire()
         if isinstance(permit, NotYet):
             self._slots.release()
@@ -111,18 +110,19 @@ class JobsTransport:
         try:
             with self._change():
                 job = ExportJob.start(self._client, data_type, window, permit)
-                self._running.add(job)
+                self._running[job.id] = job
             try:
                 with self._client.progress.waiting(f"{job} ({data_type}, {window})"):
                     listed = self._wait_for(job)
-                self._running.discard(job)
+                self._running.pop(job.id, None)
             except ServerError as error:
                 raise JobFailed(str(error)) from None
             finally:
                 self._cancel(job)
         finally:
             self._slots.release()
-        for _, response in run_ahead(partial(self._fetch, job), job.files(listed), FILES_AT_ONCE):
+        files = self._client.with_retries(LISTING, f"the files of {job}", partial(job.files, listed))
+        for _, response in run_ahead(partial(self._fetch, job), files, FILES_AT_ONCE):
             yield response
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class JobsTransport:
         deadline = time.monotonic() + CLOSING
         with self._changed:
             self._changed.wait_for(lambda: not self._changing, CLOSING / 2)
-            for job in list(self._running):
+            for job in list(self._running.values()):
                 threading.Thread(target=self._cancel, args=(job,), daemon=True).start()
             # Threads that wait for their jobs cancel them by themselves, as soon as the client is stopped.
             self._changed.wait_for(lambda: not self._running and not self._changing, deadline - time.monotonic())
@@ -148,13 +148,10 @@ class JobsTransport:
                 self._changed.notify_all()
 
     def _cancel(self, job: ExportJob) -> None:
-        """Cancel a job that still runs, once, whoever comes first."""
+        """Cancel a job unless it is done: once, though its reader and `close` may both call this."""
         with self._change():
-            try:
-                self._running.remove(job)
-            except KeyError:
-                return
-            job.cancel()
+            if self._running.pop(job.id, None):
+                job.cancel()
 
     def _wait_for(self, job: ExportJob) -> set[str]:
         """Wait until a job has completed. Returns the names of the files that it listed meanwhile."""
@@ -168,27 +165,21 @@ class JobsTransport:
                 raise WindowFailed(TRUNCATED)
             names = {file.name for file in page.files}
             listed |= names
-            if page.state is JobState.COMPLETED:
+            if page.state == COMPLETED:
                 return listed
             if page.state in ENDED:
-                raise JobFailed(f"Iterable ended {job} as {page.state.value}.")
+                raise JobFailed(f"Iterable ended {job} as {page.state}.")
             waited = waited + pause if last == (page.state, names) else 0.0
             last = page.state, names
             if waited > STUCK:
-                raise JobFailed(f"Iterable kept {job} {page.state.value} for {STUCK / 3600:.0f} hours.")
+                raise JobFailed(f"Iterable kept {job} {page.state} for {STUCK / 3600:.0f} hours.")
             pause = min(pause * 1.5, LONGEST_POLL)
 
     def _fetch(self, job: ExportJob, file: ExportFile) -> SpooledResponse:
         """Fetch a file, with a fresh link for every retry: links expire after half an hour (seen)."""
-        url = file.url
-
-        def attempt() -> SpooledResponse:
-            nonlocal url
-            current, url = url or job.fresh(file).url, ""
-            return self._host.receive(current)
-
         what = f"file {file.name} of {job}"
+        links = chain([file.url], iter(lambda: job.fresh(file).url, None))
         try:
-            return self._client.with_retries(RESPONSE, what, attempt)
+            return self._client.with_retries(RESPONSE, what, lambda: self._host.receive(next(links)))
         except (BrokenResponse, EndUnknown, TooLarge, Unreachable) as error:
             raise TransientError(f"The {what} could not be fetched whole: {error}") from None

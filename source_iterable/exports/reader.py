@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.retry import SHORTEST_WINDOW, WINDOW
@@ -17,7 +18,7 @@ from source_iterable.exports.choice import TransportChoice
 from source_iterable.exports.windows import Window, WindowPlan
 from source_iterable.process.progress import inherited
 
-# After this many failed windows in a row, across streams, the windows are not to blame.
+# After this many consecutive failed windows, across streams, the windows are not to blame.
 MAX_FAILED_IN_A_ROW = 60
 # Windows opened ahead of their turn, across streams: twice as many as Iterable runs jobs.
 WINDOWS_AHEAD = 8
@@ -59,24 +60,16 @@ class ExportReader:
 
         Consume a SubWindow before advancing. Raises IterableError.
         """
-        opened: deque[tuple[Window, SubWindows | _OpenedAhead]] = deque()
+        opened: deque[SubWindows | _OpenedAhead] = deque()
         try:
-            while True:
+            while plan.left or opened:
                 # The stream's own thread opens the first one when it gets there, the pool those behind it.
                 while plan.left and len(opened) < plan.at_once and (not opened or self._slots.acquire(blocking=False)):
-                    window = plan.next()
-                    parts = self._sub_windows(data_type, window)
-                    opened.append((window, _OpenedAhead(parts, self._pool, self._slots) if opened else parts))
-                if not opened:
-                    return
-                window, parts_of_it = opened.popleft()
-                received = 0
-                for each in parts_of_it:
-                    yield each
-                    received += each.size
-                plan.learn(window, received)
+                    parts = self._sub_windows(data_type, plan, plan.next())
+                    opened.append(_OpenedAhead(parts, self._pool, self._slots) if opened else parts)
+                yield from opened.popleft()
         finally:
-            for _, unread in opened:
+            for unread in opened:
                 unread.close()
 
     def close(self) -> None:
@@ -84,41 +77,42 @@ class ExportReader:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._choice.close()
 
-    def _sub_windows(self, data_type: str, window: Window) -> SubWindows:
-        ahead = [window]
+    def _sub_windows(self, data_type: str, plan: WindowPlan, window: Window) -> SubWindows:
+        ahead, received = [window], 0
         while ahead:
             current = ahead.pop()
             if current.seconds > 1 and self._choice.is_too_large(data_type, current):
                 ahead += reversed(current.halves())
                 continue
             try:
-                opened = SubWindow(current, self._open(data_type, current))
+                policy = WINDOW if current.seconds > 1 else SHORTEST_WINDOW
+                attempt = partial(self._open, data_type, current)
+                opened = SubWindow(current, self._client.with_retries(policy, f"{data_type}, {current}", attempt))
             except WindowFailed as why:
                 if current.seconds == 1:
                     message = f"Iterable's export of {data_type}, {current}, failed: {why} The next sync will retry it."
                     raise TransientError(message) from None
                 self._logger.info(f"Reading {data_type}, {current}, in halves: {why}")
-                ahead += reversed(current.expecting(max(current.expected_bytes or 0, why.expected_bytes)).halves())
+                expected = max(current.expected_bytes, why.expected_bytes)
+                ahead += reversed(current._replace(expected_bytes=expected).halves())
             else:
                 yield opened
+                received += opened.size
                 # What remains is probably as dense.
-                ahead = [each.expecting(opened.size * each.seconds // current.seconds) for each in ahead]
+                ahead = [each._replace(expected_bytes=opened.size * each.seconds // current.seconds) for each in ahead]
+        plan.learn(window, received)
 
     def _open(self, data_type: str, window: Window) -> Iterator[SpooledResponse]:
-        def attempt() -> Iterator[SpooledResponse]:
-            try:
-                responses = self._choice.open(data_type, window)
-            except WindowFailed as why:
-                self._failed_in_a_row += 1
-                if self._failed_in_a_row < MAX_FAILED_IN_A_ROW:
-                    raise
-                last = f"{self._failed_in_a_row} windows in a row failed, the last one {data_type}, {window}: {why}"
-                raise TransientError(f"Iterable's export API is out of order: {last}") from None
-            self._failed_in_a_row = 0
-            return responses
-
-        policy = WINDOW if window.seconds > 1 else SHORTEST_WINDOW
-        return self._client.with_retries(policy, f"{data_type}, {window}", attempt)
+        try:
+            responses = self._choice.open(data_type, window)
+        except WindowFailed as why:
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row < MAX_FAILED_IN_A_ROW:
+                raise
+            failed = f"{self._failed_in_a_row} consecutive windows failed, most recently {data_type}, {window}: {why}"
+            raise TransientError(f"Iterable's export API is not working: {failed}") from None
+        self._failed_in_a_row = 0
+        return responses
 
 
 class _OpenedAhead:
@@ -130,16 +124,15 @@ class _OpenedAhead:
     def __init__(self, parts: SubWindows, pool: ThreadPoolExecutor, slots: threading.Semaphore) -> None:
         self._parts = parts
         self._slots = slots
-        self._first = pool.submit(inherited(next), parts, None)
+        self._first = pool.submit(inherited(next), parts)
 
     def __iter__(self) -> Iterator[SubWindow]:
         try:
             first = self._first.result()
         finally:
             self._slots.release()
-        if first is not None:
-            yield first
-            yield from self._parts
+        yield first
+        yield from self._parts
 
     def close(self) -> None:
         self._slots.release()

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
-import requests
-
 from source_iterable.api.client import IterableClient
 from source_iterable.api.rate_budget import NotYet, Permit
 from source_iterable.api.request import TIMEOUT, Request
@@ -44,7 +42,7 @@ class StreamingTransport:
         Small windows take whichever transport is free first: streaming takes one request where a job takes three, but is
         limited to four a minute, while a job may start every second.
         """
-        if window.expected_bytes is not None:
+        if window.expected_bytes:
             return window.expected_bytes <= LARGE_BYTES
         return window.seconds <= LONG_WINDOW
 
@@ -55,10 +53,7 @@ class StreamingTransport:
         """Yield the window's only response. Raises WindowFailed if it should be halved, or another IterableError."""
         parameters = {"dataTypeName": data_type, **window.parameters}
         request = Request(self.path, parameters, timeout=TIMEOUT, retry=STREAMED_WINDOW)
-
-        def spool(response: requests.Response) -> SpooledResponse:
-            return receive(response, self.max_bytes, guess=partial(expected_bytes, window))
-
+        spool = partial(receive, max_bytes=self.max_bytes, guess=partial(expected_bytes, window))
         try:
             yield self._client.fetch(request, spool, permit)
         except TooLarge as error:

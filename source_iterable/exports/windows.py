@@ -18,11 +18,11 @@ AT_ONCE = 4
 
 
 class Window(NamedTuple):
-    """[start, end) in whole seconds since the epoch (UTC), and its expected size in bytes if known."""
+    """[start, end) in whole seconds since the epoch (UTC), and its expected size in bytes; 0 if unknown."""
 
     start: int
     end: int
-    expected_bytes: int | None = None
+    expected_bytes: int = 0
 
     @property
     def seconds(self) -> int:
@@ -36,13 +36,8 @@ class Window(NamedTuple):
 
     def halves(self) -> tuple[Window, Window]:
         """The two halves of a window of more than one second."""
-        middle = self.start + self.seconds // 2
-        expected = None if self.expected_bytes is None else self.expected_bytes // 2
+        middle, expected = self.start + self.seconds // 2, self.expected_bytes // 2
         return Window(self.start, middle, expected), Window(middle, self.end, expected)
-
-    def expecting(self, size: int) -> Window:
-        """The same window with another expected size in bytes; 0 means unknown."""
-        return self._replace(expected_bytes=size or None)
 
     def __str__(self) -> str:
         return f"{iso_time(self.start)} to {iso_time(self.end)}"
@@ -72,8 +67,7 @@ class WindowPlan:
     def next(self) -> Window:
         """The next window."""
         start, self._next = self._next, min(self._next + self._size, self._end)
-        window = Window(start, self._next)
-        return window.expecting(int(self._density * window.seconds))
+        return Window(start, self._next, int(self._density * (self._next - start)))
 
     def learn(self, window: Window, received: int) -> None:
         """Adjust to a window that returned `received` bytes."""

@@ -1,4 +1,4 @@
-"""CatchUpBarrier: streams of a sync that wait for each other, since they share Iterable's limits."""
+"""CatchUpBarrier: lets streams of a sync wait for each other where they share requests or Iterable's limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOK_SECONDS = 0.1
 
 
 class CatchUpBarrier:
-    """What each stream of a sync still needs of what it shares with others. Thread-safe.
+    """Knows what each stream of a sync still needs of what it shares with others. Thread-safe.
 
     Rereading waits until all export streams have read their new events. list_users and events need the users of the same
     lists. Iterable allows five such requests a minute, and a large list takes an hour: so each list is requested once, and
@@ -81,7 +81,7 @@ class CatchUpBarrier:
                 self._drop()
 
     def close(self) -> None:
-        """Free everything."""
+        """Close all responses."""
         with self._lock:
             self._needs.clear()
             self._drop()
@@ -98,7 +98,7 @@ class CatchUpBarrier:
         return {stream for stream, needed in self._needs.items() if not needed.isdisjoint(needs)}
 
     def _drop(self) -> None:
-        """Free what nobody needs any more."""
+        """Close the responses that nobody needs any more."""
         for key, response in list(self._kept.items()):
             if not self._taking[key] and not self._needed_by(key, ANY_RESPONSE):
                 del self._kept[key]

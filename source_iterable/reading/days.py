@@ -25,7 +25,12 @@ class DailyStream(Stream):
     exempt_key = True
 
     def check_state(self, state: State) -> None:
-        must_be_readable(self.name, state)
+        try:
+            day_of(state)
+            if any(start > end for start, end in _ranges(state)):
+                raise ValueError
+        except (ValueError, TypeError):
+            raise unreadable(self.name, f"{DATE} or {READ} is not what this connector writes") from None
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         today = datetime.fromtimestamp(context.client.now(), timezone.utc).date()
@@ -47,7 +52,7 @@ class Days:
     """
 
     def __init__(self, state: State, now: date) -> None:
-        """Continue from a state that `must_be_readable` accepts; `now` is the day of this sync."""
+        """Continue from a state that `check_state` accepts; `now` is the day of this sync."""
         self._first_again = _first_again(now)
         newest, ranges = day_of(state), _ranges(state)
         if newest is not None and READ not in state:
@@ -94,19 +99,8 @@ def is_ahead(state: State, now: date) -> bool:
     return newest is not None and newest > now and not state.keys() - {DATE}
 
 
-def must_be_readable(stream: str, state: State) -> None:
-    """Raise ConfigError for a state that no Days can continue from."""
-    try:
-        day_of(state)
-        for start, end in _ranges(state):
-            if start > end:
-                raise ValueError
-    except (ValueError, TypeError):
-        raise unreadable(stream, f"{DATE} or {READ} is not what this connector writes") from None
-
-
 def day_of(state: State) -> date | None:
-    """The newest day of a state that `must_be_readable` accepts, if it has one."""
+    """The newest day of a state that `check_state` accepts, if it has one."""
     text = state.get(DATE)
     return None if text is None else _day(text)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from contextlib import closing
 from datetime import datetime, timezone
+from functools import partial
 
 from dateutil import parser
 
@@ -15,6 +15,7 @@ from source_iterable.errors import ConfigError
 from source_iterable.exports.windows import WindowPlan
 from source_iterable.reading.catch_up import NEW_EVENTS
 from source_iterable.reading.rereading import Rereading, Windows
+from source_iterable.reading.slices import chunks_of
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext, unreadable
 from source_iterable.records.events import EventIds, EventRecords, mark_of_ids
 from source_iterable.records.lines import LineCount, RecordParser
@@ -32,6 +33,8 @@ _MARK = re.compile(r"\d+(:[0-9a-f]{16})?", re.ASCII)
 class ExportStream(Stream):
     """A stream of one data type of the export API, incremental on `cursor_field`.
 
+    `has_ids`: its records have ids of ours, whose mark is in the state.
+
     Requests: 1 for up to 31 days; idle: 1.
     """
 
@@ -39,14 +42,11 @@ class ExportStream(Stream):
     cursor_field: str
     of_people = True
     needs = NEW_EVENTS
+    has_ids = False
 
     @abstractmethod
     def records(self, context: StreamContext) -> RecordParser:
         """The parser that turns lines into the stream's records."""
-
-    def mark(self, config: Config) -> str | None:
-        """The mark of the ids of its records; None if they have no ids of ours."""
-        return None
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
         """Log what users should know about the records that were read."""
@@ -55,7 +55,7 @@ class ExportStream(Stream):
         state_time(self.name, self.cursor_field, state)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        config, now, mark = context.config, int(context.client.now()), self.mark(context.config)
+        config, now = context.config, int(context.client.now())
         cursor, first = state_time(self.name, self.cursor_field, state), int(parse_date(config.start_date).timestamp())
         start = first if cursor is None else cursor
         if start > now:
@@ -64,7 +64,8 @@ class ExportStream(Stream):
         if config.end_date:
             end = min(end, int(parse_date(config.end_date).timestamp()))
         marks, again = {}, None
-        if mark:
+        if self.has_ids:
+            mark = mark_of_ids(config.hash_salt)
             must_have_ids(self.name, state, mark)
             marks = {IDS: mark}
             if config.reread_window:
@@ -95,20 +96,18 @@ class ExportStream(Stream):
             yield Checkpoint({**last, **marks, REREAD: again.state})
 
     def _windows(self, context: StreamContext, plan: WindowPlan, records: RecordParser) -> Windows:
-        for responses in context.exports.read(self.data_type, plan):
-            window = responses.window
-            lines = LineCount(f"{self.name}, {window}", context.logger)
-            for response in responses:
-                with closing(response):
-                    for chunk in response.chunks():
-                        # Held until the batch is in the queue: a slow destination must not cost memory per stream.
-                        with context.batch_slots:
-                            parsed = records.parse(chunk)
-                            lines.add(parsed.lines, parsed.bad)
-                            context.progress.advance(self.name, window=str(window))
-                            yield window, parsed.batch
+        for part in context.exports.read(self.data_type, plan):
+            lines = LineCount(f"{self.name}, {part.window}", context.logger)
+            for response in part:
+                for chunk in chunks_of(response):
+                    # Held until the batch is in the queue: a slow destination must not cost memory per stream.
+                    with context.batch_slots:
+                        parsed = records.parse(chunk)
+                        lines.add(parsed.lines, parsed.bad)
+                        context.progress.advance(self.name, window=str(part.window))
+                        yield part.window, parsed.batch
             lines.check()
-            yield window, None
+            yield part.window, None
 
 
 class EventStream(ExportStream):
@@ -116,13 +115,11 @@ class EventStream(ExportStream):
 
     primary_key = ("_event_id",)
     cursor_field = "createdAt"
+    has_ids = True
 
     def __init__(self, name: str, data_type: str) -> None:
         self.name = name
         self.data_type = data_type
-
-    def mark(self, config: Config) -> str:
-        return mark_of_ids(config.hash_salt)
 
     def records(self, context: StreamContext) -> RecordParser:
         return self.events(self.name, context.config, self.redaction(context))
@@ -133,10 +130,8 @@ class EventStream(ExportStream):
 
 
 def must_have_ids(stream: str, state: State, mark: str) -> None:
-    """Raise ConfigError for a state of ids with another key; one without a mark is taken."""
-    given = state.get(IDS)
-    if given is None:
-        return
+    """Raise ConfigError for a state whose ids have another key; a state without a mark is accepted."""
+    given = mark if state.get(IDS) is None else state[IDS]
     if not isinstance(given, str) or not _MARK.fullmatch(given):
         raise unreadable(stream, f"{IDS} is not what this connector writes")
     if given.partition(":")[2] != mark.partition(":")[2]:
@@ -160,9 +155,8 @@ def state_time(stream_name: str, cursor_field: str, state: State) -> int | None:
             seconds = int(value / 1000 if value > _MILLISECONDS else value)
         else:
             # Text without a year, month or day takes it from the default, so two defaults parse differently.
-            first, second = (
-                parser.parse(value, default=datetime(year, year, year), tzinfos=_offset) for year in (1, 2)
-            )
+            parse = partial(parser.parse, value, tzinfos=_offset)
+            first, second = (parse(default=datetime(year, year, year)) for year in (1, 2))
             if first != second:
                 raise ValueError
             seconds = int((first if first.tzinfo else first.replace(tzinfo=timezone.utc)).timestamp())

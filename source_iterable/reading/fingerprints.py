@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import orjson
@@ -18,7 +18,8 @@ from source_iterable.api import exact_json
 from source_iterable.api.clock import iso_time
 from source_iterable.records.batch import RecordBatch
 
-# Bytes of a hash in a state, and how many hashes there are. What has changed keeps its hash in one of so many cases.
+T = TypeVar("T")
+# Bytes of a hash in a state, and how many hashes there are: the chance that a change goes unnoticed is 1 in MODULUS.
 _BYTES = 6
 MODULUS = 2 ** (8 * _BYTES)
 # A time in a state.
@@ -44,6 +45,14 @@ def _packed(hashes: Iterable[int]) -> str:
 
 def _unpacked(packed: bytes) -> list[int]:
     return [int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES)]
+
+
+def state_as(model: type[T], state: Any) -> T | None:
+    """A state, or a part of one, as a msgspec model; None for anything else."""
+    try:
+        return msgspec.convert(state, model)
+    except msgspec.ValidationError:
+        return None
 
 
 class Fingerprint(NamedTuple):
@@ -76,49 +85,42 @@ class Contents:
     In buckets, one change makes all items of its bucket count as changed; a deletion does, too.
     """
 
-    # None if there are too many.
-    hashes: set[int] | None = field(default_factory=set)
+    # At most MOST + 1, which are too many.
+    hashes: set[int] = field(default_factory=set)
+    # Of what a state holds, only one of both.
     sums: Counter[int] = field(default_factory=Counter)
 
     def add(self, item: Fingerprint) -> None:
         """Add an item."""
         self.sums[item.bucket] += item.hash
-        if self.hashes is not None:
+        if len(self.hashes) <= MOST:
             self.hashes.add(item.hash)
-            if len(self.hashes) > MOST:
-                self.hashes = None
 
-    def since(self, before: Contents | None) -> Callable[[Fingerprint], bool]:
-        """A test for the items added here: whether one is new or has changed since `before`, in whatever form that is."""
-        if before is None:
-            return lambda item: True
+    def since(self, before: Contents) -> Callable[[Fingerprint], bool]:
+        """A test for the items added here: whether one is new or has changed since `before`, which a state held."""
         hashes, sums = before.hashes, before.sums
-        if hashes is not None:
-            return lambda item: item.hash not in hashes
-        return lambda item: (self.sums[item.bucket] - sums[item.bucket]) % MODULUS != 0
+        if sums:
+            return lambda item: (self.sums[item.bucket] - sums[item.bucket]) % MODULUS != 0
+        return lambda item: item.hash not in hashes
 
     @property
     def state(self) -> dict[str, Any]:
         """What to keep for the next sync."""
-        if self.hashes is None:
-            return {
-                "version": VERSION,
-                "form": "buckets",
-                "hashes": _packed(self.sums[bucket] for bucket in range(MOST)),
-            }
-        return {"version": VERSION, "form": "items", "hashes": _packed(sorted(self.hashes))}
+        form, hashes = "items", sorted(self.hashes)
+        if len(hashes) > MOST:
+            form, hashes = "buckets", [self.sums[bucket] for bucket in range(MOST)]
+        return {"version": VERSION, "form": form, "hashes": _packed(hashes)}
 
     @classmethod
-    def from_state(cls, state: Any) -> Contents | None:
-        """The contents of a state; None for anything else."""
-        try:
-            given = msgspec.convert(state, _ContentsState)
-        except msgspec.ValidationError:
-            return None
+    def from_state(cls, state: Any) -> Contents:
+        """The contents of a state; none of anything else: all items count as new."""
+        given = state_as(_ContentsState, state)
+        if given is None:
+            return cls()
         hashes = _unpacked(given.hashes)
         if given.form == "items":
             return cls(set(hashes))
-        return cls(None, Counter(dict(enumerate(hashes)))) if len(hashes) == MOST else None
+        return cls(sums=Counter(dict(enumerate(hashes)))) if len(hashes) == MOST else cls()
 
 
 class Event(NamedTuple):
@@ -162,12 +164,9 @@ def sums_from_state(state: Any) -> Counter[int]:
     Earlier versions had buckets of other lengths; shorter ones are summed up.
     """
     sums: Counter[int] = Counter()
-    try:
-        given = msgspec.convert(state, _SumsState)
-    except msgspec.ValidationError:
-        return sums
-    start = int(given.start.timestamp())
-    if BUCKET % given.seconds == start % given.seconds == 0:
+    given = state_as(_SumsState, state)
+    start = int(given.start.timestamp()) if given else 0
+    if given and BUCKET % given.seconds == start % given.seconds == 0:
         for number, each in enumerate(_unpacked(given.sums)):
             sums[bucket_of(start + number * given.seconds)] += each
     return sums
@@ -178,8 +177,7 @@ def _time_of(line: bytes) -> int | None:
     if line.count(_CREATED_AT) > 1:  # one of them within an object
         text = str(exact_json.loads(line).get("createdAt"))
     else:
-        at = line.find(_CREATED_AT)
-        text = line[at + len(_CREATED_AT) :][:_WITHOUT_FRACTION].decode(errors="replace") if at >= 0 else ""
+        text = line.partition(_CREATED_AT)[2][:_WITHOUT_FRACTION].decode(errors="replace")
     return _known_time(text[:_WITHOUT_FRACTION])
 
 

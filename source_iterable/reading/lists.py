@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from source_iterable.api.request import Parameters
 from source_iterable.reading.fingerprints import Contents, fingerprint
@@ -148,12 +148,9 @@ class Done:
     """
 
     def __init__(self, keys: Iterable[Key], state: State) -> None:
-        self._open = deque(sorted(set(keys)))  # all of one type
-        self._after: Key | None = None
-        if self._open and type(state.get("after")) is type(self._open[0]):
-            self._after = state["after"]
-            while self._open and self._open[0] <= self._after:
-                self._open.popleft()
+        given = sorted(set(keys))  # all of one type
+        self._after: Any = state["after"] if given and type(state.get("after")) is type(given[0]) else None
+        self._open = deque(key for key in given if self._after is None or key > self._after)
         done = state.get("done")
         known = [key for key in done if type(key) in (int, str)] if isinstance(done, list) else []
         self._beyond = set(self._open).intersection(known)

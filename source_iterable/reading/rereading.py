@@ -1,4 +1,4 @@
-"""Rereading: what a stream read before is compared with what Iterable has now, and what has changed is written again."""
+"""Rereading: compares what a stream has written with what Iterable has now, and writes again what has changed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from source_iterable.reading.fingerprints import (
     Time,
     bucket_of,
     events_in,
+    state_as,
     sums_from_state,
     sums_state,
 )
@@ -43,7 +44,7 @@ class Rereading:
 
     def __init__(self, given: Any, days: int, cursor: int | None, first: int, now: int) -> None:
         self._days, self._cursor, self._first, self._now = days, cursor, first, now
-        before = _state_in(given)
+        before = state_as(_State, given)
         # A state from before there were fingerprints: until all has been read once, the time of its cursor stands in.
         self._is_first = cursor is not None and (before is None or before.first)
         at = int(before.at.timestamp()) if before and cursor is not None else cursor
@@ -87,10 +88,14 @@ class Rereading:
             for batch in _batches(windows(WindowPlan(begin, end))):
                 for event in events_in(batch, begin, end):
                     seen[event.bucket] += event.fingerprint
-            changed = {bucket for bucket in seen if self._has_changed(bucket, seen)}
+            # Not deletions: a bucket without events now is not in `seen`. For events in no bucket, all is unknown.
+            changed = {each for each in seen if each == NO_BUCKET or (seen[each] - self._known[each]) % MODULUS}
             written: Counter[int] = Counter()
             if changed:
-                for batch in _batches(windows(_plan(changed, begin, end))):
+                # From the first to the last changed bucket; all of it for events that are in none.
+                if NO_BUCKET not in changed:
+                    begin, end = max(min(changed), begin), min(max(changed) + BUCKET, end)
+                for batch in _batches(windows(WindowPlan(begin, end))):
                     events = [event for event in events_in(batch, begin, end) if event.bucket in changed]
                     for event in events:
                         written[event.bucket] += event.fingerprint
@@ -100,18 +105,6 @@ class Rereading:
             self._known = same + written + later
         self._is_first = False
         self._at = self._now
-
-    def _has_changed(self, bucket: int, seen: Counter[int]) -> bool:
-        """Whether events of a bucket are to be written. One without events now is not in `seen`: deletions are not read."""
-        # Whether an event in no bucket was written is unknown.
-        return bucket == NO_BUCKET or (seen[bucket] - self._known[bucket]) % MODULUS != 0
-
-
-def _plan(changed: set[int], begin: int, end: int) -> WindowPlan:
-    """The time from the first to the last changed bucket; all of it for events that are in none."""
-    if NO_BUCKET in changed:
-        return WindowPlan(begin, end)
-    return WindowPlan(max(min(changed), begin), min(max(changed) + BUCKET, end))
 
 
 def _since(time: int, sums: Counter[int]) -> Counter[int]:
@@ -126,10 +119,3 @@ def _batches(windows: Windows) -> Iterator[RecordBatch]:
 class _State(msgspec.Struct):
     at: Time
     first: bool = False
-
-
-def _state_in(given: Any) -> _State | None:
-    try:
-        return msgspec.convert(given, _State)
-    except msgspec.ValidationError:
-        return None

@@ -13,8 +13,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from hashlib import blake2b
-from itertools import count
-from os import SEEK_END
+from itertools import chain
 from typing import IO
 
 from source_iterable.api import exact_json
@@ -26,7 +25,7 @@ from source_iterable.process.machine import local_errors
 
 # The pages of one list over this many bytes spill from memory to a temporary file.
 MEMORY_BYTES = 256 * 2**10
-# Times that a list is read until it stays as it is.
+# Times that a list is read, if it changes each time, until its stream fails.
 MOST_READINGS = 5
 
 
@@ -55,11 +54,9 @@ class SharedLists:
         With a `key` they are proved to be all; without, each page is yielded as soon as it is requested. The name is the
         path unless there are several lists of this path.
         """
-        name = name or path
         with self._lock:
-            if name not in self._lists:
-                self._lists[name] = SharedList(path, fetch, self._logger, key)
-        yield from self._lists[name].pages()
+            shared = self._lists.setdefault(name or path, SharedList(path, fetch, self._logger, key))
+        yield from shared.pages()
 
     def unshared(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int) -> Iterator[Items]:
         """The same as `pages`, for a list that only one stream reads: nothing of it is kept."""
@@ -101,9 +98,10 @@ class SharedList:
 
     def _open(self) -> None:
         with local_errors():
+            # A line a page.
             self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  lives for the sync
-        # Where the items of each page start in the file, how many bytes they have, and the total that the page named.
-        self._spooled: list[tuple[int, int, int | None]] = []
+        # The total that each page named.
+        self._totals: list[int | None] = []
         self._requested = Pages(self._path, self._fetch)
 
     def pages(self) -> Iterator[Items]:
@@ -121,60 +119,52 @@ class SharedList:
         self._file.close()
 
     def _pages(self) -> Iterator[Items]:
-        for place in count():
-            items = self._page(place)
-            if items is None:
-                return
-            yield items
-
-    def _page(self, place: int) -> Items | None:
-        with self._lock:
-            if place < len(self._spooled):
-                start, size, _ = self._spooled[place]
-                with local_errors():
-                    self._file.seek(start)
-                    return list(exact_json.loads(self._file.read(size)))
-            page = next(self._requested, None)
-            if page is None:
-                return None
-            with local_errors():
-                self._file.seek(0, SEEK_END)
-                start = self._file.tell()
-                self._spooled.append((start, self._file.write(exact_json.dumps(page.items)), page.total))
-            return page.items
+        position = 0
+        while True:
+            with self._lock, local_errors():
+                self._file.seek(position)
+                line = self._file.readline()
+                if not line:
+                    page = next(self._requested, None)
+                    if page is None:
+                        return
+                    line = exact_json.dumps(page.items) + b"\n"
+                    self._file.write(line)
+                    self._totals.append(page.total)
+            position += len(line)
+            yield exact_json.loads(line)
 
     def _read_whole(self) -> None:
         """Read the list once more. Raises TransientError if it never stays as it is."""
         number, ids, ascends = _summary(self._pages(), self._key or "")
-        totals = {total for _, _, total in self._spooled}
+        totals = set(self._totals)
         # They are all if one response holds as many as it says; or if each page says as many, and none came twice.
-        is_all = totals <= {None, number} if len(self._spooled) <= 1 else totals == {number} and ascends
-        if is_all or (number, ids) in self._readings[-1:]:
-            self._is_whole = True
+        is_all = totals <= {None, number} if len(self._totals) <= 1 else totals == {number} and ascends
+        self._is_whole = is_all or (number, ids) in self._readings[-1:]
+        if self._is_whole:
             for total in totals - {None, number}:
                 self._logger.warning(
                     f"GET {self._path}: two readings found {number:,} items, but Iterable says that there are {total:,}."
                 )
-            return
-        if len(self._readings) == MOST_READINGS - 1:
+        elif len(self._readings) == MOST_READINGS - 1:
             raise TransientError(
                 f"The list of GET {self._path} changed each of the {MOST_READINGS} times that it was read: items may be "
                 "missing. The next sync reads it again."
             )
-        self._readings.append((number, ids))
-        self.close()
-        self._open()
+        else:
+            self._readings.append((number, ids))
+            self.close()
+            self._open()
 
 
 def _summary(pages: Iterable[Items], key: str) -> tuple[int, int, bool]:
     """The number of all items, the sum of the hashes of their keys, and whether these ascend throughout."""
     number = ids = 0
     ascends, last = True, None
-    for items in pages:
-        for item in items:
-            name = item[key]
-            ascends = ascends and (last is None or (type(name) is type(last) and name > last))
-            last = name
-            number += 1
-            ids = (ids + int.from_bytes(blake2b(repr(name).encode(), digest_size=8).digest(), "big")) % 2**64
+    for item in chain.from_iterable(pages):
+        number += 1
+        name = item[key]
+        ascends = ascends and (last is None or (type(name) is type(last) and name > last))
+        last = name
+        ids = (ids + int.from_bytes(blake2b(repr(name).encode(), digest_size=8).digest(), "big")) % 2**64
     return number, ids, ascends

@@ -1,4 +1,4 @@
-"""Slices: what a stream requests one by one, and which of them it may go on without."""
+"""Slices: the many requests of one stream, of which some may fail without failing the stream."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from source_iterable.api.retry import SLICE
 from source_iterable.api.spooled import Proof, SpooledResponse, receive
 from source_iterable.errors import (
     ApiError,
-    BadKey,
-    ConfigError,
-    Forbidden,
+    BadRequest,
+    BrokenResponse,
+    EndUnknown,
     IterableError,
-    LocalError,
     NotFound,
-    RateLimited,
-    Stopped,
+    ServerError,
+    TimedOut,
+    TooLarge,
     TransientError,
+    Unreachable,
 )
 from source_iterable.reading.stream import StreamContext
 
-# After this many slices in a row that were skipped or not read, the slices are not to blame.
+# After this many consecutive slices that were skipped or not read, the slices are not to blame.
 MAX_FAILED_IN_A_ROW = 10
 # Slices that an error names.
 NAMED = 3
-# Errors that are no fault of the slice: the key, a proxy, the rate limit, this machine, the end of the sync.
-_NOT_OF_A_SLICE = (BadKey, ConfigError, Forbidden, LocalError, RateLimited, Stopped)
+# Errors of one slice. The others are no fault of it: the key, a proxy, the rate limit, this machine, the end of the sync.
+_OF_A_SLICE = (NotFound, BadRequest, ServerError, Unreachable, TimedOut, BrokenResponse, EndUnknown, TooLarge)
 
 K = TypeVar("K")
 
@@ -98,15 +99,13 @@ class SliceReader(Generic[K]):
         `ordered`.
 
         Raises:
-            IterableError: the failure is not this slice's, or many have failed in a row.
+            IterableError: the failure is not this slice's, or many consecutive ones have failed.
         """
 
         def attempt(key: K) -> SpooledResponse | IterableError:
             try:
                 return fetch(key)
-            except _NOT_OF_A_SLICE:
-                raise
-            except IterableError as error:
+            except _OF_A_SLICE as error:
                 return error
 
         for key, outcome in run_ahead(attempt, keys, threads, ordered):
@@ -118,7 +117,7 @@ class SliceReader(Generic[K]):
                 yield key, None
 
     def failed(self, key: K, error: IterableError) -> None:
-        """Note a slice that could not be read. Raises TransientError if it is one of many in a row."""
+        """Note a slice that could not be read. Raises TransientError after many consecutive failures."""
         what = self.name(key)
         if isinstance(error, NotFound):
             skip(self.context, self.stream_name, what, error)
@@ -132,7 +131,7 @@ class SliceReader(Generic[K]):
             self.context.logger.warning(f"{self.stream_name}: {what} not read; the next sync will retry it. {error}")
         if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
             raise TransientError(
-                f"{self.stream_name}: Iterable could not return {MAX_FAILED_IN_A_ROW} slices in a row, the last one {what}. "
+                f"{self.stream_name}: {MAX_FAILED_IN_A_ROW} consecutive requests failed, most recently for {what}. "
                 f"{error} The next sync resumes here."
             )
 

@@ -1,7 +1,8 @@
-"""All streams of a sync, read at once, each in a thread of its own, as one sequence of what happens."""
+"""Reads all streams of a sync concurrently, each in its own thread, and yields what happens as one sequence."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -61,22 +62,20 @@ def read(
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
     for name, (stream, state) in streams.items():
         pool.submit(_read_stream, context, name, stream, state, queue)
-    left = len(streams)
-    # When the last Limited of each stream that is being read was yielded.
-    limited: dict[str, float] = {}
+    # When a Limited of each stream may be yielded next: not before it has started, nor after it has ended.
+    next_limited = dict.fromkeys(streams, math.inf)
     try:
-        while left:
+        while next_limited:
             name, item = queue.get(TICK) or ("", Nothing())
             if isinstance(item, Started):
-                limited[name] = -LIMITED_SECONDS
+                next_limited[name] = 0.0
             elif isinstance(item, Ended):
-                del limited[name]
-                left -= 1
+                del next_limited[name]
             yield name, item
             now = time.monotonic()
             for name, end in context.progress.limited().items():
-                if now - limited.get(name, now) >= LIMITED_SECONDS:
-                    limited[name] = now
+                if now >= next_limited.get(name, math.inf):
+                    next_limited[name] = now + LIMITED_SECONDS
                     yield name, Limited(end)
     finally:
         # Nobody waits for room that nobody makes.
@@ -91,18 +90,15 @@ def _read_stream(context: StreamContext, name: str, stream: Stream, state: State
     error: Exception | None = None
     try:
         for item in stream.read(context, state):
-            if isinstance(item, Checkpoint):
-                queue.put(name, item)
-            elif item.count:
+            if isinstance(item, RecordBatch):
                 context.progress.advance(name, item.count, len(item.lines))
+            if isinstance(item, Checkpoint) or item.count:
                 queue.put(name, item)
             if queue.closed:
                 return
         context.progress.advance(name, share=1.0)
-    except (OSError, MemoryError) as failure:
-        error = trouble(failure)
     except Exception as failure:
-        error = failure
+        error = trouble(failure) if isinstance(failure, (OSError, MemoryError)) else failure
     finally:
         context.barrier.done(name)
     if isinstance(error, LocalError):
@@ -111,7 +107,7 @@ def _read_stream(context: StreamContext, name: str, stream: Stream, state: State
 
 
 class _Queue:
-    """What the readers have put, first in first out: full at CAPACITY bytes of batches, however much else there is."""
+    """A FIFO queue from the readers to their consumer: full at CAPACITY bytes of batches; other items take no room."""
 
     def __init__(self) -> None:
         self._items: deque[tuple[str, Item]] = deque()
@@ -120,13 +116,12 @@ class _Queue:
         self.closed = False
 
     def put(self, name: str, item: Item) -> None:
-        """Append an item once there is room; drop it if nobody reads any more."""
+        """Append an item once there is room, or nobody reads any more."""
         with self._changed:
             self._changed.wait_for(lambda: self._bytes < CAPACITY or self.closed)
-            if not self.closed:
-                self._items.append((name, item))
-                self._bytes += _size(item)
-                self._changed.notify_all()
+            self._items.append((name, item))
+            self._bytes += _size(item)
+            self._changed.notify_all()
 
     def get(self, timeout: float) -> tuple[str, Item] | None:
         """The next item; None if there is none within `timeout` seconds."""
@@ -139,7 +134,7 @@ class _Queue:
             return name, item
 
     def close(self) -> None:
-        """Take nothing more."""
+        """Nobody reads any more: whoever waits for room goes on."""
         with self._changed:
             self.closed = True
             self._changed.notify_all()

@@ -13,20 +13,32 @@ from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import IterableError, JobFailed, WindowFailed
 from source_iterable.exports import export_job
-from source_iterable.exports.export_job import ExportFile, ExportJob, JobState
+from source_iterable.exports.export_job import COMPLETED, ExportFile, ExportJob
 from source_iterable.exports.jobs import JobsTransport
 from source_iterable.exports.windows import Window
 from unit_tests.exports.jobs_api import ROOT, Api, page, read, serve
 
 
 @pytest.mark.parametrize("word", ["completed", "Completed", "COMPLETED"])
-def test_states_are_read_without_regard_to_case(word: str) -> None:
-    assert JobState(word) is JobState.COMPLETED
+def test_states_are_read_without_regard_to_case(api: Api, client: IterableClient, word: str) -> None:
+    api.pages = [page(word)]
+    assert ExportJob(client, 7).page().state == COMPLETED
 
 
-@pytest.mark.parametrize("word", ["melted", None, 7, ["completed"]])
-def test_a_word_that_nobody_knows_is_no_end(word: Any) -> None:
-    assert JobState(word) is JobState.UNKNOWN
+@pytest.mark.parametrize("word", ["melted", ""])
+def test_a_word_that_nobody_knows_is_no_end(api: Api, transport: JobsTransport, word: str) -> None:
+    api.pages = [page(word), page("completed"), page("completed")]
+    assert read(transport) == []
+    api.pages = [page("completed"), page(word)]
+    with pytest.raises(JobFailed, match="then called it unknown"):
+        read(transport)
+
+
+@pytest.mark.parametrize("word", [None, 7, ["completed"]])
+def test_a_state_is_a_text(api: Api, transport: JobsTransport, word: Any) -> None:
+    api.pages = [page(word)]
+    with pytest.raises(IterableError, match=r"not as it should be: .* `\$.jobState"):
+        read(transport)
 
 
 def test_files_count_once_the_job_has_completed_each_once(api: Api, transport: JobsTransport) -> None:

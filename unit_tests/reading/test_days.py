@@ -10,11 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from source_iterable.errors import ConfigError
-from source_iterable.reading.days import Days, is_ahead, must_be_readable
+from source_iterable.reading.days import DailyStream, Days, is_ahead
+from source_iterable.reading.stream import Reading, State, StreamContext
 
 TODAY, DAY = date(2026, 3, 10), timedelta(days=1)
 # Days between two syncs, and after how many days each is cut off.
 syncs = some.lists(some.tuples(some.integers(0, 9), some.integers(0, 45)), min_size=1, max_size=8)
+
+
+class SomeStream(DailyStream):
+    """A stream whose states are checked."""
+
+    name = "some_stream"
+
+    def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
+        yield from ()
 
 
 @given(syncs, some.integers(1, 40))
@@ -23,7 +33,7 @@ def test_every_day_is_read_when_its_numbers_no_longer_move(plan: list[tuple[int,
     last_read: dict[date, date] = {}
     for pause, most in [*plan, (0, 100)]:
         now += pause * DAY
-        must_be_readable("some_stream", state)
+        SomeStream().check_state(state)
         days = Days(state, now)
         for day in days.unread(now - (back - 1) * DAY, now)[:most]:
             # Unless it still moved when it was last read, or is one of the last three.
@@ -129,7 +139,7 @@ def test_a_clock_that_was_ahead_loses_no_day() -> None:
 )
 def test_days_that_have_not_come_were_not_read(ranges: list[list[str]]) -> None:
     state = {"date": "2026-03-09", "read": ranges}
-    must_be_readable("some_stream", state)
+    SomeStream().check_state(state)
     days = Days(state, TODAY)
     assert sorted(days.unread(TODAY - 2 * DAY, TODAY)) == [TODAY - 2 * DAY, TODAY - DAY, TODAY]
     days.add(TODAY - 2 * DAY)
@@ -170,10 +180,10 @@ def test_a_state_that_was_moved_to_the_future(state: dict[str, object], ahead: b
 )
 def test_a_state_of_another_form_is_refused(state: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="The state of stream some_stream cannot be read: date or read is not"):
-        must_be_readable("some_stream", state)
+        SomeStream().check_state(state)
 
 
 @pytest.mark.parametrize("state", [{}, {"date": None}, {"date": "2026-03-01T12:00:00Z", "read": None}, {"other": 1}])
 def test_a_state_without_anything_of_ours_starts_over(state: dict[str, object]) -> None:
-    must_be_readable("some_stream", state)
+    SomeStream().check_state(state)
     Days(state, TODAY)

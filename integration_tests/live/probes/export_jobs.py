@@ -19,7 +19,7 @@ from integration_tests.live.client import OK, REFUSALS, Answer, NoAnswer, NotVis
 from integration_tests.live.probe import NO_JOBS, Project, Seen, judged, probe
 from integration_tests.live.records import MINUTE, apart, busy, event_ids, users_in_export
 from integration_tests.live.words import kind, kinds, public
-from source_iterable.exports.export_job import ENDED, START, JobState
+from source_iterable.exports.export_job import COMPLETED, ENDED, START, STATES
 
 # Seconds between two looks at a job, and that it may take.
 _POLL, _LONGEST = 5.0, 150.0
@@ -47,12 +47,12 @@ class Job:
         return self.started.object.get("jobId")
 
     @property
-    def states(self) -> list[JobState]:
-        return [JobState(word) for word in self.words]
+    def states(self) -> list[str]:
+        return [word.lower() for word in self.words]
 
     @property
     def is_complete(self) -> bool:
-        return self.states[-1:] == [JobState.COMPLETED]
+        return self.states[-1:] == [COMPLETED]
 
     @property
     def files(self) -> Items:
@@ -136,12 +136,12 @@ def states(project: Project) -> Seen:
     facts = {
         "status of export/start": sorted({job.started.status for job in jobs}),
         "jobId": sorted(kinds(job.id for job in jobs)),
-        "states": sorted(state.value for state in found),
+        "states": project.words.of(found),
         "case": sorted(cases),
     }
     vary = len({word.lower() for word in words}) < len(set(words)) or len(cases) > 1
     seen = judged(
-        JobState.UNKNOWN not in found,
+        found <= {*STATES},
         facts,
         {"looks": [job.polls for job in jobs]},
         oddities.CASE_OF_STATES if vary else None,
@@ -266,11 +266,11 @@ def listed(project: Project) -> Seen:
         own = {str(job.id) for job in _jobs(project)}
     jobs = some_in(project.client.get("export/jobs"), "jobs")
     words = [str(each.get("jobState")) for each in jobs]
-    found = {JobState(word) for word in words}
+    found = {word.lower() for word in words}
     return judged(
-        JobState.UNKNOWN not in found and own <= {str(each.get("id")) for each in jobs},
+        found <= {*STATES} and own <= {str(each.get("id")) for each in jobs},
         {
-            "states": sorted(state.value for state in found),
+            "states": project.words.of(found),
             "names": project.words.of(name for each in jobs for name in each),
             "types": project.words.of(each.get("dataTypeName") for each in jobs),
         },
