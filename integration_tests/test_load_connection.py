@@ -75,7 +75,7 @@ class Load:
         assert len(self.server.rows("list_users")) == last + 1
         (state, other) = self.server.rows("_source_iterable_states")
         assert state["state"] == other["state"] == f'{{"last": {last}}}'
-        assert list(self.folder.glob("*.jsonl")) == [], "files are kept no longer than they are needed"
+        assert list(self.folder.glob("*.*")) == [], "files are kept no longer than they are needed"
 
 
 @pytest.fixture
@@ -140,19 +140,19 @@ def test_a_commit_without_an_answer_is_not_done_twice(
     load.add(3, 10)
     load.add(*range(4, 10))
     load.destination.finish(MEMBERS)
-    real = Postgres.run
+    real = Postgres._execute
     lost = []
 
-    def run(self: Postgres, sql: str) -> Any:
+    def execute(self: Postgres, sql: str, file: Path | None = None) -> Any:
         if sql == "COMMIT" and not lost:
             lost.append(sql)
             if committed:
                 real(self, sql)
             break_it(load)
             return real(self, "SELECT 1" if committed else sql)
-        return real(self, sql)
+        return real(self, sql, file)
 
-    monkeypatch.setattr(Postgres, "run", run)
+    monkeypatch.setattr(Postgres, "_execute", execute)
     load.commit(10)
     assert lost
     load.all_there(10)
@@ -182,17 +182,17 @@ def test_a_connection_that_is_lost_before_anything_is_loaded_is_opened_again(
     server: PostgresWarehouse, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_module, "time", SimpleNamespace(sleep=lambda seconds: None))
-    real = Postgres.run
+    real = Postgres._execute
     lost = []
 
-    def run(self: Postgres, sql: str) -> Any:
+    def execute(self: Postgres, sql: str, file: Path | None = None) -> Any:
         if ("CREATE TABLE" in sql, "SELECT stream, state" in sql)[len(lost) : len(lost) + 1] == (True,):
             lost.append(sql)
             ((pid,),) = real(self, "SELECT pg_backend_pid()")
             server.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
-        return real(self, sql)
+        return real(self, sql, file)
 
-    monkeypatch.setattr(Postgres, "run", run)
+    monkeypatch.setattr(Postgres, "_execute", execute)
     with closing(open_destination(server.to, "iterable", "", tmp_path)) as destination:
         assert destination.states() == {}
         assert len(lost) == 2
@@ -202,7 +202,7 @@ def test_a_connection_that_is_lost_before_anything_is_loaded_is_opened_again(
 
 def test_a_server_that_restarts_costs_a_pause(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_module, "time", SimpleNamespace(sleep=lambda seconds: load.server.start()))
-    with stopped_at(load.server, monkeypatch, 2, 7):
+    with stopped_at(load.server, monkeypatch, 2, 5):
         load.add(0, 1, 2)
         load.commit(2)
         load.add(*range(3, 8))
@@ -265,9 +265,10 @@ def test_another_load_is_not_ended(load: Load, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_of_the_server_is_no_fault_of_the_data(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Postgres.run
+
     def full(self: Postgres, sql: str) -> Any:
-        with self._connection.cursor() as cursor:
-            cursor.execute("DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100'; END $$")
+        return real(self, "DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100'; END $$")
 
     monkeypatch.setattr(Postgres, "run", full)
     with pytest.raises(DestinationError) as caught:

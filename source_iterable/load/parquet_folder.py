@@ -76,7 +76,6 @@ class ParquetFolder(Destination):
             if files and self._path(name, files[-1]).stat().st_size < _SMALL_BYTES:
                 query = f"FROM {self._reader(name, files.pop())} UNION ALL BY NAME {query}"
             files.append(self._written(name, query))
-            file.path.unlink()
 
     def finish(self, table: Table) -> None:
         entry = self._entry(table.name)
