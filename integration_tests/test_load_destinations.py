@@ -60,14 +60,12 @@ def test_parts_keep_the_rows_of_each_others_interrupted_loads(
         assert other.states() == {}
         other.start_over(MEMBERS)
         put(other, MEMBERS, tmp_path, member(1), member(2), member(3))
-        other.finish(MEMBERS)
-        other.commit({"list_users": {}})
+        other.commit({"list_users": {}}, [MEMBERS])
     assert identifiers(warehouse) == ["1", "2", "3"]
     with closing(opened("a")) as resumed:
         assert resumed.states() == {"list_users": {"after": 2}}
         put(resumed, MEMBERS, tmp_path, member(3))
-        resumed.finish(MEMBERS)
-        resumed.commit({"list_users": {}})
+        resumed.commit({"list_users": {}}, [MEMBERS])
     assert identifiers(warehouse) == ["1", "2", "3"]
 
 

@@ -126,7 +126,6 @@ class DltDestination(Destination):
     def __init__(self, destination: Any, dataset: str, backfill: str, folder: Path) -> None:
         self._backfill = backfill
         self._files: dict[str, list[RowFile]] = {}
-        self._finished: dict[str, Table] = {}
         self._pipeline = dlt.pipeline(_SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
         self._name = self._pipeline.destination.destination_name
         # dlt's CSV files for PostgreSQL turn empty texts into NULL.
@@ -139,22 +138,19 @@ class DltDestination(Destination):
         return {name: states[self._backfill] for name, states in resources.items() if states.get(self._backfill)}
 
     def start_over(self, table: Table) -> None:
-        """No-op: rows of a table that is replaced are kept here until its stream was read to its end."""
+        """No-op: rows are kept here until their commit."""
 
     def add(self, file: RowFile) -> None:
         self._files.setdefault(file.table.name, []).append(file)
 
-    def finish(self, table: Table) -> None:
-        self._finished[table.name] = table
-
-    def commit(self, states: Mapping[str, State]) -> None:
+    def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
         # A table that is replaced and not read to its end has no rows in the warehouse yet, which its state must not say.
-        ready = {name: files[0].table for name, files in self._files.items() if files[0].table.merged} | self._finished
+        merged = [files[0].table for files in self._files.values() if files[0].table.merged]
+        ready = {table.name: table for table in [*merged, *finished]}
         if ready:
             resources = [self._resource(table, states.get(name)) for name, table in ready.items()]
             with self._errors():
                 self._pipeline.run(resources, loader_file_format=self._format)
-            self._finished.clear()
 
     def close(self) -> None:
         """No-op: what was not committed is not there."""

@@ -41,7 +41,6 @@ class SqlDestination(Destination):
         self._dataset = dataset
         self._backfill = backfill
         self._open = False
-        self._finished: list[Table] = []
 
     @abstractmethod
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -93,20 +92,15 @@ class SqlDestination(Destination):
         self._insert(name, columns, "incoming")
         self.run("DROP TABLE incoming")
 
-    def finish(self, table: Table) -> None:
-        # At the commit: until then, others could not read a table with new columns.
-        self._finished.append(table)
-
-    def commit(self, states: Mapping[str, State]) -> None:
+    def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
         self._begin()
-        for table in self._finished:
+        for table in finished:
             self._show(table)
         for stream, state in states.items():
             key = f"{literal(stream)}, {literal(self._backfill)}"
             self.run(f"DELETE FROM {_STATES} WHERE (stream, part) = ({key})")
             self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
         self.end_transaction()
-        self._finished.clear()
 
     def make_custom_event_views(self) -> None:
         """Make and commit a view for each name of custom events, with a column for each of their fields."""
