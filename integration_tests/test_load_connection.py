@@ -219,7 +219,7 @@ def test_a_server_that_does_not_come_back_is_told_and_the_next_load_goes_on(
     assert not isinstance(caught.value, ConnectionLost)
     told = str(caught.value)
     assert told.startswith("The connection to PostgreSQL was lost: ")
-    assert " It could not be opened again: PostgreSQL cannot be used: connection to server on socket " in told
+    assert " The load could not resume: PostgreSQL cannot be used: connection to server on socket " in told
     assert told.endswith(" What was committed is kept: run the load again.")
     assert_goes_on(load)
 

@@ -40,7 +40,6 @@ class Postgres(SqlDestination):
 
     types = {"varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
-    json_each = "jsonb_each"
     json_type = "jsonb_typeof(value)"
     keeps_nul = False
 
@@ -59,7 +58,7 @@ class Postgres(SqlDestination):
         try:
             self._connect()
         except ConnectionLost as lost:
-            self._reconnect(lost)
+            self._resume(lost)
         self._reopened = False
 
     def _connect(self) -> None:
@@ -91,15 +90,11 @@ class Postgres(SqlDestination):
 
         If the connection is lost, everything since the last commit is executed again.
         """
-        steps = [(sql, file)]
-        self._since_commit += steps
-        rows: list[tuple[Any, ...]] = []
-        while steps:
-            try:
-                rows = [self._execute(*step) for step in steps][-1]
-                break
-            except ConnectionLost as lost:
-                steps = self._reconnect(lost)
+        self._since_commit.append((sql, file))
+        try:
+            rows = self._execute(sql, file)
+        except ConnectionLost as lost:
+            rows = self._resume(lost)
         if not self._open:
             # All is committed.
             self._reopened = False
@@ -117,20 +112,26 @@ class Postgres(SqlDestination):
                 cursor.copy_expert(sql, rows)
             return []
 
-    def _reconnect(self, lost: ConnectionLost) -> list[tuple[str, Path | None]]:
-        """Connect again after a pause. Returns what must be executed again, which is nothing if all was committed."""
+    def _resume(self, lost: ConnectionLost) -> list[tuple[Any, ...]]:
+        """Connect again after a pause, and execute everything since the last commit, unless it turns out to be committed.
+
+        Returns the rows of the last statement.
+        """
         if self._reopened:
             raise DestinationError(f"{lost} {_KEPT}") from None
         logging.getLogger("source_iterable").warning(f"{lost} It is opened again in {PAUSE:.0f} seconds.")
         time.sleep(PAUSE)
         self._reopened = True
+        rows: list[tuple[Any, ...]] = []
         try:
             self._connect()
             if self._committing and self._execute(f"SELECT txid_status({self._committing})") == [("committed",)]:
                 return []
+            for step in self._since_commit:
+                rows = self._execute(*step)
         except DestinationError as error:
-            raise DestinationError(f"{lost} It could not be opened again: {error} {_KEPT}") from None
-        return self._since_commit
+            raise DestinationError(f"{lost} The load could not resume: {error} {_KEPT}") from None
+        return rows
 
     def stage(self, file: RowFile) -> str:
         path = self._folder / f"{file.path.stem}.csv"
@@ -186,7 +187,7 @@ class Postgres(SqlDestination):
             return DestinationError(f"PostgreSQL cannot be used: {said}.")
         # Messages about data quote it.
         about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
-        return DestinationError(f"PostgreSQL refuses what is loaded: {type(error).__name__ if about_data else said}.")
+        return DestinationError(f"PostgreSQL rejected a statement: {type(error).__name__ if about_data else said}.")
 
     def close(self) -> None:
         if self._connection is not None:

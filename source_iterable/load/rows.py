@@ -70,10 +70,8 @@ class RowFile:
                 text = _text(value, column.type)
                 if text is None:
                     free = free_name(f"{name}_v_json", [each.name for each in self.table.columns])
-                    column, text = (
-                        self.misfits.setdefault(name, Column(name, free, "json")),
-                        exact_json.dumps(value).decode(),
-                    )
+                    column = self.misfits.setdefault(name, Column(name, free, "json"))
+                    text = exact_json.dumps(value).decode()
                 row[column.name] = text
         return row
 

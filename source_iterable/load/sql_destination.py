@@ -20,7 +20,7 @@ _STATES = "_source_iterable_states"
 _FIELDS_OF_CUSTOM_EVENTS = """
 SELECT DISTINCT event_name, key, CASE
     WHEN value::text ~ '^-?[0-9]{{19,}}$' THEN 'json' WHEN value::text ~ '^-?[0-9]+$' THEN 'integer' ELSE {json_type} END
-FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS named, {json_each}(data)
+FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS named, {json}_each(data)
 """
 
 
@@ -28,13 +28,12 @@ class SqlDestination(Destination):
     """A Destination whose tables are in the schema `dataset`. Raises DestinationError.
 
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
-    DuckDB's, `indexed` is whether it needs an index to find the rows of a table by their key, `json_each` the function that
-    has a row for each `key` and `value` of an object, `json_type` SQL for the JSON type of such a value.
+    DuckDB's, `indexed` is whether it needs an index to find the rows of a table by their key, `json_type` SQL for the JSON
+    type of a `value` of json_each.
     """
 
     types: Mapping[str, str] = {}
     indexed = False
-    json_each = "json_each"
     json_type: str
 
     def __init__(self, dataset: str, backfill: str) -> None:
@@ -107,11 +106,12 @@ class SqlDestination(Destination):
         held = self._held.get("custom_event")
         if held is None:
             return
-        if "event_name" not in held or held.get("data") != self.types.get("json", "json"):
+        json = self.types.get("json", "json")
+        if "event_name" not in held or held.get("data") != json:
             raise ConfigError("There are no views of custom events without eventName and data: keep both as they are.")
         shown = [quoted(column) for column in EVENT_COLUMNS if column in held]
         self._begin()
-        fields = self.run(_FIELDS_OF_CUSTOM_EVENTS.format(json_each=self.json_each, json_type=self.json_type))
+        fields = self.run(_FIELDS_OF_CUSTOM_EVENTS.format(json=json, json_type=self.json_type))
         for view, event_name, columns in views_of(fields):
             own = [f"{self.field(field, sql_type)} AS {quoted(name)}" for field, name, sql_type in columns]
             query = f"SELECT {', '.join(shown + own)} FROM custom_event WHERE event_name = {literal(event_name)}"
