@@ -54,7 +54,7 @@ class Load:
         """Users: every tenth has no key. And members of a list, which replace their table."""
         for table, row in ((USERS, self._user), (MEMBERS, self._member)):
             self.spool.add(table, batch_of(table.name, map(row, numbers)))
-        self.spool.flush_all()
+        self.spool.flush()
 
     @staticmethod
     def _user(number: int) -> Row:

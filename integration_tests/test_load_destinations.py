@@ -38,7 +38,7 @@ def put(destination: Destination, table: Any, folder: Path, *rows: Row) -> None:
     spool = Spool(folder, destination.add)
     for row in rows:
         spool.add(table, batch_of(table.name, [row]))
-    spool.flush_all()
+    spool.flush()
 
 
 def member(number: int) -> Row:
@@ -123,7 +123,7 @@ def test_a_full_disk_is_named_with_what_to_do(
         resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, hard))
         try:
             with pytest.raises(DestinationError) as caught:
-                spool.flush_all()
+                spool.flush()
                 destination.commit({"users": {"last": 20_000}})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

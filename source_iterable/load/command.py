@@ -27,7 +27,7 @@ from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen, re
 
 _LOGGER = logging.getLogger("source_iterable")
 _STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
-_WAREHOUSES = "name.duckdb, folder/ (Parquet files), postgresql://user@host/database, or a dlt destination such as bigquery"
+_WAREHOUSES = "name.duckdb, folder/ (Parquet), postgresql://user@host/database, or a dlt destination such as bigquery"
 # libpq's other form of an address: "host=... password=...".
 _KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=", re.IGNORECASE)
 

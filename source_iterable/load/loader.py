@@ -79,10 +79,10 @@ def load(
                 if item.error is None:
                     finished.append(tables[name])
             if uncommitted >= commit_rows or time.monotonic() >= due:
-                spool.flush_all()
+                spool.flush()
                 do(destination.commit, checkpoints, finished)
                 checkpoints, finished, uncommitted, due = {}, [], 0, time.monotonic() + COMMIT_SECONDS
-        spool.flush_all()
+        spool.flush()
         do(destination.commit, checkpoints, finished)
     return results
 

@@ -92,16 +92,9 @@ class Postgres(SqlDestination):
         """
         self._since_commit.append((sql, file))
         try:
-            rows = self._execute(sql, file)
+            return self._execute(sql, file)
         except ConnectionLost as lost:
-            rows = self._resume(lost)
-        if not self._open:
-            # All is committed.
-            self._reopened = False
-            self._since_commit.clear()
-            for each in self._folder.glob("*.csv"):
-                each.unlink()
-        return rows
+            return self._resume(lost)
 
     def _execute(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:
         with self._errors(), self._connection.cursor() as cursor:
@@ -160,7 +153,10 @@ class Postgres(SqlDestination):
     def end_transaction(self) -> None:
         ((self._committing,),) = self.run("SELECT txid_current()")
         super().end_transaction()
-        self._committing = None
+        self._committing, self._reopened = None, False
+        self._since_commit.clear()
+        for file in self._folder.glob("*.csv"):
+            file.unlink()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ def load(folder: Path, work: Path, *rows: dict[str, Any]) -> None:
     with closing(ParquetFolder(folder, "iterable", "", work)) as destination:
         spool = Spool(work, destination.add)
         spool.add(USERS, batch_of("users", rows))
-        spool.flush_all()
+        spool.flush()
         destination.commit({})
 
 
