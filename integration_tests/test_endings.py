@@ -148,7 +148,7 @@ def test_a_second_signal_does_not_interrupt_the_clean_up(command: str, number: s
     assert b"Traceback" not in output + errors
     if command == "load":
         assert errors.decode().splitlines()[-2:] == [
-            "Stopping: what is being committed is finished, export jobs are cancelled.",
+            "Stopping: finishing the current commit and cancelling export jobs.",
             "The load was stopped. What it has committed is kept: run it again to load the rest.",
         ]
 

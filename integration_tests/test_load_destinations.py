@@ -38,7 +38,7 @@ def put(destination: Destination, table: Any, folder: Path, *rows: Row) -> None:
     spool = Spool(folder, destination.add)
     for row in rows:
         spool.add(table, batch_of(table.name, [row]))
-    spool.flush_all()
+    spool.flush()
 
 
 def member(number: int) -> Row:
@@ -60,14 +60,12 @@ def test_parts_keep_the_rows_of_each_others_interrupted_loads(
         assert other.states() == {}
         other.start_over(MEMBERS)
         put(other, MEMBERS, tmp_path, member(1), member(2), member(3))
-        other.finish(MEMBERS)
-        other.commit({"list_users": {}})
+        other.commit({"list_users": {}}, [MEMBERS])
     assert identifiers(warehouse) == ["1", "2", "3"]
     with closing(opened("a")) as resumed:
         assert resumed.states() == {"list_users": {"after": 2}}
         put(resumed, MEMBERS, tmp_path, member(3))
-        resumed.finish(MEMBERS)
-        resumed.commit({"list_users": {}})
+        resumed.commit({"list_users": {}}, [MEMBERS])
     assert identifiers(warehouse) == ["1", "2", "3"]
 
 
@@ -125,7 +123,7 @@ def test_a_full_disk_is_named_with_what_to_do(
         resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, hard))
         try:
             with pytest.raises(DestinationError) as caught:
-                spool.flush_all()
+                spool.flush()
                 destination.commit({"users": {"last": 20_000}})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -21,12 +21,13 @@ from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import backfill_key
 from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.process.ending import StopSignals, end
-from source_iterable.process.machine import trouble
+from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import StreamContext
 from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen, read_config
 
+_LOGGER = logging.getLogger("source_iterable")
 _STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
-_WAREHOUSES = "name.duckdb, folder/ (of Parquet files), postgresql://user@host/database"
+_WAREHOUSES = "name.duckdb, folder/ (Parquet), postgresql://user@host/database, or a dlt destination such as bigquery"
 # libpq's other form of an address: "host=... password=...".
 _KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=", re.IGNORECASE)
 
@@ -34,18 +35,17 @@ _KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile
 def run(arguments: list[str]) -> NoReturn:
     """Run the command and exit: 0 if everything was loaded, 1 if not, 2 for wrong arguments."""
     options = _options(arguments)
-    logger = logging.getLogger("source_iterable")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(_Stderr())
-    stop = StopSignals("Stopping: what is being committed is finished, export jobs are cancelled.\n")
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.addHandler(_Stderr())
+    stop = StopSignals("Stopping: finishing the current commit and cancelling export jobs.\n")
     try:
-        code = _load(options, logger)
+        code = _load(options)
         stop.ignore()
     except BaseException as error:
         stop.ignore()
         # After a signal, whatever has come of its SystemExit: DuckDB raises an error of its own.
         code = 1 if stop.number is None else 128 + stop.number
-        _tell(_worded(error, options.to) if stop.number is None else _STOPPED)
+        _LOGGER.error(_worded(error, options.to) if stop.number is None else _STOPPED)
     end(code)
 
 
@@ -55,9 +55,7 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Dest
     `backfill` is the key of the states (tables.backfill_key); `folder` is for temporary files.
     """
     scheme, rest = parsed(to)
-    unknown = ConfigError(
-        f"--to {redacted(to)} is no destination: give {_WAREHOUSES}, or one of dlt's, such as bigquery."
-    )
+    unknown = ConfigError(f"--to {redacted(to)} is no destination: give {_WAREHOUSES}.")
     try:
         if scheme in ("postgresql", "postgres") and rest.startswith("//"):
             from source_iterable.load.postgres import Postgres
@@ -89,12 +87,14 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Dest
     raise unknown
 
 
-def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
+@local_errors()
+def _load(options: argparse.Namespace) -> int:
+    """Load what the options say; returns the exit code."""
     config = read_config(options.config)
     names = chosen(options.streams)
     if options.streams == "default":
-        logger.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
-    context = StreamContext(config, IterableClient(config, logger), logger)
+        _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
+    context = StreamContext(config, IterableClient(config, _LOGGER), _LOGGER)
     with (
         closing(context),
         work_folder() as folder,
@@ -103,7 +103,7 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
         if options.custom_event_tables and not isinstance(destination, SqlDestination):
             raise ConfigError("--custom-event-tables is for a DuckDB file and PostgreSQL: the others have no views.")
         failures = []
-        log = nullcontext() if sys.stderr.isatty() else heartbeat(context.progress, logger)
+        log = nullcontext() if sys.stderr.isatty() else heartbeat(context.progress, _LOGGER)
         with log, progress_display(context.progress, alone=True):
             results = load(context, destination, [STREAMS[name] for name in names], folder, options.commit_rows)
             try:
@@ -114,7 +114,7 @@ def _load(options: argparse.Namespace, logger: logging.Logger) -> int:
         _report(results, destination.how_to_open())
         failures += [f"{name} is incomplete: {each.error}" for name, each in results.items() if each.error]
         for failure in failures:
-            _tell(failure)
+            _LOGGER.error(failure)
         return 1 if failures else 0
 
 
@@ -135,22 +135,12 @@ def _report(results: Mapping[str, Loaded], how_to_open: str) -> None:
         sys.stdout.buffer.write(report.encode(sys.stdout.encoding, errors="replace"))
         sys.stdout.flush()
     except OSError as error:
-        _tell(f"The rows are loaded, but the report cannot be written to stdout: {error.strerror}.")
+        _LOGGER.error(f"The rows are loaded, but the report cannot be written to stdout: {error.strerror}.")
 
 
 def _worded(error: BaseException, to: str) -> str:
     """What ended the load; the traceback if it is a fault of ours."""
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename} cannot be used: {error.strerror}."
-    if isinstance(error, (OSError, MemoryError)):
-        error = trouble(error)
     return str(error) if isinstance(error, IterableError) else redact(to, "".join(format_exception(error)).rstrip())
-
-
-def _tell(text: str) -> None:
-    """Write to stderr, if that is possible: what a load has done does not depend on it."""
-    with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -158,7 +148,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="source-iterable load", description=description)
     add = parser.add_argument
     add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
-    add("--to", required=True, help=f"{_WAREHOUSES}, or a destination of dlt, such as bigquery: docs/load.md")
+    add("--to", required=True, help=f"{_WAREHOUSES}: docs/load.md")
     streams = f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all but the slow ones"
     add("--streams", default="default", help=streams)
     add("--commit-rows", type=int, default=COMMIT_ROWS, help="rows between two commits, at most (%(default)s)")
@@ -175,7 +165,11 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 
 
 class _Stderr(logging.Handler):
-    """Writes to sys.stderr as it is at the time: above the progress, while that is shown."""
+    """Writes to sys.stderr as it is at the time: above the progress, while that is shown.
+
+    If that is possible: what a load has done does not depend on it.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        _tell(self.format(record))
+        with suppress(OSError):
+            print(self.format(record), file=sys.stderr, flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -42,13 +42,13 @@ class Destination(Protocol):
         """Its stream is read from the beginning: drop what an interrupted load collected for a table that is replaced."""
 
     def add(self, file: RowFile) -> None:
-        """Add rows: merged into their table, or collected until `finish`. The file is the destination's to delete."""
+        """Add rows: merged into their table, or collected until it is finished. The destination deletes the file."""
 
-    def finish(self, table: Table) -> None:
-        """The stream was read to its end: a table that is replaced gets what was collected."""
+    def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
+        """Commit rows and states, all or nothing. A stream that is not named keeps its state.
 
-    def commit(self, states: Mapping[str, State]) -> None:
-        """Commit rows and states, all or nothing. A stream that is not named keeps its state."""
+        The streams of `finished` were read to their end: a table that is replaced gets what was collected.
+        """
 
     def close(self) -> None:
         """Roll back what is not committed."""

@@ -24,6 +24,7 @@ from source_iterable.config import Config
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.rows import RowFile, Spool, select
 from source_iterable.load.tables import Column, Table, backfill_key, table_of
+from source_iterable.process.machine import causes
 from source_iterable.reading.stream import State, StreamContext
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS, chosen, parse_config
@@ -33,6 +34,7 @@ _DATA_TYPES = {"varchar": "text", "boolean": "bool", "timestamptz": "timestamp"}
 # Replaces a table in one transaction, instead of emptying it first.
 _IN_ONE_GO = "insert-from-staging"
 _SOURCE = "iterable"
+_LOGGER = logging.getLogger("source_iterable")
 
 
 @dlt.source(name=_SOURCE, section=_SOURCE, max_table_nesting=0)
@@ -79,9 +81,8 @@ class _SharedContext:
     def __enter__(self) -> StreamContext:
         with self._lock:
             if self._users == 0:
-                logger = logging.getLogger("source_iterable")
-                client = IterableClient(self.config, logger)
-                self._context = StreamContext(self.config, client, logger, self.schemas)
+                client = IterableClient(self.config, _LOGGER)
+                self._context = StreamContext(self.config, client, _LOGGER, self.schemas)
             self._users += 1
             return self._context
 
@@ -126,7 +127,6 @@ class DltDestination(Destination):
     def __init__(self, destination: Any, dataset: str, backfill: str, folder: Path) -> None:
         self._backfill = backfill
         self._files: dict[str, list[RowFile]] = {}
-        self._finished: dict[str, Table] = {}
         self._pipeline = dlt.pipeline(_SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
         self._name = self._pipeline.destination.destination_name
         # dlt's CSV files for PostgreSQL turn empty texts into NULL.
@@ -139,22 +139,19 @@ class DltDestination(Destination):
         return {name: states[self._backfill] for name, states in resources.items() if states.get(self._backfill)}
 
     def start_over(self, table: Table) -> None:
-        """No-op: rows of a table that is replaced are kept here until its stream was read to its end."""
+        """No-op: rows are kept here until their commit."""
 
     def add(self, file: RowFile) -> None:
         self._files.setdefault(file.table.name, []).append(file)
 
-    def finish(self, table: Table) -> None:
-        self._finished[table.name] = table
-
-    def commit(self, states: Mapping[str, State]) -> None:
+    def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
         # A table that is replaced and not read to its end has no rows in the warehouse yet, which its state must not say.
-        ready = {name: files[0].table for name, files in self._files.items() if files[0].table.merged} | self._finished
+        merged = [files[0].table for files in self._files.values() if files[0].table.merged]
+        ready = {table.name: table for table in [*merged, *finished]}
         if ready:
             resources = [self._resource(table, states.get(name)) for name, table in ready.items()]
             with self._errors():
                 self._pipeline.run(resources, loader_file_format=self._format)
-            self._finished.clear()
 
     def close(self) -> None:
         """No-op: what was not committed is not there."""
@@ -177,9 +174,7 @@ class DltDestination(Destination):
         try:
             yield
         except (DltException, OSError) as error:
-            cause: BaseException = error
-            while isinstance(cause, PipelineStepFailed) and cause.exception is not None:
-                cause = cause.exception
+            cause = next(each for each in causes(error) if not isinstance(each, PipelineStepFailed))
             # It may have the form user:password@host.
             why = re.sub(r"\S*@\S*", "…", str(cause).strip().split("\n")[0])
             raise DestinationError(f"dlt cannot load into {self._name}: {why}") from None
@@ -187,17 +182,14 @@ class DltDestination(Destination):
 
 def destination_named(name: str) -> Any:
     """dlt's destination of this name; None if there is none."""
-    if not re.fullmatch(r"[\w.]+", name):
-        return None
     try:
-        destination = dlt.destination(name)
-        able = destination.capabilities()
+        able = dlt.destination(name).capabilities()
     except (UnknownDestinationModule, ValueError):
         return None
     # Destinations with a selector choose by table format: files, without transactions.
     if not able.replace_strategies_selector and _IN_ONE_GO in (able.supported_replace_strategies or ()):
         return dlt.destination(name, replace_strategy=_IN_ONE_GO)
-    return destination
+    return dlt.destination(name)
 
 
 def _hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
@@ -214,11 +206,10 @@ def _arrow(files: list[RowFile]) -> Iterator[Any]:
     """The rows of files, which are deleted, as Arrow record batches. JSON is text."""
     while files:
         file = files.pop(0)
-        query = select(file, json="varchar")
         hints = dlt.mark.make_hints(**_hints(file.table, file.columns))
         # DuckDB is only a parser here.
         with duckdb.connect(config={"memory_limit": "100MB", "threads": 1}) as database:
-            for batch in pyarrow.RecordBatchReader.from_stream(database.sql(query)):
+            for batch in pyarrow.RecordBatchReader.from_stream(database.sql(select(file, json="varchar"))):
                 # dlt has not been told of the columns for values that do not fit.
                 yield dlt.mark.with_hints(batch, hints) if file.misfits else batch
         file.path.unlink()

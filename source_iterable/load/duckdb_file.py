@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +21,25 @@ class DuckDBFile(SqlDestination):
     def __init__(self, path: Path, dataset: str, backfill: str) -> None:
         super().__init__(dataset, backfill)
         self._path = path
-        with self.errors():
+        with errors_of(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = open_database(Path(f"{path}.tmp"))
-            # Not under its own name, which could be that of the schema.
-            self.run(f"ATTACH {literal(str(path))} AS target")
-            self.run("USE target")
-        self.prepare(f"USE target.{quoted(dataset)}")
+        # Not under its own name, which could be that of the schema.
+        self.run(f"ATTACH {literal(str(path))} AS target; USE target; {self.setup(f'USE target.{quoted(dataset)}')}")
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
-        return self._database.execute(sql).fetchall()
+        with errors_of(self._path):
+            return self._database.execute(sql).fetchall()
 
     def stage(self, file: RowFile) -> str:
-        replaced = stage(self._database, file)
-        file.path.unlink()
-        return replaced
+        with errors_of(self._path):
+            return stage(self._database, file)
 
     def field(self, name: str, sql_type: str) -> str:
         path = literal("/" + name.replace("~", "~0").replace("/", "~1"))
         if sql_type == "json":
             return f"json_extract(data, {path})"
         return f"TRY_CAST(json_extract_string(data, {path}) AS {sql_type})"
-
-    def errors(self) -> AbstractContextManager[None]:
-        return errors_of(self._path)
 
     def close(self) -> None:
         self._database.close()

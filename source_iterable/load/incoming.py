@@ -30,11 +30,12 @@ def open_database(spill: Path) -> duckdb.DuckDBPyConnection:
 
 
 def stage(database: duckdb.DuckDBPyConnection, file: RowFile) -> str:
-    """Make the temporary table `incoming` of a file's rows; of rows with the same key it has the last.
+    """Move the rows of a file to the temporary table `incoming`; of rows with the same key it has the last.
 
     Returns the SQL condition under which a row of `incoming` replaces the row `old` of the table.
     """
     database.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {select(file)}")
+    file.path.unlink()
     table = file.table
     if not table.key:
         return "false"

@@ -63,6 +63,7 @@ def load(
     with _worker() as do, closing(read(context, to_read)) as reading:
         spool = Spool(folder, lambda file: do(destination.add, file), destination.keeps_nul)
         checkpoints: dict[str, State] = {}
+        finished: list[Table] = []
         uncommitted, due = 0, time.monotonic() + COMMIT_SECONDS
         for name, item in reading:
             if isinstance(item, RecordBatch):
@@ -76,13 +77,13 @@ def load(
                 results[name] = Loaded(context.progress.stream(name).records, time.monotonic() - begun, item.error)
                 spool.flush(tables[name])
                 if item.error is None:
-                    do(destination.finish, tables[name])
+                    finished.append(tables[name])
             if uncommitted >= commit_rows or time.monotonic() >= due:
-                spool.flush_all()
-                do(destination.commit, checkpoints)
-                checkpoints, uncommitted, due = {}, 0, time.monotonic() + COMMIT_SECONDS
-        spool.flush_all()
-        do(destination.commit, checkpoints)
+                spool.flush()
+                do(destination.commit, checkpoints, finished)
+                checkpoints, finished, uncommitted, due = {}, [], 0, time.monotonic() + COMMIT_SECONDS
+        spool.flush()
+        do(destination.commit, checkpoints, finished)
     return results
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,21 +76,18 @@ class ParquetFolder(Destination):
             if files and self._path(name, files[-1]).stat().st_size < _SMALL_BYTES:
                 query = f"FROM {self._reader(name, files.pop())} UNION ALL BY NAME {query}"
             files.append(self._written(name, query))
-            file.path.unlink()
 
-    def finish(self, table: Table) -> None:
-        entry = self._entry(table.name)
-        if not table.merged:
-            entry["files"] = entry["loading"].pop(self._backfill, [])
-        if not entry["files"]:
-            nulls = (f"NULL::{column.type} AS {quoted(column.name)}" for column in table.columns)
-            with errors_of(self._root):
-                entry["files"] = [self._written(table.name, f"SELECT {', '.join(nulls)} LIMIT 0")]
-
-    def commit(self, states: Mapping[str, State]) -> None:
+    def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
         self._manifest["states"].setdefault(self._backfill, {}).update(states)
         manifest = self._root / (_MANIFEST + _UNSEEN)
         with errors_of(self._root):
+            for table in finished:
+                entry = self._entry(table.name)
+                if not table.merged:
+                    entry["files"] = entry["loading"].pop(self._backfill, [])
+                if not entry["files"]:
+                    nulls = (f"NULL::{column.type} AS {quoted(column.name)}" for column in table.columns)
+                    entry["files"] = [self._written(table.name, f"SELECT {', '.join(nulls)} LIMIT 0")]
             manifest.write_text(json.dumps(self._manifest), encoding="utf-8")
             for new in [manifest, *self._root.glob(f"*/*{_UNSEEN}")]:
                 with open(new, "rb") as file:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -20,8 +19,6 @@ from source_iterable.load.destination import ConnectionLost, DestinationError, r
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination, definitions
-from source_iterable.load.tables import Table
-from source_iterable.reading.stream import State
 
 # Seconds that a server has to restart.
 PAUSE = 10.0
@@ -36,14 +33,13 @@ class Postgres(SqlDestination):
 
     Anything missing from the URL is taken from libpq's environment and ~/.pgpass. `folder` is for temporary files.
 
-    A lost connection is opened again, once between two commits. What was done since the last commit was rolled back, and is
-    done again, from files of rows that are kept until then. If it was lost during COMMIT, the server says whether that was
-    applied.
+    A lost connection is opened again, once between two commits. What was executed since the last commit was rolled back: it
+    is executed again, from files of rows that are kept until then. If the connection was lost during COMMIT, the server says
+    whether that was applied.
     """
 
     types = {"varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
-    json_each = "jsonb_each"
     json_type = "jsonb_typeof(value)"
     keeps_nul = False
 
@@ -52,26 +48,23 @@ class Postgres(SqlDestination):
         self._url = url
         self._folder = folder
         self._parser = open_database(folder)
-        self._connection: Any = None
         # The name of this load's sessions on the server.
         self._name = f"source-iterable {token_hex(8)}"
         # The transaction whose COMMIT was sent and not answered yet.
         self._committing: int | None = None
-        # What was done since the last commit, and the files that doing it again takes.
-        self._since_commit: list[Callable[[], Any]] = []
-        self._files: list[RowFile] = []
+        # What was executed since the last commit: SQL, and the file that is its input.
+        self._since_commit: list[tuple[str, Path | None]] = []
         self._reopened = False
         try:
             self._connect()
         except ConnectionLost as lost:
-            self._reconnect(lost)
+            self._resume(lost)
         self._reopened = False
 
     def _connect(self) -> None:
         """Connect, and lock the schema against other loads."""
-        self._connection = None
-        self._open = False
-        with self.errors():
+        self._connection: Any = None
+        with self._errors():
             given = psycopg2.extensions.parse_dsn(self._url)
             if any("@" in str(given.get(name)) for name in ("host", "port", "dbname")):
                 # Part of a password that was not percent-encoded.
@@ -84,81 +77,63 @@ class Postgres(SqlDestination):
             if self._reopened:
                 # The server may not know that the connection was lost: its session holds the lock until it is ended.
                 lost = f"application_name = {literal(self._name)} AND pid <> pg_backend_pid()"
-                self.run(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {lost}")
+                self._execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {lost}")
             # Held as long as the connection: two loads that merge the same rows would not see each other's.
             lock = f"hashtext({literal(f'source-iterable {self._dataset}')})"
-            if self.run(f"SELECT pg_try_advisory_lock({lock})") != [(True,)]:
+            if self._execute(f"SELECT pg_try_advisory_lock({lock})") != [(True,)]:
                 raise DestinationError(f"Another load is writing to the schema {self._dataset}.")
+            self._execute(self.setup(f"SET search_path TO {quoted(self._dataset)}"))
         self._there = self._connection.get_dsn_parameters()
-        self.prepare(f"SET search_path TO {quoted(self._dataset)}")
 
-    def _reconnect(self, lost: ConnectionLost) -> list[Callable[[], Any]]:
-        """Connect again after a pause. Returns what must be done again, which is nothing if all was committed."""
+    def run(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:
+        """Execute SQL, of which `file` is the input, and return its rows.
+
+        If the connection is lost, everything since the last commit is executed again.
+        """
+        self._since_commit.append((sql, file))
+        try:
+            return self._execute(sql, file)
+        except ConnectionLost as lost:
+            return self._resume(lost)
+
+    def _execute(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:
+        with self._errors(), self._connection.cursor() as cursor:
+            if file is None:
+                cursor.execute(sql)
+                return cursor.fetchall() if cursor.description else []
+            with open(file, "rb") as rows:
+                cursor.copy_expert(sql, rows)
+            return []
+
+    def _resume(self, lost: ConnectionLost) -> list[tuple[Any, ...]]:
+        """Connect again after a pause, and execute everything since the last commit, unless it turns out to be committed.
+
+        Returns the rows of the last statement.
+        """
+        if self._reopened:
+            raise DestinationError(f"{lost} {_KEPT}") from None
         logging.getLogger("source_iterable").warning(f"{lost} It is opened again in {PAUSE:.0f} seconds.")
         time.sleep(PAUSE)
-        committing = self._committing
         self._reopened = True
+        rows: list[tuple[Any, ...]] = []
         try:
             self._connect()
-            with self.errors():
-                if committing and self.run(f"SELECT txid_status({committing})") == [("committed",)]:
-                    self._finished.clear()
-                    return []
+            if self._committing and self._execute(f"SELECT txid_status({self._committing})") == [("committed",)]:
+                return []
+            for step in self._since_commit:
+                rows = self._execute(*step)
         except DestinationError as error:
-            raise DestinationError(f"{lost} It could not be opened again: {error} {_KEPT}") from None
-        return self._since_commit
-
-    def _do(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do it and return what it returns; if the connection is lost, do again everything since the last commit."""
-        self._since_commit.append(partial(work, *arguments))
-        to_do = self._since_commit[-1:]
-        result = None
-        while to_do:
-            try:
-                result = [each() for each in to_do][-1]
-                break
-            except ConnectionLost as lost:
-                if self._reopened:
-                    raise DestinationError(f"{lost} {_KEPT}") from None
-                to_do = self._reconnect(lost)
-        if not self._open:
-            # All is committed.
-            self._reopened = False
-            self._since_commit.clear()
-            while self._files:
-                self._files.pop().path.unlink()
-        return result
-
-    def states(self) -> Mapping[str, State]:
-        return dict(self._do(super().states))
-
-    def start_over(self, table: Table) -> None:
-        self._do(super().start_over, table)
-
-    def add(self, file: RowFile) -> None:
-        self._files.append(file)
-        self._do(super().add, file)
-
-    def commit(self, states: Mapping[str, State]) -> None:
-        self._do(super().commit, states)
-
-    def make_custom_event_views(self) -> None:
-        self._do(super().make_custom_event_views)
-
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall() if cursor.description else []
+            raise DestinationError(f"{lost} The load could not resume: {error} {_KEPT}") from None
+        return rows
 
     def stage(self, file: RowFile) -> str:
-        path = self._folder / "incoming.csv"
+        path = self._folder / f"{file.path.stem}.csv"
         with errors_of(self._folder):
             replaced = stage(self._parser, file)
             # NULL is what has no quotes.
             self._parser.execute(f"COPY incoming TO {literal(str(path))} (FORMAT csv, HEADER false, FORCE_QUOTE *)")
         self.run(f"CREATE TEMP TABLE incoming ({definitions(self.sql_types(file.columns))})")
-        with open(path, "rb") as rows, self._connection.cursor() as cursor:
-            cursor.copy_expert("COPY incoming FROM STDIN (FORMAT csv)", rows)
+        self.run("COPY incoming FROM STDIN (FORMAT csv)", path)
         return replaced
 
     def field(self, name: str, sql_type: str) -> str:
@@ -178,10 +153,13 @@ class Postgres(SqlDestination):
     def end_transaction(self) -> None:
         ((self._committing,),) = self.run("SELECT txid_current()")
         super().end_transaction()
-        self._committing = None
+        self._committing, self._reopened = None, False
+        self._since_commit.clear()
+        for file in self._folder.glob("*.csv"):
+            file.unlink()
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         try:
             yield
         except psycopg2.Error as error:
@@ -205,13 +183,13 @@ class Postgres(SqlDestination):
             return DestinationError(f"PostgreSQL cannot be used: {said}.")
         # Messages about data quote it.
         about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
-        return DestinationError(f"PostgreSQL refuses what is loaded: {type(error).__name__ if about_data else said}.")
+        return DestinationError(f"PostgreSQL rejected a statement: {type(error).__name__ if about_data else said}.")
 
     def close(self) -> None:
         if self._connection is not None:
-            with suppress(psycopg2.Error):
+            with suppress(DestinationError):
                 # A session takes a moment to end, and the next load must not find the schema locked.
-                self.run("ROLLBACK; SELECT pg_advisory_unlock_all()")
+                self._execute("ROLLBACK; SELECT pg_advisory_unlock_all()")
             self._connection.close()
         self._parser.close()
 

@@ -70,10 +70,8 @@ class RowFile:
                 text = _text(value, column.type)
                 if text is None:
                     free = free_name(f"{name}_v_json", [each.name for each in self.table.columns])
-                    column, text = (
-                        self.misfits.setdefault(name, Column(name, free, "json")),
-                        exact_json.dumps(value).decode(),
-                    )
+                    column = self.misfits.setdefault(name, Column(name, free, "json"))
+                    text = exact_json.dumps(value).decode()
                 row[column.name] = text
         return row
 
@@ -107,15 +105,11 @@ class Spool:
         if file.size >= self.file_bytes:
             self.flush(table)
 
-    def flush(self, table: Table) -> None:
-        """Deliver the rows of a table."""
-        if table.name in self._files:
-            self.deliver(self._files.pop(table.name))
-
-    def flush_all(self) -> None:
-        """Deliver the rows of all tables."""
-        for file in list(self._files.values()):
-            self.flush(file.table)
+    def flush(self, table: Table | None = None) -> None:
+        """Deliver the rows of a table, or of all tables."""
+        for name in [table.name] if table else list(self._files):
+            if name in self._files:
+                self.deliver(self._files.pop(name))
 
 
 def select(file: RowFile, json: str = "json") -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -20,7 +20,7 @@ _STATES = "_source_iterable_states"
 _FIELDS_OF_CUSTOM_EVENTS = """
 SELECT DISTINCT event_name, key, CASE
     WHEN value::text ~ '^-?[0-9]{{19,}}$' THEN 'json' WHEN value::text ~ '^-?[0-9]+$' THEN 'integer' ELSE {json_type} END
-FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS named, {json_each}(data)
+FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS named, {json}_each(data)
 """
 
 
@@ -28,108 +28,95 @@ class SqlDestination(Destination):
     """A Destination whose tables are in the schema `dataset`. Raises DestinationError.
 
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
-    DuckDB's, `indexed` is whether it needs an index to find the rows of a table by their key, `json_each` the function that
-    has a row for each `key` and `value` of an object, `json_type` SQL for the JSON type of such a value.
+    DuckDB's, `indexed` is whether it needs an index to find the rows of a table by their key, `json_type` SQL for the JSON
+    type of a `value` of json_each.
     """
 
     types: Mapping[str, str] = {}
     indexed = False
-    json_each = "json_each"
     json_type: str
 
     def __init__(self, dataset: str, backfill: str) -> None:
         self._dataset = dataset
         self._backfill = backfill
         self._open = False
-        # The columns of existing tables, and their SQL types.
-        self._held: dict[str, dict[str, str]] = {}
-        self._finished: list[Table] = []
 
     @abstractmethod
     def run(self, sql: str) -> list[tuple[Any, ...]]:
-        """Execute a statement; returns its rows."""
+        """Execute SQL; returns the rows of its last statement."""
 
     @abstractmethod
     def stage(self, file: RowFile) -> str:
-        """Make the temporary table `incoming` of a file's rows, each key once.
+        """Move the rows of a file to the temporary table `incoming`, each key once.
 
         Returns the SQL condition under which a row of `incoming` replaces the row `old` of the table.
         """
 
     @abstractmethod
-    def errors(self) -> AbstractContextManager[None]:
-        """Around the use of the database: what goes wrong raises DestinationError."""
-
-    @abstractmethod
     def field(self, name: str, sql_type: str) -> str:
         """SQL for a field in the column `data`; NULL where a value is not of this type."""
 
-    def prepare(self, enter: str) -> None:
-        """Make the schema and the table of states if missing. For the subclass, once it is connected.
+    def setup(self, enter: str) -> str:
+        """SQL that makes the schema and the table of states if missing. For the subclass, once it is connected.
 
         `enter` is SQL after which names without a schema are in `dataset`.
         """
-        with self._transaction():
-            self.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}")
-            self.run(enter)
-            columns = "stream text, part text, state text, committed_at timestamptz"
-            self.run(f"CREATE TABLE IF NOT EXISTS {_STATES} ({columns})")
-            self.end_transaction()
-            columns = f"information_schema.columns WHERE table_schema = {literal(self._dataset)}"
-            found = self.run(f"SELECT table_name, column_name, lower(data_type) FROM {columns}")
-        self._held = {}
-        for table, column, sql_type in found:
-            self._held.setdefault(table, {})[column] = sql_type
+        states = f"{_STATES} (stream text, part text, state text, committed_at timestamptz)"
+        return f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; CREATE TABLE IF NOT EXISTS {states}"
+
+    @cached_property
+    def _held(self) -> dict[str, dict[str, str]]:
+        """The columns of existing tables, and their SQL types."""
+        held: dict[str, dict[str, str]] = {}
+        columns = f"information_schema.columns WHERE table_schema = {literal(self._dataset)}"
+        for table, column, sql_type in self.run(f"SELECT table_name, column_name, lower(data_type) FROM {columns}"):
+            held.setdefault(table, {})[column] = sql_type
+        return held
 
     def states(self) -> Mapping[str, State]:
-        with self.errors():
-            rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
+        rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
         return {stream: json.loads(state) for stream, state in rows}
 
     def start_over(self, table: Table) -> None:
         if not table.merged:
-            with self._transaction():
-                self._drop(self._collecting(table))
+            self._begin()
+            self._drop(self._collecting(table))
 
     def add(self, file: RowFile) -> None:
-        with self._transaction():
-            replaced = self.stage(file)
-            name, columns = self._collecting(file.table), self.sql_types(file.columns)
-            self._make_columns(name, file.table, columns)
-            self.run(f"DELETE FROM {quoted(name)} AS old USING incoming WHERE {replaced}")
-            self._insert(name, columns, "incoming")
-            self.run("DROP TABLE incoming")
+        self._begin()
+        replaced = self.stage(file)
+        name, columns = self._collecting(file.table), self.sql_types(file.columns)
+        self._make_columns(name, file.table, columns)
+        self.run(f"DELETE FROM {quoted(name)} AS old USING incoming WHERE {replaced}")
+        self._insert(name, columns, "incoming")
+        self.run("DROP TABLE incoming")
 
-    def finish(self, table: Table) -> None:
-        # At the commit: until then, others could not read a table with new columns.
-        self._finished.append(table)
-
-    def commit(self, states: Mapping[str, State]) -> None:
-        with self._transaction():
-            for table in self._finished:
-                self._show(table)
-            for stream, state in states.items():
-                key = f"{literal(stream)}, {literal(self._backfill)}"
-                self.run(f"DELETE FROM {_STATES} WHERE (stream, part) = ({key})")
-                self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
-            self.end_transaction()
-        self._finished.clear()
+    def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
+        self._begin()
+        for table in finished:
+            self._show(table)
+        for stream, state in states.items():
+            key = f"{literal(stream)}, {literal(self._backfill)}"
+            self.run(f"DELETE FROM {_STATES} WHERE (stream, part) = ({key})")
+            self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
+        self.end_transaction()
 
     def make_custom_event_views(self) -> None:
         """Make and commit a view for each name of custom events, with a column for each of their fields."""
         held = self._held.get("custom_event")
         if held is None:
             return
-        if "event_name" not in held or held.get("data") != self.types.get("json", "json"):
+        json = self.types.get("json", "json")
+        if "event_name" not in held or held.get("data") != json:
             raise ConfigError("There are no views of custom events without eventName and data: keep both as they are.")
         shown = [quoted(column) for column in EVENT_COLUMNS if column in held]
-        with self._transaction():
-            fields = self.run(_FIELDS_OF_CUSTOM_EVENTS.format(json_each=self.json_each, json_type=self.json_type))
-            for view, event_name, columns in views_of(fields):
-                own = [f"{self.field(field, sql_type)} AS {quoted(name)}" for field, name, sql_type in columns]
-                query = f"SELECT {', '.join(shown + own)} FROM custom_event WHERE event_name = {literal(event_name)}"
-                self.make_view(quoted(view), query)
-            self.end_transaction()
+        self._begin()
+        fields = self.run(_FIELDS_OF_CUSTOM_EVENTS.format(json=json, json_type=self.json_type))
+        for view, event_name, columns in views_of(fields):
+            own = [f"{self.field(field, sql_type)} AS {quoted(name)}" for field, name, sql_type in columns]
+            query = f"SELECT {', '.join(shown + own)} FROM custom_event WHERE event_name = {literal(event_name)}"
+            self.make_view(quoted(view), query)
+        self.end_transaction()
 
     def make_view(self, name: str, query: str) -> None:
         """Make a view, or replace it. `name` is quoted."""
@@ -137,8 +124,8 @@ class SqlDestination(Destination):
 
     def end_transaction(self) -> None:
         """Commit."""
-        self.run("COMMIT")
         self._open = False
+        self.run("COMMIT")
 
     def sql_types(self, columns: Iterable[Column]) -> dict[str, str]:
         """Names of columns, and this database's names of their types."""
@@ -182,13 +169,11 @@ class SqlDestination(Destination):
             held[column] = columns[column]
             self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self.errors():
-            if not self._open:
-                self.run("BEGIN")
-                self._open = True
-            yield
+    def _begin(self) -> None:
+        """Begin a transaction, unless one is open."""
+        if not self._open:
+            self._open = True
+            self.run("BEGIN")
 
 
 def definitions(columns: Mapping[str, str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
@@ -38,8 +37,7 @@ class Column(NamedTuple):
     type: str
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """The table of the stream of the same name, whose records have the JSON schema `schema`.
 
     `key` names the columns that identify a row; it may be empty. `merged`: rows are merged on the key; otherwise all are

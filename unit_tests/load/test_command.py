@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from source_iterable.errors import IterableError
+from source_iterable.errors import IterableError, LocalError
 from source_iterable.load import command
 from source_iterable.load.command import open_destination
 from source_iterable.load.loader import Loaded
@@ -78,7 +78,7 @@ ADDRESSES = [
 
 @pytest.mark.parametrize("values", [f"host=h password={SECRET}", f"postgresql://u:a {SECRET}@h/db"])
 def test_an_address_that_the_shell_has_split_is_not_quoted(values: str, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(a_config().model_dump_json(exclude_none=True))
+    configured(tmp_path)
     for more in ([], ["--tables", SECRET], [f"--tables={SECRET}"]):
         arguments = ["load", "--config", str(tmp_path / "config.json"), "--to", *values.split(" "), *more]
         done = subprocess.run([sys.executable, "-m", "source_iterable", *arguments], capture_output=True, text=True)
@@ -87,10 +87,40 @@ def test_an_address_that_the_shell_has_split_is_not_quoted(values: str, tmp_path
         assert ("--tables" if more else "quotation marks") in done.stderr
 
 
-def test_an_error_of_a_file_is_blamed_on_that_file() -> None:
-    error = OSError(errno.EACCES, "Permission denied", "/data/lake")
-    assert command._worded(error, "/data/lake/") == "/data/lake cannot be used: Permission denied."
-    assert "temporary folder" in command._worded(OSError(errno.ENOSPC, "No space left on device"), "x.duckdb")
+def configured(tmp_path: Path) -> list[str]:
+    """The first arguments of a load."""
+    (tmp_path / "config.json").write_text(a_config().model_dump_json(exclude_none=True))
+    return ["--config", str(tmp_path / "config.json"), "--to", str(tmp_path / "iterable.duckdb")]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EACCES, "Permission denied", "/data/lake"), "cannot use /data/lake: Permission denied."),
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot use the temporary folder "),
+        (MemoryError(), "ran out of memory."),
+    ],
+)
+def test_what_this_machine_lacks_is_named(
+    error: Exception, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(command, "load", load)
+    with pytest.raises(LocalError) as caught:
+        command._load(command._options(configured(tmp_path)))
+    assert str(caught.value).startswith(f"This machine {told}")
+
+
+@pytest.mark.parametrize("rows", ["0", "-1", "many"])
+def test_less_than_one_row_a_commit_is_refused(rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.run([*configured(tmp_path), "--commit-rows", rows])
+    assert caught.value.code == 2
+    told = f"invalid int value: '{rows}'" if rows == "many" else "must be at least 1"
+    assert capsys.readouterr().err.endswith(f"error: argument --commit-rows: {told}\n")
+    assert not (tmp_path / "iterable.duckdb").exists()
 
 
 def test_the_report_has_the_streams_with_rows_and_their_sum(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -25,6 +25,7 @@ def test_of_rows_with_the_same_key_the_last_is_staged_and_all_without_a_key(tmp_
         assert stage(database, file) == 'old."email" = incoming."email"'
         staged = database.execute("SELECT data->>'n' FROM incoming ORDER BY 1").fetchall()
     assert staged == [("1",), ("2",), ("3",), ("4",)]
+    assert not file.path.exists(), "its rows are in the table now"
 
 
 @pytest.mark.parametrize(

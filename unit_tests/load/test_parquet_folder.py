@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
+from source_iterable.load.destination import DestinationError
 from source_iterable.load.parquet_folder import ParquetFolder
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Column, Table
@@ -22,8 +24,20 @@ def load(folder: Path, work: Path, *rows: dict[str, Any]) -> None:
     with closing(ParquetFolder(folder, "iterable", "", work)) as destination:
         spool = Spool(work, destination.add)
         spool.add(USERS, batch_of("users", rows))
-        spool.flush_all()
+        spool.flush()
         destination.commit({})
+
+
+@pytest.mark.parametrize("damaged", ["", '{"states": {"": {"users"', "\0" * 512, "\xff"])
+def test_a_damaged_manifest_is_named_and_nothing_is_changed(damaged: str, tmp_path: Path) -> None:
+    load(tmp_path / "lake", tmp_path / "work", {"email": "a", "filename": "1"})
+    manifest = tmp_path / "lake" / "iterable" / "_source_iterable.json"
+    manifest.write_text(damaged, encoding="latin-1")
+    files = sorted(tmp_path.joinpath("lake").rglob("*"))
+    with pytest.raises(DestinationError) as caught:
+        load(tmp_path / "lake", tmp_path / "work", {"email": "a", "filename": "2"})
+    assert str(caught.value) == f"{manifest} is damaged: load into another folder."
+    assert sorted(tmp_path.joinpath("lake").rglob("*")) == files
 
 
 def test_a_column_may_be_called_filename(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def files_of(folder: Path, table: Table, *batches: RecordBatch, keeps_nul: bool 
     spool = Spool(folder, files.append, keeps_nul)
     for batch in batches:
         spool.add(table, batch)
-    spool.flush_all()
+    spool.flush()
     return files
 
 
