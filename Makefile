@@ -23,6 +23,9 @@ PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
 DATABASE ?= demo/iterable.duckdb
+# Recipes get it from the environment, as it was typed, and do not show it: a URL may contain a password.
+override DATABASE := $(value DATABASE)
+export DATABASE
 WORKERS ?= 3
 N ?= 50
 SEED ?= 1
@@ -38,10 +41,10 @@ run: $(DEMO)/.installed $(MODELS)/.installed
 	$(MAKE) --no-print-directory report DATABASE=demo/$(if $(CONFIG),my-,)iterable.duckdb
 
 models: $(MODELS)/.installed
-	$(MODELS)/bin/python dbt/build.py --database "$(DATABASE)" $(ARGS)
+	$(MODELS)/bin/python dbt/build.py $(ARGS)
 
 report: models
-	$(MODELS)/bin/python dbt/report.py --database "$(DATABASE)"
+	$(MODELS)/bin/python dbt/report.py
 
 live: $(VENV)/.installed
 	$(if $(CONFIG),,$(error make live needs a configuration: make live CONFIG=config.json))

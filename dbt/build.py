@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from database import HELP, SCHEMA, NoDatabase, environment
+from database import DATABASE, SCHEMA, NoDatabase, environment
 
 FOLDER = Path(__file__).parent
 # The results of dbt's last run.
@@ -20,7 +20,7 @@ RESULTS = FOLDER / "target" / "run_results.json"
 def main() -> int:
     """Build the models and print where they are. Returns dbt's exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", required=True, help=HELP)
+    parser.add_argument("--database", **DATABASE)
     options, more = parser.parse_known_args()
     try:
         settings = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **environment(options.database)}

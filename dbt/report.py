@@ -22,7 +22,7 @@ import altair as alt
 import duckdb
 import psycopg2
 import vl_convert
-from database import HELP, SCHEMA, NoDatabase, connect
+from database import DATABASE, SCHEMA, NoDatabase, connect
 
 Row = dict[str, Any]
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -55,8 +55,8 @@ def _lines(y: str, y_title: str, color: str, order: Sequence[str] | None = None)
     def draw(data: alt.Data) -> alt.Chart:
         days = len({row["day"] for row in data.values})
         axis = alt.Axis(format="%-d %b", tickCount="day") if days < MOST_DAYS_NAMED else alt.Axis(format="%-d %b %Y")
-        # Without an order, Vega-Lite merges color and dashes into one encoding, and shows no legend.
-        names = order or sorted({row[color] for row in data.values})
+        # As the domain of the scale, not as `sort`, which Vega-Lite turns into an expression: a name may break that.
+        names = alt.Scale(domain=list(order or sorted({row[color] for row in data.values})))
         return (
             alt.Chart(data)
             .mark_line(point=days < MOST_DAYS_WITH_POINTS)
@@ -64,8 +64,8 @@ def _lines(y: str, y_title: str, color: str, order: Sequence[str] | None = None)
                 # In UTC: in a time zone west of it, a day would appear as the one before.
                 x=alt.X("day:T", title="Day (UTC)", scale=alt.Scale(type="utc"), axis=axis),
                 y=alt.Y(f"{y}:Q", title=y_title),
-                color=alt.Color(f"{color}:N", title=None, sort=names),
-                strokeDash=alt.StrokeDash(f"{color}:N", sort=names, legend=None),
+                color=alt.Color(f"{color}:N", title=None, scale=names),
+                strokeDash=alt.StrokeDash(f"{color}:N", title=None, scale=names),
                 tooltip=[alt.Tooltip("day:N", title="Day"), f"{color}:N", alt.Tooltip(f"{y}:Q", format=",d")],
             )
         )
@@ -215,12 +215,14 @@ CHARTS = [
 def main() -> int:
     """Read the models and write the page. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", required=True, help=HELP)
+    parser.add_argument("--database", **DATABASE)
     parser.add_argument("--schema", default=SCHEMA, help="where the models are")
     parser.add_argument("--output", type=Path, default=Path("report.html"))
     options = parser.parse_args()
     try:
-        options.output.write_text(page(_read(options.database, options.schema)), encoding="utf-8")
+        text = page(_read(options.database, options.schema))
+        options.output.touch(0o600)
+        options.output.write_text(text, encoding="utf-8")
     except NoDatabase as error:
         print(error, file=sys.stderr)
     except (duckdb.Error, psycopg2.Error) as error:

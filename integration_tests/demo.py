@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 import duckdb
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from source_iterable.process.display import visible
 from source_iterable.streams.table import EXPORTS
 
 # How many times faster than Iterable's published limits the sandbox and the connector run.
@@ -78,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             _of_project(options, console)
     except DemoError as error:
-        console.print(f"\n{error}", style="red", markup=False)
+        console.print(f"\n{visible(str(error))}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -146,7 +148,7 @@ def _run(
             if number == 0:
                 _show_commands(console, file)
             arguments = ["load", "--config", str(file), "--to", str(path), "--streams", options.streams or streams]
-            console.print(f"\n[bold]{title}[/]\n")
+            console.print(f"\n{visible(title)}\n", style="bold", markup=False)
             console.print(f"    source-iterable load --config config.json --to {path}\n", markup=False)
             if subprocess.run([sys.executable, "-m", "source_iterable", *arguments], check=False).returncode:
                 raise DemoError("The load failed; see above.")
@@ -167,7 +169,8 @@ def _answer(console: Console, database: duckdb.DuckDBPyConnection, question: Que
     for column in result.description or []:
         table.add_column(column[0])
     for row in result.fetchall():
-        table.add_row(*map(str, row))
+        # A name may look like markup, or hold an escape sequence of the terminal.
+        table.add_row(*(Text(visible(str(cell))) for cell in row))
     console.print("", table)
 
 

@@ -78,7 +78,7 @@ def summary(results: list[Record]) -> str:
     ("database", "message"),
     [
         ("missing.duckdb", "There is no file missing.duckdb: load it first, with source-iterable load."),
-        ("mysql://host/database", "mysql:// is not supported."),
+        ("mysql://host/database", "mysql:… is not supported."),
         ("postgresql://localhost:1/none", "The database cannot be opened: "),
         (str(PACKAGE / "report.html"), "The database cannot be opened: "),
     ],
@@ -88,6 +88,44 @@ def test_a_database_that_cannot_be_opened(script: str, database: str, message: s
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("script", ["build.py", "report.py"])
+@pytest.mark.parametrize(
+    "database",
+    [
+        "postgresql://u:S3cretPw@localhost:1/none",
+        "postgresql://u:S3cretPw@x@localhost:1/none",
+        "postgresql://u:a/S3cretPw@localhost:1/none",
+        "postgresql://u:a?S3cretPw@localhost:1/none",
+        "postgresql://u@localhost:S3cretPw/none",
+        "postgresql://u@localhost/none?passwort=S3cretPw",
+        "postgresql:/u:S3cretPw@localhost/none",
+        "u:S3cretPw@localhost://none",
+        "host=localhost port=1 password=S3cretPw",
+    ],
+)
+def test_no_error_quotes_a_password(script: str, database: str) -> None:
+    done = run(script, "--database", database)
+    assert done.returncode == 1
+    assert "S3cretPw" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/usr/bin/make").exists(), reason="needs make")
+def test_make_shows_no_password_and_takes_the_url_as_it_was_typed(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.write_text('#!/bin/sh\nprintf "%s" "$DATABASE" > "$0.database"\n', encoding="utf-8")
+    python.chmod(0o755)
+    url = "postgresql://u:S3cret$P'w@localhost:1/none"
+    models = ["--assume-old", f"{tmp_path}/.installed", f"MODELS={tmp_path}"]
+    (tmp_path / ".installed").touch()
+    done = subprocess.run(
+        ["make", "report", *models, f"DATABASE={url}"], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    assert "S3cret" not in done.stdout + done.stderr
+    assert (tmp_path / "bin" / "python.database").read_text(encoding="utf-8") == url
 
 
 def test_a_report_without_models(tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ def test_the_page_needs_nothing_but_itself(built: Built, tmp_path: Path) -> None
     assert "default-src 'none'" in text, "the browser refuses what a chart's library might want to load"
 
 
+def test_only_its_owner_can_read_a_new_page(built: Built, tmp_path: Path) -> None:
+    report(built.database, tmp_path)
+    file = tmp_path / "report.html"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o644)
+    report(built.database, tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o644, "as its owner wants it"
+
+
 def test_days_are_those_of_utc(built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, page = report(built.database, tmp_path)
     spec = page.specs["sent"]
@@ -81,7 +90,10 @@ def test_names_cannot_break_the_page(built: Built, tmp_path: Path) -> None:
         database.execute(f"ATTACH '{built.database}' AS source (READ_ONLY)")
         database.execute("COPY FROM DATABASE source TO names")
         database.execute("UPDATE names.analytics.iterable__campaign_performance SET campaign_name = ?", [name])
+        # JavaScript's line separator, which would end a text in an expression of Vega's.
+        database.execute("UPDATE names.analytics.iterable__list_growth SET list_name = ?", ["VIP\u2028Berlin"])
     text, page = report(str(file), tmp_path)
+    assert "VIP\u2028Berlin" in drawn(page)[list(page.specs).index("lists")]
     assert page.loads == ["link data:,"]
     assert page.specs["campaigns"]["data"]["values"][0]["campaign"].endswith(name)
     assert "<!--" not in text

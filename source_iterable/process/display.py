@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # Seconds between log lines: Airbyte kills a source that is silent for long, and people want to know sooner.
 LOG_INTERVAL = 20.0
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 @contextmanager
@@ -85,3 +87,11 @@ def _view(progress: Progress) -> Group:
         done = "" if stream.share is None else f"{stream.share:.0%}"
         table.add_row(name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
     return Group(table, *(Text(line, style="dim") for line in _waiting_lines(progress)))
+
+
+def visible(text: str) -> str:
+    """A text for a terminal: control characters, those that reverse the direction, and odd line ends as escapes (\\x1b).
+
+    So that no name can change what else is on the terminal. A newline stays: who quotes foreign text takes it out.
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)

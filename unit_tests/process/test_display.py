@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from source_iterable.process import display
-from source_iterable.process.display import heartbeat, lines
+from source_iterable.process.display import heartbeat, lines, visible
 from source_iterable.process.progress import Progress
 
 
@@ -50,3 +50,16 @@ def test_the_heartbeat_is_never_silent(monkeypatch: pytest.MonkeyPatch, waits: b
         else:
             with progress.waiting("a window"):
                 assert logged.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Sale [/b] ünïcödé 日本 🎉\tnow\n", "Sale [/b] ünïcödé 日本 🎉\tnow\n"),
+        ("\x1b[2K\rforged \x07\x9b\x00", r"\x1b[2K\rforged \x07\x9b\x00"),
+        ("a\u202eb\u2066c\u200f\u061c\ufeff", r"a\u202eb\u2066c\u200f\u061c\ufeff"),
+        ("VIP\u2028Berlin\ud800", r"VIP\u2028Berlin\ud800"),
+    ],
+)
+def test_foreign_text_cannot_change_the_terminal(text: str, shown: str) -> None:
+    assert visible(text) == shown

@@ -1,4 +1,9 @@
-{{ config(materialized="incremental", unique_key="event_id", on_schema_change="append_new_columns") }}
+{{ config(
+    materialized="incremental",
+    unique_key="event_id",
+    on_schema_change="append_new_columns",
+    pre_hook="{{ source_iterable.empty_if_raw_rows_were_taken_away() }}",
+) }}
 {%- set texts = [
     "email", "user_id", "itbl_user_id", "message_id", "message_bus_id", "workflow_name", "url", "link_url", "clicked_url",
     "user_agent", "user_agent_device", "proxy_source", "city", "region", "country", "ip", "recipient_state", "status", "reason",
