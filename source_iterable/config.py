@@ -81,6 +81,7 @@ def _url_for_a_key(text: str) -> str:
 ApiKey = Annotated[str, AfterValidator(_fits_a_header)]
 BaseUrl = Annotated[str, AfterValidator(_url_for_a_key)]
 FieldNames = list[Annotated[str, Field(pattern=_FIELD_PATTERN), AfterValidator(lambda name: name.strip(" \t\r\n"))]]
+Factor = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)]
 # parse_date raises; what is kept is the text itself.
 DateText = Annotated[
     str,
@@ -136,9 +137,7 @@ class Config(BaseModel):
     hash_salt: str = Field("", title="Salt of the hashes", json_schema_extra={"airbyte_secret": True})
     """A secret text that is hashed together with each value. Without it, email addresses can be guessed."""
 
-    rate_limit_factor: Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)] = Field(
-        1, title="Rate limit factor", json_schema_extra={"airbyte_hidden": True}
-    )
+    rate_limit_factor: Factor = Field(1, title="Rate limit factor", json_schema_extra={"airbyte_hidden": True})
     """Multiplies all rate budgets, for accounts whose rate limits Iterable has raised."""
 
     api_base_url: BaseUrl | None = Field(None, title="API base URL", json_schema_extra={"airbyte_hidden": True})

@@ -34,11 +34,15 @@ class IterableError(Exception):
     """Anything that fails a stream. str() is whole sentences for the user and never contains a key or a record.
 
     `failure` is the protocol's failure type: whether the user, nobody or a later sync can fix it. `attempts` is how often
-    the operation was tried.
+    the operation was tried, `expected_bytes` how large at least the response or window probably is, 0 if unknown.
     """
 
     failure: FailureKind = "system_error"
     attempts = 1
+
+    def __init__(self, message: str, expected_bytes: int = 0) -> None:
+        super().__init__(message)
+        self.expected_bytes = expected_bytes
 
     def __str__(self) -> str:
         message = super().__str__()
@@ -82,19 +86,11 @@ class EndUnknown(TransientError):
 
 
 class TooLarge(IterableError):
-    """A response that is, or probably will be, over its size limit. It has `expected_bytes` or more."""
-
-    def __init__(self, message: str, expected_bytes: int = 0) -> None:
-        super().__init__(message)
-        self.expected_bytes = expected_bytes
+    """A response that is, or probably will be, over its size limit."""
 
 
 class WindowFailed(TransientError):
-    """A window could not be read whole; none of its parts was yielded. It probably has `expected_bytes` or more."""
-
-    def __init__(self, message: str, expected_bytes: int = 0) -> None:
-        super().__init__(message)
-        self.expected_bytes = expected_bytes
+    """A window could not be read whole; none of its parts was yielded."""
 
 
 class JobFailed(WindowFailed):

@@ -56,10 +56,8 @@ class StreamingTransport:
         spool = partial(receive, max_bytes=self.max_bytes, guess=partial(expected_bytes, window))
         try:
             yield self._client.fetch(request, spool, permit)
-        except TooLarge as error:
+        except (TooLarge, BrokenResponse, TimedOut, ServerError, Unreachable) as error:
             raise WindowFailed(str(error), error.expected_bytes) from None
-        except (BrokenResponse, TimedOut, ServerError, Unreachable) as error:
-            raise WindowFailed(str(error)) from None
 
     def close(self) -> None:
         """No-op: a streamed response leaves nothing running at Iterable."""

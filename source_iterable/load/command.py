@@ -45,7 +45,10 @@ def run(arguments: list[str]) -> NoReturn:
         stop.ignore()
         # After a signal, whatever has come of its SystemExit: DuckDB raises an error of its own.
         code = 1 if stop.number is None else 128 + stop.number
-        _LOGGER.error(_worded(error, options.to) if stop.number is None else _STOPPED)
+        # A fault of ours, if it is none of our errors.
+        fault = redact(options.to, "".join(format_exception(error)).rstrip())
+        why = str(error) if isinstance(error, IterableError) else fault
+        _LOGGER.error(why if stop.number is None else _STOPPED)
     end(code)
 
 
@@ -136,11 +139,6 @@ def _report(results: Mapping[str, Loaded], how_to_open: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         _LOGGER.error(f"The rows are loaded, but the report cannot be written to stdout: {error.strerror}.")
-
-
-def _worded(error: BaseException, to: str) -> str:
-    """What ended the load; the traceback if it is a fault of ours."""
-    return str(error) if isinstance(error, IterableError) else redact(to, "".join(format_exception(error)).rstrip())
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

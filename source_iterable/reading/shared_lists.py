@@ -55,8 +55,9 @@ class SharedLists:
         path unless there are several lists of this path.
         """
         with self._lock:
-            shared = self._lists.setdefault(name or path, SharedList(path, fetch, self._logger, key))
-        yield from shared.pages()
+            if (name or path) not in self._lists:
+                self._lists[name or path] = SharedList(path, fetch, self._logger, key)
+        yield from self._lists[name or path].pages()
 
     def unshared(self, path: str, selector: str, key: str, parameters: Parameters, page_size: int) -> Iterator[Items]:
         """The same as `pages`, for a list that only one stream reads: nothing of it is kept."""

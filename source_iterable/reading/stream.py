@@ -147,10 +147,8 @@ class Stream(ABC):
     @property
     def layout(self) -> Layout:
         """What is where in the stream's records."""
-        return Layout(
-            of_people=self.of_people,
-            kept={name: name == self.cursor_field for name in self.primary_key} if self.exempt_key else {},
-        )
+        kept = {name: name == self.cursor_field for name in self.primary_key} if self.exempt_key else {}
+        return Layout(self.of_people, kept)
 
     def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
         """The schema of what `_read` yields."""
@@ -161,12 +159,10 @@ class Stream(ABC):
 
     def warn_of_future(self, context: StreamContext, until: Any) -> None:
         """Warn that a state is in the future; with None, that start_date is."""
-        what, more = "start_date is in the future", ""
-        if until is not None:
-            what = "the cursor in its state is in the future"
-            fix = f"set {self.cursor_field} in the state to the time to continue from, or reset the stream"
-            more = f", and everything before that time is skipped for good. To read it, {fix}"
+        what = "start_date is in the future" if until is None else "the cursor in its state is in the future"
         times = f"{until or context.config.start_date}; it is now {iso_time(context.client.now())}"
+        fix = f"set {self.cursor_field} in the state to the time to continue from, or reset the stream"
+        more = "" if until is None else f", and everything before that time is skipped for good. To read it, {fix}"
         context.logger.warning(f"{self.name}: {what} ({times}). Nothing is read until then{more}.")
 
     @cached_property

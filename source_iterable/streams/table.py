@@ -40,26 +40,14 @@ _IN_ORDER: list[Stream] = [
     CATALOGS,
     PlainList("snippets", "snippets", "snippets", "id"),
     Webhooks("webhooks", "webhooks", "webhooks", "id"),
-    # Each with its own class: lists that need more, then child streams.
-    UserFields(),
-    ForgottenUsers(),
-    CAMPAIGNS,
-    Templates(),
-    Journeys(),
-    CampaignsMetrics(),
-    ExperimentsMetrics(),
-    Experiments(),
-    ExperimentVariants(),
-    ChildCampaigns(),
-    TemplateContents(),
-    TemplateLocales(),
-    CatalogFieldMappings(),
-    CatalogItems(),
-    MetadataEntries(),
-    CampaignsMetricsDaily(),
-    ListSizes(),
-    ListUsers(),
-    UserEvents(EVENTS),
+    # Lists that need more than that, each with its own class.
+    *(UserFields(), ForgottenUsers(), CAMPAIGNS, Templates(), Journeys()),
+    *(CampaignsMetrics(), ExperimentsMetrics(), Experiments(), ExperimentVariants()),
+    # A request for each campaign, template, catalog or table.
+    *(ChildCampaigns(), TemplateContents(), TemplateLocales()),
+    *(CatalogFieldMappings(), CatalogItems(), MetadataEntries()),
+    # A request for each day, list or user.
+    *(CampaignsMetricsDaily(), ListSizes(), ListUsers(), UserEvents(EVENTS)),
     *EXPORTS,
 ]
 STREAMS = {stream.name: stream for stream in _IN_ORDER}

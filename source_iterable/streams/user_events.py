@@ -40,6 +40,9 @@ THREADS = 8
 USERS_A_STATE = 100
 # SQLite's page cache, in KiB.
 _CACHE = 16 * 1024
+# A user in the database.
+_USER = "digest BLOB PRIMARY KEY, name TEXT NOT NULL, again INT NOT NULL"
+_UPSERT = "ON CONFLICT (digest) DO UPDATE SET again = again OR excluded.again"
 # Hexadecimal digits of a digest in messages.
 _SHORT = 12
 # The schema of events whose type has no stream: the columns that events of all types have. How many types' parsers are kept.
@@ -66,9 +69,7 @@ class DistinctUsers:
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", f"cache_size = -{_CACHE}"):
             self._database.execute(f"PRAGMA {pragma}")
-        self._database.execute(
-            "CREATE TABLE users (digest BLOB PRIMARY KEY, name TEXT NOT NULL, again INT NOT NULL) WITHOUT ROWID"
-        )
+        self._database.execute(f"CREATE TABLE users ({_USER}) WITHOUT ROWID")
 
     def add(self, users: Iterable[str], again: bool = False) -> None:
         """Add users; known ones change nothing. With `again`, they are read wherever their digests are in the order."""
@@ -77,10 +78,7 @@ class DistinctUsers:
         rows = sorted((digest, user, again or digest in self._again) for digest, user in digests)
         with local_errors():
             self._database.execute("BEGIN")
-            self._database.executemany(
-                "INSERT INTO users VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET again = again OR excluded.again",
-                rows,
-            )
+            self._database.executemany(f"INSERT INTO users VALUES (?, ?, ?) {_UPSERT}", rows)
             self._database.execute("COMMIT")
 
     def count(self, after: bytes = b"") -> int:

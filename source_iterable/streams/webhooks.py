@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,9 +37,10 @@ def without_secrets(value: Any) -> Any:
 
 def masked_url(url: str) -> str:
     """A URL with its credentials and the values of possibly secret parameters masked."""
-    try:
+    with suppress(ValueError):
         parts = urlsplit(url)
-    except ValueError:
-        return _MASK
-    query = _PARAMETER.sub(lambda found: f"{found[1]}={_MASK if _SECRET.search(found[1]) else found[2]}", parts.query)
-    return parts._replace(netloc=_LOGIN.sub(f"{_MASK}@", parts.netloc), query=query).geturl()
+        query = _PARAMETER.sub(
+            lambda found: f"{found[1]}={_MASK if _SECRET.search(found[1]) else found[2]}", parts.query
+        )
+        return parts._replace(netloc=_LOGIN.sub(f"{_MASK}@", parts.netloc), query=query).geturl()
+    return _MASK
