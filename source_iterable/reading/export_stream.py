@@ -19,7 +19,6 @@ from source_iterable.reading.slices import chunks_of
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext, unreadable
 from source_iterable.records.events import EventIds, EventRecords, mark_of_ids
 from source_iterable.records.lines import LineCount, RecordParser
-from source_iterable.records.private_fields import Redact
 
 # The field of an event stream's state that says what of the last days was written.
 REREAD = "reread"
@@ -122,11 +121,11 @@ class EventStream(ExportStream):
         self.data_type = data_type
 
     def records(self, context: StreamContext) -> RecordParser:
-        return self.events(self.name, context.config, self.redaction(context))
+        return self.events(self.name, context.config)
 
-    def events(self, stream_name: str, config: Config, redact: Redact | None = None) -> EventRecords:
+    def events(self, stream_name: str, config: Config) -> EventRecords:
         """The parser of events of this type, for records of a stream."""
-        return EventRecords(stream_name, self._schema(config), EventIds(self.data_type, config.hash_salt), redact)
+        return EventRecords(stream_name, self._schema(config), EventIds(self.data_type, config.hash_salt))
 
 
 def must_have_ids(stream: str, state: State, mark: str) -> None:

@@ -12,9 +12,8 @@ import orjson
 from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_digest
 
 from source_iterable.api import exact_json
-from source_iterable.records.columns import DATA, Columns, Fields
+from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.lines import Dumps, ShapedRecords
-from source_iterable.records.private_fields import Redact
 from source_iterable.records.shape import (
     CUT,
     DATA_TAIL,
@@ -76,12 +75,10 @@ def _key(salt: str) -> bytes:
 class EventRecords(ShapedRecords):
     """Records of events of one type: `_event_id`, columns, `data`, `itblInternal`."""
 
-    def __init__(
-        self, stream_name: str, schema: Mapping[str, Any], ids: EventIds, redact: Redact | None = None
-    ) -> None:
+    def __init__(self, stream_name: str, schema: Mapping[str, Any], ids: EventIds) -> None:
         self._columns = Columns(schema)
         self._ids = ids
-        super().__init__(stream_name, Shape(self._columns, of_events=True), redact)
+        super().__init__(stream_name, Shape(self._columns, of_events=True))
 
     def json(self, record: Fields, dumps: Dumps) -> bytes:
         internal: Fields = {}
@@ -102,9 +99,6 @@ class EventRecords(ShapedRecords):
             counted = {name: value for name, value in record.items() if _counts(name)}
             identity = _text(*self._columns.frozen.split(counted), dumps)
         (event_id,) = self._ids.digests([identity])
-        if self._redact:
-            event = {"_event_id": event_id.decode(), **data_type, **dict(sorted(columns.items()))}
-            return dumps(self._redact({**event, DATA: data, INTERNAL: internal}), None, 0)
         members = dumps(data_type, None, 0)[1:-1]
         text = b'{"_event_id":"%b"%b%b%b,"itblInternal":%b}'
         return text % (event_id, b"," if members else b"", members, shown, dumps(internal, None, _SORTED))

@@ -17,7 +17,6 @@ from source_iterable.api.proof import is_error_object
 from source_iterable.errors import BrokenResponse
 from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
-from source_iterable.records.private_fields import Redact
 from source_iterable.records.shape import Shape
 
 # orjson.dumps, or that of the careful path (exact_json.py).
@@ -40,14 +39,10 @@ class Parsed(NamedTuple):
 
 
 class RecordParser(ABC):
-    """Parses the records of one stream line by line, with a dict for each.
+    """Parses the records of one stream line by line, with a dict for each."""
 
-    `redact` takes the private fields out of a record, if there are any.
-    """
-
-    def __init__(self, stream_name: str, redact: Redact | None = None) -> None:
+    def __init__(self, stream_name: str) -> None:
         self._stream_name = stream_name
-        self._redact = redact
 
     @abstractmethod
     def json(self, record: Fields, dumps: Dumps) -> bytes:
@@ -85,8 +80,8 @@ class RecordParser(ABC):
 class ShapedRecords(RecordParser):
     """A RecordParser that parses a chunk of records that all have the stream's shape at once, any other line by line."""
 
-    def __init__(self, stream_name: str, shape: Shape, redact: Redact | None = None) -> None:
-        super().__init__(stream_name, redact)
+    def __init__(self, stream_name: str, shape: Shape) -> None:
+        super().__init__(stream_name)
         self._shape = shape
         # Chunks to read without structs, and how many those were the last time.
         self._rest = self._rested = 0
@@ -96,9 +91,8 @@ class ShapedRecords(RecordParser):
         """The JSON of records of a shape, which are consumed: each on a line of its own."""
 
     def parse(self, chunk: bytes) -> Parsed:
-        # Private fields may be anywhere in a record: a dict shows them all.
-        if self._rest or self._redact:
-            self._rest = max(self._rest - 1, 0)
+        if self._rest:
+            self._rest -= 1
             return super().parse(chunk)
         # Five times as fast as count().
         lines = len(chunk) - len(chunk.replace(b"\n", b"")) + (not chunk.endswith(b"\n"))

@@ -26,7 +26,6 @@ from source_iterable.records.batch import RecordBatch, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.events import EventRecords, mark_of_ids
 from source_iterable.records.lines import Dumps, LineCount, RecordParser
-from source_iterable.records.private_fields import Redact
 from source_iterable.records.shape import TYPE
 from source_iterable.streams.lists import LISTS, ListReader, identifiers_of, users_in
 
@@ -122,8 +121,8 @@ class _Progress(msgspec.Struct, omit_defaults=True):
 class TypedEvents(RecordParser):
     """Records of events of any type, each as the stream of its type has it: with the same id and columns."""
 
-    def __init__(self, types: Mapping[str, EventStream], config: Config, redact: Redact | None = None) -> None:
-        super().__init__(UserEvents.name, redact)
+    def __init__(self, types: Mapping[str, EventStream], config: Config) -> None:
+        super().__init__(UserEvents.name)
         self._config = config
         self._types = types
         self._parser = lru_cache(_MOST_PARSERS)(self._made)
@@ -134,7 +133,7 @@ class TypedEvents(RecordParser):
 
     def _made(self, data_type: str) -> EventRecords:
         stream = self._types.get(data_type) or EventStream(_OF_ANY_TYPE, data_type)
-        return stream.events(self._stream_name, self._config, self._redact)
+        return stream.events(self._stream_name, self._config)
 
 
 class UserEvents(Stream):
@@ -191,7 +190,7 @@ class UserEvents(Stream):
             return response
 
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records, name)
-        records = TypedEvents(self.types, context.config, self.redaction(context))
+        records = TypedEvents(self.types, context.config)
         start = bytes.fromhex(progress.after)
         total = users.count(start)
         # A user has a few events, and a batch costs the same whatever its size: those of several users are joined.

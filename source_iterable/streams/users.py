@@ -16,7 +16,6 @@ from source_iterable.reading.lists import in_batches
 from source_iterable.reading.stream import Reading, State, Stream, StreamContext
 from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.lines import Dumps, RecordParser, ShapedRecords
-from source_iterable.records.private_fields import Redact
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import CUT, Shape, encode_lines
 from source_iterable.streams.lists import IDENTIFIERS
@@ -67,7 +66,7 @@ class Users(ExportStream):
         catalog_schema = context.catalog_schemas.get(self.name, {}) if context.config.user_fields_as_columns else {}
         is_hashed = partial(context.private_fields.hashes, layout=self.layout)
         schema = configured_columns(self._schema(context.config), catalog_schema, is_hashed)
-        return UserRecords(self.name, schema, context.config.users_key, self.redaction(context))
+        return UserRecords(self.name, schema, context.config.users_key)
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
         if isinstance(records, UserRecords) and records.without_key:
@@ -84,19 +83,18 @@ class UserRecords(ShapedRecords):
     `without_key` counts those that have nothing in the column `key`.
     """
 
-    def __init__(self, stream_name: str, schema: Mapping[str, Any], key: str, redact: Redact | None = None) -> None:
+    def __init__(self, stream_name: str, schema: Mapping[str, Any], key: str) -> None:
         self._columns = Columns(schema)
         self._key = key
         self.without_key = 0
-        super().__init__(stream_name, Shape(self._columns, of_events=False), redact)
+        super().__init__(stream_name, Shape(self._columns, of_events=False))
 
     def json(self, record: Fields, dumps: Dumps) -> bytes:
         self._columns.take_nested(record)
         columns, data = self._columns.split(record)
-        has_no_key = not columns.get(self._key)
         columns["data"] = data
-        text = dumps(self._redact(columns) if self._redact else columns, None, 0)
-        self.without_key += has_no_key
+        text = dumps(columns, None, 0)
+        self.without_key += not columns.get(self._key)
         return text
 
     def lines(self, shape: Shape, records: list[Any]) -> bytes:
