@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 import requests
 
 from source_iterable.api.rate_budget import RateBudgets
+from source_iterable.api.request import segment
 from source_iterable.api.session import Session
 from source_iterable.api.spooled import pieces
 from source_iterable.config import Config, is_loopback
@@ -182,7 +183,7 @@ class Client:
             NotVisible: for 401 and 403, unless it `may_refuse`.
             NoAnswer: none came in time; for 429; for 5xx, unless it `may_fail`.
         """
-        path = endpoint.format(*(quote(str(name), safe="") for name in names))
+        path = endpoint.format(*map(segment, names))
         options = {"params": parameters, "headers": headers, "most": most, "patience": patience}
         answer = self._tried(endpoint, path, options)
         if answer.status in REFUSALS and not may_refuse:

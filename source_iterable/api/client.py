@@ -68,7 +68,8 @@ class IterableClient:
         self._stop = threading.Event()
         self._why_stopped = ""
         self.key = Key(partial(self.probe, retry=RESPONSE), self.clock)
-        self._wording = Wording(config.api_key, host.netloc)
+        private = bool(config.excluded_fields or config.hashed_fields)
+        self._wording = Wording(config.api_key, host.netloc, private)
         self._session = Session(self.is_local, config.api_key)
 
     def fetch(self, request: Request, read: Callable[[requests.Response], T], permit: Permit | None = None) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -50,6 +51,12 @@ class Request:
 
     def __str__(self) -> str:
         return f"{self.method} {self.redacted_path or self.path}"
+
+
+def segment(name: object) -> str:
+    """A name as one segment of a path. `.` and `..` are encoded, too: otherwise they lead to another endpoint."""
+    text = quote(str(name), safe="")
+    return text.replace(".", "%2E") if text in (".", "..") else text
 
 
 class ShapeError(ValueError):

@@ -22,6 +22,10 @@ from source_iterable.version import __version__
 MAX_REDIRECTS = 5
 # A value in a message of the logging module.
 _VALUE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]", re.I)
+# All public IPv6 addresses but those of NAT64, and where the last 32 bits are an IPv4 address (RFC 6052).
+_UNICAST, _NAT64 = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("64:ff9b::/96")
+# `.` or `..` as a whole segment of a path.
+_DOTS = re.compile(r"(?<=/)\.{1,2}(?=/|$)")
 
 
 class PrivateAddress(ValueError):
@@ -61,7 +65,7 @@ class _PublicConnection(_SecureConnection):
         connected = super()._new_conn()
         address = ipaddress.ip_address(connected.getpeername()[0].partition("%")[0])
         # With a proxy the peer is the proxy, which the user has chosen.
-        if not address.is_global and self.proxy is None:
+        if not is_public(address) and self.proxy is None:
             connected.close()
             raise PrivateAddress(f"{self.host} is {address}, which is not a public address")
         return connected
@@ -83,7 +87,8 @@ class _Adapter(HTTPAdapter):
 class Session(requests.Session):
     """For the API, with its key, or else for files of export jobs: https only, files only from public addresses.
 
-    With a `loopback` API: http and private addresses, too, and the proxies of the environment are ignored.
+    Proxies and certificates are those of the environment; nothing of ~/.netrc is sent. With a `loopback` API: http and
+    private addresses, too, and the proxies are ignored.
     """
 
     def __init__(self, loopback: bool, api_key: str = "") -> None:
@@ -92,6 +97,8 @@ class Session(requests.Session):
             if name.split(".")[0] == "urllib3":
                 logging.getLogger(name).addFilter(_without_values)
         self.trust_env = not loopback
+        # Without one of its own, requests takes a user and password for the host from ~/.netrc.
+        self.auth = _no_auth
         adapter = _Adapter(_SecureConnection if loopback or api_key else _PublicConnection)
         # requests itself would also speak http.
         self.adapters.clear()
@@ -104,6 +111,15 @@ class Session(requests.Session):
         # spooled.py decodes gzip and nothing else.
         self.headers.update({"User-Agent": f"source-iterable/{__version__}", "Accept-Encoding": "gzip"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """As requests does, but %2E and %2E%2E stay encoded, which it would send as folders of the path."""
+        prepared = super().prepare_request(request)
+        parts = urlsplit(str(prepared.url))
+        if _DOTS.search(parts.path):
+            path = _DOTS.sub(lambda found: found[0].replace(".", "%2E"), parts.path)
+            prepared.url = parts._replace(path=path).geturl()
+        return prepared
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: requests itself would read the body of each redirect, however long, even if told not to follow."""
@@ -137,6 +153,20 @@ class Session(requests.Session):
                 raise BadRequest(f"{message} Check the API base URL.", response.status_code)
             url, options["params"] = following, {}
         raise Unreachable(f"{what} was redirected {MAX_REDIRECTS} times.")
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is one host's on the internet. An IPv6 address that stands for an IPv4 address is what that is."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not address.is_multicast
+    inner = address.ipv4_mapped or address.sixtofour
+    if address in _NAT64:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return is_public(inner) if inner else address.is_global and address in _UNICAST
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _without_values(record: logging.LogRecord) -> bool:

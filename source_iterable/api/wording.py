@@ -42,23 +42,34 @@ _HINTS = {
 }
 _PASSWORD = "asks for a user and password (407): put the right ones into HTTPS_PROXY, as user:password@host:port."
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+# A word with an @, encoded or not, which a name in quotation marks may precede: an address.
+_WORD = re.compile(r'(?:"[^"]*"(?=@|%40))?[^\s()<>\[\]:;,"\\]+')
+# Seven digits or more, also in groups: an id, a phone number.
+_DIGITS = re.compile(r"\d(?:[\s./()\u2010-\u2015-]{0,3}\d){6,}")
 
 
 class Wording:
-    """Words the errors of requests with one key to one host."""
+    """Words the errors of requests with one key to one host.
 
-    def __init__(self, api_key: str, host: str) -> None:
+    With `private`, messages of Iterable's without addresses and long numbers, which may name a person; its codes stay.
+    """
+
+    def __init__(self, api_key: str, host: str, private: bool = False) -> None:
         self._api_key = api_key
         self._host = host
+        self._private = private
 
-    def _redacted(self, text: str, request: Request) -> str:
-        """A text of a response as it may be shown: short, without the key, and without personal values of the request."""
+    def _redacted(self, text: str, request: Request, is_code: bool = False) -> str:
+        """A text of a response as it may be shown: one short line without the key and personal values of the request."""
         text = text.replace(self._api_key, "****")
         for value in request.personal_values:
             # Iterable may quote it in lower case, or as it stood in the URL.
             for form in (value, quote(value), quote(value, ""), quote_plus(value)):
                 text = re.sub(re.escape(form), "****", text, flags=re.IGNORECASE)
-        return text[:_MESSAGE_LENGTH]
+        if self._private and not is_code:
+            text = _WORD.sub(lambda word: "****" if "@" in word[0] or "%40" in word[0] else word[0], text)
+            text = _DIGITS.sub("****", text)
+        return " ".join(text.split())[:_MESSAGE_LENGTH]
 
     def error_of(self, response: requests.Response, request: Request) -> IterableError:
         """The error for a response whose status says that it holds no data. Closes the response."""
@@ -72,8 +83,8 @@ class Wording:
             with suppress(ValueError, AttributeError, BrokenResponse, EndUnknown, TooLarge):
                 body = exact_json.loads(whole(response, _ERROR_BYTES))
                 code, msg = (str(body.get(name) or "") for name in ("code", "msg"))
-        texts = (code, msg, response.reason or "no message")
-        code, msg, reason = (self._redacted(text, request) for text in texts)
+        code = self._redacted(code, request, is_code=True)
+        msg, reason = (self._redacted(text, request) for text in (msg, response.reason or "no message"))
         said = f"{code}: {msg}" if code and msg else msg or code or reason
         kind = _ERRORS.get(status, ServerError if status >= 500 else BadRequest)
         message = f"Iterable answered {request} with {status} ({said}). {_HINTS.get(status, '')}"
@@ -82,7 +93,8 @@ class Wording:
     def refuse_error_object(self, request: Request, value: Any) -> None:
         """Raise BrokenResponse for the JSON of a response with status 200 that is an error."""
         if is_error_object(value) and value["code"] != "Success":
-            said = self._redacted(f"{value['code']}: {value['msg']}", request)
+            code = self._redacted(str(value["code"]), request, is_code=True)
+            said = f"{code}: {self._redacted(str(value['msg']), request)}"[:_MESSAGE_LENGTH]
             raise BrokenResponse(f"Iterable answered {request} with status 200 and an error ({said}).")
 
     def no_response(self, request: Request, error: Exception) -> IterableError:

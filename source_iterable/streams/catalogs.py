@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from urllib.parse import quote
 
 from source_iterable.api.paging import Pages, numbered
-from source_iterable.api.request import holder_of
+from source_iterable.api.request import holder_of, segment
 from source_iterable.reading.lists import ChildStream, Key, PlainList
 from source_iterable.reading.stream import Fields, StreamContext
 
@@ -29,7 +28,7 @@ class CatalogItems(ChildStream):
     page_size = 200
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
-        path = f"catalogs/{quote(str(key), safe='')}/items"
+        path = f"catalogs/{segment(key)}/items"
         before: set[str] = set()
         read, total = 0, None
         fetch = numbered(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size)
@@ -59,6 +58,6 @@ class CatalogFieldMappings(ChildStream):
     noun = "catalog"
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
-        path = f"catalogs/{quote(str(key), safe='')}/fieldMappings"
+        path = f"catalogs/{segment(key)}/fieldMappings"
         mappings = context.client.get_json(path, None, partial(holder_of, name="definedMappings"))
         yield [{**mappings, "catalogName": key}]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from source_iterable.api.ahead import run_ahead
 from source_iterable.api.paging import Pages, by_marker
-from source_iterable.api.request import Request, ShapeError, an_object
+from source_iterable.api.request import Request, ShapeError, an_object, segment
 from source_iterable.reading.lists import ChildStream, Key, PlainList, in_batches
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields, StreamContext
@@ -32,7 +31,7 @@ class MetadataEntries(ChildStream):
     resumable = True
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
-        path = f"metadata/{quote(str(key), safe='')}"
+        path = f"metadata/{segment(key)}"
         pages = Pages(path, by_marker(context.client, path, "results", "key"))
         listed = (item for page in pages for item in page.items)
         entries = run_ahead(partial(self._entry, context, path), listed, THREADS)
@@ -43,7 +42,7 @@ class MetadataEntries(ChildStream):
         # Keys may be those of people.
         name, redacted = (listed["key"], None) if not context.private_fields else ("***", f"{path}/***")
         with skipping(context, self.name, f"entry {name} of {path}"):
-            request = Request(f"{path}/{quote(str(listed['key']), safe='')}", redacted_path=redacted)
+            request = Request(f"{path}/{segment(listed['key'])}", redacted_path=redacted)
             return {**listed, **context.client.json(request, partial(_entry_of, listed["key"]))}
         return None
 

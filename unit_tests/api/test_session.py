@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import logging
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import pytest
+from requests_mock import Mocker
 
 from source_iterable.api import session
+from source_iterable.api.request import segment
 from source_iterable.errors import (
     BrokenResponse,
     ConfigError,
@@ -20,7 +24,7 @@ from source_iterable.errors import (
 )
 from source_iterable.exports.jobs import FileHost
 from source_iterable.version import __version__
-from unit_tests.contexts import API_KEY, GOOD, a_client, answering
+from unit_tests.contexts import API_KEY, GOOD, ROOT, a_client, answering
 
 
 @pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
@@ -131,6 +135,73 @@ def test_a_cookie_is_not_sent_back() -> None:
             FileHost(client).receive(f"{root}a", 100).close()
     assert len(received) == 4
     assert not any(b"cookie" in request.lower() for request in received)
+
+
+FILE = "https://files.example.com/a"
+
+
+@pytest.mark.parametrize("proxy", [None, "http://me:S3cret@proxy.example.com:1"])
+def test_nothing_of_netrc_is_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Mocker, proxy: str | None
+) -> None:
+    netrc = tmp_path / "netrc"
+    hosts = ("api.iterable.com", "files.example.com", "default")
+    netrc.write_text("".join(f"{'machine ' * (host != 'default')}{host} login ada password S3cret\n" for host in hosts))
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(netrc))
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, proxy or "")
+    server.get(f"{ROOT}lists", status_code=302, headers={"Location": f"{ROOT}lists/"})
+    server.get(f"{ROOT}lists/", json={"lists": []})
+    server.delete(f"{ROOT}export/7")
+    server.get(FILE, status_code=302, headers={"Location": "https://elsewhere.example.com/a"})
+    server.get("https://elsewhere.example.com/a", text="{}\n")
+    client = a_client()
+    client.get_json("lists")
+    client.cancel("export/7")
+    FileHost(client).receive(FILE, 100).close()
+    assert len(server.request_history) == 5
+    for request in server.request_history:
+        assert "Authorization" not in request.headers
+        assert request.proxies.get("https") == proxy, "which is the environment's"
+        assert request.verify == str(netrc)
+
+
+@pytest.mark.parametrize("name", [".", "..", "a..b", "...", "../..", "%2E", "a.b"])
+def test_a_name_made_of_dots_is_sent_encoded(name: str) -> None:
+    with answering(GOOD) as (root, received):
+        a_client(f"{root}api/").get_json(f"catalogs/{segment(name)}/items", {"search": "/../"})
+    line = f"GET /api/catalogs/{segment(name)}/items?search=%2F..%2F HTTP/1.1\r\n"
+    assert received[0].startswith(line.encode())
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("10.0.0.1", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("2606:4700::1111", True),
+        ("fe80::1", False),
+        ("fc00::1", False),
+        ("ff0e::1", False),
+        ("::ffff:8.8.8.8", True),
+        ("::ffff:10.0.0.1", False),
+        ("::ffff:100.64.0.1", False),
+        ("::ffff:224.0.0.1", False),
+        ("::ffff:0:10.0.0.1", False),
+        ("::10.0.0.1", False),
+        ("64:ff9b::8.8.8.8", True),
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b:1::10.0.0.1", False),
+        ("2002:808:808::1", True),
+        ("2002:a00:1::1", False),
+    ],
+)
+def test_an_ipv6_form_of_a_private_address_is_private(address: str, public: bool) -> None:
+    assert session.is_public(ipaddress.ip_address(address)) == public
 
 
 def test_a_line_of_a_head_that_does_not_end_fills_no_memory() -> None:

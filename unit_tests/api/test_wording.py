@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -26,7 +28,7 @@ from source_iterable.errors import (
     Unreachable,
 )
 from source_iterable.exports.jobs import FileHost
-from unit_tests.contexts import API_KEY, ROOT, a_client, answering
+from unit_tests.contexts import API_KEY, ROOT, a_client, a_config, answering
 
 LISTS = f"{ROOT}lists"
 
@@ -124,6 +126,56 @@ def test_a_key_quoted_in_an_error_response_is_masked(client: IterableClient, req
     with pytest.raises(BadKey, match=r"Unknown key \*\*\*\*!") as caught:
         client.get_text("lists")
     assert API_KEY not in f"{caught.value} {caught.value.msg} {traced(caught.value).as_airbyte_message()}"
+
+
+def wordings(server: requests_mock.Mocker, code: str, msg: str, **options: Any) -> list[str]:
+    """The messages of errors with this code and msg: as a status, as a body with status 200, and as a reason."""
+    config, found = a_config(api_key=API_KEY, **options), []
+    body = {"code": code, "msg": msg}
+    for status, response, reason in ((400, body, "Bad"), (200, body, "OK"), (400, [], msg)):
+        server.get(LISTS, status_code=status, json=response, reason=reason)
+        error = failure(IterableClient(config, logging.getLogger("airbyte")))
+        found.append(f"{error} {getattr(error, 'msg', '')}")
+    return found
+
+
+def test_a_quoted_message_is_one_line(server: requests_mock.Mocker) -> None:
+    for told in wordings(server, "A\nB", "one\r\ntwo\u2028three\x0bfour\n\nfive"):
+        assert "one two three four five" in told
+        assert len(told.splitlines()) == 1
+
+
+PEOPLE = [
+    ("User anna@example.com exists", "User **** exists"),
+    ("User <o'brien+x=y@example.com>, gone", "User <****>, gone"),
+    ('User "anna smith"@example.com', "User ****"),
+    ("{email=anna@example.com, id=3}", "****, id=3}"),
+    ("?email=anna%40example.com&x", "****"),
+    ("用户@例子.公司 gone", "**** gone"),
+    ("to +4915112345678", "to +****"),
+    ("to +1 (555) 123-4567.", "to +****."),
+    ("to +49 (0)151 – 234 5678", "to +****"),
+    ("id 1234567, not 123456", "id ****, not 123456"),
+    ("from 192.168.100.200", "from ****"),
+    (f"{'x' * 275} anna.smith@example.com", f"{'x' * 275} ****"),
+    (f"the key {API_KEY}-1234567@x", "the key ****"),
+]
+
+
+@pytest.mark.parametrize(("msg", "masked"), PEOPLE)
+@pytest.mark.parametrize("option", [{"excluded_fields": ["ip"]}, {"hashed_fields": ["email"], "hash_salt": "s"}])
+def test_with_private_fields_a_message_names_nobody(
+    server: requests_mock.Mocker, msg: str, masked: str, option: dict[str, Any]
+) -> None:
+    for told in wordings(server, "Code1234567", msg, **option):
+        assert masked in told
+        assert not any(private in told for private in (msg, "anna", "brien", "5678", "12345678", "192"))
+    assert all("Code1234567" in told for told in wordings(server, "Code1234567", msg, **option)[:2])
+
+
+@pytest.mark.parametrize("msg", [msg for msg, _ in PEOPLE if API_KEY not in msg and len(msg) < 250])
+def test_without_private_fields_a_message_is_iterables(server: requests_mock.Mocker, msg: str) -> None:
+    assert all(msg in told for told in wordings(server, "C", msg, hash_salt="s"))
 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 300, 304])

@@ -137,6 +137,7 @@ class _Socket(socket.socket):
         ("169.254.169.254", False),
         ("fe80::1%eth0", False),
         ("::1", False),
+        ("::ffff:10.0.0.1", False),
     ],
 )
 @pytest.mark.parametrize("proxy", [None, "http://proxy.example.com"])
