@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from source_iterable.process.display import visible
+from source_iterable.process.arguments import Parser
+from source_iterable.process.display import one_line, visible
 from source_iterable.streams.table import EXPORTS
 
 # How many times faster than Iterable's published limits the sandbox and the connector run.
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m integration_tests.demo", description=__doc__)
+    parser = Parser(prog="python -m integration_tests.demo", description=__doc__)
     parser.add_argument("--config", type=Path, help="the connector's configuration, to read the real Iterable")
     parser.add_argument("--streams", help="streams and groups of streams, as for source-iterable load")
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="folder of the DuckDB file")
@@ -125,9 +126,9 @@ def _of_project(options: argparse.Namespace, console: Console) -> None:
     try:
         config = json.loads(options.config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DemoError(f"{options.config} cannot be read as JSON: {error}") from None
+        raise DemoError(one_line(f"{options.config} cannot be read as JSON: {error}")) from None
     if not isinstance(config, dict):
-        raise DemoError(f"{options.config} must contain a JSON object with api_key and start_date.")
+        raise DemoError(one_line(f"{options.config} must contain a JSON object with api_key and start_date."))
     console.print(
         "This reads your Iterable project within Iterable's rate limits. To try it, a start_date a few days back is enough."
     )
@@ -140,16 +141,16 @@ def _run(
 ) -> None:
     """Run the three short commands, the loads (each a title and a configuration) and the questions."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise DemoError(f"The folder {path.parent} cannot be created: {error.strerror}.") from None
+        raise DemoError(one_line(f"The folder {path.parent} cannot be created: {error.strerror}.")) from None
     for number, (title, config) in enumerate(loads):
         with _file_of(config, path.parent) as file:
             if number == 0:
                 _show_commands(console, file)
             arguments = ["load", "--config", str(file), "--to", str(path), "--streams", options.streams or streams]
-            console.print(f"\n{visible(title)}\n", style="bold", markup=False)
-            console.print(f"    source-iterable load --config config.json --to {path}\n", markup=False)
+            console.print(f"\n{one_line(title)}\n", style="bold", markup=False)
+            console.print(f"    source-iterable load --config config.json --to {one_line(str(path))}\n", markup=False)
             if subprocess.run([sys.executable, "-m", "source_iterable", *arguments], check=False).returncode:
                 raise DemoError("The load failed; see above.")
     with duckdb.connect(str(path), read_only=True) as database:
@@ -170,7 +171,7 @@ def _answer(console: Console, database: duckdb.DuckDBPyConnection, question: Que
         table.add_column(column[0])
     for row in result.fetchall():
         # A name may look like markup, or hold an escape sequence of the terminal.
-        table.add_row(*(Text(visible(str(cell))) for cell in row))
+        table.add_row(*(Text(one_line(str(cell))) for cell in row))
     console.print("", table)
 
 
@@ -184,7 +185,7 @@ def _show_commands(console: Console, file: Path) -> None:
     (status,) = _command("CONNECTION_STATUS", "check", "--config", str(file))
     console.print(f"[bold]check[/]     {status['status']}")
     if status["status"] != "SUCCEEDED":
-        raise DemoError(f"The check failed: {status.get('message')}")
+        raise DemoError(one_line(f"The check failed: {status.get('message')}"))
     (catalog,) = _command("CATALOG", "discover", "--config", str(file))
     incremental = sum("incremental" in stream["supported_sync_modes"] for stream in catalog["streams"])
     columns = sum(len(stream["json_schema"]["properties"]) for stream in catalog["streams"])

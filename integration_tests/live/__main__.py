@@ -25,6 +25,8 @@ from integration_tests.sandbox import SandboxSettings
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
 from source_iterable.exports.export_job import START
+from source_iterable.process.arguments import Parser
+from source_iterable.process.display import one_line
 from source_iterable.streams.table import read_config
 
 _QUESTION = """\
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _compare(options.compare, console)
         return _run(options, read_config(options.config), console)
     except (ConfigError, report.UnusableReport) as error:
-        print(error, file=sys.stderr)
+        print(one_line(str(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. Run it again to continue.", file=sys.stderr)
@@ -62,14 +64,14 @@ def _run(options: argparse.Namespace, config: Config, console: Console) -> int:
     shown = ""
     for each, seen, seconds in report.fill(project, made):
         if each.name == PROBES[0].name and seen.verdict != "holds":
-            print(_no_key(seen), file=sys.stderr)
+            print(one_line(_no_key(seen)), file=sys.stderr)
             return 1
         report.write(options.report, made)
         if each.name != shown or seen.is_finished:
             print(f"{seen.verdict:11}  {each.name:32} {seconds:6.1f} s", file=sys.stderr, flush=True)
         shown = each.name
     report.show(made, console)
-    console.print(f"The report, without any values: {options.report}")
+    console.print(one_line(f"The report, without any values: {options.report}"))
     return 0
 
 
@@ -118,7 +120,7 @@ def _minutes(text: str) -> float:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m integration_tests.live", description=__doc__.partition("\n\n")[2])
+    parser = Parser("python -m integration_tests.live", description=__doc__.partition("\n\n")[2])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, help="the configuration, a JSON file: docs/options.md")
     what.add_argument("--compare", type=Path, metavar="REPORT", help="print where the sandbox differs from a report")

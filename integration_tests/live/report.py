@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from integration_tests.live.probe import Probe, Project, Seen, Verdict, run
 from integration_tests.live.probes import PROBES
+from source_iterable.process.files import replace
 from source_iterable.version import __version__
 
 _STYLES = {"holds": "green", "differs": "bold red", "not visible": "dim"}
@@ -81,10 +81,8 @@ def _clean(value: Any) -> Any:
 
 def write(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report, so that the file is always a whole one. Raises UnusableReport."""
-    new = path.with_name(f"{path.name}.new")
     try:
-        new.write_text(_text(report) + "\n", encoding="utf-8")
-        os.replace(new, path)
+        replace(path, _text(report) + "\n")
     except OSError as error:
         raise UnusableReport(f"{path} cannot be written: {error.strerror}.") from None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from integration_tests.sandbox.times import parse_record_time
+from source_iterable.process.display import one_line
 
 AGREE, KNOWN, DIFFERS, NOT_AVAILABLE = "agree", "known defect", "DIFFERS", "not available"
 Record = Mapping[str, Any]
@@ -108,5 +109,5 @@ def table(verdicts: Iterable[Verdict]) -> str:
         together.setdefault((each.witness, each.verdict, each.note), []).append(each.name)
     lines = []
     for (witness, verdict, note), names in together.items():
-        lines.append(f"{witness:32} {verdict:14} {', '.join(names)}{f' -- {note}' if note else ''}")
+        lines.append(one_line(f"{witness:32} {verdict:14} {', '.join(names)}{f' -- {note}' if note else ''}"))
     return "\n".join(lines)

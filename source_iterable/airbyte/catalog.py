@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from pathlib import Path
@@ -21,6 +20,8 @@ from airbyte_cdk.models import (
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
+from source_iterable.process.arguments import Parser
+from source_iterable.process.display import one_line
 from source_iterable.process.ending import print_and_end
 from source_iterable.reading.stream import Stream
 from source_iterable.streams.table import GROUPS, STREAMS, chosen, read_config
@@ -45,7 +46,7 @@ def as_airbyte_stream(stream: Stream, config: Config, client: IterableClient) ->
 def run(arguments: list[str]) -> NoReturn:
     """Print the catalog and exit: 0, 1 if there is none, 2 for wrong arguments."""
     description = "Print a configured catalog, for source-iterable read --catalog."
-    parser = argparse.ArgumentParser(prog="source-iterable catalog", description=description)
+    parser = Parser(prog="source-iterable catalog", description=description)
     add = parser.add_argument
     add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
     add("--streams", default="all", help=f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all")
@@ -56,7 +57,7 @@ def run(arguments: list[str]) -> NoReturn:
         client = IterableClient(config, logging.getLogger("airbyte"))
         streams = [as_airbyte_stream(STREAMS[name], config, client) for name in chosen(options.streams)]
     except IterableError as error:
-        sys.exit(str(error))
+        sys.exit(one_line(str(error)))
     catalog = ConfiguredAirbyteCatalog(streams=[_configured(stream, options.full_refresh) for stream in streams])
     print_and_end(orjson.dumps(ConfiguredAirbyteCatalogSerializer.dump(catalog), option=orjson.OPT_INDENT_2).decode())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import logging
 import select
@@ -10,7 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, NoReturn
 
 import orjson
@@ -22,6 +23,7 @@ from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from source_iterable.airbyte.messages import traced
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.airbyte.state_file import HELP, StateFile, taken_from
+from source_iterable.process.display import one_line
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import trouble
 from source_iterable.records.batch import RecordBatch
@@ -88,7 +90,8 @@ def launch(arguments: list[str]) -> NoReturn:
     # Before the CDK takes over stdout and stderr: argparse's usage errors are not protocol messages.
     arguments, state_file = taken_from(arguments)
     try:
-        parsed = AirbyteEntrypoint.parse_args(arguments)
+        with _errors_on_one_line():
+            parsed = AirbyteEntrypoint.parse_args(arguments)
     except SystemExit as ended:
         if ended.code == 0 and arguments[:1] == ["read"]:
             print(HELP)
@@ -123,6 +126,17 @@ def launch(arguments: list[str]) -> NoReturn:
         except OSError as unwritable:  # a full disk behind stdout, say
             print(f"The output cannot be written: {unwritable.strerror}.", file=sys.__stderr__)
         end(1 if stop.number is None else 128 + stop.number)
+
+
+@contextmanager
+def _errors_on_one_line() -> Iterator[None]:
+    """Meanwhile, errors of the CDK's parser quote arguments as those of ours do (arguments.py)."""
+    error = argparse.ArgumentParser.error
+    argparse.ArgumentParser.error = lambda parser, message: error(parser, one_line(message))  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        argparse.ArgumentParser.error = error  # type: ignore[method-assign]
 
 
 def _return_memory_to_the_system() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,8 @@ from airbyte_cdk.models import (
 
 from source_iterable.airbyte.messages import state_manager, traced
 from source_iterable.errors import ConfigError
+from source_iterable.process.arguments import Parser
+from source_iterable.process.files import replace
 from source_iterable.process.machine import trouble
 from source_iterable.streams.table import STREAMS
 
@@ -30,7 +30,7 @@ HELP = """
 
 
 class StateFile:
-    """A file with the latest state of each stream, in the form that `read --state` takes."""
+    """A file with the latest state of each stream, in the form that `read --state` takes. A new one is its owner's alone."""
 
     def __init__(self, path: Path) -> None:
         # Behind a link, the file is replaced, not the link.
@@ -56,15 +56,9 @@ class StateFile:
     def update(self, message: AirbyteMessage) -> None:
         """Replace the state of a stream, in one go: the file is never half written. Raises AirbyteTracedException."""
         self._keep(message)
-        new = self._path.with_name(f"{self._path.name}.new")
         try:
-            new.write_text(json.dumps([*self._states.values()]), encoding="utf-8")
-            with open(new, "rb") as file:
-                os.fsync(file)
-            os.replace(new, self._path)
+            replace(self._path, json.dumps([*self._states.values()]))
         except OSError as error:
-            with suppress(OSError):
-                new.unlink()
             place = f"the folder of the state file, {self._path.parent}"
             raise traced(trouble(error, place, "name a state file in another folder")) from error
 
@@ -78,7 +72,7 @@ def taken_from(arguments: list[str]) -> tuple[list[str], StateFile | None]:
 
     Ends the process for arguments that contradict each other.
     """
-    parser = argparse.ArgumentParser(prog="source-iterable read", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="source-iterable read", add_help=False, allow_abbrev=False)
     parser.add_argument("--state-file", type=Path)
     found, rest = parser.parse_known_args(arguments)
     if found.state_file is None or rest[:1] != ["read"]:

@@ -19,7 +19,8 @@ from source_iterable.load.destination import Destination, parsed, redact, redact
 from source_iterable.load.loader import COMMIT_ROWS, Loaded, load, work_folder
 from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import backfill_key
-from source_iterable.process.display import heartbeat, progress_display
+from source_iterable.process.arguments import Parser
+from source_iterable.process.display import heartbeat, one_line, progress_display, visible
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import StreamContext
@@ -47,8 +48,9 @@ def run(arguments: list[str]) -> NoReturn:
         code = 1 if stop.number is None else 128 + stop.number
         # A fault of ours, if it is none of our errors.
         fault = redact(options.to, "".join(format_exception(error)).rstrip())
-        why = str(error) if isinstance(error, IterableError) else fault
-        _LOGGER.error(why if stop.number is None else _STOPPED)
+        why = [str(error)] if isinstance(error, IterableError) else fault.split("\n")
+        for line in why if stop.number is None else [_STOPPED]:
+            _LOGGER.error(line)
     end(code)
 
 
@@ -133,7 +135,7 @@ def _report(results: Mapping[str, Loaded], how_to_open: str) -> None:
         lines = [row("stream", "rows", "seconds"), rule, *lines, rule, total]
     if empty := sum(not each.rows and each.error is None for each in results.values()):
         lines.append(f"{empty} stream{'s' * (empty > 1)} had nothing new.")
-    report = "\n".join([*lines, "", "To look at the tables:", "", f"    {how_to_open}", "", ""])
+    report = visible("\n".join([*lines, "", "To look at the tables:", "", f"    {how_to_open}", "", ""]))
     try:
         sys.stdout.buffer.write(report.encode(sys.stdout.encoding, errors="replace"))
         sys.stdout.flush()
@@ -143,7 +145,7 @@ def _report(results: Mapping[str, Loaded], how_to_open: str) -> None:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     description = "Load Iterable into a warehouse. Run it again to load what is new since."
-    parser = argparse.ArgumentParser(prog="source-iterable load", description=description)
+    parser = Parser(prog="source-iterable load", description=description)
     add = parser.add_argument
     add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
     add("--to", required=True, help=f"{_WAREHOUSES}: docs/load.md")
@@ -163,11 +165,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 
 
 class _Stderr(logging.Handler):
-    """Writes to sys.stderr as it is at the time: above the progress, while that is shown.
+    """Writes a line to sys.stderr as it is at the time: above the progress, while that is shown.
 
-    If that is possible: what a load has done does not depend on it.
+    If that is possible: what a load has done does not depend on it. Names and errors that the line quotes cannot change the
+    terminal.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError):
-            print(self.format(record), file=sys.stderr, flush=True)
+            print(one_line(self.format(record)), file=sys.stderr, flush=True)

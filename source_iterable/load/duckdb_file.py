@@ -8,6 +8,7 @@ from typing import Any
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
+from source_iterable.process.display import one_line
 
 
 class DuckDBFile(SqlDestination):
@@ -45,4 +46,5 @@ class DuckDBFile(SqlDestination):
         self._database.close()
 
     def how_to_open(self) -> str:
-        return f"duckdb {self._path}\n    USE {quoted(self._path.stem)}.{quoted(self._dataset)};"
+        use = f"USE {quoted(self._path.stem)}.{quoted(self._dataset)};"
+        return f"{one_line(f'duckdb {self._path}')}\n    {one_line(use)}"

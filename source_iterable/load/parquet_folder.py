@@ -19,6 +19,7 @@ from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.tables import Table
+from source_iterable.process.display import one_line
 from source_iterable.reading.stream import State
 
 _MANIFEST = "_source_iterable.json"
@@ -101,7 +102,7 @@ class ParquetFolder(Destination):
 
     def how_to_open(self) -> str:
         files = self._root / next(iter(self._manifest["tables"]), "table") / "*.parquet"
-        return f"duckdb -c \"FROM read_parquet('{files}', union_by_name=true) LIMIT 10\""
+        return one_line(f"duckdb -c \"FROM read_parquet('{files}', union_by_name=true) LIMIT 10\"")
 
     def _entry(self, table: str) -> Any:
         return self._manifest["tables"].setdefault(table, {"files": [], "loading": {}})

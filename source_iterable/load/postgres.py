@@ -19,6 +19,7 @@ from source_iterable.load.destination import ConnectionLost, DestinationError, r
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination, definitions
+from source_iterable.process.display import one_line
 
 # Seconds that a server has to restart.
 PAUSE = 10.0
@@ -197,4 +198,4 @@ class Postgres(SqlDestination):
         there, options = self._there, {"-h": "host", "-p": "port", "-U": "user"}
         given = [word for option, name in options.items() if name in there for word in (option, there[name])]
         psql = shlex.join(["psql", *given, there["dbname"]])
-        return f"{psql}\n    SET search_path TO {quoted(self._dataset)};"
+        return f"{one_line(psql)}\n    {one_line(f'SET search_path TO {quoted(self._dataset)};')}"

@@ -85,13 +85,20 @@ def _view(progress: Progress) -> Group:
         column.justify = "right"
     for name, stream in sorted(progress.snapshot().items()):
         done = "" if stream.share is None else f"{stream.share:.0%}"
-        table.add_row(name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
-    return Group(table, *(Text(line, style="dim") for line in _waiting_lines(progress)))
+        cells = (name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
+        # As Text: rich takes [/b] in a string for markup.
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
+    return Group(table, *(Text(one_line(line), style="dim") for line in _waiting_lines(progress)))
 
 
 def visible(text: str) -> str:
     """A text for a terminal: control characters, those that reverse the direction, and odd line ends as escapes (\\x1b).
 
-    So that no name can change what else is on the terminal. A newline stays: who quotes foreign text takes it out.
+    So that no name can change what else is on the terminal. A newline stays: see `one_line`.
     """
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """The same, with newlines as \\n: a text that quotes others and is a line, so that none of them begins another one."""
+    return visible(text).replace("\n", "\\n")

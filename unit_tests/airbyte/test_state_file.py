@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,17 @@ def test_the_file_keeps_streams_that_are_not_read_and_the_last_state_of_those_th
     held = json.loads((tmp_path / "state.json").read_text())
     assert held == states(stream("email_open", createdAt="d"), stream("users", profileUpdatedAt="b"))
     assert [each.name for each in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_a_new_file_is_its_owners_alone_and_a_given_one_keeps_its_mode(tmp_path: Path) -> None:
+    for name, expected in (("new.json", 0o600), ("given.json", 0o640)):
+        if name == "given.json":
+            (tmp_path / name).touch()
+            (tmp_path / name).chmod(expected)
+        file = StateFile(tmp_path / name)
+        begin(file, [])
+        update(file, "email_open", createdAt="c")
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == expected
 
 
 def test_a_full_refresh_starts_over_unless_its_state_is_only_its_progress(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import threading
 
 import pytest
+from rich.console import Console
 
 from source_iterable.process import display
-from source_iterable.process.display import heartbeat, lines, visible
+from source_iterable.process.display import heartbeat, lines, one_line, visible
 from source_iterable.process.progress import Progress
 
 
@@ -63,3 +65,22 @@ def test_the_heartbeat_is_never_silent(monkeypatch: pytest.MonkeyPatch, waits: b
 )
 def test_foreign_text_cannot_change_the_terminal(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+def test_a_newline_begins_no_line_of_its_own() -> None:
+    assert one_line("a\nforged\r\n\x1b[2K") == r"a\nforged\r\n\x1b[2K"
+
+
+def test_what_a_stream_waits_for_cannot_change_the_display() -> None:
+    progress = Progress()
+    progress.advance("lists [/b]", window="\x1b[2K[red]")
+    with progress.waiting("a retry of [/b]\n\x1b[2K\rforged\u202e"):
+        console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=120)
+        console.print(display._view(progress))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "lists [/b]" in shown
+    assert r"\x1b[2K[red]" in shown
+    assert r"Waiting for a retry of [/b]\n\x1b[2K\rforged\u202e" in shown
+    assert not {"\x1b[2K", "\r", "\u202e"} & {shown, *shown}
+    assert "\x1b[2K" not in shown
