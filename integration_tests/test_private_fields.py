@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from integration_tests import preloaded
 from integration_tests.connector import catalog_for, config_for, run_command, sync
-from integration_tests.sandbox import Sandbox, SandboxSettings
+from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 from integration_tests.sandbox.settings import PROJECT_TYPES
 from source_iterable.streams.table import EXPORTS, STREAMS, parse_config
 
@@ -147,6 +149,39 @@ def _flat(value: Any, path: str, private: bool, place: str) -> Iterator[tuple[st
             yield from _flat(each, path, private, f"{place}{number}:")
     else:
         yield place + path, json.dumps(value)
+
+
+PERSON = ("anna.private", "5123456", "987654")
+ABOUT_A_PERSON = {"code": "GenericError", "msg": "Anna <anna.private@example.com>, +49 (0) 151 234-56-78, id 987654321"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status"),
+    [
+        *((None, status) for status in (200, 400, 401, 403, 404, 500)),
+        *((endpoint, status) for endpoint in ("lists/getUsers", "export/userEvents") for status in (200, 400, 500)),
+        ("metadata/{table}/{key}", 400),
+    ],
+)
+def test_an_error_that_names_a_person_is_told_without_its_name(
+    tmp_path: Path, endpoint: str | None, status: int
+) -> None:
+    with Sandbox(SandboxSettings(users=15, days=1, events_per_day=50, lists=2, campaigns=2, templates=2)) as sandbox:
+        config = config_for(sandbox, hashed_fields=["email"], rate_limit_factor=100_000)
+        files = {"catalog": catalog_for(config, STREAMS)}
+        sandbox.add_fault(Fault(endpoint, "status", None, status, body=ABOUT_A_PERSON))
+        outputs = [run_command(tmp_path, "read", config, **files)[1]]
+        if endpoint is None:
+            outputs.append(run_command(tmp_path, "check", config)[1])
+            outputs.append(run_command(tmp_path, "discover", {**config, "user_fields_as_columns": True})[1])
+            words = ["load", "--config", "config.json", "--to", "x.duckdb", "--streams", "all"]
+            load = [*preloaded.python_for_load(), "-m", "source_iterable", *words]
+            outputs.append(subprocess.run(load, cwd=tmp_path, capture_output=True, timeout=120, check=False))
+    for done in outputs:
+        said = (done.stdout + done.stderr).decode()
+        # A 404 is a thing that no longer exists; what is no list of users or events is only called an error object.
+        assert "Anna <****>, +****, id ****" in said or status == 404 or (status == 200 and endpoint)
+        assert not [private for private in (*PERSON, "(0)", "234-56") if private in said]
 
 
 def test_schemas_and_records_agree(sandbox: Sandbox) -> None:

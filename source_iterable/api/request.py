@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -33,7 +33,8 @@ TIMEOUT = Timeout(30.0, 300.0)
 class Request:
     """`method`, `path` (below the API root) and payload. str() names it in messages.
 
-    `redacted_path` stands for the path in messages, if it holds what they must not; `retry` says when it is sent again.
+    `redacted_path` stands for the path in messages, whose last segment they must not show; `retry` says when it is sent
+    again.
     """
 
     path: str
@@ -46,8 +47,9 @@ class Request:
 
     @property
     def personal_values(self) -> list[str]:
-        """The values of parameters that identify a person, which no message may show."""
-        return [str(value) for name in ("email", "userId") if (value := self.parameters.get(name))]
+        """What no message may show: parameters that identify a person, and the last segment of a path that is redacted."""
+        of_path = [unquote(self.path.rpartition("/")[2])] if self.redacted_path else []
+        return [*of_path, *(str(value) for name in ("email", "userId") if (value := self.parameters.get(name)))]
 
     def __str__(self) -> str:
         return f"{self.method} {self.redacted_path or self.path}"

@@ -173,6 +173,16 @@ def test_with_private_fields_a_message_names_nobody(
     assert all("Code1234567" in told for told in wordings(server, "Code1234567", msg, **option)[:2])
 
 
+def test_a_redacted_segment_of_the_path_is_masked_in_the_message(client: IterableClient, server: Mocker) -> None:
+    server.get(
+        f"{ROOT}metadata/t/anna%20smith", status_code=400, json={"msg": "No Anna Smith, anna%20smith: anna+smith"}
+    )
+    request = Request("metadata/t/anna%20smith", redacted_path="metadata/t/***", retry=ONCE)
+    with pytest.raises(BadRequest) as caught:
+        client.json(request)
+    assert str(caught.value) == "Iterable answered GET metadata/t/*** with 400 (No ****, ****: ****)."
+
+
 @pytest.mark.parametrize("msg", [msg for msg, _ in PEOPLE if API_KEY not in msg and len(msg) < 250])
 def test_without_private_fields_a_message_is_iterables(server: requests_mock.Mocker, msg: str) -> None:
     assert all(msg in told for told in wordings(server, "C", msg, hash_salt="s"))
