@@ -20,7 +20,7 @@ _BEGINS = re.compile(
     rf"""[{re.escape(BLANKS)}"'\\]*(?:\{{(?!\{{)|\[\s*(?:["'(:]|\{{(?!\{{)|\[(?![#/\w]))|(?P<prose>\[(?!\s*[\[{{])))"""
 )
 # A character in an escape, perhaps of JSON within JSON; and how often escapes are undone.
-_ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_ESCAPE = re.compile(r"(?<!\\)\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _DEEPEST_ESCAPE = 4
 
 
@@ -38,9 +38,9 @@ def _patterns(name: str) -> _Patterns:
     name = re.escape(name)
     word = rf"{name}(?!\w)(?:(?<!\w{name})|(?<=\\[bfnrt]{name})|(?<=\\u....{name})|(?<=\\x..{name}))"
     return _Patterns(
-        re.compile(rf"""{name}(?<=["'.]{name})(?:\.[^"'\\]*)?\\*["']\s*:"""),
+        re.compile(rf"""{name}(?<=["'.]{name})(?:\.[^"'\\]{{0,1000}})?\\*["']\s*:"""),
         re.compile(word),
-        re.compile(rf"""{word}(?:\.[\w.]*)?[\\"']*\s*[:=]"""),
+        re.compile(rf"""{word}(?:\.[\w.]{{0,1000}})?[\\"']*\s*[:=]"""),
     )
 
 
