@@ -19,10 +19,11 @@ from source_iterable.load.destination import Destination, parsed, redact, redact
 from source_iterable.load.loader import COMMIT_ROWS, Loaded, load, work_folder
 from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import backfill_key
-from source_iterable.process.display import heartbeat, progress_display
+from source_iterable.process.display import heartbeat, progress_display, visible
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import StreamContext
+from source_iterable.streams.privacy import notes
 from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen, read_config
 
 _LOGGER = logging.getLogger("source_iterable")
@@ -95,6 +96,8 @@ def _load(options: argparse.Namespace) -> int:
     """Load what the options say; returns the exit code."""
     config = read_config(options.config)
     names = chosen(options.streams)
+    for note in notes(config):
+        _LOGGER.warning(visible(note))
     if options.streams == "default":
         _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
     context = StreamContext(config, IterableClient(config, _LOGGER), _LOGGER)
