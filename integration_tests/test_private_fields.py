@@ -228,7 +228,7 @@ def test_the_first_lines_say_what_stays_in_clear(tmp_path: Path) -> None:
             each["log"]["message"] for each in messages if each["type"] == "LOG" if each["log"]["level"] == "WARN"
         )
         assert said in first
-        assert "phoneNumber: hashed without hash_salt" in second
+        assert "phoneNumber: private, but without hash_salt" in second
         assert [each["type"] for each in messages[:2]] == ["LOG", "LOG"]
         done = load(tmp_path, config, "--to", f"{tmp_path / 'lake'}/", "--streams", "channels")
         assert done.returncode == 0

@@ -143,7 +143,7 @@ class Config(BaseModel):
     """Fields of all streams to replace by their SHA-256, so that tables can still be joined on them."""
 
     hash_salt: str = Field("", title="Salt of the hashes", json_schema_extra={"airbyte_secret": True})
-    """A secret text that is hashed together with each value. Without it, email addresses can be guessed."""
+    """A secret text that keys the hashes and the ids of events. Without it, what they hide can be guessed."""
 
     rate_limit_factor: Factor = Field(1, title="Rate limit factor", json_schema_extra={"airbyte_hidden": True})
     """Multiplies all rate budgets, for accounts whose rate limits Iterable has raised."""

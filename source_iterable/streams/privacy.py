@@ -14,19 +14,21 @@ from source_iterable.streams.table import STREAMS
 
 
 def notes(config: Config) -> list[str]:
-    """Sentences for the log: declared fields of the same kind that stay in clear, and hashes that are easily undone."""
-    named = [name for name in (*config.excluded_fields, *config.hashed_fields) if name not in config.by_kind]
+    """Sentences for the log: declared fields of the same kind that stay in clear, and what can be guessed without a salt."""
+    private = [*config.excluded_fields, *config.hashed_fields]
+    named = [name for name in private if name not in config.by_kind]
     found = [*_same_kind(config, named)] if named else []
-    guessable = {
+    # By the entries of the options, what there is little of.
+    few = {
         config.by_kind.get(name, name): KINDS[kind].what
-        for name in config.hashed_fields
+        for name in private
         if (kind := kind_of(name)) and KINDS[kind].is_guessable
     }
-    if guessable and not config.hash_salt:
-        few = " and ".join(dict.fromkeys(guessable.values()))
+    if few and not config.hash_salt:
+        whats = " and ".join(dict.fromkeys(few.values()))
         found.append(
-            f"{', '.join(guessable)}: hashed without hash_salt. There are so few {few} that anyone can hash them all and "
-            "compare: set hash_salt, or exclude them."
+            f"{', '.join(few)}: private, but without hash_salt. There are so few {whats} that anyone can try them all against "
+            "the hashes, and against the _event_id of an event: set hash_salt."
         )
     return found
 

@@ -120,7 +120,7 @@ def notes(caplog: pytest.LogCaptureFixture, **changes: Any) -> str:
 def test_what_is_known_of_the_private_options(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
     requests_mock.get(US + "lists", json={"lists": []})
     requests_mock.get(US + "export/jobs", json={"jobs": []})
-    assert notes(caplog, hashed_fields=["userId"], excluded_fields=["ip"]) == ""
+    assert notes(caplog, hashed_fields=["userId"], excluded_fields=["userAgent"]) == ""
     said = notes(caplog, hashed_fields=["phoneNumber"])
     assert "toPhoneNumber" in said
     assert "without hash_salt" in said
