@@ -27,7 +27,7 @@ def notes(config: Config) -> list[str]:
     if few and not config.hash_salt:
         whats = " and ".join(dict.fromkeys(few.values()))
         found.append(
-            f"{', '.join(few)}: private, but without hash_salt. There are so few {whats} that anyone can try them all against "
+            f"{', '.join(few)}: private, but without hash_salt. There are so few {whats} that all can be tried against "
             "the hashes, and against the _event_id of an event: set hash_salt."
         )
     return found
