@@ -19,7 +19,7 @@ from source_iterable.load.destination import Destination, parsed, redact, redact
 from source_iterable.load.loader import COMMIT_ROWS, Loaded, load, work_folder
 from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import backfill_key
-from source_iterable.process.display import heartbeat, progress_display, visible
+from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import StreamContext
@@ -97,7 +97,7 @@ def _load(options: argparse.Namespace) -> int:
     config = read_config(options.config)
     names = chosen(options.streams)
     for note in notes(config):
-        _LOGGER.warning(visible(note))
+        _LOGGER.warning(note)
     if options.streams == "default":
         _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
     context = StreamContext(config, IterableClient(config, _LOGGER), _LOGGER)

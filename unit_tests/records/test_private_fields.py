@@ -234,6 +234,19 @@ def test_hashes_of_forgotten_users_stay() -> None:
     assert "format" not in STREAMS["forgotten_users"].schema(a_config(hashed_fields=["hash"]))["properties"]["hash"]
 
 
+def test_a_list_with_what_java_prints_is_written_without_it() -> None:
+    with requests_mock.Mocker() as server:
+        odd = {
+            "id": 1,
+            "name": "vip",
+            "description": "{email=bob@example.com, id=3}",
+            "owner": {"note": "{email: 'bob'}"},
+        }
+        server.get(f"{ROOT}lists", json={"lists": [{**odd, "more": "Mail: bob"}]})
+        (record,) = read(STREAMS["lists"], hashed_fields=["email"]).records
+    assert (record["description"], record["data"]) == (None, {"owner": {"note": None}, "more": "Mail: bob"})
+
+
 def test_names_that_nothing_had_are_told(caplog: pytest.LogCaptureFixture) -> None:
     with requests_mock.Mocker() as server, caplog.at_level(logging.WARNING):
         server.get(f"{ROOT}lists", json={"lists": [{"id": 1, "owner": {"mail": "x"}}]})
