@@ -1,4 +1,4 @@
-"""Writes the tables and diagrams of docs/streams.md, docs/options.md and docs/live.md from the code: `make docs`.
+"""Writes the tables and diagrams of docs/streams.md, options.md, private-fields.md and live.md from the code: `make docs`.
 
 It replaces what stands between the two markers of a page. A test fails when a page is out of date.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from integration_tests.live.probes import PROBES
 from source_iterable.config import Config, specification
+from source_iterable.kinds import KINDS, PREFIX
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Stream
@@ -91,6 +92,15 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def kinds() -> str:
+    """Every kind of personal data, and the names in it."""
+    lines = ["| word | holds | columns of Iterable's | usual names of own fields |", "| --- | --- | --- | --- |"]
+    for name, kind in KINDS.items():
+        declared, own = (", ".join(f"`{each}`" for each in names) for names in (kind.declared, kind.own))
+        lines.append(f"| `{PREFIX}{name}` | {kind.what} | {declared} | {own or 'none'} |")
+    return "\n".join(lines)
+
+
 def probes() -> str:
     """Every probe of a live project, and the file that relies on its claim."""
     lines = ["| probe | claim | relied upon in |", "| --- | --- | --- |"]
@@ -98,7 +108,12 @@ def probes() -> str:
     return "\n".join(lines)
 
 
-TABLES: dict[str, Callable[[], str]] = {"streams.md": streams, "options.md": options, "live.md": probes}
+TABLES: dict[str, Callable[[], str]] = {
+    "streams.md": streams,
+    "options.md": options,
+    "private-fields.md": kinds,
+    "live.md": probes,
+}
 
 
 def with_table(text: str, table: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from integration_tests import preloaded
 from integration_tests.connector import catalog_for, config_for, run_command, sync
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
 from integration_tests.sandbox.settings import PROJECT_TYPES
+from integration_tests.test_load import load
+from source_iterable.kinds import KINDS
 from source_iterable.streams.table import EXPORTS, STREAMS, parse_config
 
 EXCLUDED = ["ip", "phoneNumber", "userAgent", "data.address", "deviceInfo.deviceId", "loyaltyPoints", "htmlSource"]
@@ -226,3 +229,47 @@ def test_the_keys_of_things_stay(option: str) -> None:
         schema = STREAMS[name].schema(parse_config(config))["properties"]
         shown = {column for record in result.records[name] for column in record}
         assert shown <= set(schema)
+
+
+def test_no_value_of_a_kind_leaves_the_connector(sandbox: Sandbox, tmp_path: Path) -> None:
+    """All kinds at once: neither a phone number nor an address of anybody, staff included, in any output."""
+    others = [f"kind:{kind}" for kind in KINDS if kind != "email"]
+    config = config_for(sandbox, 5, excluded_fields=others, hashed_fields=["kind:email"], hash_salt=SALT)
+    names = [name for kind in KINDS.values() for name in kind.names]
+    secrets = {
+        leaf
+        for items in truth(sandbox).values()
+        for item in items
+        for path, value in values(item)
+        if is_private(path, names)
+        for leaf in leaves(value)
+        if isinstance(leaf, str) and re.fullmatch(r"[^@ ]+@[^@ ]+|[+\d. ()-]{7,}", leaf)
+    }
+    assert len(secrets) > 100
+    assert len({secret for secret in secrets if "@" not in secret}) > 50
+    _, done = run_command(tmp_path, "read", config, catalog=catalog_for(config, STREAMS))
+    assert done.returncode == 0
+    for output in (done.stdout, done.stderr):
+        assert [secret for secret in secrets if secret.encode() in output] == []
+    assert b"of the same kind" not in done.stdout
+
+
+def test_the_first_lines_say_what_stays_in_clear(tmp_path: Path) -> None:
+    said = "phoneNumber: private, but other fields of the same kind (phone numbers) are not: fromPhoneNumber, toPhoneNumber"
+    with Sandbox(SandboxSettings(seed=5, users=10, days=1, events_per_day=0)) as sandbox:
+        config = config_for(sandbox, hashed_fields=["phoneNumber"])
+        messages, _ = run_command(tmp_path, "read", config, catalog=catalog_for(config, ["channels"]))
+        first, second, *_ = (
+            each["log"]["message"] for each in messages if each["type"] == "LOG" if each["log"]["level"] == "WARN"
+        )
+        assert said in first
+        assert "phoneNumber: private, but without hash_salt" in second
+        assert [each["type"] for each in messages[:2]] == ["LOG", "LOG"]
+        done = load(tmp_path, config, "--to", f"{tmp_path / 'lake'}/", "--streams", "channels")
+        assert done.returncode == 0
+        assert said in done.stderr.splitlines()[0]
+        messages, _ = run_command(tmp_path, "check", {**config, "excluded_fields": ["phonenumber"]})
+    *logs, status = messages
+    assert status["connectionStatus"]["status"] == "SUCCEEDED"
+    assert "phonenumber is no column of any stream" in status["connectionStatus"]["message"]
+    assert "phonenumber is no column of any stream" in "".join(each["log"]["message"] for each in logs)

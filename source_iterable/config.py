@@ -12,12 +12,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from source_iterable import kinds
 from source_iterable.errors import ConfigError
 
 # Iterable's own page, until `make release` is told where ours are.
@@ -59,6 +61,12 @@ def _fits_a_header(key: str) -> str:
     return key
 
 
+def _name_or_kind(name: str) -> str:
+    name = name.strip(" \t\r\n")
+    kind = kinds.kind_in(name)
+    return name if kind is None else f"{kinds.PREFIX}{kind}"
+
+
 def _url_for_a_key(text: str) -> str:
     """Raises ValueError for a URL that the key must not be sent to, or that the log must not show."""
     try:
@@ -80,7 +88,7 @@ def _url_for_a_key(text: str) -> str:
 
 ApiKey = Annotated[str, AfterValidator(_fits_a_header)]
 BaseUrl = Annotated[str, AfterValidator(_url_for_a_key)]
-FieldNames = list[Annotated[str, Field(pattern=_FIELD_PATTERN), AfterValidator(lambda name: name.strip(" \t\r\n"))]]
+FieldNames = list[Annotated[str, Field(pattern=_FIELD_PATTERN), AfterValidator(_name_or_kind)]]
 Factor = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)]
 # parse_date raises; what is kept is the text itself.
 DateText = Annotated[
@@ -129,19 +137,21 @@ class Config(BaseModel):
     """How many days campaigns_metrics_daily goes back from today or the end date, to the start date at most."""
 
     excluded_fields: FieldNames = Field([], title="Excluded fields", examples=[["ip", "phoneNumber", "data.address"]])
-    """Fields to leave out of all streams, wherever they occur: email, phoneNumber, address.street."""
+    """Fields to leave out of all streams, wherever they occur: ip, address.street; kind:phone for all of a kind."""
 
     hashed_fields: FieldNames = Field([], title="Hashed fields", examples=[["email", "userId"]])
     """Fields of all streams to replace by their SHA-256, so that tables can still be joined on them."""
 
     hash_salt: str = Field("", title="Salt of the hashes", json_schema_extra={"airbyte_secret": True})
-    """A secret text that is hashed together with each value. Without it, email addresses can be guessed."""
+    """A secret text that keys the hashes and the ids of events. Without it, what they hide can be guessed."""
 
     rate_limit_factor: Factor = Field(1, title="Rate limit factor", json_schema_extra={"airbyte_hidden": True})
     """Multiplies all rate budgets, for accounts whose rate limits Iterable has raised."""
 
     api_base_url: BaseUrl | None = Field(None, title="API base URL", json_schema_extra={"airbyte_hidden": True})
     """Overrides the API's base URL: https, or plain http for a loopback host."""
+
+    _by_kind: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @field_validator("end_date", "excluded_fields", "hashed_fields", "hash_salt", "api_base_url", mode="before")
     @classmethod
@@ -161,7 +171,15 @@ class Config(BaseModel):
     def _either_excluded_or_hashed(self) -> Config:
         if both := set(self.excluded_fields).intersection(self.hashed_fields):
             raise ValueError(f"excluded_fields and hashed_fields both name {', '.join(sorted(both))}: name each once")
+        # From here on, they are names.
+        names = kinds.expanded(self.excluded_fields, self.hashed_fields)
+        self.excluded_fields, self.hashed_fields, self._by_kind = names
         return self
+
+    @property
+    def by_kind(self) -> Mapping[str, str]:
+        """The names in excluded_fields and hashed_fields that stood there as a kind only: name -> "kind:phone"."""
+        return self._by_kind
 
     @property
     def base_url(self) -> str:

@@ -1,4 +1,7 @@
-"""Check: would a sync work? At most three requests, none of them on the export limit of four a minute."""
+"""Check: would a sync work? At most three requests, none of them on the export limit of four a minute.
+
+A fourth one, of users/getFields, only if the private options have a name that no schema has.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from contextlib import suppress
 from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import iso_time
 from source_iterable.api.request import Timeout
+from source_iterable.api.retry import ONCE
 from source_iterable.config import REGION_BASE_URLS, Config, parse_date
 from source_iterable.errors import (
     BadKey,
@@ -20,14 +24,19 @@ from source_iterable.errors import (
     TransientError,
     Unreachable,
 )
+from source_iterable.streams.privacy import notes, unknown_names
+from source_iterable.streams.users import user_fields
 
 # Short: a user is waiting.
 _TIMEOUT = Timeout(10.0, 30.0)
 _CREATE_A_KEY = "create a server-side key without JWT in Iterable (Integrations > API Keys) and use that."
 
 
-def check(config: Config, logger: logging.Logger) -> None:
-    """Raise IterableError for what would prevent a sync; its message says what to do."""
+def check(config: Config, logger: logging.Logger) -> list[str]:
+    """Raise IterableError for what would prevent a sync; its message says what to do.
+
+    Returns what should be known of the private options before records are written.
+    """
     start = parse_date(config.start_date)
     if config.end_date and parse_date(config.end_date) <= start:
         raise ConfigError("The end date is not later than the start date: set a later end_date, or none.")
@@ -53,6 +62,24 @@ def check(config: Config, logger: logging.Logger) -> None:
             client.probe("export/jobs", _TIMEOUT)
     except (BadKey, Forbidden) as error:
         raise ConfigError(_may_not(error, "export data")) from None
+    return [*notes(config), *_unknown(config, client)]
+
+
+def _unknown(config: Config, client: IterableClient) -> list[str]:
+    """A note of the names that neither a schema nor the project's user profiles have. It fails no check."""
+    unknown, instead = unknown_names(config), "nor a field of the user profiles"
+    if unknown:
+        try:
+            unknown = unknown_names(config, user_fields(client, _TIMEOUT, ONCE))
+        except IterableError as error:
+            instead = f"and the fields of the user profiles could not be read ({error})"
+    if not unknown:
+        return []
+    return [
+        f"excluded_fields, hashed_fields: {', '.join(unknown)} is no column of any stream, {instead}. Check the spelling; a "
+        "name that matches nothing hides nothing. Fields of custom events, of catalogs and within objects are not declared: "
+        "if it is one of them, all is well."
+    ]
 
 
 def _about_a_refused_key(config: Config, logger: logging.Logger, error: BadKey) -> str:

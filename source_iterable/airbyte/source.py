@@ -30,6 +30,7 @@ from source_iterable.config import specification
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.reading.stream import StreamContext
+from source_iterable.streams.privacy import notes
 from source_iterable.streams.table import STREAMS, parse_config
 
 # The order in which streams begin.
@@ -56,12 +57,17 @@ class SourceIterable(Source):
         return ConnectorSpecification(**specification())
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Whether a sync with this configuration would work; a failed status says what to do."""
+        """Whether a sync with this configuration would work; a failed status says what to do.
+
+        Airbyte's form shows no message of a check that succeeded (seen in its source), so the log has the notes, too.
+        """
         try:
-            check(parse_config(config), logger)
+            said = check(parse_config(config), logger)
         except IterableError as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
-        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+        for note in said:
+            logger.warning(note)
+        return AirbyteConnectionStatus(status=Status.SUCCEEDED, message="\n".join(said) or None)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
         try:
@@ -83,6 +89,8 @@ class SourceIterable(Source):
             parsed = parse_config(config)
         except ConfigError as error:
             raise traced(error) from None
+        for note in notes(parsed):
+            logger.warning(note)
         # Each once: two readings of one stream would emit its records twice, and race for its state.
         schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
         context = StreamContext(parsed, IterableClient(parsed, logger), logger, schemas)

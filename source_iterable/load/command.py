@@ -24,6 +24,7 @@ from source_iterable.process.display import heartbeat, one_line, progress_displa
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import StreamContext
+from source_iterable.streams.privacy import notes
 from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen, read_config
 
 _LOGGER = logging.getLogger("source_iterable")
@@ -97,6 +98,8 @@ def _load(options: argparse.Namespace) -> int:
     """Load what the options say; returns the exit code."""
     config = read_config(options.config)
     names = chosen(options.streams)
+    for note in notes(config):
+        _LOGGER.warning(note)
     if options.streams == "default":
         _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
     context = StreamContext(config, IterableClient(config, _LOGGER), _LOGGER)

@@ -27,6 +27,7 @@ from source_iterable.load.tables import Column, Table, backfill_key, table_of
 from source_iterable.process.machine import causes
 from source_iterable.reading.stream import State, StreamContext
 from source_iterable.records.batch import RecordBatch
+from source_iterable.streams.privacy import notes
 from source_iterable.streams.table import STREAMS, chosen, parse_config
 
 # dlt's names of types, where they are not DuckDB's.
@@ -58,6 +59,8 @@ def iterable(
     given = {"api_key": api_key, "start_date": start_date, "region": region, "project_type": project_type}
     parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
     names = chosen(streams if isinstance(streams, str) else ",".join(streams))
+    for note in notes(parsed):
+        _LOGGER.warning(note)
     shared = _SharedContext(parsed)
     with shared as context:
         tables = [table_of(STREAMS[name], parsed, context.client) for name in names]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from itertools import accumulate
@@ -15,11 +14,10 @@ from source_iterable.api import exact_json
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
 from source_iterable.records.columns import DATA, Fields
+from source_iterable.records.mentions import BLANKS, JSON_STARTS, Mentions
 
 # A record without what is private in it. Raises IterableError.
 Redact = Callable[[Fields], Fields]
-# How a text begins that is the JSON of an object, a list or such a text.
-_JSON_STARTS = frozenset('{["' + exact_json.BLANKS)
 _SIMPLE = frozenset((int, float, bool, type(None)))
 # Names that are kept; data may have any number.
 _MOST_PLAIN = 10_000
@@ -66,9 +64,7 @@ class PrivateFields:
             for name in names:
                 *within, last = name.split(".")
                 self._rules.setdefault(last, []).append(Rule(name, tuple(within), is_hashed))
-        # A field in a text of JSON, or of JSON within that.
-        lasts = "|".join(map(re.escape, self._rules))
-        self._mention = re.compile(rf"""(?<=["'.])(?:{lasts})(?:\.[^"'\\]*)?\\*["']\s*:""")
+        self._mentions = Mentions(self._rules)
         # Names of fields that no rule means, wherever they are.
         self._plain: set[str] = set()
         self._had_records = False
@@ -76,8 +72,10 @@ class PrivateFields:
 
     @classmethod
     def from_config(cls, config: Config) -> PrivateFields:
-        """Those of a configuration."""
-        return cls(config.excluded_fields, config.hashed_fields, config.hash_salt)
+        """Those of a configuration. A name that only a kind brought need not be in any record."""
+        private = cls(config.excluded_fields, config.hashed_fields, config.hash_salt)
+        private._unseen -= config.by_kind.keys()
+        return private
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -145,7 +143,7 @@ class PrivateFields:
             if name not in plain and (rule := self._rule_of(name, path)) is not None:
                 if rule.hashed:
                     shown[name] = self.hash(value)
-            elif type(value) in _SIMPLE or (type(value) is str and value[:1] not in _JSON_STARTS):
+            elif type(value) in _SIMPLE or (type(value) is str and value[:1] not in JSON_STARTS):
                 shown[name] = value
             else:
                 shown[name] = self._value(value, name, path)
@@ -156,24 +154,30 @@ class PrivateFields:
             return self._fields(value, _inside(path, name))
         if type(value) is list:
             return [self._value(each, name, path) for each in value]
-        if type(value) is str and value[:1] in _JSON_STARTS:
+        if type(value) is str and value[:1] in JSON_STARTS:
             return self._text(value, name, path)
         return value
 
     def _text(self, text: str, name: str, path: tuple[str, ...]) -> str | None:
         """JSON within a text, as push payloads and odd transactionalData have it; any other text stays as it is.
 
-        What looks like JSON with a private field, but cannot be parsed, is left out: None.
+        What begins like JSON and names a private field, but cannot be parsed, is left out: None.
         """
-        is_mentioned = self._mention.search(text) is not None
         # A name may be written in escapes.
-        if not is_mentioned and "\\u" not in text:
+        has_escapes = "\\u" in text
+        names = self._mentions.names_in(text)
+        if not (names or has_escapes):
+            return text
+        is_mentioned = self._mentions.in_json(names, text)
+        if not (is_mentioned or has_escapes or self._mentions.in_what_looks_like_json(text)):
             return text
         try:
-            value = exact_json.loads(text.strip(exact_json.BLANKS).encode())
+            value = exact_json.loads(text.strip(BLANKS).encode())
             shown = self._value(value, name, path)
         except (ValueError, RecursionError):
-            return None if is_mentioned else text
+            return None if is_mentioned or self._mentions.in_what_looks_like_json(text) else text
+        if shown is None:
+            return text if value is None else None
         # Also if they are equal: a name that is there twice is parsed once.
         return exact_json.dumps(shown).decode() if is_mentioned or shown != value else text
 

@@ -92,8 +92,9 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     keys += [(column, STREAMS["list_users"]) for column in IDENTIFIERS[config.project_type]]
     for column, stream in keys:
         if (rule := private.rule(column, stream.layout)) and not rule.hashed:
+            name = f"{rule.name}, of {config.by_kind[rule.name]}," if rule.name in config.by_kind else rule.name
             raise invalid(
-                f"'excluded_fields': {rule.name} must stay, because it is in the key of {stream.name}. Hash it "
+                f"'excluded_fields': {name} must stay, because it is in the key of {stream.name}. Hash it "
                 f"(hashed_fields), or exclude it from one object only, as in address.{column}"
             )
     return config

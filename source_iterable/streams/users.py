@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.request import ShapeError, holder_of, model_of
+from source_iterable.api.request import TIMEOUT, Request, ShapeError, Timeout, holder_of, model_of
+from source_iterable.api.retry import RESPONSE, RetryPolicy
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.lists import in_batches
@@ -120,13 +121,13 @@ class UserFields(Stream):
         yield [{"name": name, "type": kind} for name, kind in user_fields(context.client).items()]
 
 
-def user_fields(client: IterableClient) -> dict[str, str]:
+def user_fields(client: IterableClient, timeout: Timeout = TIMEOUT, retry: RetryPolicy = RESPONSE) -> dict[str, str]:
     """The profile fields and their types, as Iterable names them.
 
     The response has a map `fields` in the reference, and a map or an array `userFields` in other documents.
     Raises IterableError.
     """
-    return client.get_json("users/getFields", None, _fields_in)
+    return client.json(Request("users/getFields", timeout=timeout, retry=retry), _fields_in)
 
 
 def _fields_in(response: Any) -> dict[str, str]:

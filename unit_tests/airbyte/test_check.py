@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import requests
+from airbyte_cdk.models import AirbyteConnectionStatus
 from requests_mock import Mocker
 
 from source_iterable.airbyte.source import SourceIterable
@@ -17,12 +18,17 @@ BAD_KEY: dict[str, Any] = {"status_code": 401, "json": {"code": "BadApiKey", "ms
 FORBIDDEN: dict[str, Any] = {"status_code": 403, "json": {"code": "Forbidden", "msg": "Not for this key"}}
 
 
-def check(**changes: Any) -> str | None:
-    """The message of a failed check, None for a successful one."""
+def status_of(**changes: Any) -> AirbyteConnectionStatus:
     config = {"api_key": KEY, "start_date": "2024-01-01T00:00:00Z", **changes}
     status = SourceIterable().check(logging.getLogger("airbyte"), config)
-    assert (status.message is None) == (status.status.value == "SUCCEEDED")
     assert KEY not in (status.message or "")
+    return status
+
+
+def check(**changes: Any) -> str | None:
+    """The message of a failed check, None for a successful one that has nothing to say."""
+    status = status_of(**changes)
+    assert (status.message is None) == (status.status.value == "SUCCEEDED")
     return status.message
 
 
@@ -99,3 +105,61 @@ def test_the_start_is_compared_with_iterables_time(requests_mock: Mocker, hours:
     requests_mock.get(US + "export/jobs", json={"jobs": []})
     message = check(start_date=(here + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")) or ""
     assert ("start_date" in message) == ("clock" in message) == refused
+
+
+def notes(caplog: pytest.LogCaptureFixture, **changes: Any) -> str:
+    """What a successful check says of the private options, in its message and as warnings."""
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        status = status_of(**changes)
+    assert status.status.value == "SUCCEEDED"
+    assert "\n".join(record.message for record in caplog.records) == (status.message or "")
+    return status.message or ""
+
+
+def test_what_is_known_of_the_private_options(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
+    requests_mock.get(US + "lists", json={"lists": []})
+    requests_mock.get(US + "export/jobs", json={"jobs": []})
+    assert notes(caplog, hashed_fields=["userId"], excluded_fields=["userAgent"]) == ""
+    said = notes(caplog, hashed_fields=["phoneNumber"])
+    assert "toPhoneNumber" in said
+    assert "without hash_salt" in said
+    # No name is unknown: no request for the profile fields. (A request for each endpoint a check.)
+    assert requests_mock.call_count == 4
+    requests_mock.reset_mock()
+
+
+def test_names_that_nobody_knows(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
+    requests_mock.get(US + "lists", json={"lists": []})
+    requests_mock.get(US + "export/jobs", json={"jobs": []})
+    fields = requests_mock.get(US + "users/getFields", json={"fields": {"loyaltyPoints": "long"}})
+    said = notes(caplog, excluded_fields=["loyaltyPoints", "phonenumber"])
+    assert (
+        "excluded_fields, hashed_fields: phonenumber is no column of any stream, nor a field of the user profiles."
+        in said
+    )
+    assert "loyaltyPoints" not in said
+    assert fields.call_count == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [FORBIDDEN, BAD_KEY, {"status_code": 500}, {"exc": requests.ConnectTimeout}, {"text": "no"}]
+)
+def test_profile_fields_that_cannot_be_read_fail_no_check(
+    requests_mock: Mocker, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
+) -> None:
+    requests_mock.get(US + "lists", json={"lists": []})
+    requests_mock.get(US + "export/jobs", json={"jobs": []})
+    fields = requests_mock.get(US + "users/getFields", **fault)
+    said = notes(caplog, excluded_fields=["loyaltyPoints", "phonenumber"])
+    assert (
+        "loyaltyPoints, phonenumber is no column of any stream, and the fields of the user profiles could not be read"
+        in said
+    )
+    assert fields.call_count == 1
+
+
+def test_a_failed_check_says_only_why(requests_mock: Mocker) -> None:
+    requests_mock.get(US + "lists", **FORBIDDEN)
+    assert "phonenumber" not in (check(excluded_fields=["phonenumber"]) or "")
+    assert requests_mock.call_count == 1

@@ -65,6 +65,16 @@ def shown(record: dict[str, Any], *excluded: str, hashed: tuple[str, ...] = (), 
         ({"text": '\ufeff{"ip":"1.2.3.4"}'}, ["ip"], {"text": "{}"}),
         ({"text": '{"ip":"1.2.3.4","v":NaN}'}, ["ip"], {"text": None}),
         ({"text": '{"ip":1}\n{"ip":2}'}, ["ip"], {"text": None}),
+        # What only begins like JSON, if it names the field.
+        ({"text": "{ip=1.2.3.4, b=2}", "other": '{ip: "1.2.3.4"}'}, ["ip"], {"text": None, "other": None}),
+        ({"text": '{"\\u0069p":"1.2.3.4"} x'}, ["ip"], {"text": None}),
+        ({"text": '{"\\u0062":1} x'}, ["ip"], {"text": '{"\\u0062":1} x'}),
+        ({"text": '{"b":"{ip=1.2.3.4}"}', "other": '"{ip=1.2.3.4}"'}, ["ip"], {"text": '{"b":null}', "other": None}),
+        ({"text": '{"b":"ip"}', "other": "null"}, ["ip"], {"text": '{"b":"ip"}', "other": "null"}),
+        ({"text": '\x0b{"ip":1}'}, ["ip"], {"text": "{}"}),
+        ({"text": "[b] the ip"}, ["ip"], {"text": "[b] the ip"}),
+        ({"text": "{{#if ip}}ip={{ip}}"}, ["ip"], {"text": "{{#if ip}}ip={{ip}}"}),
+        ({"text": "[b] the ip: 1.2.3.4"}, ["ip"], {"text": None}),
         ({"text": '{"ip":1,"a":' + "[" * 2000 + "]" * 2000 + "}"}, ["ip"], {"text": None}),
     ],
 )  # fmt: skip
@@ -224,12 +234,26 @@ def test_hashes_of_forgotten_users_stay() -> None:
     assert "format" not in STREAMS["forgotten_users"].schema(a_config(hashed_fields=["hash"]))["properties"]["hash"]
 
 
+def test_a_list_with_what_java_prints_is_written_without_it() -> None:
+    with requests_mock.Mocker() as server:
+        odd = {
+            "id": 1,
+            "name": "vip",
+            "description": "{email=bob@example.com, id=3}",
+            "owner": {"note": "{email: 'bob'}"},
+        }
+        server.get(f"{ROOT}lists", json={"lists": [{**odd, "more": "Mail: bob"}]})
+        (record,) = read(STREAMS["lists"], hashed_fields=["email"]).records
+    assert (record["description"], record["data"]) == (None, {"owner": {"note": None}, "more": "Mail: bob"})
+
+
 def test_names_that_nothing_had_are_told(caplog: pytest.LogCaptureFixture) -> None:
     with requests_mock.Mocker() as server, caplog.at_level(logging.WARNING):
         server.get(f"{ROOT}lists", json={"lists": [{"id": 1, "owner": {"mail": "x"}}]})
         # A name of the schema is no typing error, even if no record has it.
+        # Nor are the names of a kind.
         with a_context(
-            excluded_fields=["owner.mail", "phoneNumer", "description"], hashed_fields=["owner.phone"]
+            excluded_fields=["owner.mail", "phoneNumer", "description", "kind:place"], hashed_fields=["owner.phone"]
         ) as context:
             gather(STREAMS["lists"].read(context, {}))
             assert not caplog.messages
