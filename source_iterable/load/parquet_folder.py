@@ -1,7 +1,7 @@
 """ParquetFolder: a folder of Parquet files as the destination, written by DuckDB.
 
-A manifest lists the files that count, and has the states. It is replaced in one go, so a commit happens or does not. Files
-are never changed: one with rows that newer ones replace is written anew without them.
+A manifest lists the files that count, and has the states and the marks of tables. It is replaced in one go, so a commit
+happens or does not. Files are never changed: one with rows that newer ones replace is written anew without them.
 """
 
 from __future__ import annotations
@@ -102,6 +102,15 @@ class ParquetFolder(Destination):
     def how_to_open(self) -> str:
         files = self._root / next(iter(self._manifest["tables"]), "table") / "*.parquet"
         return f"duckdb -c \"FROM read_parquet('{files}', union_by_name=true) LIMIT 10\""
+
+    def new_generation(self, name: str, private: str | None = None) -> None:
+        """Mark a table as another one, in the commit that makes it or takes rows away.
+
+        `private` is the mark of the private options with which its rows are written; None: the one that it has.
+        """
+        self._entry(name)["generation"] = secrets.token_hex(8)
+        if private is not None:
+            self._entry(name)["private"] = private
 
     def _entry(self, table: str) -> Any:
         return self._manifest["tables"].setdefault(table, {"files": [], "loading": {}})

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
+from secrets import token_hex
 from typing import Any
 
 from source_iterable.errors import ConfigError
@@ -16,6 +17,8 @@ from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
 
 _STATES = "_source_iterable_states"
+# By table: the mark of the private options with which its rows were written (NULL: unknown), and its generation.
+_TABLES = "_source_iterable_tables"
 # An integer of more than 64 bits has the type "json".
 _FIELDS_OF_CUSTOM_EVENTS = """
 SELECT DISTINCT event_name, key, CASE
@@ -57,12 +60,14 @@ class SqlDestination(Destination):
         """SQL for a field in the column `data`; NULL where a value is not of this type."""
 
     def setup(self, enter: str) -> str:
-        """SQL that makes the schema and the table of states if missing. For the subclass, once it is connected.
+        """SQL that makes the schema and the tables of states and marks if missing. For the subclass, once it is connected.
 
         `enter` is SQL after which names without a schema are in `dataset`.
         """
         states = f"{_STATES} (stream text, part text, state text, committed_at timestamptz)"
-        return f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; CREATE TABLE IF NOT EXISTS {states}"
+        tables = f"{_TABLES} (name text, private text, generation text)"
+        make = f"CREATE TABLE IF NOT EXISTS {states}; CREATE TABLE IF NOT EXISTS {tables}"
+        return f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {make}"
 
     @cached_property
     def _held(self) -> dict[str, dict[str, str]]:
@@ -72,6 +77,10 @@ class SqlDestination(Destination):
         for table, column, sql_type in self.run(f"SELECT table_name, column_name, lower(data_type) FROM {columns}"):
             held.setdefault(table, {})[column] = sql_type
         return held
+
+    @cached_property
+    def _private(self) -> dict[str, str | None]:
+        return dict(self.run(f"SELECT name, private FROM {_TABLES}"))
 
     def states(self) -> Mapping[str, State]:
         rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
@@ -100,6 +109,18 @@ class SqlDestination(Destination):
             self.run(f"DELETE FROM {_STATES} WHERE (stream, part) = ({key})")
             self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
         self.end_transaction()
+
+    def new_generation(self, name: str, private: str | None = None) -> None:
+        """Mark a table as another one, in the transaction that makes it or takes rows away: models are then built in full.
+
+        `private` is the mark of the private options with which its rows are written; None: the one that it has.
+        """
+        if private is not None:
+            self._private[name] = private
+        mark = self._private.setdefault(name, None)
+        values = [literal(name), "NULL" if mark is None else literal(mark), literal(token_hex(8))]
+        self.run(f"DELETE FROM {_TABLES} WHERE name = {literal(name)}")
+        self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
 
     def make_custom_event_views(self) -> None:
         """Make and commit a view for each name of custom events, with a column for each of their fields."""
@@ -162,6 +183,8 @@ class SqlDestination(Destination):
         if name not in self._held:
             self.run(f"CREATE TABLE {quoted(name)} ({definitions(columns)})")
             self._held[name] = dict(columns)
+            if name == table.name:
+                self.new_generation(name, table.private)
             if self.indexed and table.key:
                 self.run(f"CREATE INDEX ON {quoted(name)} ({', '.join(map(quoted, table.key))})")
         held = self._held[name]
