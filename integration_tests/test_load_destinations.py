@@ -53,17 +53,17 @@ def test_parts_keep_the_rows_of_each_others_interrupted_loads(
     warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path
 ) -> None:
     with closing(opened("a")) as first:
-        first.start_over(MEMBERS)
+        first.start_over([MEMBERS])
         put(first, MEMBERS, tmp_path, member(1), member(2))
         first.commit({"list_users": {"after": 2}})
     with closing(opened("b")) as other:
-        assert other.states() == {}
-        other.start_over(MEMBERS)
+        assert other.states([USERS, MEMBERS]) == {}
+        other.start_over([MEMBERS])
         put(other, MEMBERS, tmp_path, member(1), member(2), member(3))
         other.commit({"list_users": {}}, [MEMBERS])
     assert identifiers(warehouse) == ["1", "2", "3"]
     with closing(opened("a")) as resumed:
-        assert resumed.states() == {"list_users": {"after": 2}}
+        assert resumed.states([USERS, MEMBERS]) == {"list_users": {"after": 2}}
         put(resumed, MEMBERS, tmp_path, member(3))
         resumed.commit({"list_users": {}}, [MEMBERS])
     assert identifiers(warehouse) == ["1", "2", "3"]
@@ -92,7 +92,7 @@ def test_of_two_rows_with_one_key_the_last_counts_whichever_way_they_are_read(
     usual = {"email": "x@example.com", "data": {"v": "usual"}}
     with closing(opened()) as destination:
         for rows, last in (((long, usual), "usual"), ((usual, long), "long")):
-            destination.start_over(USERS)
+            destination.start_over([USERS])
             put(destination, USERS, tmp_path, *rows)
             destination.commit({})
             (row,) = warehouse.rows("users") if not isinstance(warehouse, DuckDBWarehouse) else ({"data": last},)
@@ -131,7 +131,7 @@ def test_a_full_disk_is_named_with_what_to_do(
     assert place.startswith(warehouse.to.rstrip("/"))
     assert told == "File too large. Free space there, and run the load again: what was committed is kept."
     with closing(opened()) as destination:
-        assert destination.states() == {"users": {"last": 0}}
+        assert destination.states([USERS, MEMBERS]) == {"users": {"last": 0}}
     assert [row["email"] for row in warehouse.rows("users")] == ["0@example.com"]
 
 
@@ -153,7 +153,7 @@ def test_texts_arrive_whatever_encoding_the_environment_asks_for(
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     with closing(opened()) as destination:
-        destination.start_over(USERS)
+        destination.start_over([USERS])
         put(destination, USERS, tmp_path, {"email": "größe@example.com", "city": "東京", "data": {}})
         destination.commit({})
     monkeypatch.delenv("PGCLIENTENCODING")
