@@ -40,6 +40,7 @@ class Postgres(SqlDestination):
 
     types = {**SqlDestination.types, "varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
+    alters = True
     json_type = "jsonb_typeof(value)"
     keeps_nul = False
 
