@@ -39,8 +39,9 @@ class Postgres(SqlDestination):
     whether that was applied.
     """
 
-    types = {"varchar": "text", "double": "double precision", "json": "jsonb"}
+    types = {**SqlDestination.types, "varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
+    alters = True
     json_type = "jsonb_typeof(value)"
     keeps_nul = False
 
@@ -79,6 +80,8 @@ class Postgres(SqlDestination):
                 # The server may not know that the connection was lost: its session holds the lock until it is ended.
                 lost = f"application_name = {literal(self._name)} AND pid <> pg_backend_pid()"
                 self._execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {lost}")
+            # Texts are quoted by doubling their quotes: `literal`.
+            self._execute("SET standard_conforming_strings TO on")
             # Held as long as the connection: two loads that merge the same rows would not see each other's.
             lock = f"hashtext({literal(f'source-iterable {self._dataset}')})"
             if self._execute(f"SELECT pg_try_advisory_lock({lock})") != [(True,)]:
@@ -182,6 +185,10 @@ class Postgres(SqlDestination):
             return DestinationError(f"The disk of the PostgreSQL server is full: {said}. Free space there.")
         if isinstance(error, psycopg2.OperationalError):
             return DestinationError(f"PostgreSQL cannot be used: {said}.")
+        if isinstance(error, psycopg2.NotSupportedError) and (detail := error.diag.message_detail):
+            # ALTER COLUMN: "rule _RETURN on view v depends on column c".
+            advice = "Drop what depends on it, run the load again, and make it again."
+            return DestinationError(f"PostgreSQL cannot change the type of a column in use: {detail}. {advice}")
         # Messages about data quote it.
         about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
         return DestinationError(f"PostgreSQL rejected a statement: {type(error).__name__ if about_data else said}.")

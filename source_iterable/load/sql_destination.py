@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
+from secrets import token_hex
 from typing import Any
 
 from source_iterable.errors import ConfigError
@@ -16,6 +18,8 @@ from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
 
 _STATES = "_source_iterable_states"
+# By table: the mark of the private options with which its rows were written (NULL: unknown), and its generation.
+_TABLES = "_source_iterable_tables"
 # An integer of more than 64 bits has the type "json".
 _FIELDS_OF_CUSTOM_EVENTS = """
 SELECT DISTINCT event_name, key, CASE
@@ -28,18 +32,22 @@ class SqlDestination(Destination):
     """A Destination whose tables are in the schema `dataset`. Raises DestinationError.
 
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
-    DuckDB's, `indexed` is whether it needs an index to find the rows of a table by their key, `json_type` SQL for the JSON
-    type of a `value` of json_each.
+    DuckDB's, as its information schema shows them, `indexed` is whether it needs an index to find the rows of a table by
+    their key, `alters` whether it can change the type of a column in a transaction that has deleted rows, `json_type` SQL
+    for the JSON type of a `value` of json_each.
     """
 
-    types: Mapping[str, str] = {}
+    types: Mapping[str, str] = {"timestamptz": "timestamp with time zone"}
     indexed = False
+    alters = False
     json_type: str
 
     def __init__(self, dataset: str, backfill: str) -> None:
         self._dataset = dataset
         self._backfill = backfill
         self._open = False
+        # Tables whose streams are read from the beginning.
+        self._begun: dict[str, Table] = {}
 
     @abstractmethod
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -57,12 +65,14 @@ class SqlDestination(Destination):
         """SQL for a field in the column `data`; NULL where a value is not of this type."""
 
     def setup(self, enter: str) -> str:
-        """SQL that makes the schema and the table of states if missing. For the subclass, once it is connected.
+        """SQL that makes the schema and the tables of states and marks if missing. For the subclass, once it is connected.
 
         `enter` is SQL after which names without a schema are in `dataset`.
         """
         states = f"{_STATES} (stream text, part text, state text, committed_at timestamptz)"
-        return f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; CREATE TABLE IF NOT EXISTS {states}"
+        tables = f"{_TABLES} (name text, private text, generation text)"
+        make = f"CREATE TABLE IF NOT EXISTS {states}; CREATE TABLE IF NOT EXISTS {tables}"
+        return f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {make}"
 
     @cached_property
     def _held(self) -> dict[str, dict[str, str]]:
@@ -73,14 +83,41 @@ class SqlDestination(Destination):
             held.setdefault(table, {})[column] = sql_type
         return held
 
-    def states(self) -> Mapping[str, State]:
-        rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
-        return {stream: json.loads(state) for stream, state in rows}
+    @cached_property
+    def _private(self) -> dict[str, str | None]:
+        return dict(self.run(f"SELECT name, private FROM {_TABLES}"))
 
-    def start_over(self, table: Table) -> None:
-        if not table.merged:
+    def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
+        there = {table.name for table in tables if self._collecting(table) in self._held}
+        rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
+        return {stream: json.loads(state) for stream, state in rows if stream in there}
+
+    def private(self) -> Mapping[str, str]:
+        return {name: mark for name, mark in self._private.items() if mark is not None and name in self._held}
+
+    def reload(self, tables: Iterable[Table]) -> None:
+        self._begin()
+        for table in tables:
+            for name in self._loading(table.name):
+                self._drop(name)
+            self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}")
+            if table.name in self._held:
+                self._empty(table, self.sql_types(table.columns), "TRUNCATE")
+                self.new_generation(table.name, table.private)
+        self.end_transaction()
+
+    def start_over(self, tables: Iterable[Table]) -> None:
+        for table in tables:
+            self._begun[table.name] = table
+            if table.merged and table.name in self._held:
+                continue  # it has the rows of other parts
             self._begin()
-            self._drop(self._collecting(table))
+            for name, (part, private) in self._loading(table.name).items():
+                # Another part's loads go on with theirs, if the options are the same.
+                if part == self._part or private != _suffix("p", table.private):
+                    self._drop(name)
+            part = "" if table.merged else f" AND part = {literal(self._backfill)}"
+            self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}{part}")
 
     def add(self, file: RowFile) -> None:
         self._begin()
@@ -96,10 +133,25 @@ class SqlDestination(Destination):
         for table in finished:
             self._show(table)
         for stream, state in states.items():
+            if state and (begun := self._begun.get(stream)):
+                # So that a table that has no rows yet is not missing.
+                self._make_columns(self._collecting(begun), begun, self.sql_types(begun.columns))
             key = f"{literal(stream)}, {literal(self._backfill)}"
             self.run(f"DELETE FROM {_STATES} WHERE (stream, part) = ({key})")
             self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
         self.end_transaction()
+
+    def new_generation(self, name: str, private: str | None = None) -> None:
+        """Mark a table as another one, in the transaction that makes it or takes rows away: models are then built in full.
+
+        `private` is the mark of the private options with which its rows are written; None: the one that it has.
+        """
+        if private is not None:
+            self._private[name] = private
+        mark = self._private.setdefault(name, None)
+        values = [literal(name), "NULL" if mark is None else literal(mark), literal(token_hex(8))]
+        self.run(f"DELETE FROM {_TABLES} WHERE name = {literal(name)}")
+        self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
 
     def make_custom_event_views(self) -> None:
         """Make and commit a view for each name of custom events, with a column for each of their fields."""
@@ -137,17 +189,28 @@ class SqlDestination(Destination):
         self._make_columns(collecting, table, self.sql_types(table.columns))
         if not table.merged:
             columns = self._held[collecting]
-            self._make_columns(table.name, table, columns)
-            self.run(f"DELETE FROM {quoted(table.name)}")
+            # TRUNCATE would wait for those who read it.
+            self._empty(table, columns, "DELETE FROM")
+            if self._private[table.name] != table.private:
+                self.new_generation(table.name, table.private)
             self._insert(table.name, columns, quoted(collecting))
             self._drop(collecting)
 
     def _collecting(self, table: Table) -> str:
-        """The table that rows are added to: for one that is replaced another, of this backfill key, until all is read."""
-        if table.merged:
-            return table.name
-        key = f"_{sha256(self._backfill.encode()).hexdigest()[:8]}" if self._backfill else ""
-        return f"_loading_{table.name}{key}"
+        """The table that rows are added to: for one that is replaced another, until all is read.
+
+        That one is of this backfill key and these private options.
+        """
+        return table.name if table.merged else f"_loading_{table.name}{self._part}{_suffix('p', table.private)}"
+
+    @property
+    def _part(self) -> str:
+        return _suffix("", sha256(self._backfill.encode()).hexdigest() if self._backfill else "")
+
+    def _loading(self, name: str) -> dict[str, tuple[str, str]]:
+        """The tables in which loads collect rows for a table, and the suffixes of backfill key and private options."""
+        pattern = re.compile(rf"_loading_{name}((?:_[0-9a-f]{{8}})?)((?:_p[0-9a-f]{{8}})?)")
+        return {held: (found[1], found[2]) for held in self._held if (found := pattern.fullmatch(held))}
 
     def _drop(self, name: str) -> None:
         self.run(f"DROP TABLE IF EXISTS {quoted(name)}")
@@ -157,9 +220,22 @@ class SqlDestination(Destination):
         names = ", ".join(map(quoted, columns))
         self.run(f"INSERT INTO {quoted(name)} ({names}) SELECT {names} FROM {source}")
 
+    def _empty(self, table: Table, columns: Mapping[str, str], delete: str) -> None:
+        """Delete all rows of a table. It has these columns then, also if one had another type: it was hashed, or is now."""
+        name, held = quoted(table.name), self._held.get(table.name, {})
+        others = {column: sql_type for column, sql_type in columns.items() if held.get(column, sql_type) != sql_type}
+        if others and not self.alters:
+            self._drop(table.name)
+        elif held:
+            self.run(f"{delete} {name}")
+            for column, sql_type in others.items():
+                self.run(f"ALTER TABLE {name} ALTER COLUMN {quoted(column)} TYPE {sql_type} USING NULL::{sql_type}")
+            held.update(others)
+        self._make_columns(table.name, table, columns)
+
     def _make_columns(self, name: str, table: Table, columns: Mapping[str, str]) -> None:
         """Make a table for rows of `table`, or the columns that it lacks."""
-        if name not in self._held:
+        if made := name not in self._held:
             self.run(f"CREATE TABLE {quoted(name)} ({definitions(columns)})")
             self._held[name] = dict(columns)
             if self.indexed and table.key:
@@ -168,12 +244,18 @@ class SqlDestination(Destination):
         for column in [column for column in columns if column not in held]:
             held[column] = columns[column]
             self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
+        if name == table.name and (made or self._private.get(name) is None):
+            self.new_generation(name, table.private)
 
     def _begin(self) -> None:
         """Begin a transaction, unless one is open."""
         if not self._open:
             self._open = True
             self.run("BEGIN")
+
+
+def _suffix(letter: str, digest: str) -> str:
+    return f"_{letter}{digest[:8]}" if digest else ""
 
 
 def definitions(columns: Mapping[str, str]) -> str:

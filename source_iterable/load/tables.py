@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.reading.stream import Stream
+from source_iterable.records.private_fields import mark_of_options
 from source_iterable.records.schemas import milliseconds
 
 # SQL types of what JSON schemas declare; everything else is JSON.
@@ -42,7 +43,8 @@ class Table(NamedTuple):
 
     `key` names the columns that identify a row; it may be empty. `merged`: rows are merged on the key; otherwise all are
     replaced once the stream was read to its end. `event_time` is the column of an event's time, which never changes.
-    `fits`: every value fits its column's SQL type, long numbers aside.
+    `fits`: every value fits its column's SQL type, long numbers aside. `private` is the mark of the options by which private
+    fields are hidden in its rows (mark_of_options).
     """
 
     name: str
@@ -52,6 +54,7 @@ class Table(NamedTuple):
     event_time: str | None
     fits: bool
     schema: Mapping[str, Any]
+    private: str = ""
 
 
 def table_of(stream: Stream, config: Config, client: IterableClient | None = None) -> Table:
@@ -65,7 +68,12 @@ def table_of(stream: Stream, config: Config, client: IterableClient | None = Non
     key = tuple(map(snake_case, stream.key(config)))
     merged = stream.cursor_field is not None
     event_time = "created_at" if merged and key == ("_event_id",) else None
-    return Table(stream.name, tuple(columns.values()), key, merged, event_time, stream.of_people, schema)
+    private = mark_of_options(config) if stream.may_have_private_fields else ""
+    if not {"varchar", "json"}.intersection(column.type for column in columns.values()):
+        # There can be no other fields than the columns: list_sizes, whose past nobody could load again.
+        shown = stream.schema(config.model_copy(update={"excluded_fields": [], "hashed_fields": []}))
+        private = private if shown != schema else ""
+    return Table(stream.name, tuple(columns.values()), key, merged, event_time, stream.of_people, schema, private)
 
 
 def views_of(fields: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, list[Column]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from itertools import accumulate
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -197,6 +197,18 @@ class PrivateFields:
                 if found is None or not rule.hashed:
                     found = rule
         return found
+
+
+def mark_of_options(config: Config) -> str:
+    """A text that two configurations share if they hide the same fields in the same way: "" if they hide none.
+
+    It is keyed by the salt, if there is one: nobody can test guesses of the salt or of the names against it.
+    """
+    names = [sorted({*each}) for each in (config.excluded_fields, config.hashed_fields)]
+    if not any(names):
+        return ""
+    key = sha256(config.hash_salt.encode()).digest() if config.hash_salt else b""
+    return blake2b(orjson.dumps(names), digest_size=16, key=key).hexdigest()
 
 
 def _with_kept(layout: Layout, fields: Mapping[str, Any], shown: Fields) -> Fields:

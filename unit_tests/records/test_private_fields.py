@@ -13,7 +13,7 @@ import requests_mock
 from source_iterable.api import exact_json
 from source_iterable.config import ConfigError
 from source_iterable.errors import IterableError
-from source_iterable.records.private_fields import Layout, PrivateFields
+from source_iterable.records.private_fields import Layout, PrivateFields, mark_of_options
 from source_iterable.streams.table import STREAMS, parse_config
 from unit_tests.contexts import ROOT, a_config, a_context, gather, read
 
@@ -304,3 +304,18 @@ def test_with_a_salt_nobody_can_tell_whose_digest_is_in_a_state() -> None:
         done = read(STREAMS["events"], plain, hash_salt="pepper")
         assert "another hash_salt" in str(done.error)
         assert server.call_count == 0
+
+
+def test_the_mark_of_options_tells_apart_what_hides_other_fields_or_hashes_them_otherwise() -> None:
+    both = {"excluded_fields": ["ip"], "hashed_fields": ["email"], "hash_salt": "pepper"}
+    alike = {"excluded_fields": ["ip", "ip"], "hashed_fields": ["email"], "hash_salt": "pepper", "end_date": None}
+    others: list[dict[str, Any]] = [
+        {**both, "hash_salt": "salt"},
+        {**both, "hash_salt": ""},
+        {**both, "excluded_fields": []},
+        {"excluded_fields": ["email"], "hashed_fields": ["ip"], "hash_salt": "pepper"},
+    ]
+    marks = [mark_of_options(a_config(**options)) for options in (both, *others)]
+    assert mark_of_options(a_config(**alike)) == marks[0]
+    assert len(set(marks)) == len(marks)
+    assert mark_of_options(a_config(hash_salt="pepper")) == ""
