@@ -1,0 +1,180 @@
+"""Forgetting: deleting all rows about a person from a destination, in one commit.
+
+`persons.py` knows what identifies a person; a destination that can forget is Erasable.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from source_iterable.errors import ConfigError
+from source_iterable.load.destination import Destination
+from source_iterable.load.persons import ITBL_USER_ID, ForgottenHashes, Persons, identifying, is_hash
+from source_iterable.load.rows import literal, quoted
+
+# A temporary table of what identifies the persons: kind and text.
+_WANTED = "_source_iterable_forgetting"
+_WANTED_ROWS = 1_000
+# Rows that are read at a time.
+CHUNK = 10_000
+_LOADING = re.compile(r"_loading_(.+?)(_[0-9a-f]{8})?")
+_FORGOTTEN_USERS = "forgotten_users"
+
+
+class Part(NamedTuple):
+    """Rows of the table `table` that are kept together: a table of a database, or a file.
+
+    `loading`: they wait until their stream was read to its end. `name` is the part's own name, `source` SQL for its rows,
+    `columns` are the names of its columns and their SQL types in lower case.
+    """
+
+    table: str
+    loading: bool
+    name: str
+    source: str
+    columns: Mapping[str, str]
+
+    def identifiers(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """What identifies a person in these rows: the column, SQL for its text, and the kinds of identifier it may be.
+
+        A value that does not fit its column, such as a userId that is a number, is in `data`.
+        """
+        for column, field, kinds in identifying(self.table):
+            if column in self.columns:
+                yield column, quoted(column), kinds
+            if self.columns.get("data", "").startswith("json"):
+                yield column, f"(data ->> {literal(field)})", kinds
+
+
+class Erasable(Destination):
+    """A Destination whose rows can be deleted. Every method raises DestinationError.
+
+    `remains` says what is left of deleted rows once that is committed.
+    """
+
+    remains: str
+
+    @abstractmethod
+    def parts(self) -> list[Part]:
+        """All parts of tables of streams."""
+
+    @abstractmethod
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Execute SQL; returns the rows of its last statement."""
+
+    @abstractmethod
+    def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """The rows of a query, CHUNK at a time. Nothing else is executed meanwhile."""
+
+    @abstractmethod
+    def erase(self, part: Part, condition: str) -> None:
+        """Delete the rows for which an SQL condition is true, and give their table a new generation."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """After the commit: leave as little as possible of what was deleted."""
+
+
+class Erased(NamedTuple):
+    """How many rows were deleted, by table and whether they were still waiting.
+
+    `unmatched` are columns, each with its tables, that could not be compared. `without_profile` is how many identifiers are
+    in no profile of `users`.
+    """
+
+    rows: dict[tuple[str, bool], int]
+    unmatched: dict[str, list[str]]
+    without_profile: int
+
+
+def forget(destination: Erasable, persons: Persons, forgotten: bool) -> Erased:
+    """Delete all rows about persons and commit that; if `forgotten`, about all whom the table forgotten_users lists.
+
+    Raises ConfigError if there are no tables, and DestinationError; then nothing is deleted.
+    """
+    parts = destination.parts()
+    if not parts:
+        raise ConfigError("There is no table of any stream: check --to and --dataset.")
+    unmatched = _find_forgotten(destination, parts, persons) if forgotten else {}
+    destination.run(f"CREATE TEMP TABLE {_WANTED} (kind varchar, identifier varchar)")
+    profiles = [part for part in parts if part.table == "users" and not part.loading]
+    while added := persons.take_new():
+        _insert(destination, added)
+        for part in profiles:
+            # A profile names the other identifiers of its person.
+            identifiers = [(sql, kinds[0]) for _, sql, kinds in part.identifiers()]
+            if identifiers:
+                columns = ", ".join(sql for sql, _ in identifiers)
+                for row in destination.run(f"SELECT DISTINCT {columns} FROM {part.source} WHERE {_condition(part)}"):
+                    persons.add_profile((kind, text) for (_, kind), text in zip(identifiers, row, strict=True))
+    erased = Erased({}, unmatched, persons.without_profile)
+    for part in parts:
+        if condition := _condition(part):
+            ((rows,),) = destination.run(f"SELECT count(*) FROM {part.source} WHERE {condition}")
+            if rows:
+                destination.erase(part, condition)
+                key = (part.table, part.loading)
+                erased.rows[key] = erased.rows.get(key, 0) + rows
+    if erased.rows:
+        destination.commit({})
+        destination.settle()
+    return erased
+
+
+def table_in(name: str) -> tuple[str, bool]:
+    """The table whose rows a table of this name has, and whether they wait until their stream was read to its end."""
+    found = _LOADING.fullmatch(name)
+    return (found[1], True) if found else (name, False)
+
+
+def _condition(part: Part) -> str:
+    """SQL for whether a row is about one of the persons; empty if nothing in it could identify one."""
+    conditions = []
+    for _, sql, kinds in part.identifiers():
+        wanted = f"(SELECT identifier FROM {_WANTED} WHERE kind IN ({', '.join(map(literal, kinds))}))"
+        conditions.append(f"{sql} IN {wanted}")
+        if kinds != (ITBL_USER_ID,):
+            conditions.append(f"lower(trim({sql})) IN {wanted}")
+    return " OR ".join(conditions)
+
+
+def _insert(destination: Erasable, identifiers: Iterable[tuple[str, str]]) -> None:
+    left = iter(identifiers)
+    while some := list(islice(left, _WANTED_ROWS)):
+        # DuckDB's SQL ends at a NUL.
+        texts = ((literal(kind), literal(text).replace("\0", "' || chr(0) || '")) for kind, text in some)
+        destination.run(f"INSERT INTO {_WANTED} VALUES {', '.join(f'({kind}, {text})' for kind, text in texts)}")
+
+
+def _find_forgotten(destination: Erasable, parts: list[Part], persons: Persons) -> dict[str, list[str]]:
+    """Add to `persons` all identifiers in the tables whose hashes are in forgotten_users.
+
+    Returns the columns, and their tables, that hold hashes only.
+    """
+    lists = [part for part in parts if part.table == _FORGOTTEN_USERS and not part.loading]
+    if not lists:
+        raise ConfigError("There is no table forgotten_users: load the stream forgotten_users first.")
+    hashes = ForgottenHashes()
+    for part in lists:
+        for chunk in destination.chunks(f"SELECT identifier_type, hash FROM {part.source}"):
+            hashes.add(chunk)
+    hashed: dict[tuple[str, str], bool] = {}
+    for part in parts:
+        for column, sql, kinds in part.identifiers():
+            if kinds == (ITBL_USER_ID,):
+                continue
+            query = f"SELECT DISTINCT {sql} FROM {part.source} WHERE {sql} IS NOT NULL"
+            for chunk in destination.chunks(query):
+                place, texts = (column, part.table), [text for (text,) in chunk]
+                hashed[place] = hashed.get(place, True) and all(map(is_hash, texts))
+                for kind, text in hashes.matches(texts, kinds):
+                    persons.add(kind, text)
+    unmatched: dict[str, list[str]] = {}
+    for (column, table), only in hashed.items():
+        if only:
+            unmatched.setdefault(column, []).append(table)
+    return unmatched
