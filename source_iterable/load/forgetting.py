@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from source_iterable.errors import ConfigError
@@ -18,7 +17,7 @@ from source_iterable.load.rows import literal, quoted
 
 # A temporary table of what identifies the persons: kind and text.
 _WANTED = "_source_iterable_forgetting"
-_WANTED_ROWS = 1_000
+FEW = 1_000
 # Rows that are read at a time.
 CHUNK = 10_000
 _LOADING = re.compile(r"_loading_(.+?)(_[0-9a-f]{8})?")
@@ -71,8 +70,11 @@ class Erasable(Destination):
         """The rows of a query, CHUNK at a time. Nothing else is executed meanwhile."""
 
     @abstractmethod
-    def erase(self, part: Part, condition: str) -> None:
-        """Delete the rows for which an SQL condition is true, and give their table a new generation."""
+    def erase(self, part: Part, condition: str) -> Part:
+        """Delete the rows for which an SQL condition is true, and give their table a new generation.
+
+        Returns the part without them.
+        """
 
     @abstractmethod
     def settle(self) -> None:
@@ -100,24 +102,24 @@ def forget(destination: Erasable, persons: Persons, forgotten: bool) -> Erased:
     if not parts:
         raise ConfigError("There is no table of any stream: check --to and --dataset.")
     unmatched = _find_forgotten(destination, parts, persons) if forgotten else {}
-    destination.run(f"CREATE TEMP TABLE {_WANTED} (kind varchar, identifier varchar)")
+    wanted = _Wanted(destination)
     profiles = [part for part in parts if part.table == "users" and not part.loading]
     while added := persons.take_new():
-        _insert(destination, added)
+        wanted.add(added)
         for part in profiles:
             # A profile names the other identifiers of its person.
-            identifiers = [(sql, kinds[0]) for _, sql, kinds in part.identifiers()]
-            if identifiers:
-                columns = ", ".join(sql for sql, _ in identifiers)
-                for row in destination.run(f"SELECT DISTINCT {columns} FROM {part.source} WHERE {_condition(part)}"):
-                    persons.add_profile((kind, text) for (_, kind), text in zip(identifiers, row, strict=True))
+            columns = [(sql, kinds[0]) for _, sql, kinds in part.identifiers()]
+            for condition in wanted.conditions(part):
+                query = f"SELECT {', '.join(sql for sql, _ in columns)} FROM {part.source} WHERE {condition}"
+                for row in destination.run(query):
+                    persons.add_profile((kind, text) for (_, kind), text in zip(columns, row, strict=True))
     erased = Erased({}, unmatched, persons.without_profile)
     for part in parts:
-        if condition := _condition(part):
+        key = (part.table, part.loading)
+        for condition in wanted.conditions(part):
             ((rows,),) = destination.run(f"SELECT count(*) FROM {part.source} WHERE {condition}")
             if rows:
-                destination.erase(part, condition)
-                key = (part.table, part.loading)
+                part = destination.erase(part, condition)
                 erased.rows[key] = erased.rows.get(key, 0) + rows
     if erased.rows:
         destination.commit({})
@@ -131,23 +133,45 @@ def table_in(name: str) -> tuple[str, bool]:
     return (found[1], True) if found else (name, False)
 
 
-def _condition(part: Part) -> str:
-    """SQL for whether a row is about one of the persons; empty if nothing in it could identify one."""
-    conditions = []
-    for _, sql, kinds in part.identifiers():
-        wanted = f"(SELECT identifier FROM {_WANTED} WHERE kind IN ({', '.join(map(literal, kinds))}))"
-        conditions.append(f"{sql} IN {wanted}")
-        if kinds != (ITBL_USER_ID,):
-            conditions.append(f"lower(trim({sql})) IN {wanted}")
-    return " OR ".join(conditions)
+class _Wanted:
+    """The identifiers that are looked for, as SQL: in its text, or in a temporary table if they are more than a FEW."""
 
+    def __init__(self, destination: Erasable) -> None:
+        self._destination = destination
+        self._texts: dict[str, list[str]] = {}
+        self._few = True
 
-def _insert(destination: Erasable, identifiers: Iterable[tuple[str, str]]) -> None:
-    left = iter(identifiers)
-    while some := list(islice(left, _WANTED_ROWS)):
-        # DuckDB's SQL ends at a NUL.
-        texts = ((literal(kind), literal(text).replace("\0", "' || chr(0) || '")) for kind, text in some)
-        destination.run(f"INSERT INTO {_WANTED} VALUES {', '.join(f'({kind}, {text})' for kind, text in texts)}")
+    def add(self, identifiers: list[tuple[str, str]]) -> None:
+        """Add identifiers: kind and text."""
+        for kind, text in identifiers:
+            # DuckDB's SQL ends at a NUL.
+            self._texts.setdefault(kind, []).append(literal(text).replace("\0", "' || chr(0) || '"))
+        if self._few and sum(map(len, self._texts.values())) <= FEW:
+            return
+        if self._few:
+            self._few = False
+            self._destination.run(f"CREATE TEMP TABLE {_WANTED} (kind varchar, identifier varchar)")
+        for kind, texts in self._texts.items():
+            for start in range(0, len(texts), FEW):
+                rows = ", ".join(f"({literal(kind)}, {text})" for text in texts[start : start + FEW])
+                self._destination.run(f"INSERT INTO {_WANTED} VALUES {rows}")
+        self._texts.clear()
+
+    def conditions(self, part: Part) -> list[str]:
+        """SQL for whether a row is about one of the persons: any of these; none if nothing in it could identify one.
+
+        With many identifiers it is one for each column, which databases join by hash.
+        """
+        conditions = []
+        for _, sql, kinds in part.identifiers():
+            if self._few:
+                wanted = f"({', '.join(text for kind in kinds for text in self._texts.get(kind, ())) or 'NULL'})"
+            else:
+                wanted = f"(SELECT identifier FROM {_WANTED} WHERE kind IN ({', '.join(map(literal, kinds))}))"
+            conditions.append(f"{sql} IN {wanted}")
+            if kinds != (ITBL_USER_ID,):
+                conditions.append(f"lower(trim({sql})) IN {wanted}")
+        return [" OR ".join(conditions)] if self._few and conditions else conditions
 
 
 def _find_forgotten(destination: Erasable, parts: list[Part], persons: Persons) -> dict[str, list[str]]:

@@ -136,14 +136,16 @@ class ParquetFolder(Erasable):
         with errors_of(self._root):
             yield from fetched(self._database, sql)
 
-    def erase(self, part: Part, condition: str) -> None:
+    def erase(self, part: Part, condition: str) -> Part:
         entry = self._entry(part.table)
         (files,) = [files for files in (entry["files"], *entry["loading"].values()) if part.name in files]
         with errors_of(self._root):
             rest = f"FROM {part.source} WHERE ({condition}) IS NOT TRUE"
-            files[files.index(part.name)] = self._written(part.table, rest)
+            name = self._written(part.table, rest)
+        files[files.index(part.name)] = name
         if not part.loading:
             self.new_generation(part.table)
+        return part._replace(name=name, source=self._reader(part.table, name))
 
     def settle(self) -> None:
         """No-op: the commit has deleted the files that had other rows."""

@@ -43,6 +43,7 @@ class Persons:
         self._hash = hash_text
         self._all: set[tuple[str, str]] = set()
         self._given: set[tuple[str, str]] = set()
+        # As they are there, and in lower case.
         self._in_profiles: set[tuple[str, str]] = set()
         self._new: set[tuple[str, str]] = set()
 
@@ -61,9 +62,8 @@ class Persons:
         """Look for all identifiers of a profile, by their kinds."""
         for kind, text in identifiers:
             if text and text.strip():
-                names = {(kind, each) for each in self._spellings(kind, text)}
-                self._in_profiles |= names
-                self._add(names)
+                self._in_profiles |= {(kind, text), (kind, text.strip().lower())}
+                self._add({(kind, each) for each in self._spellings(kind, text)})
 
     def _add(self, names: set[tuple[str, str]]) -> None:
         self._new |= names - self._all

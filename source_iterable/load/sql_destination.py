@@ -131,11 +131,12 @@ class SqlDestination(Erasable):
             if table in STREAMS
         ]
 
-    def erase(self, part: Part, condition: str) -> None:
+    def erase(self, part: Part, condition: str) -> Part:
         self._begin()
         self.run(f"DELETE FROM {part.source} WHERE {condition}")
         if not part.loading:
             self.new_generation(part.table)
+        return part
 
     def make_custom_event_views(self) -> None:
         """Make and commit a view for each name of custom events, with a column for each of their fields."""
