@@ -80,6 +80,20 @@ def test_without_a_key_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         iterable({"start_date": "2024-01-01T00:00:00Z"})
 
 
+def test_rows_with_other_private_fields_need_a_refresh(pipeline: Any) -> None:
+    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=0)) as sandbox:
+        config = config_for(sandbox, days=2)
+        pipeline.run(iterable(config, streams="users"))
+        before = count(pipeline, "users")
+        hidden = {**config, "hashed_fields": ["email"], "hash_salt": "pepper"}
+        with pytest.raises(Exception, match=r'The rows of users were written with other .* refresh="drop_resources"\)'):
+            pipeline.run(iterable(hidden, streams="users"))
+        pipeline.run(iterable(hidden, streams="users"), refresh="drop_resources")
+    emails = pipeline.dataset().users.df()["email"]
+    assert len(emails) == before > 0
+    assert not any("@" in email for email in emails)
+
+
 def count(pipeline: Any, table: str) -> int:
     with pipeline.sql_client() as client:
         ((rows,),) = client.execute_sql(f'SELECT count(*) FROM "{table}"')

@@ -20,7 +20,13 @@ from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.test_load import load
 from integration_tests.test_load_destinations import MEMBERS, USERS, identifiers, member, put
 from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, Row, Warehouse, texts
+from source_iterable.config import Config
+from source_iterable.load import forgetting
 from source_iterable.load.command import open_destination
+from source_iterable.load.persons import Persons
+from source_iterable.load.tables import table_of
+from source_iterable.records.private_fields import PrivateFields
+from source_iterable.streams.table import STREAMS
 
 DOCS = Path(__file__).parents[1] / "docs" / "erasure.md"
 # From before the first sign-up: `users` has all profiles.
@@ -28,6 +34,8 @@ DAYS = 500
 EVENTS = ("email_open", "email_send", "custom_event", "push_send", "in_app_open")
 PEOPLE = ("users", "events", "list_users", *EVENTS)
 STREAMS_READ = f"users,stream:events,list_users,templates,forgotten_users,{','.join(EVENTS)}"
+HYBRID = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "project_type": "Hybrid"})
+HYBRID_USERS, OPENS = (table_of(STREAMS[name], HYBRID) for name in ("users", "email_open"))
 Tables = dict[str, list[Row]]
 
 
@@ -211,6 +219,43 @@ def test_rows_that_wait_for_the_end_of_their_stream_are_forgotten_and_states_sta
             resumed.commit({"list_users": {}}, [MEMBERS] if part != "b" else [])
         assert part == "b" or identifiers(warehouse) == ["2", "3"]
     assert warehouse.rows("users") == []
+
+
+def test_many_persons_are_forgotten_at_once(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "FEW", 2)
+    users = [
+        {"email": "A@x.com", "userId": "a", "data": {}},
+        {"email": None, "userId": "b", "itblUserId": "bb", "data": {"email": 5}},
+        {"email": "c@x.com", "userId": "c", "data": {}},
+        {"email": "d@x.com", "itblUserId": "dd", "data": {"userId": 7}},
+    ]
+    opens = [
+        {"userId": "a"},
+        {"itblUserId": "bb"},
+        {"email": "a@x.com"},
+        {"email": "c@x.com"},
+        {"itblUserId": "dd"},
+        {},
+    ]
+    time = "2024-05-01T10:20:30+00:00"
+    with closing(opened()) as destination:
+        put(destination, HYBRID_USERS, tmp_path, *users)
+        put(
+            destination,
+            OPENS,
+            tmp_path,
+            *({"_event_id": str(n), "createdAt": time, **each} for n, each in enumerate(opens)),
+        )
+        destination.commit({})
+        persons = Persons(PrivateFields().hash)
+        for kind, text in (("email", "a@X.com "), ("userId", "b"), ("userId", "7"), ("email", "nobody@x.com")):
+            persons.add(kind, text)
+        erased = forgetting.forget(destination, persons, forgotten=False)
+    assert erased == ({("users", False): 3, ("email_open", False): 4}, {}, 1)
+    assert [row["email"] for row in warehouse.rows("users")] == ["c@x.com"]
+    assert sorted(row["_event_id"] for row in warehouse.rows("email_open")) == ["3", "5"]
 
 
 def test_what_no_sql_may_hold_is_forgotten_too(

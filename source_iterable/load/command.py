@@ -48,6 +48,8 @@ def carry_out(to: str, work: Callable[[], int], notice: str, stopped: str, secre
     """
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.addHandler(_Stderr())
+    # What a load makes is only for the user who runs it; what is there keeps its mode.
+    os.umask(0o077)
     stop = StopSignals(notice)
     try:
         code = work()
@@ -103,11 +105,23 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Dest
     raise unknown
 
 
+def dataset_name(text: str) -> str:
+    """The value of --dataset, for argparse: a plain name, since it names a folder as well."""
+    if text.strip() in ("", ".", "..") or re.search(r"[/\\\0]", text):
+        raise argparse.ArgumentTypeError("must be a plain name, without slashes")
+    return text
+
+
 @local_errors()
 def _load(options: argparse.Namespace) -> int:
     """Load what the options say; returns the exit code."""
     config = read_config(options.config)
     names = chosen(options.streams)
+    reload = [] if options.reload is None else chosen(options.reload)
+    if others := [name for name in reload if name not in names]:
+        raise ConfigError(
+            f"--reload names streams that this load does not read: {', '.join(others)}. Add them to --streams."
+        )
     if options.streams == "default":
         _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
     context = StreamContext(config, IterableClient(config, _LOGGER), _LOGGER)
@@ -121,7 +135,8 @@ def _load(options: argparse.Namespace) -> int:
         failures = []
         log = nullcontext() if sys.stderr.isatty() else heartbeat(context.progress, _LOGGER)
         with log, progress_display(context.progress, alone=True):
-            results = load(context, destination, [STREAMS[name] for name in names], folder, options.commit_rows)
+            streams = [STREAMS[name] for name in names]
+            results = load(context, destination, streams, folder, options.commit_rows, reload)
             try:
                 if options.custom_event_tables and isinstance(destination, SqlDestination):
                     destination.make_custom_event_views()
@@ -170,7 +185,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--streams", default="default", help=streams)
     add("--commit-rows", type=int, default=COMMIT_ROWS, help="rows between two commits, at most (%(default)s)")
     add("--custom-event-tables", action="store_true", help="a view for each name of custom events: docs/load.md")
-    add("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
+    add("--reload", metavar="STREAMS", help="delete the rows of these streams first, and read them from the beginning")
+    add("--dataset", type=dataset_name, default="iterable", help="the schema of the tables (%(default)s)")
     options = parsed_options(parser, arguments)
     if options.commit_rows < 1:
         parser.error("argument --commit-rows: must be at least 1")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 from urllib.parse import unquote
 
-from source_iterable.errors import IterableError
+from source_iterable.errors import ConfigError, IterableError
 from source_iterable.load.rows import RowFile
 from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
@@ -35,11 +35,23 @@ class Destination(Protocol):
 
     keeps_nul: bool = True
 
-    def states(self) -> Mapping[str, State]:
-        """The states that were committed last, by stream."""
+    def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
+        """The states that were committed last, by stream, of those whose rows are still there: for a table that is replaced,
+        what an interrupted load collected with the same private options.
+        """
 
-    def start_over(self, table: Table) -> None:
-        """Its stream is read from the beginning: drop what an interrupted load collected for a table that is replaced."""
+    def private(self) -> Mapping[str, str]:
+        """With which private options the rows of a table were written (mark_of_options), for tables that are there."""
+
+    def reload(self, tables: Iterable[Table]) -> None:
+        """Delete all rows of these tables and all states of their streams, of all parts of a backfill, and commit that."""
+
+    def start_over(self, tables: Iterable[Table]) -> None:
+        """Their streams have no state, and are read from the beginning.
+
+        Drops what interrupted loads collected for a table that is replaced, and the states of a table that is missing: those
+        of all parts of a backfill, whose rows are gone as well.
+        """
 
     def add(self, file: RowFile) -> None:
         """Add rows: merged into their table, or collected until it is finished. The destination deletes the file."""
@@ -55,6 +67,14 @@ class Destination(Protocol):
 
     def how_to_open(self) -> str:
         """What to type to look at the tables."""
+
+
+def of_two_sorts(names: Collection[str], anew: str) -> ConfigError:
+    """The error for tables that would get rows with other private fields; `anew` is how to load them from the beginning."""
+    return ConfigError(
+        f"The rows of {', '.join(names)} were written with other private fields: excluded_fields, hashed_fields or hash_salt"
+        f" has changed. Restore these options, or load the tables again from the beginning: {anew}."
+    )
 
 
 def parsed(to: str) -> tuple[str, str]:

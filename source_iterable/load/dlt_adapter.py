@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
-from source_iterable.load.destination import Destination, DestinationError
-from source_iterable.load.rows import RowFile, Spool, select
+from source_iterable.load.destination import Destination, DestinationError, of_two_sorts
+from source_iterable.load.rows import RowFile, Spool, no_rows, select
 from source_iterable.load.tables import Column, Table, backfill_key, table_of
 from source_iterable.process.machine import causes
 from source_iterable.reading.stream import State, StreamContext
@@ -34,6 +35,10 @@ _DATA_TYPES = {"varchar": "text", "boolean": "bool", "timestamptz": "timestamp"}
 # Replaces a table in one transaction, instead of emptying it first.
 _IN_ONE_GO = "insert-from-staging"
 _SOURCE = "iterable"
+# Where the state of a resource has the mark of the private options with which its rows were written. No backfill key is so.
+_PRIVATE = "private"
+# Drops a table and its states, and makes it again.
+_ANEW: Any = "drop_resources"
 _LOGGER = logging.getLogger("source_iterable")
 
 
@@ -100,6 +105,9 @@ def _stream(table: Table, shared: _SharedContext) -> Any:
     def rows() -> Iterator[Any]:
         states = dlt.current.resource_state()
         full: list[RowFile] = []
+        if table.merged and states.get(_PRIVATE, table.private) != table.private:
+            raise of_two_sorts([table.name], f'pipeline.run(…, refresh="{_ANEW}")')
+        states[_PRIVATE] = table.private
         with shared as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
             # Small files: dlt reads a few resources at a time, each of which has two at the most.
             spool = Spool(Path(folder), full.append, keeps_nul=False, file_bytes=8 * 2**20)
@@ -127,6 +135,8 @@ class DltDestination(Destination):
     def __init__(self, destination: Any, dataset: str, backfill: str, folder: Path) -> None:
         self._backfill = backfill
         self._files: dict[str, list[RowFile]] = {}
+        # Tables that are dropped and made again with their next rows.
+        self._anew: set[str] = set()
         self._pipeline = dlt.pipeline(_SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
         self._name = self._pipeline.destination.destination_name
         # dlt's CSV files for PostgreSQL turn empty texts into NULL.
@@ -134,12 +144,26 @@ class DltDestination(Destination):
         with self._errors():
             self._pipeline.sync_destination()
 
-    def states(self) -> Mapping[str, State]:
-        resources = self._pipeline.state.get("sources", {}).get(_SOURCE, {}).get("resources", {})
-        return {name: states[self._backfill] for name, states in resources.items() if states.get(self._backfill)}
+    def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
+        there = {table.name: self._resources.get(table.name, {}) for table in tables if table.name in self._there}
+        return {name: states[self._backfill] for name, states in there.items() if states.get(self._backfill)}
 
-    def start_over(self, table: Table) -> None:
-        """No-op: rows are kept here until their commit."""
+    def private(self) -> Mapping[str, str]:
+        resources = self._resources.items()
+        return {name: states[_PRIVATE] for name, states in resources if _PRIVATE in states and name in self._there}
+
+    def reload(self, tables: Iterable[Table]) -> None:
+        tables = list(tables)
+        self._run(tables, {}, _ANEW)
+        self._there.update(table.name for table in tables)
+
+    def start_over(self, tables: Iterable[Table]) -> None:
+        """Rows are kept here until their commit. That first drops tables which are missing or get columns of other types."""
+        marks = self.private()
+        for table in tables:
+            missing = table.name in self._known and table.name not in self._there
+            if missing or not (table.merged or marks.get(table.name, table.private) == table.private):
+                self._anew.add(table.name)
 
     def add(self, file: RowFile) -> None:
         self._files.setdefault(file.table.name, []).append(file)
@@ -148,10 +172,9 @@ class DltDestination(Destination):
         # A table that is replaced and not read to its end has no rows in the warehouse yet, which its state must not say.
         merged = [files[0].table for files in self._files.values() if files[0].table.merged]
         ready = {table.name: table for table in [*merged, *finished]}
-        if ready:
-            resources = [self._resource(table, states.get(name)) for name, table in ready.items()]
-            with self._errors():
-                self._pipeline.run(resources, loader_file_format=self._format)
+        self._run([table for name, table in ready.items() if name in self._anew], states, _ANEW)
+        self._run([table for name, table in ready.items() if name not in self._anew], states)
+        self._anew.difference_update(ready)
 
     def close(self) -> None:
         """No-op: what was not committed is not there."""
@@ -159,13 +182,41 @@ class DltDestination(Destination):
     def how_to_open(self) -> str:
         return f"the schema {self._pipeline.dataset_name} of {self._name}"
 
+    @property
+    def _resources(self) -> dict[str, Any]:
+        """The states of the resources as dlt has them: by backfill key, and _PRIVATE."""
+        resources: dict[str, Any] = self._pipeline.state.get("sources", {}).get(_SOURCE, {}).get("resources", {})
+        return resources
+
+    @cached_property
+    def _known(self) -> set[str]:
+        """The tables that the destination has, or had: dlt would take those for present that somebody has dropped."""
+        schema = self._pipeline.default_schema_name and self._pipeline.default_schema
+        return {*self._resources, *(schema.data_table_names() if schema else ())}
+
+    @cached_property
+    def _there(self) -> set[str]:
+        with self._errors(), self._pipeline.destination_client() as client:
+            # Not every destination can say so.
+            tables = getattr(client, "get_storage_tables", lambda names: ((name, names) for name in names))
+            return {name for name, columns in tables(sorted(self._known)) if columns}
+
+    def _run(self, tables: Iterable[Table], states: Mapping[str, State], refresh: Any = None) -> None:
+        """Load a package with the rows of these tables and their states. With _ANEW it drops the tables first."""
+        if resources := [self._resource(table, states.get(table.name)) for table in tables]:
+            with self._errors():
+                self._pipeline.run(resources, loader_file_format=self._format, refresh=refresh)
+
     def _resource(self, table: Table, state: State | None) -> Any:
         files = self._files.pop(table.name, [])
 
         def rows() -> Iterator[Any]:
+            states = dlt.current.resource_state()
+            states[_PRIVATE] = table.private
             if state is not None:
-                dlt.current.resource_state()[self._backfill] = dict(state)
-            yield from _arrow(files)
+                states[self._backfill] = dict(state)
+            # So that a table that has no rows yet is not missing.
+            yield from _arrow(files) if files else [_no_rows(table)]
 
         return dlt.resource(rows, name=table.name, **_hints(table, table.columns))
 
@@ -200,6 +251,12 @@ def _hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
         "primary_key": list(table.key) or None,
         "write_disposition": "merge" if table.merged else "replace",
     }
+
+
+def _no_rows(table: Table) -> Any:
+    """An Arrow table without rows."""
+    with duckdb.connect() as database:
+        return pyarrow.RecordBatchReader.from_stream(database.sql(no_rows(table, json="varchar"))).read_all()
 
 
 def _arrow(files: list[RowFile]) -> Iterator[Any]:

@@ -14,7 +14,14 @@ from typing import NoReturn
 
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
-from source_iterable.load.command import WAREHOUSES, carry_out, open_destination, parsed_options, write_report
+from source_iterable.load.command import (
+    WAREHOUSES,
+    carry_out,
+    dataset_name,
+    open_destination,
+    parsed_options,
+    write_report,
+)
 from source_iterable.load.destination import parsed, redacted
 from source_iterable.load.forgetting import Erasable, Erased, forget
 from source_iterable.load.loader import work_folder
@@ -146,7 +153,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--config", type=Path, required=True, help="the configuration of the loads, for its hash_salt")
     add("--to", required=True, help=f"{WAREHOUSES}: docs/load.md")
-    add("--dataset", default="iterable", help="the schema of the tables (%(default)s)")
+    add("--dataset", type=dataset_name, default="iterable", help="the schema of the tables (%(default)s)")
     add("--email", type=_identifier, action="append", default=[], help="an email address; may be repeated")
     add("--user-id", type=_identifier, action="append", default=[], help="a userId; may be repeated")
     add("--forgotten", action="store_true", help="instead: everyone whose hash the table forgotten_users has")

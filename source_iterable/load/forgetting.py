@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +19,6 @@ _WANTED = "_source_iterable_forgetting"
 FEW = 1_000
 # Rows that are read at a time.
 CHUNK = 10_000
-_LOADING = re.compile(r"_loading_(.+?)(_[0-9a-f]{8})?")
 _FORGOTTEN_USERS = "forgotten_users"
 
 
@@ -125,12 +123,6 @@ def forget(destination: Erasable, persons: Persons, forgotten: bool) -> Erased:
         destination.commit({})
         destination.settle()
     return erased
-
-
-def table_in(name: str) -> tuple[str, bool]:
-    """The table whose rows a table of this name has, and whether they wait until their stream was read to its end."""
-    found = _LOADING.fullmatch(name)
-    return (found[1], True) if found else (name, False)
 
 
 class _Wanted:

@@ -6,14 +6,14 @@ import fcntl
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from source_iterable.errors import IterableError
-from source_iterable.load.destination import Destination
+from source_iterable.load.destination import Destination, of_two_sorts
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Table, table_of
 from source_iterable.process.machine import local_errors
@@ -35,17 +35,30 @@ class Loaded(NamedTuple):
 
 
 def load(
-    context: StreamContext, destination: Destination, streams: Iterable[Stream], folder: Path, commit_rows: int
+    context: StreamContext,
+    destination: Destination,
+    streams: Collection[Stream],
+    folder: Path,
+    commit_rows: int,
+    reload: Collection[str] = (),
 ) -> dict[str, Loaded]:
     """Read streams and load their rows, by way of files in `folder`. A failed stream does not stop the others.
 
-    Raises IterableError if the destination or this machine fails. The next load continues from the last commit.
+    The streams of `reload` lose their rows and states first. Raises IterableError if the destination or this machine fails,
+    and ConfigError, before any request, if rows would be added to others that were written with other private options. The
+    next load continues from the last commit.
     """
     begun = time.monotonic()
     results: dict[str, Loaded] = {}
     tables: dict[str, Table] = {}
     to_read: dict[str, tuple[Stream, State]] = {}
-    states = destination.states()
+    # That of users may lack columns, which have to be requested.
+    kept = [table_of(stream, context.config) for stream in streams if stream.name not in reload]
+    private = destination.private()
+    mixed = [each.name for each in kept if each.merged and private.get(each.name, each.private) != each.private]
+    if mixed:
+        raise of_two_sorts(mixed, f"--reload {','.join(mixed)}")
+    states = destination.states(kept)
     for stream in streams:
         name, state = stream.name, states.get(stream.name, {})
         results[name] = Loaded()
@@ -56,8 +69,9 @@ def load(
             results[name] = Loaded(error=error)
             continue
         to_read[name] = (stream, state)
-        if not state:
-            destination.start_over(tables[name])
+    if reloaded := [table for name, table in tables.items() if name in reload]:
+        destination.reload(reloaded)
+    destination.start_over([tables[name] for name, (_, state) in to_read.items() if not state])
     # As a catalog would say it: which of the project's own fields have columns.
     context.catalog_schemas = {name: table.schema for name, table in tables.items()}
     with _worker() as do, closing(read(context, to_read)) as reading:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.forgetting import Erasable, Part
 from source_iterable.load.incoming import errors_of, fetched, open_database, stage
-from source_iterable.load.rows import RowFile, literal, quoted
+from source_iterable.load.rows import RowFile, literal, no_rows
 from source_iterable.load.tables import Table
 from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
@@ -40,6 +41,8 @@ class ParquetFolder(Erasable):
     def __init__(self, folder: Path, dataset: str, backfill: str, spill: Path) -> None:
         self._root = folder / dataset
         self._backfill = backfill
+        # Tables whose streams are read from the beginning.
+        self._begun: dict[str, Table] = {}
         with errors_of(self._root):
             self._root.mkdir(parents=True, exist_ok=True)
             self._lock = open(self._root / ".lock", "w")  # noqa: SIM115  held until close
@@ -49,7 +52,7 @@ class ParquetFolder(Erasable):
                 raise DestinationError(f"Another load is writing to {self._root}.") from None
             manifest = self._root / _MANIFEST
             try:
-                # By table the files that count, and by backfill key those that wait until their stream was read to its end.
+                # By table the files that count, its marks, and by _loading_key those that wait until its stream was read.
                 text = manifest.read_text("utf-8") if manifest.exists() else '{"states": {}, "tables": {}}'
                 self._manifest: Any = json.loads(text)
             except ValueError:
@@ -57,16 +60,56 @@ class ParquetFolder(Erasable):
             self._show_what_counts()
         self._database = open_database(spill)
 
-    def states(self) -> Mapping[str, State]:
-        return dict(self._manifest["states"].get(self._backfill, {}))
+    def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
+        states = self._manifest["states"].get(self._backfill, {})
+        damaged = [table.name for table in tables if table.merged and len({*self._there(table.name)}) == 2]
+        if damaged:
+            raise DestinationError(
+                f"{self._root} lacks some files of {', '.join(damaged)} that its manifest lists. Restore them, or load the "
+                f"tables again from the beginning: --reload {','.join(damaged)}."
+            )
+        return {table.name: states[table.name] for table in tables if table.name in states and self._has_rows(table)}
 
-    def start_over(self, table: Table) -> None:
-        self._entry(table.name)["loading"][self._backfill] = []
+    def private(self) -> Mapping[str, str]:
+        tables = self._manifest["tables"].items()
+        return {name: entry["private"] for name, entry in tables if "private" in entry and any(self._there(name))}
+
+    def reload(self, tables: Iterable[Table]) -> None:
+        with errors_of(self._root):
+            for table in tables:
+                empty = self._written(table.name, no_rows(table))
+                self._manifest["tables"][table.name] = {"files": [empty], "loading": {}}
+                self.new_generation(table.name, table.private)
+                self._forget_states(table.name)
+            self._replace_manifest()
+
+    def start_over(self, tables: Iterable[Table]) -> None:
+        for table in tables:
+            self._begun[table.name] = table
+            entry = self._entry(table.name)
+            if not table.merged:
+                # Other parts' loads go on with theirs, if the options are the same.
+                keys = {key: key.partition(" ") for key in entry["loading"]}
+                others = [
+                    key
+                    for key, (part, _, private) in keys.items()
+                    if part != self._backfill and private == table.private
+                ]
+                entry["loading"] = {**{key: entry["loading"][key] for key in others}, self._loading_key(table): []}
+                self._manifest["states"].get(self._backfill, {}).pop(table.name, None)
+            elif not self._has_rows(table):
+                # Made again, it gets another generation.
+                entry.update(files=[])
+                entry.pop("private", None)
+                self._forget_states(table.name)
 
     def add(self, file: RowFile) -> None:
         name = file.table.name
         entry = self._entry(name)
-        files: list[str] = entry["files"] if file.table.merged else entry["loading"].setdefault(self._backfill, [])
+        if file.table.merged and "private" not in entry:
+            self.new_generation(name, file.table.private)
+        key = self._loading_key(file.table)
+        files: list[str] = entry["files"] if file.table.merged else entry["loading"].setdefault(key, [])
         with errors_of(self._root):
             replaced = stage(self._database, file)
             if files:
@@ -83,21 +126,28 @@ class ParquetFolder(Erasable):
 
     def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
         self._manifest["states"].setdefault(self._backfill, {}).update(states)
-        manifest = self._root / (_MANIFEST + _UNSEEN)
+        begun = [self._begun[name] for name, state in states.items() if state and name in self._begun]
         with errors_of(self._root):
-            for table in finished:
+            # A merged table that has no rows yet is made as well, so that it is not missing.
+            for table in [*finished, *(table for table in begun if table.merged)]:
                 entry = self._entry(table.name)
                 if not table.merged:
-                    entry["files"] = entry["loading"].pop(self._backfill, [])
-                if not entry["files"]:
-                    nulls = (f"NULL::{column.type} AS {quoted(column.name)}" for column in table.columns)
-                    entry["files"] = [self._written(table.name, f"SELECT {', '.join(nulls)} LIMIT 0")]
-            manifest.write_text(json.dumps(self._manifest), encoding="utf-8")
-            for new in [manifest, *self._root.glob(f"*/*{_UNSEEN}")]:
-                with open(new, "rb") as file:
-                    os.fsync(file)
-            os.replace(manifest, self._root / _MANIFEST)
-            self._show_what_counts()
+                    entry["files"] = entry["loading"].pop(self._loading_key(table), [])
+                entry["files"] = entry["files"] or [self._written(table.name, no_rows(table))]
+                if entry.get("private") != table.private:
+                    self.new_generation(table.name, table.private)
+            self._replace_manifest()
+
+    def _replace_manifest(self) -> None:
+        manifest, new = self._root / _MANIFEST, self._root / (_MANIFEST + _UNSEEN)
+        new.write_text(json.dumps(self._manifest), encoding="utf-8")
+        if manifest.exists():
+            shutil.copymode(manifest, new)
+        for path in [new, *self._root.glob(f"*/*{_UNSEEN}")]:
+            with open(path, "rb") as file:
+                os.fsync(file)
+        os.replace(new, manifest)
+        self._show_what_counts()
 
     def close(self) -> None:
         self._database.close()
@@ -121,7 +171,7 @@ class ParquetFolder(Erasable):
         tables = {table: entry for table, entry in self._manifest["tables"].items() if table in STREAMS}
         for table, entry in tables.items():
             for loading, files in ((False, entry["files"]), *((True, files) for files in entry["loading"].values())):
-                for name in files:
+                for name in (name for name in files if self._path(table, name).exists()):
                     source = self._reader(table, name)
                     described = self.run(f"DESCRIBE FROM {source}")
                     columns = {column: sql_type.lower() for column, sql_type, *_ in described}
@@ -152,6 +202,26 @@ class ParquetFolder(Erasable):
 
     def _entry(self, table: str) -> Any:
         return self._manifest["tables"].setdefault(table, {"files": [], "loading": {}})
+
+    def _forget_states(self, name: str) -> None:
+        for states in self._manifest["states"].values():
+            states.pop(name, None)
+
+    def _loading_key(self, table: Table) -> str:
+        """What the manifest calls the files that wait: of this backfill key and these private options."""
+        return f"{self._backfill} {table.private}".rstrip()
+
+    def _there(self, name: str) -> list[bool]:
+        """Of each file that counts for a table, whether it is there."""
+        files = self._manifest["tables"].get(name, {"files": []})["files"]
+        return [self._path(name, file).exists() for file in files]
+
+    def _has_rows(self, table: Table) -> bool:
+        """Whether the rows that its state speaks of are there."""
+        if table.merged:
+            return any(self._there(table.name))
+        waiting = self._entry(table.name)["loading"].get(self._loading_key(table))
+        return waiting is not None and all(self._path(table.name, file).exists() for file in waiting)
 
     def _show_what_counts(self) -> None:
         """Give files that count their names, and delete those that the last commit, or a killed load, left over."""

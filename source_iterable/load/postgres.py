@@ -40,7 +40,7 @@ class Postgres(SqlDestination):
     """
 
     remains = "PostgreSQL keeps deleted rows in its files until VACUUM, and in WAL that you archive."
-    types = {"varchar": "text", "double": "double precision", "json": "jsonb"}
+    types = {**SqlDestination.types, "varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
     json_type = "jsonb_typeof(value)"
     keeps_nul = False
@@ -80,6 +80,8 @@ class Postgres(SqlDestination):
                 # The server may not know that the connection was lost: its session holds the lock until it is ended.
                 lost = f"application_name = {literal(self._name)} AND pid <> pg_backend_pid()"
                 self._execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {lost}")
+            # Texts are quoted by doubling their quotes: `literal`.
+            self._execute("SET standard_conforming_strings TO on")
             # Held as long as the connection: two loads that merge the same rows would not see each other's.
             lock = f"hashtext({literal(f'source-iterable {self._dataset}')})"
             if self._execute(f"SELECT pg_try_advisory_lock({lock})") != [(True,)]:
@@ -194,8 +196,12 @@ class Postgres(SqlDestination):
         if isinstance(error, psycopg2.OperationalError):
             return DestinationError(f"PostgreSQL cannot be used: {said}.")
         # Messages about data quote it.
-        about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
-        return DestinationError(f"PostgreSQL rejected a statement: {type(error).__name__ if about_data else said}.")
+        if isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError)):
+            said = type(error).__name__
+        # What depends on a column that gets another type.
+        elif isinstance(error, psycopg2.NotSupportedError) and error.diag.message_detail:
+            said += f" ({error.diag.message_detail})"
+        return DestinationError(f"PostgreSQL rejected a statement: {said}.")
 
     def close(self) -> None:
         if self._connection is not None:

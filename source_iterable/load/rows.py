@@ -126,6 +126,13 @@ def select(file: RowFile, json: str = "json") -> str:
     return f"SELECT {', '.join(values)} FROM {reader} AS sent"
 
 
+def no_rows(table: Table, json: str = "json") -> str:
+    """SQL for the columns of a table without a row; `json` is the type of its JSON columns."""
+    types = {"json": json}
+    nulls = (f"NULL::{types.get(column.type, column.type)} AS {quoted(column.name)}" for column in table.columns)
+    return f"SELECT {', '.join(nulls)} LIMIT 0"
+
+
 def quoted(name: str) -> str:
     """A name in SQL."""
     return '"{}"'.format(name.replace('"', '""'))

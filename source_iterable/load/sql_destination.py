@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -11,7 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.forgetting import Erasable, Part, table_in
+from source_iterable.load.forgetting import Erasable, Part
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
@@ -32,11 +33,11 @@ class SqlDestination(Erasable):
     """A Destination whose tables are in the schema `dataset`. Raises DestinationError.
 
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
-    DuckDB's, `indexed` is whether it needs an index to find the rows of a table by their key, `json_type` SQL for the JSON
-    type of a `value` of json_each.
+    DuckDB's, as its information schema shows them, `indexed` is whether it needs an index to find the rows of a table by
+    their key, `json_type` SQL for the JSON type of a `value` of json_each.
     """
 
-    types: Mapping[str, str] = {}
+    types: Mapping[str, str] = {"timestamptz": "timestamp with time zone"}
     indexed = False
     json_type: str
 
@@ -44,6 +45,8 @@ class SqlDestination(Erasable):
         self._dataset = dataset
         self._backfill = backfill
         self._open = False
+        # Tables whose streams are read from the beginning.
+        self._begun: dict[str, Table] = {}
 
     @abstractmethod
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -83,14 +86,38 @@ class SqlDestination(Erasable):
     def _private(self) -> dict[str, str | None]:
         return dict(self.run(f"SELECT name, private FROM {_TABLES}"))
 
-    def states(self) -> Mapping[str, State]:
+    def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
+        there = {table.name for table in tables if self._collecting(table) in self._held}
         rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
-        return {stream: json.loads(state) for stream, state in rows}
+        return {stream: json.loads(state) for stream, state in rows if stream in there}
 
-    def start_over(self, table: Table) -> None:
-        if not table.merged:
+    def private(self) -> Mapping[str, str]:
+        return {name: mark for name, mark in self._private.items() if mark is not None and name in self._held}
+
+    def reload(self, tables: Iterable[Table]) -> None:
+        self._begin()
+        for table in tables:
+            for name in self._loading(table.name):
+                self._drop(name)
+            self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}")
+            if table.name in self._held:
+                self.run(f"TRUNCATE {quoted(table.name)}")
+                self._make_columns(table.name, table, self.sql_types(table.columns), empty=True)
+                self.new_generation(table.name, table.private)
+        self.end_transaction()
+
+    def start_over(self, tables: Iterable[Table]) -> None:
+        for table in tables:
+            self._begun[table.name] = table
+            if table.merged and table.name in self._held:
+                continue  # it has the rows of other parts
             self._begin()
-            self._drop(self._collecting(table))
+            for name, (part, private) in self._loading(table.name).items():
+                # Another part's loads go on with theirs, if the options are the same.
+                if part == self._part or private != _suffix("p", table.private):
+                    self._drop(name)
+            part = "" if table.merged else f" AND part = {literal(self._backfill)}"
+            self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}{part}")
 
     def add(self, file: RowFile) -> None:
         self._begin()
@@ -106,6 +133,9 @@ class SqlDestination(Erasable):
         for table in finished:
             self._show(table)
         for stream, state in states.items():
+            if state and (begun := self._begun.get(stream)):
+                # So that a table that has no rows yet is not missing.
+                self._make_columns(self._collecting(begun), begun, self.sql_types(begun.columns))
             key = f"{literal(stream)}, {literal(self._backfill)}"
             self.run(f"DELETE FROM {_STATES} WHERE (stream, part) = ({key})")
             self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
@@ -124,12 +154,8 @@ class SqlDestination(Erasable):
         self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
 
     def parts(self) -> list[Part]:
-        named = [(*table_in(name), name, columns) for name, columns in self._held.items()]
-        return [
-            Part(table, loading, name, quoted(name), columns)
-            for table, loading, name, columns in named
-            if table in STREAMS
-        ]
+        names = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
+        return [Part(table, name != table, name, quoted(name), self._held[name]) for table, name in names]
 
     def erase(self, part: Part, condition: str) -> Part:
         self._begin()
@@ -174,17 +200,29 @@ class SqlDestination(Erasable):
         self._make_columns(collecting, table, self.sql_types(table.columns))
         if not table.merged:
             columns = self._held[collecting]
-            self._make_columns(table.name, table, columns)
-            self.run(f"DELETE FROM {quoted(table.name)}")
+            if table.name in self._held:
+                self.run(f"DELETE FROM {quoted(table.name)}")
+            self._make_columns(table.name, table, columns, empty=True)
+            if self._private[table.name] != table.private:
+                self.new_generation(table.name, table.private)
             self._insert(table.name, columns, quoted(collecting))
             self._drop(collecting)
 
     def _collecting(self, table: Table) -> str:
-        """The table that rows are added to: for one that is replaced another, of this backfill key, until all is read."""
-        if table.merged:
-            return table.name
-        key = f"_{sha256(self._backfill.encode()).hexdigest()[:8]}" if self._backfill else ""
-        return f"_loading_{table.name}{key}"
+        """The table that rows are added to: for one that is replaced another, until all is read.
+
+        That one is of this backfill key and these private options.
+        """
+        return table.name if table.merged else f"_loading_{table.name}{self._part}{_suffix('p', table.private)}"
+
+    @property
+    def _part(self) -> str:
+        return _suffix("", sha256(self._backfill.encode()).hexdigest() if self._backfill else "")
+
+    def _loading(self, name: str) -> dict[str, tuple[str, str]]:
+        """The tables in which loads collect rows for a table, and the suffixes of backfill key and private options."""
+        pattern = re.compile(rf"_loading_{name}((?:_[0-9a-f]{{8}})?)((?:_p[0-9a-f]{{8}})?)")
+        return {held: (found[1], found[2]) for held in self._held if (found := pattern.fullmatch(held))}
 
     def _drop(self, name: str) -> None:
         self.run(f"DROP TABLE IF EXISTS {quoted(name)}")
@@ -194,25 +232,36 @@ class SqlDestination(Erasable):
         names = ", ".join(map(quoted, columns))
         self.run(f"INSERT INTO {quoted(name)} ({names}) SELECT {names} FROM {source}")
 
-    def _make_columns(self, name: str, table: Table, columns: Mapping[str, str]) -> None:
-        """Make a table for rows of `table`, or the columns that it lacks."""
-        if name not in self._held:
+    def _make_columns(self, name: str, table: Table, columns: Mapping[str, str], empty: bool = False) -> None:
+        """Make a table for rows of `table`, or the columns that it lacks; if it is empty, those of other types anew."""
+        if made := name not in self._held:
             self.run(f"CREATE TABLE {quoted(name)} ({definitions(columns)})")
             self._held[name] = dict(columns)
-            if name == table.name:
-                self.new_generation(name, table.private)
             if self.indexed and table.key:
                 self.run(f"CREATE INDEX ON {quoted(name)} ({', '.join(map(quoted, table.key))})")
         held = self._held[name]
         for column in [column for column in columns if column not in held]:
             held[column] = columns[column]
             self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
+        for column, sql_type in columns.items() if empty else ():
+            if held[column] != sql_type:
+                # A column that was hashed, or no longer is.
+                held[column] = sql_type
+                self.run(
+                    f"ALTER TABLE {quoted(name)} ALTER COLUMN {quoted(column)} TYPE {sql_type} USING NULL::{sql_type}"
+                )
+        if name == table.name and (made or self._private.get(name) is None):
+            self.new_generation(name, table.private)
 
     def _begin(self) -> None:
         """Begin a transaction, unless one is open."""
         if not self._open:
             self._open = True
             self.run("BEGIN")
+
+
+def _suffix(letter: str, digest: str) -> str:
+    return f"_{letter}{digest[:8]}" if digest else ""
 
 
 def definitions(columns: Mapping[str, str]) -> str:

@@ -123,6 +123,15 @@ def test_less_than_one_row_a_commit_is_refused(rows: str, tmp_path: Path, capsys
     assert not (tmp_path / "iterable.duckdb").exists()
 
 
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "../../x", "/tmp/x", "a/b", "a\\b"])
+def test_a_dataset_has_a_plain_name(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.run([*configured(tmp_path), "--dataset", name])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith("error: argument --dataset: must be a plain name, without slashes\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
 def test_the_report_has_the_streams_with_rows_and_their_sum(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     results = {"users": Loaded(1_200, 1.5), "email_send": Loaded(34, 2.25), "lists": Loaded(), "channels": Loaded()}
     command._report(results, "duckdb x.duckdb")

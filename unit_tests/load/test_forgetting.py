@@ -1,24 +1,8 @@
-"""Forgetting: which table's rows a table of a database has."""
+"""Forgetting: where in the rows of a table an identifier may be."""
 
 from __future__ import annotations
 
-import pytest
-
-from source_iterable.load.forgetting import Part, table_in
-
-
-@pytest.mark.parametrize(
-    ("name", "table", "waiting"),
-    [
-        ("email_send", "email_send", False),
-        ("_loading_list_users", "list_users", True),
-        ("_loading_list_users_0a1b2c3d", "list_users", True),
-        ("_loading_events_0a1b2c3d", "events", True),
-        ("_source_iterable_states", "_source_iterable_states", False),
-    ],
-)
-def test_rows_that_wait_belong_to_their_table(name: str, table: str, waiting: bool) -> None:
-    assert table_in(name) == (table, waiting)
+from source_iterable.load.forgetting import Part
 
 
 def test_identifiers_are_in_their_columns_and_in_data() -> None:
