@@ -98,7 +98,7 @@ def _report(erased: Erased, remains: str) -> Iterator[str]:
         yield from ("", f"In no profile of users: {erased.without_profile:,} of the identifiers looked for.")
         yield "Rows that name these persons by other identifiers are not found: give those, too."
     if erased.unmatched:
-        yield from ("", "Not matched, as they hold hashes only (unless made without a salt, of lower case):")
+        yield from ("", "Not matched, unless made without a salt: columns that hold hashes only (docs/erasure.md).")
         yield from (f"- {column} of {', '.join(sorted(tables))}" for column, tables in sorted(erased.unmatched.items()))
     yield from ("", "Not searched:", *(f"- {each}" for each in _NOT_SEARCHED))
     yield from ("", "What remains (docs/erasure.md):", *(f"- {each}" for each in (remains, *_REMAINS)))

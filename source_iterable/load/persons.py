@@ -76,9 +76,7 @@ class Persons:
 
     def _spellings(self, kind: str, text: str) -> set[str]:
         """A text, trimmed and in lower case, too, as Iterable treats emails and userIds; and the hashes of these."""
-        # What is hashed already can only be equal.
-        if is_hash(text):
-            return {text}
+        # Also of what looks like a hash: it may be the userId itself.
         trimmed = text.strip()
         clear = {text, trimmed} if kind == ITBL_USER_ID else {text, trimmed, trimmed.lower()}
         return {*clear, *map(self._hash, clear)}
