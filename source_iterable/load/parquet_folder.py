@@ -72,7 +72,8 @@ class ParquetFolder(Erasable):
 
     def private(self) -> Mapping[str, str]:
         tables = self._manifest["tables"].items()
-        return {name: entry["private"] for name, entry in tables if "private" in entry and any(self._there(name))}
+        marks = {name: entry.get("private") for name, entry in tables if any(self._there(name))}
+        return {name: mark for name, mark in marks.items() if mark is not None}
 
     def reload(self, tables: Iterable[Table]) -> None:
         with errors_of(self._root):
@@ -106,7 +107,7 @@ class ParquetFolder(Erasable):
     def add(self, file: RowFile) -> None:
         name = file.table.name
         entry = self._entry(name)
-        if file.table.merged and "private" not in entry:
+        if file.table.merged and entry.get("private") is None:
             self.new_generation(name, file.table.private)
         key = self._loading_key(file.table)
         files: list[str] = entry["files"] if file.table.merged else entry["loading"].setdefault(key, [])

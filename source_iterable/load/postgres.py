@@ -195,13 +195,13 @@ class Postgres(SqlDestination):
             return DestinationError(f"The disk of the PostgreSQL server is full: {said}. Free space there.")
         if isinstance(error, psycopg2.OperationalError):
             return DestinationError(f"PostgreSQL cannot be used: {said}.")
+        if isinstance(error, psycopg2.NotSupportedError) and (detail := error.diag.message_detail):
+            # ALTER COLUMN: "rule _RETURN on view v depends on column c".
+            advice = "Drop what depends on it, run the load again, and make it again."
+            return DestinationError(f"PostgreSQL cannot change the type of a column in use: {detail}. {advice}")
         # Messages about data quote it.
-        if isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError)):
-            said = type(error).__name__
-        # What depends on a column that gets another type.
-        elif isinstance(error, psycopg2.NotSupportedError) and error.diag.message_detail:
-            said += f" ({error.diag.message_detail})"
-        return DestinationError(f"PostgreSQL rejected a statement: {said}.")
+        about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
+        return DestinationError(f"PostgreSQL rejected a statement: {type(error).__name__ if about_data else said}.")
 
     def close(self) -> None:
         if self._connection is not None:

@@ -69,6 +69,10 @@ def table_of(stream: Stream, config: Config, client: IterableClient | None = Non
     merged = stream.cursor_field is not None
     event_time = "created_at" if merged and key == ("_event_id",) else None
     private = mark_of_options(config) if stream.may_have_private_fields else ""
+    if not {"varchar", "json"}.intersection(column.type for column in columns.values()):
+        # There can be no other fields than the columns: list_sizes, whose past nobody could load again.
+        shown = stream.schema(config.model_copy(update={"excluded_fields": [], "hashed_fields": []}))
+        private = private if shown != schema else ""
     return Table(stream.name, tuple(columns.values()), key, merged, event_time, stream.of_people, schema, private)
 
 

@@ -74,6 +74,17 @@ def test_times_are_times_however_they_are_sent_unless_they_are_hashed() -> None:
     assert {column.field: column.type for column in hashed.columns}["createdAt"] == "varchar"
 
 
+def test_a_table_has_the_mark_of_options_that_may_hide_something_in_it() -> None:
+    hidden = a_config(hashed_fields=["email"])
+    marks = {name: table_of(STREAMS[name], hidden).private for name in STREAMS}
+    assert {name for name, mark in marks.items() if not mark} >= {"forgotten_users", "list_sizes"}
+    assert {marks[name] for name in ("users", "email_send", "campaigns", "campaigns_metrics_daily")} == {
+        marks["events"]
+    }
+    assert all(table_of(STREAMS["list_sizes"], a_config(hashed_fields=[name])).private for name in ("listId", "size"))
+    assert not any(table_of(stream, CONFIG).private for stream in STREAMS.values())
+
+
 def test_only_backfills_with_an_end_have_states_of_their_own() -> None:
     assert backfill_key(CONFIG) == ""
     ends = (backfill_key(a_config(end_date=f"2024-0{month}-01T00:00:00Z")) for month in (2, 3))
