@@ -214,7 +214,8 @@ def test_rows_that_wait_for_the_end_of_their_stream_are_forgotten_and_states_sta
     assert counted(done.stdout) == {"list_users, waiting": 2, "users": 1, "all": 3}
     for part in ("a", "b", ""):
         with closing(opened(part)) as resumed:
-            assert resumed.states([MEMBERS, USERS]) == ({"users": {"last": 3}} if part == "b" else {"list_users": {"after": 2}})
+            kept = {"users": {"last": 3}} if part == "b" else {"list_users": {"after": 2}}
+            assert resumed.states([MEMBERS, USERS]) == kept
             put(resumed, MEMBERS, tmp_path, member(3))
             resumed.commit({"list_users": {}}, [MEMBERS] if part != "b" else [])
         assert part == "b" or identifiers(warehouse) == ["2", "3"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.destination import Destination
+from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.persons import ITBL_USER_ID, ForgottenHashes, Persons, identifying, is_hash
 from source_iterable.load.rows import literal, quoted
 
@@ -94,7 +94,7 @@ class Erased(NamedTuple):
 def forget(destination: Erasable, persons: Persons, forgotten: bool) -> Erased:
     """Delete all rows about persons and commit that; if `forgotten`, about all whom the table forgotten_users lists.
 
-    Raises ConfigError if there are no tables, and DestinationError; then nothing is deleted.
+    Raises ConfigError if there are no tables, and DestinationError; then nothing is deleted, unless str() says so.
     """
     parts = destination.parts()
     if not parts:
@@ -121,7 +121,10 @@ def forget(destination: Erasable, persons: Persons, forgotten: bool) -> Erased:
                 erased.rows[key] = erased.rows.get(key, 0) + rows
     if erased.rows:
         destination.commit({})
-        destination.settle()
+        try:
+            destination.settle()
+        except DestinationError as error:
+            raise DestinationError(f"The rows are deleted, but their bytes were not tidied up: {error}") from None
     return erased
 
 
