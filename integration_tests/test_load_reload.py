@@ -102,7 +102,7 @@ def generations(warehouse: Warehouse) -> dict[str, str]:
 
 def test_a_table_is_not_loaded_with_other_private_fields_but_again(warehouse: Warehouse, sandbox: Sandbox) -> None:
     clear = config_for(sandbox, days=6)
-    hidden = {**clear, "hashed_fields": ["email", "listId"], "hash_salt": "pepper"}
+    hidden = {**clear, "hashed_fields": ["email", "listId", "campaignId"], "hash_salt": "pepper"}
     arguments = ["--streams", "users,email_send,list_users"]
     assert run(warehouse, clear, *arguments).returncode == 0
     assert emails(warehouse) == SENDS
@@ -212,7 +212,7 @@ def test_views_on_a_table_of_postgresql_stay_and_what_prevents_another_type_is_n
     server.execute("CREATE VIEW iterable.mine AS SELECT email FROM iterable.email_send")
     server.execute("CREATE VIEW iterable.members AS SELECT email FROM iterable.list_users")
     server.execute("CREATE VIEW iterable.numbers AS SELECT list_id + 1 AS n FROM iterable.list_users")
-    hidden = {**clear, "hashed_fields": ["email", "listId"], "hash_salt": "pepper"}
+    hidden = {**clear, "hashed_fields": ["email", "listId", "campaignId"], "hash_salt": "pepper"}
     done = run(server, hidden, *arguments, "--reload", "email_send")
     assert done.returncode == 1
     assert "PostgreSQL cannot change the type of a column in use: " in done.stderr

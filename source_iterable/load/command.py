@@ -117,13 +117,13 @@ def _load(options: argparse.Namespace) -> int:
     """Load what the options say; returns the exit code."""
     config = read_config(options.config)
     names = chosen(options.streams)
+    if options.streams == "default":
+        _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
     reload = [] if options.reload is None else chosen(options.reload)
     if others := [name for name in reload if name not in names]:
         raise ConfigError(
             f"--reload names streams that this load does not read: {', '.join(others)}. Add them to --streams."
         )
-    if options.streams == "default":
-        _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
     context = StreamContext(config, IterableClient(config, _LOGGER), _LOGGER)
     with (
         closing(context),

@@ -42,6 +42,7 @@ class Postgres(SqlDestination):
     remains = "PostgreSQL keeps deleted rows in its files until VACUUM, and in WAL that you archive."
     types = {**SqlDestination.types, "varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
+    alters = True
     json_type = "jsonb_typeof(value)"
     keeps_nul = False
 

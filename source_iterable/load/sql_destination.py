@@ -34,11 +34,13 @@ class SqlDestination(Erasable):
 
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
     DuckDB's, as its information schema shows them, `indexed` is whether it needs an index to find the rows of a table by
-    their key, `json_type` SQL for the JSON type of a `value` of json_each.
+    their key, `alters` whether it can change the type of a column in a transaction that has deleted rows, `json_type` SQL
+    for the JSON type of a `value` of json_each.
     """
 
     types: Mapping[str, str] = {"timestamptz": "timestamp with time zone"}
     indexed = False
+    alters = False
     json_type: str
 
     def __init__(self, dataset: str, backfill: str) -> None:
@@ -101,8 +103,7 @@ class SqlDestination(Erasable):
                 self._drop(name)
             self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}")
             if table.name in self._held:
-                self.run(f"TRUNCATE {quoted(table.name)}")
-                self._make_columns(table.name, table, self.sql_types(table.columns), empty=True)
+                self._empty(table, self.sql_types(table.columns), "TRUNCATE")
                 self.new_generation(table.name, table.private)
         self.end_transaction()
 
@@ -200,9 +201,8 @@ class SqlDestination(Erasable):
         self._make_columns(collecting, table, self.sql_types(table.columns))
         if not table.merged:
             columns = self._held[collecting]
-            if table.name in self._held:
-                self.run(f"DELETE FROM {quoted(table.name)}")
-            self._make_columns(table.name, table, columns, empty=True)
+            # TRUNCATE would wait for those who read it.
+            self._empty(table, columns, "DELETE FROM")
             if self._private[table.name] != table.private:
                 self.new_generation(table.name, table.private)
             self._insert(table.name, columns, quoted(collecting))
@@ -232,8 +232,21 @@ class SqlDestination(Erasable):
         names = ", ".join(map(quoted, columns))
         self.run(f"INSERT INTO {quoted(name)} ({names}) SELECT {names} FROM {source}")
 
-    def _make_columns(self, name: str, table: Table, columns: Mapping[str, str], empty: bool = False) -> None:
-        """Make a table for rows of `table`, or the columns that it lacks; if it is empty, those of other types anew."""
+    def _empty(self, table: Table, columns: Mapping[str, str], delete: str) -> None:
+        """Delete all rows of a table. It has these columns then, also if one had another type: it was hashed, or is now."""
+        name, held = quoted(table.name), self._held.get(table.name, {})
+        others = {column: sql_type for column, sql_type in columns.items() if held.get(column, sql_type) != sql_type}
+        if others and not self.alters:
+            self._drop(table.name)
+        elif held:
+            self.run(f"{delete} {name}")
+            for column, sql_type in others.items():
+                self.run(f"ALTER TABLE {name} ALTER COLUMN {quoted(column)} TYPE {sql_type} USING NULL::{sql_type}")
+            held.update(others)
+        self._make_columns(table.name, table, columns)
+
+    def _make_columns(self, name: str, table: Table, columns: Mapping[str, str]) -> None:
+        """Make a table for rows of `table`, or the columns that it lacks."""
         if made := name not in self._held:
             self.run(f"CREATE TABLE {quoted(name)} ({definitions(columns)})")
             self._held[name] = dict(columns)
@@ -243,13 +256,6 @@ class SqlDestination(Erasable):
         for column in [column for column in columns if column not in held]:
             held[column] = columns[column]
             self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
-        for column, sql_type in columns.items() if empty else ():
-            if held[column] != sql_type:
-                # A column that was hashed, or no longer is.
-                held[column] = sql_type
-                self.run(
-                    f"ALTER TABLE {quoted(name)} ALTER COLUMN {quoted(column)} TYPE {sql_type} USING NULL::{sql_type}"
-                )
         if name == table.name and (made or self._private.get(name) is None):
             self.new_generation(name, table.private)
 
