@@ -8,6 +8,8 @@ Does it work?
     source-iterable check --config config.json
 Into a warehouse, without Airbyte:
     source-iterable load --config config.json --to iterable.duckdb
+All rows about a person out of that warehouse:
+    source-iterable forget --config config.json --to iterable.duckdb --email someone@example.com
 As messages; the second time, what is new since:
     source-iterable catalog --config config.json --streams users,campaigns,email_send > catalog.json
     source-iterable read --config config.json --catalog catalog.json --state-file state.json > messages.jsonl
@@ -15,7 +17,7 @@ What there is:
     source-iterable spec                               the options
     source-iterable discover --config config.json      the streams and their columns
 
-load, catalog, check, discover and read tell more with --help; source-iterable --version prints the version.
+load, forget, catalog, check, discover and read tell more with --help; source-iterable --version prints the version.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from source_iterable.version import __version__
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run one Airbyte protocol command, of which only messages go to stdout, or `load`, `catalog`, `--version`, `--help`."""
+    """Run a command of the Airbyte protocol, of which only messages go to stdout, or one of the others above."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if os.getpid() == 1:
         # Process 1 ignores signals without a handler, and importing the CDK takes a second.
@@ -59,6 +61,10 @@ def run(arguments: list[str] | None = None) -> None:
         from source_iterable.load.command import run as load
 
         load(arguments[1:])
+    if arguments[:1] == ["forget"]:
+        from source_iterable.load.forget import run as forget
+
+        forget(arguments[1:])
     with _fast_imports():
         # First: pydantic searches all modules imported so far for the docstrings of the options.
         import source_iterable.config  # noqa: F401

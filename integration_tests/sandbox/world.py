@@ -236,11 +236,11 @@ class World:
         return [{"name": name, "type": kind} for kind, names in fixture("user_fields").items() for name in names]
 
     def _make_forgotten_users(self) -> list[Record]:
-        """Hashes of the identifiers that the project's type allows."""
+        """Hashes of the identifiers that the project's type allows: of their lower case (reference)."""
         kinds = {"email": USER_ID_BASED, "userId": EMAIL_BASED}
         names = [kind for kind, without in kinds.items() if self._settings.project_type != without]
         numbered = [(name, f"{name}-forgotten-{n}") for name in names for n in range(self._settings.forgotten)]
-        return [{"hash": sha256(text.encode()).hexdigest(), "identifierType": name} for name, text in numbered]
+        return [{"hash": sha256(text.lower().encode()).hexdigest(), "identifierType": name} for name, text in numbered]
 
     def _make_list_sizes(self) -> list[Record]:
         return [{"listId": thing["id"], "size": len(self.people.lines(thing["id"]))} for thing in self.things("lists")]

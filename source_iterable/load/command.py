@@ -7,8 +7,9 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from traceback import format_exception
 from typing import NoReturn
@@ -29,7 +30,7 @@ from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen, re
 
 _LOGGER = logging.getLogger("source_iterable")
 _STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
-_WAREHOUSES = "name.duckdb, folder/ (Parquet), postgresql://user@host/database, or a dlt destination such as bigquery"
+WAREHOUSES = "name.duckdb, folder/ (Parquet), postgresql://user@host/database, or a dlt destination such as bigquery"
 # libpq's other form of an address: "host=... password=...".
 _KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=", re.IGNORECASE)
 
@@ -37,22 +38,34 @@ _KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile
 def run(arguments: list[str]) -> NoReturn:
     """Run the command and exit: 0 if everything was loaded, 1 if not, 2 for wrong arguments."""
     options = _options(arguments)
+    notice = "Stopping: finishing the current commit and cancelling export jobs.\n"
+    carry_out(options.to, partial(_load, options), notice, _STOPPED)
+
+
+def carry_out(to: str, work: Callable[[], int], notice: str, stopped: str, secrets: Iterable[str] = ()) -> NoReturn:
+    """Do what a command is for, and exit with the code that this returns, or with 1 after an error, which is logged.
+
+    `notice` is written when a signal stops it, and `stopped` once it has stopped. The log of a fault shows neither what is
+    behind the scheme of the address `to` nor a text of `secrets`.
+    """
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.addHandler(_Stderr())
     # What a load makes is only for the user who runs it; what is there keeps its mode.
     os.umask(0o077)
-    stop = StopSignals("Stopping: finishing the current commit and cancelling export jobs.\n")
+    stop = StopSignals(notice)
     try:
-        code = _load(options)
+        code = work()
         stop.ignore()
     except BaseException as error:
         stop.ignore()
         # After a signal, whatever has come of its SystemExit: DuckDB raises an error of its own.
         code = 1 if stop.number is None else 128 + stop.number
         # A fault of ours, if it is none of our errors.
-        fault = redact(options.to, "".join(format_exception(error)).rstrip())
+        fault = redact(to, "".join(format_exception(error)).rstrip())
+        for secret in secrets:
+            fault = fault.replace(secret, "…")
         why = [str(error)] if isinstance(error, IterableError) else fault.split("\n")
-        for line in why if stop.number is None else [_STOPPED]:
+        for line in why if stop.number is None else [stopped]:
             _LOGGER.error(line)
     end(code)
 
@@ -63,7 +76,7 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Dest
     `backfill` is the key of the states (tables.backfill_key); `folder` is for temporary files.
     """
     scheme, rest = parsed(to)
-    unknown = ConfigError(f"--to {redacted(to)} is no destination: give {_WAREHOUSES}.")
+    unknown = ConfigError(f"--to {redacted(to)} is no destination: give {WAREHOUSES}.")
     try:
         if scheme in ("postgresql", "postgres") and rest.startswith("//"):
             from source_iterable.load.postgres import Postgres
@@ -142,7 +155,7 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _report(results: Mapping[str, Loaded], how_to_open: str) -> None:
-    """Write to stdout what was loaded, in one go. Letters that its encoding lacks are replaced."""
+    """Write to stdout what was loaded."""
     width = max(map(len, ["stream", *results]))
     row = f" {{:<{width}}} │ {{:>13}} │ {{:>7}}".format
     lines = [row(name, f"{each.rows:,}", f"{each.seconds:.1f}") for name, each in results.items() if each.rows]
@@ -153,12 +166,18 @@ def _report(results: Mapping[str, Loaded], how_to_open: str) -> None:
         lines = [row("stream", "rows", "seconds"), rule, *lines, rule, total]
     if empty := sum(not each.rows and each.error is None for each in results.values()):
         lines.append(f"{empty} stream{'s' * (empty > 1)} had nothing new.")
-    report = visible("\n".join([*lines, "", "To look at the tables:", "", f"    {how_to_open}", "", ""]))
+    lines += ["", "To look at the tables:", "", f"    {how_to_open}", ""]
+    write_report(lines, "The rows are loaded, but the report cannot be written to stdout")
+
+
+def write_report(lines: Iterable[str], failed: str) -> None:
+    """Write lines to stdout, in one go, or log that this `failed`. Letters that its encoding lacks are replaced."""
+    report = visible("".join(f"{line}\n" for line in lines))
     try:
         sys.stdout.buffer.write(report.encode(sys.stdout.encoding, errors="replace"))
         sys.stdout.flush()
     except OSError as error:
-        _LOGGER.error(f"The rows are loaded, but the report cannot be written to stdout: {error.strerror}.")
+        _LOGGER.error(f"{failed}: {error.strerror}.")
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -166,16 +185,22 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = Parser(prog="source-iterable load", description=description)
     add = parser.add_argument
     add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
-    add("--to", required=True, help=f"{_WAREHOUSES}: docs/load.md")
+    add("--to", required=True, help=f"{WAREHOUSES}: docs/load.md")
     streams = f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all but the slow ones"
     add("--streams", default="default", help=streams)
     add("--commit-rows", type=int, default=COMMIT_ROWS, help="rows between two commits, at most (%(default)s)")
     add("--custom-event-tables", action="store_true", help="a view for each name of custom events: docs/load.md")
     add("--reload", metavar="STREAMS", help="delete the rows of these streams first, and read them from the beginning")
     add("--dataset", type=dataset_name, default="iterable", help="the schema of the tables (%(default)s)")
-    options, others = parser.parse_known_args(arguments)
+    options = parsed_options(parser, arguments)
     if options.commit_rows < 1:
         parser.error("argument --commit-rows: must be at least 1")
+    return options
+
+
+def parsed_options(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
+    """What the arguments of a command say. Exits with 2 if some are not known."""
+    options, others = parser.parse_known_args(arguments)
     if others:
         # Without their values, which may be pieces of a connection string.
         names = ", ".join(other.partition("=")[0] for other in others if other.startswith("--"))

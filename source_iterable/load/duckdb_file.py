@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from source_iterable.load.incoming import errors_of, open_database, stage
+from source_iterable.load.incoming import errors_of, fetched, open_database, stage
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.process.display import one_line
@@ -17,6 +18,7 @@ class DuckDBFile(SqlDestination):
     Without indexes: DuckDB scans fast, and they would have to fit into memory.
     """
 
+    remains = "The DuckDB file may hold bytes of deleted rows: copy its tables to a new file, and delete this one."
     json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
     def __init__(self, path: Path, dataset: str, backfill: str) -> None:
@@ -31,6 +33,13 @@ class DuckDBFile(SqlDestination):
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         with errors_of(self._path):
             return self._database.execute(sql).fetchall()
+
+    def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+        with errors_of(self._path):
+            yield from fetched(self._database, sql)
+
+    def settle(self) -> None:
+        self.run("CHECKPOINT target")
 
     def stage(self, file: RowFile) -> str:
         with errors_of(self._path):

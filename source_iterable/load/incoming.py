@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from source_iterable.load.destination import DestinationError
+from source_iterable.load.forgetting import CHUNK
 from source_iterable.load.rows import RowFile, literal, quoted, select
 
 # Errors that never quote a value: of files, of tables, of memory; and of a commit that finds the disk full.
@@ -48,6 +50,13 @@ def stage(database: duckdb.DuckDBPyConnection, file: RowFile) -> str:
         if first:
             same += f" AND old.{time} BETWEEN {literal(first)} AND {literal(last)}"
     return same
+
+
+def fetched(database: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """The rows of a query, a few thousand at a time."""
+    result = database.execute(sql)
+    while rows := result.fetchmany(CHUNK):
+        yield rows
 
 
 @contextmanager

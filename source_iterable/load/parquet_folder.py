@@ -12,16 +12,18 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from source_iterable.load.destination import Destination, DestinationError
-from source_iterable.load.incoming import errors_of, open_database, stage
+from source_iterable.load.destination import DestinationError
+from source_iterable.load.forgetting import Erasable, Part
+from source_iterable.load.incoming import errors_of, fetched, open_database, stage
 from source_iterable.load.rows import RowFile, literal, no_rows
 from source_iterable.load.tables import Table
 from source_iterable.process.display import one_line
 from source_iterable.reading.stream import State
+from source_iterable.streams.table import STREAMS
 
 _MANIFEST = "_source_iterable.json"
 _FILE = "_source_iterable_file"
@@ -32,8 +34,10 @@ _OURS = re.compile(r"[0-9a-f]{16}\.parquet(\.part)?")
 _SMALL_BYTES = 2 * 2**20
 
 
-class ParquetFolder(Destination):
+class ParquetFolder(Erasable):
     """A Destination. The files of a table are in `folder`/`dataset`/`table`; `spill` is for DuckDB's temporary files."""
+
+    remains = "A disk keeps the bytes of deleted files until it needs the space; a bucket may keep earlier versions."
 
     def __init__(self, folder: Path, dataset: str, backfill: str, spill: Path) -> None:
         self._root = folder / dataset
@@ -163,6 +167,40 @@ class ParquetFolder(Destination):
         self._entry(name)["generation"] = secrets.token_hex(8)
         if private is not None:
             self._entry(name)["private"] = private
+
+    def parts(self) -> list[Part]:
+        parts = []
+        tables = {table: entry for table, entry in self._manifest["tables"].items() if table in STREAMS}
+        for table, entry in tables.items():
+            for loading, files in ((False, entry["files"]), *((True, files) for files in entry["loading"].values())):
+                for name in (name for name in files if self._path(table, name).exists()):
+                    source = self._reader(table, name)
+                    described = self.run(f"DESCRIBE FROM {source}")
+                    columns = {column: sql_type.lower() for column, sql_type, *_ in described}
+                    parts.append(Part(table, loading, name, source, columns))
+        return parts
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        with errors_of(self._root):
+            return self._database.execute(sql).fetchall()
+
+    def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+        with errors_of(self._root):
+            yield from fetched(self._database, sql)
+
+    def erase(self, part: Part, condition: str) -> Part:
+        entry = self._entry(part.table)
+        (files,) = [files for files in (entry["files"], *entry["loading"].values()) if part.name in files]
+        with errors_of(self._root):
+            rest = f"FROM {part.source} WHERE ({condition}) IS NOT TRUE"
+            name = self._written(part.table, rest)
+        files[files.index(part.name)] = name
+        if not part.loading:
+            self.new_generation(part.table)
+        return part._replace(name=name, source=self._reader(part.table, name))
+
+    def settle(self) -> None:
+        """No-op: the commit has deleted the files that had other rows."""
 
     def _entry(self, table: str) -> Any:
         return self._manifest["tables"].setdefault(table, {"files": [], "loading": {}})

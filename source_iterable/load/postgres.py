@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +16,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from source_iterable.load.destination import ConnectionLost, DestinationError, redact
+from source_iterable.load.forgetting import CHUNK
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination, definitions
@@ -39,6 +40,7 @@ class Postgres(SqlDestination):
     whether that was applied.
     """
 
+    remains = "PostgreSQL keeps deleted rows in its files until VACUUM, and in WAL that you archive."
     types = {**SqlDestination.types, "varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
     alters = True
@@ -129,6 +131,16 @@ class Postgres(SqlDestination):
         except DestinationError as error:
             raise DestinationError(f"{lost} The load could not resume: {error} {_KEPT}") from None
         return rows
+
+    def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+        # Not again after a lost connection: the rows could come in another order.
+        self._execute(f"BEGIN; DECLARE chunks NO SCROLL CURSOR FOR {sql}")
+        while rows := self._execute(f"FETCH {CHUNK} FROM chunks"):
+            yield rows
+        self._execute("COMMIT")
+
+    def settle(self) -> None:
+        """No-op: VACUUM may take hours, and needs rights."""
 
     def stage(self, file: RowFile) -> str:
         path = self._folder / f"{file.path.stem}.csv"

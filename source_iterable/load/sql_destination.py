@@ -12,10 +12,11 @@ from secrets import token_hex
 from typing import Any
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.destination import Destination
+from source_iterable.load.forgetting import Erasable, Part
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
+from source_iterable.streams.table import STREAMS
 
 _STATES = "_source_iterable_states"
 # By table: the mark of the private options with which its rows were written (NULL: unknown), and its generation.
@@ -28,7 +29,7 @@ FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS
 """
 
 
-class SqlDestination(Destination):
+class SqlDestination(Erasable):
     """A Destination whose tables are in the schema `dataset`. Raises DestinationError.
 
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
@@ -152,6 +153,17 @@ class SqlDestination(Destination):
         values = [literal(name), "NULL" if mark is None else literal(mark), literal(token_hex(8))]
         self.run(f"DELETE FROM {_TABLES} WHERE name = {literal(name)}")
         self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
+
+    def parts(self) -> list[Part]:
+        names = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
+        return [Part(table, name != table, name, quoted(name), self._held[name]) for table, name in names]
+
+    def erase(self, part: Part, condition: str) -> Part:
+        self._begin()
+        self.run(f"DELETE FROM {part.source} WHERE {condition}")
+        if not part.loading:
+            self.new_generation(part.table)
+        return part
 
     def make_custom_event_views(self) -> None:
         """Make and commit a view for each name of custom events, with a column for each of their fields."""
