@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from benchmarks.simulate import bars, peers, permits
@@ -17,9 +18,11 @@ from benchmarks.simulate.sync import Run, sync
 
 _README = Path(__file__).parents[1] / "README.md"
 METHODS = ("auto", "streaming", "jobs")
-_PEERS: dict[str, Callable[..., Run]] = {"native": peers.native, "published": peers.published}
-# Iterable's jobs do not matter to them.
-_WITHOUT_JOBS = ("streaming", "published")
+_PEERS: dict[str, Callable[..., Run]] = {
+    "native": peers.native,
+    "published": peers.published,
+    "published, slow": partial(peers.published, rate=peers.PUBLISHED_RATE),
+}
 
 
 def main() -> int:

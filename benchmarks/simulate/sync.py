@@ -51,8 +51,11 @@ class Run:
 class Simulation:
     """One project at Iterable, and a clock at zero. For one run."""
 
-    def __init__(self, project: Project, seed: int = 1, kind: type[Iterable] = Iterable) -> None:
+    def __init__(
+        self, project: Project, seed: int = 1, kind: type[Iterable] = Iterable, parsing_rate: float = PARSING_RATE
+    ) -> None:
         self.project = project
+        self._parsing_rate = parsing_rate
         self.seed = seed
         self.scheduler = Scheduler()
         self.iterable = kind(project)
@@ -64,7 +67,7 @@ class Simulation:
     def parse(self, data_type: str, size: int) -> None:
         """Take the time of the one core that parsing takes."""
         with self._core:
-            self.scheduler.sleep(size / PARSING_RATE)
+            self.scheduler.sleep(size / self._parsing_rate)
         self.read[data_type] += size
 
     def run(self, work: Callable[[], dict[str, float]]) -> Run:
