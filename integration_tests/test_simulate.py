@@ -19,6 +19,7 @@ from benchmarks.simulate.scheduler import Deadlock, Scheduler
 from benchmarks.simulate.sync import Run, Simulation, sync
 from source_iterable.api import client, rate_budget
 from source_iterable.exports.windows import DAY, Window
+from source_iterable.reading import together
 
 CASES = {case.name: case for case in cases()}
 IDLE = CASES["idle, 12 exports, D = 10"]
@@ -49,11 +50,12 @@ def test_jitter_is_the_same_for_the_same_seed() -> None:
 
 def test_after_a_run_the_connector_has_its_own_clock_and_threads_again() -> None:
     defaults = rate_budget.RateBudget.__init__.__defaults__
-    threads = threading.active_count()
+    threads, tick = threading.active_count(), together.TICK
     run(IDLE)
     assert rate_budget.RateBudget.__init__.__defaults__ == defaults == (time.monotonic,)
     assert vars(client)["threading"] is threading and vars(client)["time"] is time
     assert threading.active_count() == threads
+    assert together.TICK == tick
 
 
 @pytest.mark.parametrize(("job_seconds", "seconds"), [(2, 89), (30, 270), (120, 540)])

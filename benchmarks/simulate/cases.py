@@ -123,7 +123,7 @@ def cases() -> Iterator[Case]:
         case = Case("first sync, 300 M events of 20 types and 2 M users, 3 years", project, _EXPORTS, is_small=False)
         yield from _also_by_size(case)
     for job_seconds in (2.0, 30.0, 120.0):
-        project = Project({"emailSend": 700_000_000_000}, YEAR, job_seconds=job_seconds)
+        project = Project({"emailSend": 1_000_000_000 * _EVENT_BYTES}, YEAR, job_seconds=job_seconds)
         yield from _also_by_size(Case("email_send, 1 billion in a year", project, ("email_send",), is_small=False))
 
 

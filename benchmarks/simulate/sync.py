@@ -32,6 +32,8 @@ from source_iterable.streams.table import STREAMS
 PARSING_RATE = 60e6
 # Bytes of an export that may be missing or too many: sizes of windows are rounded.
 _ROUNDING = 1e-3
+# Seconds; no sync takes as long.
+_NEVER = 1e9
 
 
 @dataclass
@@ -104,13 +106,16 @@ def sync(
         chosen = {name: _stream(STREAMS[name], simulation, since) for name in STREAMS if name in streams}
         ends = {}
         # It would wake up four times a second, to tell that nothing happened.
-        together.TICK = project.span + 1e9
-        for name, item in together.read(context, chosen):
-            if isinstance(item, together.Ended):
-                if item.error is not None:
-                    raise item.error
-                ends[name] = now()
-        context.close()
+        tick, together.TICK = together.TICK, _NEVER
+        try:
+            for name, item in together.read(context, chosen):
+                if isinstance(item, together.Ended):
+                    if item.error is not None:
+                        raise item.error
+                    ends[name] = now()
+        finally:
+            together.TICK = tick
+            context.close()
         return ends
 
     return simulation.run(work)
