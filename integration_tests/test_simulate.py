@@ -55,7 +55,7 @@ def test_after_a_run_the_connector_has_its_own_clock_and_threads_again() -> None
     assert rate_budget.RateBudget.__init__.__defaults__ == defaults == (time.monotonic,)
     assert vars(client)["threading"] is threading and vars(client)["time"] is time
     assert threading.active_count() == threads
-    assert together.TICK == tick
+    assert tick == together.TICK
 
 
 @pytest.mark.parametrize(("job_seconds", "seconds"), [(2, 89), (30, 270), (120, 540)])
