@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import BinaryIO, NamedTuple
 
-from benchmarks.kinds import BLOCK, HOUR, PLAIN, Kind
+from benchmarks.kinds import BLOCK, HOURS, PLAIN, Kind
 
 BLOCK_RECORDS = 10_000
 BLOCK_SECONDS = 3_600
@@ -47,9 +47,11 @@ class Dataset:
 
     def block(self, number: int) -> bytes:
         """The lines of one block."""
-        hour = datetime.fromtimestamp(self.start + number * BLOCK_SECONDS, timezone.utc).strftime("%Y-%m-%d %H")
-        lines = self._template.replace(HOUR.encode(), hour.encode())
-        return lines.replace(BLOCK.encode(), b"%08x" % number)
+        time = datetime.fromtimestamp(self.start + number * BLOCK_SECONDS, timezone.utc)
+        lines = self._template.replace(BLOCK.encode(), b"%08x" % number)
+        for years, hour in zip((0, 4, 8), HOURS, strict=True):
+            lines = lines.replace(hour.encode(), f"{time.year - years}{time:-%m-%d %H}".encode())
+        return lines
 
     def between(self, start: int, end: int) -> range:
         """The blocks whose hour begins in [start, end), so that any set of windows gets each event once."""
@@ -97,6 +99,11 @@ def _template(kind: Kind) -> bytes:
 
 
 def _record(kind: Kind, draw: random.Random, number: int) -> bytes:
-    time = f"{HOUR}:{number * 60 // BLOCK_RECORDS:02d}:{draw.randrange(60):02d} +00:00"
+    if kind.has_own_times:
+        # An hour has fewer seconds than a block has records.
+        second, year = divmod(number, len(HOURS))
+    else:
+        second, year = number * 60 // BLOCK_RECORDS * 60 + draw.randrange(60), 0
+    time = f"{HOURS[year]}:{second // 60:02d}:{second % 60:02d} +00:00"
     record = kind.draw(draw, time, f"{BLOCK}{draw.getrandbits(96):024x}")
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

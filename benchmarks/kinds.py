@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-# Stand for the hour and the number of a block (data.py).
-HOUR, BLOCK = "@@@@-@@-@@ @@", "########"
+# Stand for the hour of a block, the same hour four and eight years before, and the number of the block (data.py).
+HOURS, BLOCK = ("@@@@-@@-@@ @@", "@@@#-@@-@@ @@", "@@##-@@-@@ @@"), "########"
 # Half the events are of triggered campaigns, which include the data that they were rendered with.
 _TRIGGERED_SHARE = 0.5
 _WORDS = ("order", "welcome", "señor", "café", "reminder", "weekly offer", "übersicht", "delivery", "東京", "account")
@@ -25,13 +25,17 @@ Fields = dict[str, Any]
 
 
 class Kind(NamedTuple):
-    """A sort of record: `draw` makes one from a generator, its second in the block's hour, and its identifier."""
+    """A sort of record: `draw` makes one from a generator, its time, and its identifier.
+
+    `has_own_times`: no two records of a block have the same time.
+    """
 
     title: str
     stream: str
     data_type: str
     identifier: str  # the field that is different in every record
     draw: Callable[[random.Random, str, str], Fields]
+    has_own_times: bool = False
 
 
 def _email_send(draw: random.Random, time: str, identifier: str) -> Fields:
@@ -61,6 +65,11 @@ def _email_send(draw: random.Random, time: str, identifier: str) -> Fields:
 def _with_three(draw: random.Random, time: str, identifier: str) -> Fields:
     own = {"ip": _address(draw), "userAgent": draw.choice(_AGENTS), "userAgentDevice": draw.choice(("Gmail", "Mobile"))}
     return {**_email_send(draw, time, identifier), **own}
+
+
+def _as_in_projects(draw: random.Random, time: str, identifier: str) -> Fields:
+    fourth = {"experimentGroup": draw.choice(_WORDS)} if draw.random() < 0.5 else {}
+    return {**_with_three(draw, time, identifier), **fourth}
 
 
 def _with_thirty(draw: random.Random, time: str, identifier: str) -> Fields:
@@ -160,6 +169,7 @@ def _transaction(draw: random.Random) -> Fields:
 
 PLAIN = Kind("email sends, columns only", "email_send", "emailSend", "messageId", _email_send)
 OWN_FIELDS = (
+    Kind("email sends as in projects", "email_send", "emailSend", "messageId", _as_in_projects, has_own_times=True),
     Kind("email sends, 3 fields of their own", "email_send", "emailSend", "messageId", _with_three),
     Kind("email sends, 30 fields of their own", "email_send", "emailSend", "messageId", _with_thirty),
     Kind("custom events", "custom_event", "customEvent", "userId", _custom_event),

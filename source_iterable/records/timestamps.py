@@ -15,9 +15,12 @@ _MILLISECONDS = range(10**11, 10**13)
 _SHAPE = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?(?:\.\d+)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?)?", re.ASCII
 )
-# Cache of parsed times: many events share a second. Cleared when full.
+# Caches of parsed times, and of their minutes: many events share a second, and nearly all a minute. Cleared when full.
 _known: dict[str, str] = {}
+_minutes: dict[str, str] = {}
 _MOST_KNOWN = 20_000
+# What follows the minute of a time in UTC without a fraction, and its form.
+_SECONDS = {f":{n:02d}{zone}": f":{n:02d}+00:00" for n in range(60) for zone in (" +00:00", " +0000", "Z", ".000Z")}
 # The RFC 3339 form of a text that was seen before, or None.
 known_time = _known.get
 
@@ -49,6 +52,19 @@ def milliseconds(value: Any) -> Any:
 
 
 def _parse(text: str) -> str | None:
+    minute, second = _minutes.get(text[:16]), _SECONDS.get(text[16:])
+    time = minute + second if minute and second else _of_any_shape(text)
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+        _minutes.clear()
+    if time:
+        _known[text] = time
+        if second and not minute:
+            _minutes[text[:16]] = time[:16]
+    return time
+
+
+def _of_any_shape(text: str) -> str | None:
     match = _SHAPE.fullmatch(text)
     if match is None:
         return None
@@ -60,9 +76,7 @@ def _parse(text: str) -> str | None:
             time = time - offset if sign == "+" else time + offset
     except (ValueError, OverflowError):
         return None
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    return _known.setdefault(text, _text(time, fraction or ""))
+    return _text(time, fraction or "")
 
 
 def _text(time: datetime, fraction: str) -> str:

@@ -1,0 +1,1 @@
+"""Whole syncs in virtual time: the connector's own code, and below it an Iterable whose clock jumps to what happens next."""
