@@ -294,7 +294,7 @@ def test_an_output_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 # Redirections of a shell, the exit code, and what stderr has.
 CLOSED = ">&-", 1, "The output cannot be written: stdout is closed."
 FULL = ">/dev/full", 1, "The output cannot be written: No space left on device."
-GONE = "| true", 128 + signal.SIGPIPE, ""
+GONE = ">&$GONE", 128 + signal.SIGPIPE, ""
 
 
 @pytest.mark.parametrize(("redirected", "code", "told"), [CLOSED, FULL, GONE, ("<&- >&- 2>&-", 1, ""), ("2>&-", 0, "")])
@@ -315,7 +315,7 @@ def test_output_that_goes_nowhere_is_told_without_a_traceback(
         ("<&- >&- 2>&-", ""),
         ("2>&-", ""),
         (">/dev/full", "The rows are loaded, but the report cannot be written to stdout: No space left on device."),
-        ("| true", "The rows are loaded, but the report cannot be written to stdout: Broken pipe."),
+        (">&$GONE", "The rows are loaded, but the report cannot be written to stdout: Broken pipe."),
     ],
 )
 def test_a_load_is_complete_when_its_rows_are_committed(redirected: str, told: str, places: Path) -> None:
@@ -367,11 +367,25 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def in_shell(folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with these words, and with `pipefail`."""
-    environment = {**os.environ, **environment}
+    """Run the command with these words. `$GONE` is the descriptor of a pipe that nobody reads any more."""
+    read, gone = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "GONE": str(gone), **environment}
     python = shlex.join(python_for(line.split()[0]))
     command = ["bash", "-o", "pipefail", "-c", f"{python} -m source_iterable {line}"]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    try:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            pass_fds=[gone],
+        )
+    finally:
+        os.close(gone)
 
 
 def read_on_a_full_disk(places: Path, largest: int, *arguments: str) -> str:
