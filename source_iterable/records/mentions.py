@@ -12,24 +12,40 @@ from source_iterable.api import exact_json
 # What may precede JSON in a text: blanks, control characters and what has no width. More than JSON allows.
 _INVISIBLE = (*range(0x21), 0x85, 0xAD, 0x1680, *range(0x2000, 0x2010), 0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000)
 BLANKS = exact_json.BLANKS + "".join(map(chr, _INVISIBLE))
-# How a text begins that is the JSON of an object, a list or such a text.
-JSON_STARTS = frozenset('{["' + BLANKS)
-# How an object or a list begins in what need not be JSON, perhaps in quotes; but not {{x and [[x, which are Handlebars.
-# Prose may begin with a bracket, too: "[ACME] Your order".
+# How a text may begin that is the JSON of an object, a list or such a text, or what programs print in its place.
+JSON_STARTS = frozenset("{[\"'\\" + BLANKS)
+# Handlebars: {{x}}, {{{x}}}, {{#if …, and [[x]]. Never {{a=1, …, {{"a": … and {{a}, ….
+_FIRST_FIELD = r"""\s*["'\\]*[\w.$-]{1,100}(?:["'\\]*\s*[:=]|[({])"""
+_HANDLEBARS = (
+    rf"(?:\{{\{{(?:~?[!#/>^&]|\{{{{0,2}}(?!{_FIRST_FIELD})[^{{}}]{{0,1000}}\}}\}})"
+    rf"|\[\[(?:~?[!#/>^&]|(?!{_FIRST_FIELD})[^\[\]{{}}]{{0,1000}}\]\]))"
+)
+# How an object or a list begins in what need not be JSON, perhaps in quotes. Prose may begin like that, too: "[ACME] Your
+# order", "{Hi|Hello}, Anna".
 _BEGINS = re.compile(
-    rf"""[{re.escape(BLANKS)}"'\\]*(?:\{{(?!\{{)|\[\s*(?:["'(:]|\{{(?!\{{)|\[(?![#/\w]))|(?P<prose>\[(?!\s*[\[{{])))"""
+    rf"""[{re.escape(BLANKS)}"'\\]*(?!{_HANDLEBARS})(?:"""
+    rf"""(?P<object>\{{|\[\s*(?!{_HANDLEBARS})(?:\{{|\[(?=[\w$])))"""
+    rf"""|\[\s*(?:["'(:]|(?!{_HANDLEBARS})\[)|(?P<prose>\[(?!\s*[\[{{])))"""
 )
 # A character in an escape, perhaps of JSON within JSON; and how often escapes are undone.
 _ESCAPE = re.compile(r"(?<!\\)\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _DEEPEST_ESCAPE = 4
 
 
+# What follows the name of a field, in quotes or not: a colon, an equals sign, an arrow.
+_FOLLOWS = r"""(?:\.[\w.]{0,1000}(?![\w.]))?(?:[\\"'`]*|(?:&#?\w{1,8};){1,4})\s*(?:[:=]|-{1,2}>|[→⇒])"""
+
+
 class _Patterns(NamedTuple):
-    """How a text names a field: in JSON, or JSON within that; as a word, perhaps behind an escape; as that of a field."""
+    """How a text names a field: in JSON, or JSON within that; as a word, perhaps behind an escape; as that of a field.
+
+    `in_an_object`: as that of a field, or as `:name` and as the first of several texts in quotes, or cut off.
+    """
 
     in_json: re.Pattern[str]
     as_a_word: re.Pattern[str]
     of_a_field: re.Pattern[str]
+    in_an_object: re.Pattern[str]
 
 
 @cache
@@ -37,10 +53,12 @@ def _patterns(name: str) -> _Patterns:
     """Those of a name. They begin with it: a search for what begins by looking behind takes ten times as long."""
     name = re.escape(name)
     word = rf"{name}(?!\w)(?:(?<!\w{name})|(?<=\\[bfnrt]{name})|(?<=\\u....{name})|(?<=\\x..{name}))"
+    alone = rf"""(?<=[\s,({{\[]:{name})|(?<=["'`]{name})(?:[\\"'`]+\s*,|\Z)"""
     return _Patterns(
         re.compile(rf"""{name}(?<=["'.]{name})(?:\.[^"'\\]{{0,1000}})?\\*["']\s*:"""),
         re.compile(word),
-        re.compile(rf"""{word}(?:\.[\w.]{{0,1000}})?[\\"']*\s*[:=]"""),
+        re.compile(word + _FOLLOWS),
+        re.compile(rf"{word}(?:{_FOLLOWS}|{alone})"),
     )
 
 
@@ -58,6 +76,10 @@ class Mentions:
         """Whether a text has a field of one of these names, if it is JSON. Misses names that are written in escapes."""
         return any(_patterns(name).in_json.search(text) for name in names)
 
+    def may_be_within(self, names: Iterable[str], text: str) -> bool:
+        """Whether a text that begins like JSON may have such a field in one of its texts. Names in escapes are missed."""
+        return _BEGINS.match(text) is not None and any(_patterns(name).as_a_word.search(text) for name in names)
+
     def in_what_looks_like_json(self, text: str) -> bool:
         """Whether a text begins like JSON, or like what programs print in its place, and names a field.
 
@@ -70,8 +92,14 @@ class Mentions:
         begin = _BEGINS.match(text)
         if begin is None:
             return False
-        patterns = map(_patterns, self.names_in(text))
-        return any((each.of_a_field if begin["prose"] else each.as_a_word).search(text) for each in patterns)
+        for each in map(_patterns, self.names_in(text)):
+            if begin["object"]:
+                found = each.in_an_object.search(text)
+            else:
+                found = (each.of_a_field if begin["prose"] else each.as_a_word).search(text)
+            if found:
+                return True
+        return False
 
 
 def _unescaped(text: str) -> str:

@@ -164,12 +164,12 @@ class PrivateFields:
         What begins like JSON and names a private field, but cannot be parsed, is left out: None.
         """
         # A name may be written in escapes.
-        has_escapes = "\\u" in text
+        has_escapes = "\\u" in text or "\\x" in text
         names = self._mentions.names_in(text)
         if not (names or has_escapes):
             return text
         is_mentioned = self._mentions.in_json(names, text)
-        if not (is_mentioned or has_escapes or self._mentions.in_what_looks_like_json(text)):
+        if not (is_mentioned or has_escapes or self._mentions.may_be_within(names, text)):
             return text
         try:
             value = exact_json.loads(text.strip(BLANKS).encode())

@@ -41,6 +41,22 @@ EMAIL = Mentions(["email", "ip"])
         "{\\n  email: anna@x.com",
         '"{email=anna@x.com}" x',
         " \t\r\n\ufeff\xa0\u200b\x00{email=anna@x.com}",
+        "'{email=anna@x.com}'",
+        "\\{email=anna@x.com}",
+        "{email -> anna@x.com}",
+        "{email → anna@x.com}",
+        "{&quot;email&quot;:&quot;anna@x.com&quot;}",
+        "{('email', 'anna@x.com')}",
+        "{{email=anna@x.com}, id=3}",
+        "{{id=3, email=anna@x.com}}",
+        '{{"email": "anna@x.com"}}',
+        "{{3}, {email=anna@x.com}}",
+        "{{Contact(email=anna@x.com)}}",
+        "{{ email: anna@x.com",
+        "[[email=anna@x.com]]",
+        "[[3], [email=anna@x.com]]",
+        "[[Contact{email=anna@x.com}]]",
+        "{Hi|Hello}, your email: anna@x.com",
     ],
 )
 def test_it_begins_like_json_and_names_a_field(text: str) -> None:
@@ -61,6 +77,17 @@ def test_it_begins_like_json_and_names_a_field(text: str) -> None:
         '[[email]] <a href="?email=[[email]]">',
         "[{{firstName}}] email: anna@x.com",
         "<p>{email=anna@x.com}</p>",
+        "{Hi|Hello}, check your email",
+        "{Hi|Hello}, check your 'email' now",
+        "{firstName}, email us",
+        "[{firstName}, check your email]",
+        '{{{firstName}}} <a href="?email={{email}}">',
+        '{{~#if email}}<a href="?email={{email}}">',
+        '{{> card email=email}}<a href="?email={{email}}">',
+        '{{card email=email}}<a href="?email={{email}}">',
+        '{{!-- {x} --}}<a href="?email={{email}}">',
+        "[[firstName]], your email: [[email]]",
+        "'Confirm' your email: anna@x.com",
         "{emails=3, my_email=4, tip=5, shipping=6}",
         "[emails=3, my_email=4]",
     ],
@@ -86,10 +113,12 @@ def test_a_name_is_no_pattern() -> None:
     assert not odd.in_what_looks_like_json("{axb=1, xc=2}")
 
 
-@pytest.mark.parametrize("part", ["\\u005cu005c", "\\", "ip.", "ip=", "[", "email ", '"', "\\x5c"])
-def test_a_long_odd_text_is_searched_in_a_moment(part: str) -> None:
-    text = "{" + part * 50_000
+@pytest.mark.parametrize("begin", ["{", "{email", "{{", "[["])
+@pytest.mark.parametrize("part", ["\\u005cu005c", "\\", "ip.", "ip=", "[", "email ", '"', "\\x5c", "&ip;", "ip.a", " "])
+def test_a_long_odd_text_is_searched_in_a_moment(begin: str, part: str) -> None:
+    text = begin + part * 50_000
     begun = time.process_time()
     EMAIL.in_json(EMAIL.names_in(text), text)
+    EMAIL.may_be_within(EMAIL.names_in(text), text)
     EMAIL.in_what_looks_like_json(text)
     assert time.process_time() - begun < 3
