@@ -94,7 +94,7 @@ def _text(value: object) -> str:
 
 def kinds() -> str:
     """Every kind of personal data, and the names in it."""
-    lines = ["| word | holds | columns of Iterable's | usual names of own fields |", "| --- | --- | --- | --- |"]
+    lines = ["| word | holds | columns of Iterable's | common custom field names |", "| --- | --- | --- | --- |"]
     for name, kind in KINDS.items():
         declared, own = (", ".join(f"`{each}`" for each in names) for names in (kind.declared, kind.own))
         lines.append(f"| `{PREFIX}{name}` | {kind.what} | {declared} | {own or 'none'} |")

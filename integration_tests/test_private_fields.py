@@ -271,5 +271,5 @@ def test_the_first_lines_say_what_stays_in_clear(tmp_path: Path) -> None:
         messages, _ = run_command(tmp_path, "check", {**config, "excluded_fields": ["phonenumber"]})
     *logs, status = messages
     assert status["connectionStatus"]["status"] == "SUCCEEDED"
-    assert "phonenumber is no column of any stream" in status["connectionStatus"]["message"]
-    assert "phonenumber is no column of any stream" in "".join(each["log"]["message"] for each in logs)
+    assert "not a column of any stream: phonenumber" in status["connectionStatus"]["message"]
+    assert "not a column of any stream: phonenumber" in "".join(each["log"]["message"] for each in logs)

@@ -1,7 +1,7 @@
 """Kinds of personal data: the names under which Iterable, and projects themselves, usually keep them.
 
-Names of things (campaigns, lists, catalogs) are of no kind. Nor are the domain of an address, devices, user agents and time
-zones, which many people share.
+Names of things (campaigns, lists, catalogs) belong to no kind. Nor do the domain of an address, devices, user agents and
+time zones, which many people share, nor `state`, which is the status of an order as often as a place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Kind(NamedTuple):
     Args:
         what: what its fields hold, for people.
         declared: all fields of the schemas that hold it, however deep.
-        own: usual names of profile fields that hold it. No schema has them.
+        own: common names of custom fields that hold it. No schema has them.
         is_guessable: there are so few values that all can be tried against a hash without a salt.
     """
 
@@ -60,7 +60,7 @@ KINDS = {
         "places",
         "city country phoneCountry region",
         "address address1 address2 addressLine1 addressLine2 address_line_1 address_line_2 county lat latitude lng "
-        "location longitude postalCode postal_code postcode state street streetAddress street_address zip zipCode zip_code",
+        "location longitude postalCode postal_code postcode street streetAddress street_address zip zipCode zip_code",
     ),
     "staff": _kind("people who work with Iterable, senders", f"{_STAFF} fromName", is_guessable=False),
 }

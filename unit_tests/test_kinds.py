@@ -13,7 +13,7 @@ from source_iterable.kinds import KINDS, expanded, kind_in, kind_of
 from source_iterable.records.schemas import load_schema
 from source_iterable.streams.table import STREAMS, parse_config
 
-# Names that look as if they held personal data, and why they are of no kind.
+# Names that look as if they held personal data, and why they belong to no kind.
 NONE_OF_THEM = {
     # Identifiers of people and devices, for which there is no kind; docs/private-fields.md says so.
     *("userId", "itblUserId", "userIdentifier", "deviceId", "deviceInfo", "devices", "userAgent", "userAgentDevice"),
@@ -73,6 +73,8 @@ def test_the_usual_names_of_own_fields_are_no_columns() -> None:
         # Of two kinds, the one that is excluded.
         (["kind:staff"], ["kind:email"], ([*KINDS["staff"].names], ["email", "emailAddress", "email_address"])),
         (["kind:email"], ["kind:staff"], ([*KINDS["email"].names], ["fromName"])),
+        # A dotted name means other fields than the name: it takes none out.
+        (["kind:ip"], ["data.ip"], (["ip", "ipAddress", "ip_address"], ["data.ip"])),
     ],
 )
 def test_what_kinds_mean(excluded: list[str], hashed: list[str], expect: tuple[list[str], list[str]]) -> None:
@@ -80,6 +82,10 @@ def test_what_kinds_mean(excluded: list[str], hashed: list[str], expect: tuple[l
     assert (of_excluded, of_hashed) == expect
     assert by_kind.keys() == {*of_excluded, *of_hashed} - {*excluded, *hashed}
     assert set(by_kind.values()) <= {*excluded, *hashed}
+
+
+def test_a_status_is_no_place() -> None:
+    assert not {"state", "status"} & set(KINDS["place"].names)
 
 
 def test_a_word_is_a_kind_or_a_name() -> None:

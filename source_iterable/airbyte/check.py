@@ -67,18 +67,18 @@ def check(config: Config, logger: logging.Logger) -> list[str]:
 
 def _unknown(config: Config, client: IterableClient) -> list[str]:
     """A note of the names that neither a schema nor the project's user profiles have. It fails no check."""
-    unknown, instead = unknown_names(config), "nor a field of the user profiles"
+    unknown, instead = unknown_names(config), "not a field of the user profiles either"
     if unknown:
         try:
             unknown = unknown_names(config, user_fields(client, _TIMEOUT, ONCE))
         except IterableError as error:
-            instead = f"and the fields of the user profiles could not be read ({error})"
+            instead = f"the fields of the user profiles could not be read ({error})"
     if not unknown:
         return []
     return [
-        f"excluded_fields, hashed_fields: {', '.join(unknown)} is no column of any stream, {instead}. Check the spelling; a "
-        "name that matches nothing hides nothing. Fields of custom events, of catalogs and within objects are not declared: "
-        "if it is one of them, all is well."
+        f"excluded_fields, hashed_fields: not a column of any stream: {', '.join(unknown)}; {instead}. Check the spelling; "
+        "a name that matches nothing hides nothing. Fields of custom events, of catalogs and within objects are not "
+        "declared: if it is one of them, all is well."
     ]
 
 

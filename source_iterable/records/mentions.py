@@ -33,7 +33,7 @@ _DEEPEST_ESCAPE = 4
 
 
 # What follows the name of a field, in quotes or not: a colon, an equals sign, an arrow.
-_FOLLOWS = r"""(?:\.[\w.]{0,1000}(?![\w.]))?(?:[\\"'`]*|(?:&#?\w{1,8};){1,4})\s*(?:[:=]|-{1,2}>|[→⇒])"""
+_FOLLOWS = r"""(?:\.[\w.]{0,200}(?![\w.]))?(?:[\\"'`]*|(?:&#?\w{1,8};){1,4})\s*(?:[:=]|-{1,2}>|[→⇒])"""
 
 
 class _Patterns(NamedTuple):
