@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 import requests
 
 from source_iterable.api import exact_json
+from source_iterable.api.masks import MASK, masked
 from source_iterable.api.proof import is_error_object
 from source_iterable.api.request import Request
 from source_iterable.api.retry import RATE_LIMITED
@@ -42,16 +43,12 @@ _HINTS = {
 }
 _PASSWORD = "asks for a user and password (407): put the right ones into HTTPS_PROXY, as user:password@host:port."
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
-# A word with an @, encoded or not, which a name in quotation marks may precede: an address.
-_WORD = re.compile(r'(?:"[^"]*"(?=@|%40))?[^\s()<>\[\]:;,"\\]+')
-# Seven digits or more, also in groups: an id, a phone number.
-_DIGITS = re.compile(r"\d(?:[\s./()\u2010-\u2015-]{0,3}\d){6,}")
 
 
 class Wording:
     """Words the errors of requests with one key to one host.
 
-    With `private`, messages of Iterable's without addresses and long numbers, which may name a person; its codes stay.
+    With `private`, messages of Iterable's are masked, because they may name a person; its codes stay.
     """
 
     def __init__(self, api_key: str, host: str, private: bool = False) -> None:
@@ -61,14 +58,13 @@ class Wording:
 
     def _redacted(self, text: str, request: Request, is_code: bool = False) -> str:
         """A text of a response as it may be shown: one short line without the key and personal values of the request."""
-        text = text.replace(self._api_key, "****")
+        text = text.replace(self._api_key, MASK)
         for value in request.personal_values:
             # Iterable may quote it in lower case, or as it stood in the URL.
             for form in (value, quote(value), quote(value, ""), quote_plus(value)):
-                text = re.sub(re.escape(form), "****", text, flags=re.IGNORECASE)
+                text = re.sub(re.escape(form), MASK, text, flags=re.IGNORECASE)
         if self._private and not is_code:
-            text = _WORD.sub(lambda word: "****" if "@" in word[0] or "%40" in word[0] else word[0], text)
-            text = _DIGITS.sub("****", text)
+            text = masked(text)
         return " ".join(text.split())[:_MESSAGE_LENGTH]
 
     def error_of(self, response: requests.Response, request: Request) -> IterableError:
