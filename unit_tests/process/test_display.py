@@ -61,6 +61,19 @@ def test_the_heartbeat_is_never_silent(monkeypatch: pytest.MonkeyPatch, waits: b
         ("\x1b[2K\rforged \x07\x9b\x00", r"\x1b[2K\rforged \x07\x9b\x00"),
         ("a\u202eb\u2066c\u200f\u061c\ufeff", r"a\u202eb\u2066c\u200f\u061c\ufeff"),
         ("VIP\u2028Berlin\ud800", r"VIP\u2028Berlin\ud800"),
+        # What makes two names look the same.
+        ("V\xadI\u200bP\u200c\u200d\u2060\u2063\ufff9", r"V\xadI\u200bP\u200c\u200d\u2060\u2063\ufff9"),
+        ("VIP\U000e0041\U000e007f\ufe0f\u3164\U000e0100", r"VIP\U000e0041\U000e007f\ufe0f\u3164\U000e0100"),
+        ("🎉\u200d 🎉\ufe0f\ufe0f🎉\u200b", "🎉\\u200d 🎉\ufe0f\\ufe0f🎉\\u200b"),
+        ("🏴\U000e0075\U000e007f", "🏴\\U000e0075\\U000e007f"),
+        ("می\u200c\u200cخ\u200c", "می\\u200c\\u200cخ\\u200c"),
+        # Emoji, and scripts that need joiners.
+        (
+            "👩\u200d👩\u200d👧 👩🏽\u200d💻 ❤\ufe0f\u200d🔥 🏳\ufe0f\u200d🌈",
+            "👩\u200d👩\u200d👧 👩🏽\u200d💻 ❤\ufe0f\u200d🔥 🏳\ufe0f\u200d🌈",
+        ),
+        ("1\ufe0f\u20e3 ©\ufe0f می\u200cخواهم क्\u200dष", "1\ufe0f\u20e3 ©\ufe0f می\u200cخواهم क्\u200dष"),
+        (2 * ("🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",)),
     ],
 )
 def test_foreign_text_cannot_change_the_terminal(text: str, shown: str) -> None:
