@@ -64,6 +64,8 @@ class PrivateFields:
             for name in names:
                 *within, last = name.split(".")
                 self._rules.setdefault(last, []).append(Rule(name, tuple(within), is_hashed))
+        # Only names with dots ask in what a field is.
+        self._has_paths = any(rule.within for rules in self._rules.values() for rule in rules)
         self._mentions = Mentions(self._rules)
         # Names of fields that no rule means, wherever they are.
         self._plain: set[str] = set()
@@ -151,7 +153,7 @@ class PrivateFields:
 
     def _value(self, value: Any, name: str, path: tuple[str, ...]) -> Any:
         if type(value) is dict:
-            return self._fields(value, _inside(path, name))
+            return self._fields(value, _inside(path, name) if self._has_paths else path)
         if type(value) is list:
             return [self._value(each, name, path) for each in value]
         if type(value) is str and value[:1] in JSON_STARTS:
