@@ -43,6 +43,13 @@ class Destination(Protocol):
     def private(self) -> Mapping[str, str]:
         """With which private options the rows of a table were written (mark_of_options), for tables that are there."""
 
+    def collects_otherwise(self, table: Table) -> bool:
+        """Whether interrupted loads left rows for this table, which is replaced, that have other private options."""
+        return False
+
+    def other_parts(self) -> Collection[tuple[str, str]]:
+        """The states of other parts of a backfill: stream and backfill key, including what is not committed yet."""
+
     def reload(self, tables: Iterable[Table]) -> None:
         """Delete all rows of these tables and all states of their streams, of all parts of a backfill, and commit that."""
 

@@ -6,7 +6,7 @@ import logging
 import re
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -154,6 +154,10 @@ class DltDestination(Destination):
     def private(self) -> Mapping[str, str]:
         resources = self._resources.items()
         return {name: states[_PRIVATE] for name, states in resources if _PRIVATE in states and name in self._there}
+
+    def other_parts(self) -> Collection[tuple[str, str]]:
+        found = [(name, part) for name in self._resources.keys() - self._anew for part in self._resources[name]]
+        return [(name, part) for name, part in found if part not in (self._backfill, _PRIVATE)]
 
     def reload(self, tables: Iterable[Table]) -> None:
         tables = list(tables)

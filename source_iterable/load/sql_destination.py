@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from secrets import token_hex
@@ -13,7 +13,7 @@ from typing import Any
 
 from source_iterable.errors import ConfigError
 from source_iterable.load.forgetting import Erasable, Part
-from source_iterable.load.rows import RowFile, literal, quoted
+from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
@@ -95,6 +95,12 @@ class SqlDestination(Erasable):
 
     def private(self) -> Mapping[str, str]:
         return {name: mark for name, mark in self._private.items() if mark is not None and name in self._held}
+
+    def collects_otherwise(self, table: Table) -> bool:
+        return any(private != _suffix("p", table.private) for _, private in self._loading(table.name).values())
+
+    def other_parts(self) -> Collection[tuple[str, str]]:
+        return self.run(f"SELECT stream, part FROM {_STATES} WHERE part <> {literal(self._backfill)}")
 
     def reload(self, tables: Iterable[Table]) -> None:
         self._begin()
@@ -268,8 +274,3 @@ class SqlDestination(Erasable):
 
 def _suffix(letter: str, digest: str) -> str:
     return f"_{letter}{digest[:8]}" if digest else ""
-
-
-def definitions(columns: Mapping[str, str]) -> str:
-    """Names and types of columns in SQL."""
-    return ", ".join(f"{quoted(name)} {sql_type}" for name, sql_type in columns.items())
