@@ -34,13 +34,15 @@ class SqlDestination(Erasable):
 
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
     DuckDB's, as its information schema shows them, `indexed` is whether it needs an index to find the rows of a table by
-    their key, `alters` whether it can change the type of a column in a transaction that has deleted rows, `json_type` SQL
-    for the JSON type of a `value` of json_each.
+    their key, `alters` whether it can change the type of a column in a transaction that has deleted rows,
+    `ignores_case` whether it takes Iterable for the schema iterable, `json_type` SQL for the JSON type of a `value` of
+    json_each.
     """
 
     types: Mapping[str, str] = {"timestamptz": "timestamp with time zone"}
     indexed = False
     alters = False
+    ignores_case = False
     json_type: str
 
     def __init__(self, dataset: str, backfill: str) -> None:
@@ -79,7 +81,8 @@ class SqlDestination(Erasable):
     def _held(self) -> dict[str, dict[str, str]]:
         """The columns of existing tables, and their SQL types."""
         held: dict[str, dict[str, str]] = {}
-        columns = f"information_schema.columns WHERE table_schema = {literal(self._dataset)}"
+        same = "lower(table_schema) = lower({})" if self.ignores_case else "table_schema = {}"
+        columns = f"information_schema.columns WHERE {same.format(literal(self._dataset))}"
         for table, column, sql_type in self.run(f"SELECT table_name, column_name, lower(data_type) FROM {columns}"):
             held.setdefault(table, {})[column] = sql_type
         return held
