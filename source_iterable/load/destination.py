@@ -76,7 +76,7 @@ class Destination(Protocol):
         """What to type to look at the tables."""
 
 
-def of_two_sorts(names: Collection[str], anew: str) -> ConfigError:
+def mixed_rows(names: Collection[str], anew: str) -> ConfigError:
     """The error for tables that would get rows with other private fields; `anew` is how to load them from the beginning."""
     return ConfigError(
         f"The rows of {', '.join(names)} were written with other private fields: excluded_fields, hashed_fields or hash_salt"

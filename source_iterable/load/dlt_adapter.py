@@ -22,7 +22,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
-from source_iterable.load.destination import Destination, DestinationError, of_two_sorts
+from source_iterable.load.destination import Destination, DestinationError, mixed_rows
 from source_iterable.load.rows import RowFile, Spool, no_rows, select
 from source_iterable.load.tables import Column, Table, backfill_key, table_of
 from source_iterable.process.machine import causes
@@ -109,7 +109,7 @@ def _stream(table: Table, shared: _SharedContext) -> Any:
         states = dlt.current.resource_state()
         full: list[RowFile] = []
         if table.merged and states.get(_PRIVATE, table.private) != table.private:
-            raise of_two_sorts([table.name], f'pipeline.run(…, refresh="{_ANEW}")')
+            raise mixed_rows([table.name], f'pipeline.run(…, refresh="{_ANEW}")')
         states[_PRIVATE] = table.private
         with shared as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
             # Small files: dlt reads a few resources at a time, each of which has two at the most.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from source_iterable.api.client import IterableClient
 from source_iterable.api.retry import RESPONSE
 from source_iterable.errors import BadKey, Forbidden, IterableError
-from source_iterable.load.destination import Destination, of_two_sorts
+from source_iterable.load.destination import Destination, mixed_rows
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Table, table_of
 from source_iterable.process.machine import local_errors
@@ -67,7 +67,7 @@ def load(
     private = destination.private()
     mixed = [each.name for each in kept if each.merged and private.get(each.name, each.private) != each.private]
     if mixed:
-        raise of_two_sorts(mixed, f"--reload {','.join(mixed)}")
+        raise mixed_rows(mixed, f"--reload {','.join(mixed)}")
     unread = [table_of(stream, context.config) for stream in STREAMS.values() if stream not in streams]
     if old := [table.name for table in unread if table.private and _is_otherwise(table, destination, private)]:
         context.logger.warning(
