@@ -94,6 +94,17 @@ def test_rows_with_other_private_fields_need_a_refresh(pipeline: Any) -> None:
     assert not any("@" in email for email in emails)
 
 
+def test_a_table_that_was_dropped_by_hand_comes_back_with_a_refresh(pipeline: Any) -> None:
+    with Sandbox(SandboxSettings(users=20, days=2, events_per_day=0)) as sandbox:
+        config = config_for(sandbox, days=2)
+        pipeline.run(iterable(config, streams="users"))
+        before = count(pipeline, "users")
+        with pipeline.sql_client() as client:
+            client.execute_sql('DROP TABLE "users"')
+        pipeline.run(iterable(config, streams=["users"]), refresh="drop_resources")
+    assert count(pipeline, "users") == before > 0
+
+
 def count(pipeline: Any, table: str) -> int:
     with pipeline.sql_client() as client:
         ((rows,),) = client.execute_sql(f'SELECT count(*) FROM "{table}"')

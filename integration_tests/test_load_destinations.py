@@ -81,6 +81,9 @@ def test_rows_that_wait_with_other_private_fields_are_dropped_and_those_of_other
             destination.commit({"list_users": {"after": count}})
 
     begin("", MEMBERS, 3)
+    with closing(opened()) as destination:
+        assert destination.collects_otherwise(hidden), "which is said if the load does not read this stream"
+        assert not destination.collects_otherwise(MEMBERS)
     begin("a", hidden, 2)
     with closing(opened()) as destination:
         assert destination.states([MEMBERS]) == {}, "its rows went with the first load that hides other fields"

@@ -1,4 +1,4 @@
-"""`load` after the private fields have changed or a table was dropped: no row is lost, and none of two sorts."""
+"""`load` after the private fields have changed or a table was dropped: no row is lost, and no table has mixed rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from integration_tests import preloaded
 from integration_tests.connector import config_for, time_text
-from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
+from integration_tests.sandbox import NOW, Fault, Sandbox, SandboxSettings
 from integration_tests.test_load import load_words
 from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, PostgresWarehouse, Warehouse
 
@@ -138,6 +138,29 @@ def test_a_table_is_not_loaded_with_other_private_fields_but_again(warehouse: Wa
     assert run(warehouse, clear, *arguments).returncode == 1, "nor do clear rows come back among the hashed"
 
 
+def test_a_salt_gives_other_ids_to_events_and_changes_nothing_else(warehouse: Warehouse, sandbox: Sandbox) -> None:
+    config = config_for(sandbox, days=6)
+    middle = time_text(NOW - timedelta(days=2))
+    arguments = ["--streams", "email_send,campaigns"]
+    assert run(warehouse, {**config, "end_date": middle}, *arguments).returncode == 0
+    before = emails(warehouse)
+    assert before
+    # A later end is another part of a backfill, which has no state.
+    refused = run(warehouse, {**config, "hash_salt": "pepper"}, *arguments)
+    assert refused.returncode == 1
+    assert "The rows of email_send were written with other private fields" in refused.stderr
+    assert emails(warehouse) == before
+    arguments = ["--streams", "campaigns"]
+    for number, salt in enumerate(("", "pepper")):
+        done = run(
+            warehouse,
+            {**config, "excluded_fields": ["labels"], "hash_salt": salt},
+            *arguments,
+            *["--reload", "campaigns"][number * 2 :],
+        )
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_table_that_was_dropped_is_read_from_the_beginning_in_all_parts(
     warehouse: Warehouse, sandbox: Sandbox
 ) -> None:
@@ -185,6 +208,77 @@ def test_a_reload_takes_only_the_streams_that_it_names(warehouse: Warehouse, san
         after = generations(warehouse)
         assert after["users"] == before["users"]
         assert after["email_send"] != before["email_send"], "the models are built in full"
+
+
+def test_a_reload_deletes_nothing_if_iterable_refuses_the_key(warehouse: Warehouse, sandbox: Sandbox) -> None:
+    config = config_for(sandbox, days=6)
+    arguments = ["--streams", "email_send"]
+    assert run(warehouse, config, *arguments).returncode == 0
+    done = run(warehouse, {**config, "api_key": "another-key"}, *arguments, "--reload", "email_send")
+    assert done.returncode == 1
+    assert "Check that the API key is a server-side key of this project" in done.stderr
+    assert emails(warehouse) == SENDS
+    # A key may lack single endpoints.
+    sandbox.add_fault(Fault("lists", "status", times=None, status=401))
+    done = run(warehouse, config, *arguments, "--reload", "email_send")
+    assert done.returncode == 0, done.stderr
+    assert emails(warehouse) == SENDS
+
+
+def test_a_load_names_the_parts_of_a_backfill_whose_rows_are_gone(warehouse: Warehouse, sandbox: Sandbox) -> None:
+    config = config_for(sandbox, days=6)
+    middle = time_text(NOW - timedelta(days=2))
+    later, earlier = {**config, "start_date": middle}, {**config, "end_date": middle}
+    hidden = {"hashed_fields": ["email"], "hash_salt": "pepper"}
+    arguments = ["--streams", "email_send,channels"]
+    gone = "email_send: the rows of other parts of the backfill are gone, too."
+    for part in (later, earlier):
+        done = run(warehouse, part, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert "other parts" not in done.stderr
+    done = run(warehouse, {**later, **hidden}, *arguments, "--reload", "email_send,channels")
+    assert done.returncode == 0, done.stderr
+    assert f"{gone} Load these parts again" in done.stderr
+    assert f"configuration: {config['start_date']} to {middle}.\n" in done.stderr
+    assert "channels:" not in done.stderr
+    done = run(warehouse, {**earlier, **hidden}, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "other parts" not in done.stderr
+    assert len(emails(warehouse)) == 5
+    drop(warehouse, "email_send")
+    done = run(warehouse, {**earlier, **hidden}, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert f"{gone} Load these parts again" in done.stderr
+    assert "configuration: the one without end_date.\n" in done.stderr
+
+
+def test_a_reload_warns_of_days_that_cannot_be_loaded_again(tmp_path: Path, sandbox: Sandbox) -> None:
+    warehouse = DuckDBWarehouse(tmp_path)
+    config = config_for(sandbox, days=6)
+    names = ["list_sizes", "campaigns_metrics_daily"]
+    for reload in (["channels"], names):
+        done = run(warehouse, config, "--streams", ",".join(["channels", *names]), "--reload", ",".join(reload))
+        assert done.returncode == 0, done.stderr
+        for name in names:
+            warning = f"{name}: --reload has deleted rows that cannot be loaded again: "
+            assert (warning in done.stderr) == (name in reload)
+
+
+def test_tables_with_other_private_fields_that_a_load_does_not_read_are_named(
+    warehouse: Warehouse, sandbox: Sandbox
+) -> None:
+    clear = config_for(sandbox, days=6)
+    hidden = {**clear, "hashed_fields": ["email"]}
+    assert run(warehouse, clear, "--streams", "list_users,email_send,channels").returncode == 0
+    warning = "Tables that this load does not read have rows that were written with other private fields: "
+    done = run(warehouse, clear, "--streams", "channels")
+    assert warning not in done.stderr
+    done = run(warehouse, hidden, "--streams", "channels")
+    assert done.returncode == 0, done.stderr
+    assert {*done.stderr.split(warning)[1].split(". ")[0].split(", ")} == {"list_users", "email_send"}
+    arguments = ["--streams", "list_users,email_send"]
+    assert warning not in run(warehouse, hidden, *arguments, "--reload", "email_send").stderr
+    assert warning not in run(warehouse, hidden, "--streams", "channels").stderr
 
 
 def test_a_folder_that_lacks_some_files_names_the_way_out(tmp_path: Path, sandbox: Sandbox) -> None:

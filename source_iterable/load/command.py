@@ -89,7 +89,7 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Dest
         if rest.endswith((".duckdb", ".db")):
             from source_iterable.load.duckdb_file import DuckDBFile
 
-            return DuckDBFile(Path(rest), dataset, backfill)
+            return DuckDBFile(Path(rest), dataset, backfill, folder)
         if rest.endswith("/") or os.path.isdir(rest):
             from source_iterable.load.parquet_folder import ParquetFolder
 

@@ -43,6 +43,13 @@ class Destination(Protocol):
     def private(self) -> Mapping[str, str]:
         """With which private options the rows of a table were written (mark_of_options), for tables that are there."""
 
+    def collects_otherwise(self, table: Table) -> bool:
+        """Whether interrupted loads left rows for this table, which is replaced, that have other private options."""
+        return False
+
+    def other_parts(self) -> Collection[tuple[str, str]]:
+        """The states of other parts of a backfill: stream and backfill key, including what is not committed yet."""
+
     def reload(self, tables: Iterable[Table]) -> None:
         """Delete all rows of these tables and all states of their streams, of all parts of a backfill, and commit that."""
 
@@ -69,7 +76,7 @@ class Destination(Protocol):
         """What to type to look at the tables."""
 
 
-def of_two_sorts(names: Collection[str], anew: str) -> ConfigError:
+def mixed_rows(names: Collection[str], anew: str) -> ConfigError:
     """The error for tables that would get rows with other private fields; `anew` is how to load them from the beginning."""
     return ConfigError(
         f"The rows of {', '.join(names)} were written with other private fields: excluded_fields, hashed_fields or hash_salt"

@@ -6,7 +6,7 @@ import logging
 import re
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
-from source_iterable.load.destination import Destination, DestinationError, of_two_sorts
+from source_iterable.load.destination import Destination, DestinationError, mixed_rows
 from source_iterable.load.rows import RowFile, Spool, no_rows, select
 from source_iterable.load.tables import Column, Table, backfill_key, table_of
 from source_iterable.process.machine import causes
@@ -109,7 +109,7 @@ def _stream(table: Table, shared: _SharedContext) -> Any:
         states = dlt.current.resource_state()
         full: list[RowFile] = []
         if table.merged and states.get(_PRIVATE, table.private) != table.private:
-            raise of_two_sorts([table.name], f'pipeline.run(…, refresh="{_ANEW}")')
+            raise mixed_rows([table.name], f'pipeline.run(…, refresh="{_ANEW}")')
         states[_PRIVATE] = table.private
         with shared as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
             # Small files: dlt reads a few resources at a time, each of which has two at the most.
@@ -154,6 +154,10 @@ class DltDestination(Destination):
     def private(self) -> Mapping[str, str]:
         resources = self._resources.items()
         return {name: states[_PRIVATE] for name, states in resources if _PRIVATE in states and name in self._there}
+
+    def other_parts(self) -> Collection[tuple[str, str]]:
+        found = [(name, part) for name in self._resources.keys() - self._anew for part in self._resources[name]]
+        return [(name, part) for name, part in found if part not in (self._backfill, _PRIVATE)]
 
     def reload(self, tables: Iterable[Table]) -> None:
         tables = list(tables)

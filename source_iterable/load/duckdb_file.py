@@ -15,18 +15,20 @@ from source_iterable.process.display import one_line
 class DuckDBFile(SqlDestination):
     """A Destination: the database file `path`, which is made if missing. Raises DestinationError.
 
+    `spill` is for DuckDB's temporary files. DuckDB would put them beside the database, where those of a killed load stay.
     Without indexes: DuckDB scans fast, and they would have to fit into memory.
     """
 
     remains = "The DuckDB file may hold bytes of deleted rows: copy its tables to a new file, and delete this one."
+    ignores_case = True
     json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
-    def __init__(self, path: Path, dataset: str, backfill: str) -> None:
+    def __init__(self, path: Path, dataset: str, backfill: str, spill: Path) -> None:
         super().__init__(dataset, backfill)
         self._path = path
         with errors_of(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = open_database(Path(f"{path}.tmp"))
+            self._database = open_database(spill)
         # Not under its own name, which could be that of the schema.
         self.run(f"ATTACH {literal(str(path))} AS target; USE target; {self.setup(f'USE target.{quoted(dataset)}')}")
 

@@ -6,23 +6,33 @@ import fcntl
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from source_iterable.errors import IterableError
-from source_iterable.load.destination import Destination, of_two_sorts
+from source_iterable.api.client import IterableClient
+from source_iterable.api.retry import RESPONSE
+from source_iterable.errors import BadKey, Forbidden, IterableError
+from source_iterable.load.destination import Destination, mixed_rows
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Table, table_of
 from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, read
 from source_iterable.records.batch import RecordBatch
+from source_iterable.streams.table import STREAMS
 
 # A commit at the latest after so many seconds, or rows: what a kill costs.
 COMMIT_SECONDS, COMMIT_ROWS = 180.0, 1_000_000
+# Streams whose past Iterable does not keep, and what of it is lost.
+_UNREPEATABLE = {
+    "list_sizes": "the sizes on past days",
+    "campaigns_metrics_daily": "the days before the last metrics_days",
+}
+# An endpoint that answers fast.
+_PROBED = "lists"
 _PREFIX, _LOCK = "source-iterable-load-", ".lock"
 
 
@@ -44,9 +54,9 @@ def load(
 ) -> dict[str, Loaded]:
     """Read streams and load their rows, by way of files in `folder`. A failed stream does not stop the others.
 
-    The streams of `reload` lose their rows and states first. Raises IterableError if the destination or this machine fails,
-    and ConfigError, before any request, if rows would be added to others that were written with other private options. The
-    next load continues from the last commit.
+    The streams of `reload` lose their rows and states first, if Iterable accepts the API key. Raises IterableError if the
+    destination or this machine fails, and ConfigError, before any request, if rows would be added to others that were
+    written with other private options. The next load continues from the last commit.
     """
     begun = time.monotonic()
     results: dict[str, Loaded] = {}
@@ -57,7 +67,13 @@ def load(
     private = destination.private()
     mixed = [each.name for each in kept if each.merged and private.get(each.name, each.private) != each.private]
     if mixed:
-        raise of_two_sorts(mixed, f"--reload {','.join(mixed)}")
+        raise mixed_rows(mixed, f"--reload {','.join(mixed)}")
+    unread = [table_of(stream, context.config) for stream in STREAMS.values() if stream not in streams]
+    if old := [table.name for table in unread if table.private and _is_otherwise(table, destination, private)]:
+        context.logger.warning(
+            f"Tables that this load does not read have rows that were written with other private fields: {', '.join(old)}. "
+            "To load them again from the beginning, name them in --streams and --reload, or drop them."
+        )
     states = destination.states(kept)
     for stream in streams:
         name, state = stream.name, states.get(stream.name, {})
@@ -69,9 +85,13 @@ def load(
             results[name] = Loaded(error=error)
             continue
         to_read[name] = (stream, state)
+    parts = destination.other_parts()
     if reloaded := [table for name, table in tables.items() if name in reload]:
+        _must_be_accepted(context.client)
         destination.reload(reloaded)
     destination.start_over([tables[name] for name, (_, state) in to_read.items() if not state])
+    for warning in _warnings_of_deletion(tables, reload, {*parts} - {*destination.other_parts()}):
+        context.logger.warning(warning)
     # As a catalog would say it: which of the project's own fields have columns.
     context.catalog_schemas = {name: table.schema for name, table in tables.items()}
     with _worker() as do, closing(read(context, to_read)) as reading:
@@ -99,6 +119,36 @@ def load(
         spool.flush()
         do(destination.commit, checkpoints, finished)
     return results
+
+
+def _is_otherwise(table: Table, destination: Destination, private: Mapping[str, str]) -> bool:
+    """Whether a table, or what waits for it, has rows with other private options; `private` has the marks of tables."""
+    return private.get(table.name, table.private) != table.private or destination.collects_otherwise(table)
+
+
+def _must_be_accepted(client: IterableClient) -> None:
+    """Raise IterableError if Iterable cannot be reached, or refuses the API key: before rows are deleted for a reload."""
+    try:
+        client.probe(_PROBED, retry=RESPONSE)
+    except (BadKey, Forbidden):
+        # A key may lack single endpoints.
+        if not client.key.works(refused=_PROBED):
+            raise
+
+
+def _warnings_of_deletion(
+    tables: Mapping[str, Table], reload: Collection[str], parts: Collection[tuple[str, str]]
+) -> Iterator[str]:
+    """What does not come back by itself: the rows of these parts of a backfill, streams and keys, and past days."""
+    for stream in sorted({stream for stream, _ in parts if stream in tables and tables[stream].merged}):
+        periods = (key.replace("/", " to ") or "the one without end_date" for name, key in parts if name == stream)
+        yield (
+            f"{stream}: the rows of other parts of the backfill are gone, too. Load these parts again, each with its own "
+            f"configuration: {', '.join(sorted(periods))}."
+        )
+    for name, lost in _UNREPEATABLE.items():
+        if name in tables and name in reload:
+            yield f"{name}: --reload has deleted rows that cannot be loaded again: {lost}."
 
 
 @contextmanager

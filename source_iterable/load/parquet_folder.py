@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,14 @@ class ParquetFolder(Erasable):
         tables = self._manifest["tables"].items()
         marks = {name: entry.get("private") for name, entry in tables if any(self._there(name))}
         return {name: mark for name, mark in marks.items() if mark is not None}
+
+    def collects_otherwise(self, table: Table) -> bool:
+        loading = self._manifest["tables"].get(table.name, {}).get("loading", {})
+        return any(files and key.partition(" ")[2] != table.private for key, files in loading.items())
+
+    def other_parts(self) -> Collection[tuple[str, str]]:
+        parts = self._manifest["states"].items()
+        return [(name, part) for part, states in parts if part != self._backfill for name in states]
 
     def reload(self, tables: Iterable[Table]) -> None:
         with errors_of(self._root):

@@ -18,8 +18,8 @@ import psycopg2.extensions
 from source_iterable.load.destination import ConnectionLost, DestinationError, redact
 from source_iterable.load.forgetting import CHUNK
 from source_iterable.load.incoming import errors_of, open_database, stage
-from source_iterable.load.rows import RowFile, literal, quoted
-from source_iterable.load.sql_destination import SqlDestination, definitions
+from source_iterable.load.rows import RowFile, definitions, literal, quoted
+from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.process.display import one_line
 
 # Seconds that a server has to restart.

@@ -138,6 +138,11 @@ def quoted(name: str) -> str:
     return '"{}"'.format(name.replace('"', '""'))
 
 
+def definitions(columns: Mapping[str, str]) -> str:
+    """Names and types of columns in SQL."""
+    return ", ".join(f"{quoted(name)} {sql_type}" for name, sql_type in columns.items())
+
+
 def literal(text: str) -> str:
     """A text in SQL."""
     return "'{}'".format(text.replace("'", "''"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from secrets import token_hex
@@ -13,7 +13,7 @@ from typing import Any
 
 from source_iterable.errors import ConfigError
 from source_iterable.load.forgetting import Erasable, Part
-from source_iterable.load.rows import RowFile, literal, quoted
+from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
@@ -34,13 +34,15 @@ class SqlDestination(Erasable):
 
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
     DuckDB's, as its information schema shows them, `indexed` is whether it needs an index to find the rows of a table by
-    their key, `alters` whether it can change the type of a column in a transaction that has deleted rows, `json_type` SQL
-    for the JSON type of a `value` of json_each.
+    their key, `alters` whether it can change the type of a column in a transaction that has deleted rows,
+    `ignores_case` whether it takes Iterable for the schema iterable, `json_type` SQL for the JSON type of a `value` of
+    json_each.
     """
 
     types: Mapping[str, str] = {"timestamptz": "timestamp with time zone"}
     indexed = False
     alters = False
+    ignores_case = False
     json_type: str
 
     def __init__(self, dataset: str, backfill: str) -> None:
@@ -79,7 +81,8 @@ class SqlDestination(Erasable):
     def _held(self) -> dict[str, dict[str, str]]:
         """The columns of existing tables, and their SQL types."""
         held: dict[str, dict[str, str]] = {}
-        columns = f"information_schema.columns WHERE table_schema = {literal(self._dataset)}"
+        same = "lower(table_schema) = lower({})" if self.ignores_case else "table_schema = {}"
+        columns = f"information_schema.columns WHERE {same.format(literal(self._dataset))}"
         for table, column, sql_type in self.run(f"SELECT table_name, column_name, lower(data_type) FROM {columns}"):
             held.setdefault(table, {})[column] = sql_type
         return held
@@ -95,6 +98,12 @@ class SqlDestination(Erasable):
 
     def private(self) -> Mapping[str, str]:
         return {name: mark for name, mark in self._private.items() if mark is not None and name in self._held}
+
+    def collects_otherwise(self, table: Table) -> bool:
+        return any(private != _suffix("p", table.private) for _, private in self._loading(table.name).values())
+
+    def other_parts(self) -> Collection[tuple[str, str]]:
+        return self.run(f"SELECT stream, part FROM {_STATES} WHERE part <> {literal(self._backfill)}")
 
     def reload(self, tables: Iterable[Table]) -> None:
         self._begin()
@@ -268,8 +277,3 @@ class SqlDestination(Erasable):
 
 def _suffix(letter: str, digest: str) -> str:
     return f"_{letter}{digest[:8]}" if digest else ""
-
-
-def definitions(columns: Mapping[str, str]) -> str:
-    """Names and types of columns in SQL."""
-    return ", ".join(f"{quoted(name)} {sql_type}" for name, sql_type in columns.items())

@@ -44,7 +44,7 @@ class Table(NamedTuple):
     `key` names the columns that identify a row; it may be empty. `merged`: rows are merged on the key; otherwise all are
     replaced once the stream was read to its end. `event_time` is the column of an event's time, which never changes.
     `fits`: every value fits its column's SQL type, long numbers aside. `private` is the mark of the options by which private
-    fields are hidden in its rows (mark_of_options).
+    fields are hidden and ids keyed in its rows (mark_of_options).
     """
 
     name: str
@@ -67,8 +67,9 @@ def table_of(stream: Stream, config: Config, client: IterableClient | None = Non
         columns[name] = Column(field, name, _column_type(declared, field in times))
     key = tuple(map(snake_case, stream.key(config)))
     merged = stream.cursor_field is not None
-    event_time = "created_at" if merged and key == ("_event_id",) else None
-    private = mark_of_options(config) if stream.may_have_private_fields else ""
+    has_ids = key == ("_event_id",)
+    event_time = "created_at" if merged and has_ids else None
+    private = mark_of_options(config, has_ids) if stream.may_have_private_fields else ""
     if not {"varchar", "json"}.intersection(column.type for column in columns.values()):
         # There can be no other fields than the columns: list_sizes, whose past nobody could load again.
         shown = stream.schema(config.model_copy(update={"excluded_fields": [], "hashed_fields": []}))

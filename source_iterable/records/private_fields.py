@@ -201,15 +201,17 @@ class PrivateFields:
         return found
 
 
-def mark_of_options(config: Config) -> str:
-    """A text that two configurations share if they hide the same fields in the same way: "" if they hide none.
+def mark_of_options(config: Config, has_ids: bool = False) -> str:
+    """A text that two configurations share if records are the same by both: "" if no field is private, nor an id keyed.
 
-    It is keyed by the salt, if there is one: nobody can test guesses of the salt or of the names against it.
+    `has_ids`: the records have an `_event_id`, which a salt changes even if no field is private. The text is keyed by a salt
+    that changes anything: nobody can test guesses of the salt or of the names against it.
     """
     names = [sorted({*each}) for each in (config.excluded_fields, config.hashed_fields)]
-    if not any(names):
+    salt = config.hash_salt if has_ids or config.hashed_fields else ""
+    if not (salt or any(names)):
         return ""
-    key = sha256(config.hash_salt.encode()).digest() if config.hash_salt else b""
+    key = sha256(salt.encode()).digest() if salt else b""
     return blake2b(orjson.dumps(names), digest_size=16, key=key).hexdigest()
 
 

@@ -39,7 +39,7 @@ def test_an_error_after_the_commit_says_that_the_rows_are_deleted(
     monkeypatch.setattr(DuckDBFile, "settle", settle)
     persons = Persons(str)
     persons.add("email", "a@x.com")
-    with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "")) as destination:
+    with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
         spool = Spool(tmp_path, destination.add)
         spool.add(table_of(STREAMS["users"], a_config()), batch_of("users", [{"email": "a@x.com", "data": {}}]))
         spool.flush()

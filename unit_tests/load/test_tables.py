@@ -81,6 +81,11 @@ def test_a_table_has_the_mark_of_options_that_may_hide_something_in_it() -> None
     assert {marks[name] for name in ("users", "email_send", "campaigns", "campaigns_metrics_daily")} == {
         marks["events"]
     }
+    salted = {name: table_of(stream, a_config(hash_salt="pepper")).private for name, stream in STREAMS.items()}
+    assert {name for name, mark in salted.items() if mark} == {
+        name for name, stream in STREAMS.items() if stream.key(CONFIG) == ["_event_id"]
+    }
+    assert len({salted["email_send"], salted["events"], ""}) == 2
     assert all(table_of(STREAMS["list_sizes"], a_config(hashed_fields=[name])).private for name in ("listId", "size"))
     assert not any(table_of(stream, CONFIG).private for stream in STREAMS.values())
 

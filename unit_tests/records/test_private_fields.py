@@ -325,3 +325,15 @@ def test_the_mark_of_options_tells_apart_what_hides_other_fields_or_hashes_them_
     assert mark_of_options(a_config(**alike)) == marks[0]
     assert len(set(marks)) == len(marks)
     assert mark_of_options(a_config(hash_salt="pepper")) == ""
+
+
+def test_the_mark_of_options_knows_the_salt_where_it_changes_records() -> None:
+    def marks(has_ids: bool, **options: Any) -> set[str]:
+        return {mark_of_options(a_config(**options, hash_salt=salt), has_ids) for salt in ("", "pepper", "salt")}
+
+    assert len(marks(has_ids=True)) == 3
+    assert "" in marks(has_ids=True), "tables that were loaded without any of these options keep their mark"
+    assert marks(has_ids=False) == {""}
+    assert len(marks(has_ids=False, hashed_fields=["email"])) == 3
+    assert len(marks(has_ids=True, excluded_fields=["email"])) == 3
+    assert len(marks(has_ids=False, excluded_fields=["email"])) == 1, "nothing is hashed: the records are the same"
