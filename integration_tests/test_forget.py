@@ -152,6 +152,33 @@ def test_hashed_identifiers_are_found_by_the_salt(sandbox: Sandbox, warehouse: W
     assert as_texts(tables(warehouse)) == without(before, names)
 
 
+def test_tables_with_hashes_by_another_salt_are_named_and_the_others_are_searched(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
+        salted = {salt: config_for(sandbox, hashed_fields=["email"], hash_salt=salt) for salt in ("old", "new")}
+    hashed = {salt: PrivateFields.from_config(Config.parse(config)).hash for salt, config in salted.items()}
+    for salt, stream in (("old", "email_open"), ("new", "users"), ("old", "list_users")):
+        table = table_of(STREAMS[stream], Config.parse(salted[salt]))
+        record = {"email": hashed[salt]("a@x.com"), **({"listId": 1} if stream == "list_users" else {"data": {}})}
+        with closing(opened()) as destination:
+            destination.start_over([table])
+            put(destination, table, tmp_path, record)
+            # list_users waits for its end.
+            destination.commit({stream: {"after": 1}})
+    (tmp_path / "config.json").write_text(json.dumps(salted["new"]))
+    done = forget(tmp_path, warehouse, "--email", "a@x.com")
+    said = "loaded with other private options. Run forget with that configuration, too."
+    assert (done.returncode, done.stderr) == (1, f"Rows may be left in email_open, list_users: {said}\n")
+    assert f"\nNot matched:\n- email_open was {said}\n- list_users was {said}\n" in done.stdout
+    assert counted(done.stdout)["users"] == 1
+    assert warehouse.rows("users") == []
+    (tmp_path / "config.json").write_text(json.dumps(salted["old"]))
+    done = forget(tmp_path, warehouse, "--email", "a@x.com")
+    assert (done.returncode, done.stderr) == (1, f"Rows may be left in users: {said}\n")
+    assert warehouse.rows("email_open") == []
+
+
 @pytest.mark.parametrize("hashed", [[], ["email"]])
 def test_all_whom_iterable_lists_are_forgotten(
     hashed: list[str], sandbox: Sandbox, warehouse: Warehouse, tmp_path: Path
@@ -253,8 +280,8 @@ def test_many_persons_are_forgotten_at_once(
         persons = Persons(PrivateFields().hash)
         for kind, text in (("email", "a@X.com "), ("userId", "b"), ("userId", "7"), ("email", "nobody@x.com")):
             persons.add(kind, text)
-        erased = forgetting.forget(destination, persons, forgotten=False)
-    assert erased == ({("users", False): 3, ("email_open", False): 4}, {}, 1)
+        erased = forgetting.forget(destination, persons, "", forgotten=False)
+    assert erased == ({("users", False): 3, ("email_open", False): 4}, {}, 1, [])
     assert [row["email"] for row in warehouse.rows("users")] == ["c@x.com"]
     assert sorted(row["_event_id"] for row in warehouse.rows("email_open")) == ["3", "5"]
 

@@ -30,7 +30,7 @@ from source_iterable.load.rows import literal
 from source_iterable.load.tables import backfill_key, table_of
 from source_iterable.process.arguments import Parser
 from source_iterable.process.machine import local_errors
-from source_iterable.records.private_fields import PrivateFields
+from source_iterable.records.private_fields import PrivateFields, mark_of_options
 from source_iterable.streams.table import STREAMS, read_config
 
 _LOGGER = logging.getLogger("source_iterable")
@@ -44,12 +44,15 @@ _REMAINS = (
     "Reports and charts made before, state files of read, logs, backups, snapshots and copies of this warehouse.",
     "Iterable: forget the person there, too. What it sends again, a later load writes again.",
 )
+_OTHERWISE = "loaded with other private options. Run forget with that configuration, too."
 # How warehouses write the hex SHA-256 of a text.
 _SHA256 = "sha256_hex(x) is to_hex(sha256(x)) in BigQuery, sha2(x, 256) in Snowflake, Redshift and Databricks."
 
 
 def run(arguments: list[str]) -> NoReturn:
-    """Run the command and exit: 0 if no row is left, also if there was none; 1 after an error; 2 for wrong arguments."""
+    """Run the command and exit: 0 if no row is left, also if there was none; 2 for wrong arguments; 1 after an error, or if
+    a table was loaded with other private options.
+    """
     options = _options(arguments)
     secrets = {*options.email, *options.user_id}
     carry_out(options.to, partial(_forget, options), "Stopping.\n", _STOPPED, secrets)
@@ -76,10 +79,13 @@ def _forget(options: argparse.Namespace) -> int:
             raise ConfigError(
                 "Nothing was deleted: this command cannot delete rows in destinations of dlt. Run the SQL on stdout there."
             )
-        erased = forget(destination, persons, options.forgotten)
+        erased = forget(destination, persons, mark_of_options(config), options.forgotten)
     write_report(
         _report(erased, destination.remains), "The rows are deleted, but the report cannot be written to stdout"
     )
+    if erased.otherwise:
+        _LOGGER.error(f"Rows may be left in {', '.join(erased.otherwise)}: {_OTHERWISE}")
+        return 1
     return 0
 
 
@@ -101,6 +107,8 @@ def _report(erased: Erased, remains: str) -> Iterator[str]:
     if erased.unmatched:
         yield from ("", "Not matched, unless made without a salt: columns that hold hashes only (docs/erasure.md).")
         yield from (f"- {column} of {', '.join(sorted(tables))}" for column, tables in sorted(erased.unmatched.items()))
+    if erased.otherwise:
+        yield from ("", "Not matched:", *(f"- {table} was {_OTHERWISE}" for table in erased.otherwise))
     yield from ("", "Not searched:", *(f"- {each}" for each in _NOT_SEARCHED))
     yield from ("", "What remains (docs/erasure.md):", *(f"- {each}" for each in (remains, *_REMAINS)))
 

@@ -26,7 +26,8 @@ class Part(NamedTuple):
     """Rows of the table `table` that are kept together: a table of a database, or a file.
 
     `loading`: they wait until their stream was read to its end. `name` is the part's own name, `source` SQL for its rows,
-    `columns` are the names of its columns and their SQL types in lower case.
+    `columns` are the names of its columns and their SQL types in lower case, `mark` begins like that of the private options
+    with which they were written (mark_of_options); None: unknown.
     """
 
     table: str
@@ -34,6 +35,7 @@ class Part(NamedTuple):
     name: str
     source: str
     columns: Mapping[str, str]
+    mark: str | None = None
 
     def identifiers(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """What identifies a person in these rows: the column, SQL for its text, and the kinds of identifier it may be.
@@ -83,18 +85,20 @@ class Erased(NamedTuple):
     """How many rows were deleted, by table and whether they were still waiting.
 
     `unmatched` are columns, each with its tables, that could not be compared. `without_profile` is how many identifiers are
-    in no profile of `users`.
+    in no profile of `users`. `otherwise` are tables with rows that were written with other private options.
     """
 
     rows: dict[tuple[str, bool], int]
     unmatched: dict[str, list[str]]
     without_profile: int
+    otherwise: list[str]
 
 
-def forget(destination: Erasable, persons: Persons, forgotten: bool) -> Erased:
+def forget(destination: Erasable, persons: Persons, mark: str, forgotten: bool) -> Erased:
     """Delete all rows about persons and commit that; if `forgotten`, about all whom the table forgotten_users lists.
 
-    Raises ConfigError if there are no tables, and DestinationError; then nothing is deleted, unless str() says so.
+    `mark` is that of the private options by which `persons` hashes (mark_of_options). Raises ConfigError if there are no
+    tables, and DestinationError; then nothing is deleted, unless str() says so.
     """
     parts = destination.parts()
     if not parts:
@@ -111,7 +115,9 @@ def forget(destination: Erasable, persons: Persons, forgotten: bool) -> Erased:
                 query = f"SELECT {', '.join(sql for sql, _ in columns)} FROM {part.source} WHERE {condition}"
                 for row in destination.run(query):
                     persons.add_profile((kind, text) for (_, kind), text in zip(columns, row, strict=True))
-    erased = Erased({}, unmatched, persons.without_profile)
+    # A name of a table shows no more of its mark.
+    otherwise = {part.table for part in parts if part.mark is not None and part.mark[:8] != mark[:8]}
+    erased = Erased({}, unmatched, persons.without_profile, sorted(filter(identifying, otherwise)))
     for part in parts:
         key = (part.table, part.loading)
         for condition in wanted.conditions(part):

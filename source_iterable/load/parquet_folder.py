@@ -172,12 +172,13 @@ class ParquetFolder(Erasable):
         parts = []
         tables = {table: entry for table, entry in self._manifest["tables"].items() if table in STREAMS}
         for table, entry in tables.items():
-            for loading, files in ((False, entry["files"]), *((True, files) for files in entry["loading"].values())):
+            waiting = [(True, key.partition(" ")[2], files) for key, files in entry["loading"].items()]
+            for loading, mark, files in ((False, entry.get("private"), entry["files"]), *waiting):
                 for name in (name for name in files if self._path(table, name).exists()):
                     source = self._reader(table, name)
                     described = self.run(f"DESCRIBE FROM {source}")
                     columns = {column: sql_type.lower() for column, sql_type, *_ in described}
-                    parts.append(Part(table, loading, name, source, columns))
+                    parts.append(Part(table, loading, name, source, columns, mark))
         return parts
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:

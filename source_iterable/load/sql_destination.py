@@ -155,8 +155,13 @@ class SqlDestination(Erasable):
         self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
 
     def parts(self) -> list[Part]:
-        names = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
-        return [Part(table, name != table, name, quoted(name), self._held[name]) for table, name in names]
+        parts = []
+        for table in STREAMS:
+            waiting = {name: private.removeprefix("_p") for name, (_, private) in self._loading(table).items()}
+            shown = {table: self._private.get(table)} if table in self._held else {}
+            for name, mark in {**shown, **waiting}.items():
+                parts.append(Part(table, name != table, name, quoted(name), self._held[name], mark))
+        return parts
 
     def erase(self, part: Part, condition: str) -> Part:
         self._begin()

@@ -63,7 +63,9 @@ def test_a_dataset_without_tables_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_report_counts_by_table_and_says_what_is_left() -> None:
-    erased = Erased({("users", False): 1, ("list_users", True): 2_000}, {"email": ["users", "email_open"]}, 1)
+    erased = Erased(
+        {("users", False): 1, ("list_users", True): 2_000}, {"email": ["users", "email_open"]}, 1, ["events", "users"]
+    )
     lines = list(forget._report(erased, "The bytes."))
     assert [line.split() for line in lines[:6]] == [
         ["table", "│", "rows", "deleted"],
@@ -76,12 +78,14 @@ def test_the_report_counts_by_table_and_says_what_is_left() -> None:
     assert "In no profile of users: 1 of the identifiers looked for." in lines
     assert "- email of email_open, users" in lines
     assert "- The bytes." in lines
+    said = "loaded with other private options. Run forget with that configuration, too."
+    assert lines[lines.index("Not matched:") + 1 :][:2] == [f"- events was {said}", f"- users was {said}"]
 
 
 def test_a_report_about_nothing_says_so() -> None:
-    lines = list(forget._report(Erased({}, {}, 0), "The bytes."))
+    lines = list(forget._report(Erased({}, {}, 0, []), "The bytes."))
     assert lines[:2] == ["No table has a row about these persons. Nothing was deleted.", ""]
-    assert not [line for line in lines if "profile" in line or "hashes" in line]
+    assert not [line for line in lines if "profile" in line or "atched" in line]
 
 
 def test_sql_for_others_names_the_columns_that_the_configuration_leaves() -> None:

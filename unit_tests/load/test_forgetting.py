@@ -10,10 +10,11 @@ import pytest
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.duckdb_file import DuckDBFile
 from source_iterable.load.forgetting import Part, forget
-from source_iterable.load.persons import Persons
+from source_iterable.load.persons import Persons, identifying
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import table_of
 from source_iterable.records.batch import batch_of
+from source_iterable.records.private_fields import mark_of_options
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import a_config
 
@@ -45,5 +46,11 @@ def test_an_error_after_the_commit_says_that_the_rows_are_deleted(
         spool.flush()
         destination.commit({})
         with pytest.raises(DestinationError, match="^The rows are deleted, but .*: The disk is full.$"):
-            forget(destination, persons, forgotten=False)
+            forget(destination, persons, "", forgotten=False)
         assert destination.run("FROM users") == []
+
+
+def test_tables_of_persons_have_the_mark_of_the_options() -> None:
+    config = a_config(hashed_fields=["email"], hash_salt="pepper")
+    marks = {table_of(STREAMS[name], config).private for name in STREAMS if identifying(name)}
+    assert marks == {mark_of_options(config)}
