@@ -217,6 +217,24 @@ def test_without_the_list_of_forgotten_users_nobody_is_taken_for_one(warehouse: 
     assert done.stderr == "There is no table forgotten_users: load the stream forgotten_users first.\n"
 
 
+def test_a_dataset_that_no_load_has_made_is_not_made(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
+        (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox)))
+    opened().close()
+
+    def made() -> Any:
+        if isinstance(warehouse, ParquetWarehouse):
+            return sorted(Path(warehouse.to).rglob("*"))
+        return warehouse.query("SELECT table_schema, table_name FROM information_schema.tables")  # type: ignore[attr-defined]
+
+    before = texts(made()) if not isinstance(warehouse, ParquetWarehouse) else made()
+    done = forget(tmp_path, warehouse, "--email", "a@x.com", "--dataset", "typo")
+    assert (done.returncode, done.stderr) == (1, "There is no table of any stream: check --to and --dataset.\n")
+    assert (texts(made()) if not isinstance(warehouse, ParquetWarehouse) else made()) == before
+
+
 @pytest.fixture
 def opened(warehouse: Warehouse, tmp_path: Path) -> Callable[..., Any]:
     (tmp_path / "work").mkdir()

@@ -21,14 +21,15 @@ class DuckDBFile(SqlDestination):
     remains = "The DuckDB file may hold bytes of deleted rows: copy its tables to a new file, and delete this one."
     json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
-    def __init__(self, path: Path, dataset: str, backfill: str) -> None:
-        super().__init__(dataset, backfill)
+    def __init__(self, path: Path, dataset: str, backfill: str, loaded: bool = False) -> None:
+        super().__init__(dataset, backfill, loaded)
         self._path = path
         with errors_of(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = open_database(Path(f"{path}.tmp"))
         # Not under its own name, which could be that of the schema.
-        self.run(f"ATTACH {literal(str(path))} AS target; USE target; {self.setup(f'USE target.{quoted(dataset)}')}")
+        self.run(f"ATTACH {literal(str(path))} AS target; USE target")
+        self.setup(f"USE target.{quoted(dataset)}", self.run)
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         with errors_of(self._path):

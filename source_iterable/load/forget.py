@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -22,7 +21,6 @@ from source_iterable.load.command import (
     parsed_options,
     write_report,
 )
-from source_iterable.load.destination import parsed, redacted
 from source_iterable.load.forgetting import Erasable, Erased, forget
 from source_iterable.load.loader import work_folder
 from source_iterable.load.persons import EMAIL, USER_ID, Persons, identifying
@@ -66,12 +64,11 @@ def _forget(options: argparse.Namespace) -> int:
     for kind, texts in ((EMAIL, options.email), (USER_ID, options.user_id)):
         for text in texts:
             persons.add(kind, text)
-    _, path = parsed(options.to)
-    if path.endswith((".duckdb", ".db", "/")) and not os.path.exists(path):
-        raise ConfigError(f"There is nothing at --to {redacted(options.to)}.")
     with (
         work_folder() as folder,
-        closing(open_destination(options.to, options.dataset, backfill_key(config), folder)) as destination,
+        closing(
+            open_destination(options.to, options.dataset, backfill_key(config), folder, loaded=True)
+        ) as destination,
     ):
         if not isinstance(destination, Erasable):
             lines = sql_for_others(config, options.dataset, None if options.forgotten else persons.take_new())

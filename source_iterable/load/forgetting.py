@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.destination import Destination, DestinationError
+from source_iterable.load.destination import Destination, DestinationError, no_tables
 from source_iterable.load.persons import ITBL_USER_ID, ForgottenHashes, Persons, identifying, is_hash
 from source_iterable.load.rows import literal, quoted
 
@@ -102,7 +102,7 @@ def forget(destination: Erasable, persons: Persons, mark: str, forgotten: bool) 
     """
     parts = destination.parts()
     if not parts:
-        raise ConfigError("There is no table of any stream: check --to and --dataset.")
+        raise no_tables()
     unmatched = _find_forgotten(destination, parts, persons) if forgotten else {}
     wanted = _Wanted(destination)
     profiles = [part for part in parts if part.table == "users" and not part.loading]

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from source_iterable.load.destination import DestinationError
+from source_iterable.load.destination import DestinationError, no_tables
 from source_iterable.load.forgetting import Erasable, Part
 from source_iterable.load.incoming import errors_of, fetched, open_database, stage
 from source_iterable.load.rows import RowFile, literal, no_rows
@@ -26,6 +26,7 @@ from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
 
 _MANIFEST = "_source_iterable.json"
+_LOCK = ".lock"
 _FILE = "_source_iterable_file"
 # A file that does not count yet: readers of *.parquet do not see it.
 _UNSEEN = ".part"
@@ -35,18 +36,23 @@ _SMALL_BYTES = 2 * 2**20
 
 
 class ParquetFolder(Erasable):
-    """A Destination. The files of a table are in `folder`/`dataset`/`table`; `spill` is for DuckDB's temporary files."""
+    """A Destination. The files of a table are in `folder`/`dataset`/`table`; `spill` is for DuckDB's temporary files.
+
+    `loaded`: ConfigError is raised, and nothing made, if no load has made the dataset.
+    """
 
     remains = "A disk keeps the bytes of deleted files until it needs the space; a bucket may keep earlier versions."
 
-    def __init__(self, folder: Path, dataset: str, backfill: str, spill: Path) -> None:
+    def __init__(self, folder: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
         self._root = folder / dataset
         self._backfill = backfill
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
+        if loaded and not any((self._root / name).exists() for name in (_LOCK, _MANIFEST)):
+            raise no_tables()
         with errors_of(self._root):
             self._root.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self._root / ".lock", "w")  # noqa: SIM115  held until close
+            self._lock = open(self._root / _LOCK, "w")  # noqa: SIM115  held until close
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -47,8 +47,8 @@ class Postgres(SqlDestination):
     json_type = "jsonb_typeof(value)"
     keeps_nul = False
 
-    def __init__(self, url: str, dataset: str, backfill: str, folder: Path) -> None:
-        super().__init__(dataset, backfill)
+    def __init__(self, url: str, dataset: str, backfill: str, folder: Path, loaded: bool = False) -> None:
+        super().__init__(dataset, backfill, loaded)
         self._url = url
         self._folder = folder
         self._parser = open_database(folder)
@@ -88,7 +88,7 @@ class Postgres(SqlDestination):
             lock = f"hashtext({literal(f'source-iterable {self._dataset}')})"
             if self._execute(f"SELECT pg_try_advisory_lock({lock})") != [(True,)]:
                 raise DestinationError(f"Another load is writing to the schema {self._dataset}.")
-            self._execute(self.setup(f"SET search_path TO {quoted(self._dataset)}"))
+            self.setup(f"SET search_path TO {quoted(self._dataset)}", self._execute)
         self._there = self._connection.get_dsn_parameters()
 
     def run(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
 from source_iterable.errors import ConfigError
+from source_iterable.load.destination import no_tables
 from source_iterable.load.forgetting import Erasable, Part
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
@@ -43,16 +44,13 @@ class SqlDestination(Erasable):
     alters = False
     json_type: str
 
-    def __init__(self, dataset: str, backfill: str) -> None:
+    def __init__(self, dataset: str, backfill: str, loaded: bool) -> None:
         self._dataset = dataset
         self._backfill = backfill
+        self._loaded = loaded
         self._open = False
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
-
-    @abstractmethod
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        """Execute SQL; returns the rows of its last statement."""
 
     @abstractmethod
     def stage(self, file: RowFile) -> str:
@@ -65,15 +63,18 @@ class SqlDestination(Erasable):
     def field(self, name: str, sql_type: str) -> str:
         """SQL for a field in the column `data`; NULL where a value is not of this type."""
 
-    def setup(self, enter: str) -> str:
-        """SQL that makes the schema and the tables of states and marks if missing. For the subclass, once it is connected.
+    def setup(self, enter: str, execute: Callable[[str], list[tuple[Any, ...]]]) -> None:
+        """Make the schema and the tables of states and marks if missing. For the subclass, once it is connected.
 
-        `enter` is SQL after which names without a schema are in `dataset`.
+        `enter` is SQL after which names without a schema are in `dataset`. Raises ConfigError if a load should have made them.
         """
+        made = f"table_schema = {literal(self._dataset)} AND table_name = {literal(_STATES)}"
+        if self._loaded and not execute(f"SELECT 1 FROM information_schema.tables WHERE {made}"):
+            raise no_tables()
         states = f"{_STATES} (stream text, part text, state text, committed_at timestamptz)"
         tables = f"{_TABLES} (name text, private text, generation text)"
         make = f"CREATE TABLE IF NOT EXISTS {states}; CREATE TABLE IF NOT EXISTS {tables}"
-        return f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {make}"
+        execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {make}")
 
     @cached_property
     def _held(self) -> dict[str, dict[str, str]]:
@@ -155,13 +156,10 @@ class SqlDestination(Erasable):
         self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
 
     def parts(self) -> list[Part]:
-        parts = []
+        marks = [(table, table, self._private.get(table)) for table in STREAMS if table in self._held]
         for table in STREAMS:
-            waiting = {name: private.removeprefix("_p") for name, (_, private) in self._loading(table).items()}
-            shown = {table: self._private.get(table)} if table in self._held else {}
-            for name, mark in {**shown, **waiting}.items():
-                parts.append(Part(table, name != table, name, quoted(name), self._held[name], mark))
-        return parts
+            marks += [(table, name, private[2:]) for name, (_, private) in self._loading(table).items()]
+        return [Part(table, name != table, name, quoted(name), self._held[name], mark) for table, name, mark in marks]
 
     def erase(self, part: Part, condition: str) -> Part:
         self._begin()

@@ -14,6 +14,7 @@ from source_iterable.load import forget
 from source_iterable.load.forgetting import Erased
 from unit_tests.contexts import a_config
 
+ROOT = Path(__file__).parents[2]
 ANNA = "anna.secret@example.com"
 
 
@@ -58,8 +59,18 @@ def test_nothing_is_made_where_nothing_is(to: str, tmp_path: Path) -> None:
 
 def test_a_dataset_without_tables_is_an_error(tmp_path: Path) -> None:
     duckdb.connect(str(tmp_path / "x.duckdb")).close()
+    before = (tmp_path / "x.duckdb").read_bytes()
     done = run(tmp_path, "--to", str(tmp_path / "x.duckdb"), "--email", ANNA)
     assert (done.returncode, done.stderr) == (1, "There is no table of any stream: check --to and --dataset.\n")
+    assert (tmp_path / "x.duckdb").read_bytes() == before
+
+
+def test_the_name_of_the_default_file_is_checked_as_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = run(tmp_path, "--to", "duckdb", "--email", ANNA)
+    assert (done.returncode, done.stderr) == (1, "There is nothing at --to duckdb.\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["config.json"]
 
 
 def test_the_report_counts_by_table_and_says_what_is_left() -> None:
