@@ -304,6 +304,40 @@ def test_many_persons_are_forgotten_at_once(
     assert sorted(row["_event_id"] for row in warehouse.rows("email_open")) == ["3", "5"]
 
 
+def test_identifiers_are_compared_as_python_does(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
+        (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox)))
+    time = "2024-05-01T10:20:30+00:00"
+    emails = ["änna@x.com\n", "\tänna@x.com", "ÄNNA@X.com", "\u00a0Änna@x.com", "anna@x.com"]
+    opens = [{"_event_id": str(n), "createdAt": time, "email": email} for n, email in enumerate(emails)]
+    with closing(opened()) as destination:
+        put(destination, OPENS, tmp_path, *opens)
+        destination.commit({})
+    done = forget(tmp_path, warehouse, "--email", "Änna@x.com")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["email"] for row in warehouse.rows("email_open")] == ["anna@x.com"]
+
+
+def test_more_profiles_than_identifiers_are_deleted_only_if_all_are_wanted(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
+        (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox)))
+    users = [{"email": f"{n}@x.com", "userId": "unknown", "data": {}} for n in range(5)]
+    with closing(opened()) as destination:
+        put(destination, USERS, tmp_path, *users, {"email": "b@x.com", "userId": "b", "data": {}})
+        destination.commit({})
+    done = forget(tmp_path, warehouse, "--email", "1@x.com", "--email", "b@x.com")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Nothing was deleted: 2 identifiers lead to at least 6 profiles of users. ")
+    assert len(warehouse.rows("users")) == 6
+    done = forget(tmp_path, warehouse, "--email", "1@x.com", "--all-profiles")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["email"] for row in warehouse.rows("users")] == ["b@x.com"]
+
+
 def test_what_no_sql_may_hold_is_forgotten_too(
     warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
 ) -> None:

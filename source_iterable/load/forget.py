@@ -76,7 +76,7 @@ def _forget(options: argparse.Namespace) -> int:
             raise ConfigError(
                 "Nothing was deleted: this command cannot delete rows in destinations of dlt. Run the SQL on stdout there."
             )
-        erased = forget(destination, persons, mark_of_options(config), options.forgotten)
+        erased = forget(destination, persons, mark_of_options(config), options.forgotten, options.all_profiles)
     write_report(
         _report(erased, destination.remains), "The rows are deleted, but the report cannot be written to stdout"
     )
@@ -163,6 +163,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--email", type=_identifier, action="append", default=[], help="an email address; may be repeated")
     add("--user-id", type=_identifier, action="append", default=[], help="a userId; may be repeated")
     add("--forgotten", action="store_true", help="instead: everyone whose hash the table forgotten_users has")
+    add("--all-profiles", action="store_true", help="also if these have more profiles than identifiers were given")
     options = parsed_options(parser, arguments)
     if options.forgotten == bool(options.email or options.user_id):
         parser.error("give either --email and --user-id, or --forgotten")

@@ -134,10 +134,11 @@ class Postgres(SqlDestination):
 
     def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
         # Not again after a lost connection: the rows could come in another order.
-        self._execute(f"BEGIN; DECLARE chunks NO SCROLL CURSOR FOR {sql}")
+        begin, end = ("", "CLOSE chunks") if self._open else ("BEGIN; ", "COMMIT")
+        self._execute(f"{begin}DECLARE chunks NO SCROLL CURSOR FOR {sql}")
         while rows := self._execute(f"FETCH {CHUNK} FROM chunks"):
             yield rows
-        self._execute("COMMIT")
+        self._execute(end)
 
     def settle(self) -> None:
         """No-op: VACUUM may take hours, and needs rights."""

@@ -66,7 +66,7 @@ class SqlDestination(Erasable):
     def setup(self, enter: str, execute: Callable[[str], list[tuple[Any, ...]]]) -> None:
         """Make the schema and the tables of states and marks if missing. For the subclass, once it is connected.
 
-        `enter` is SQL after which names without a schema are in `dataset`. Raises ConfigError if a load should have made them.
+        `enter` is SQL after which names without a schema are in `dataset`. ConfigError: a load should have made them.
         """
         made = f"table_schema = {literal(self._dataset)} AND table_name = {literal(_STATES)}"
         if self._loaded and not execute(f"SELECT 1 FROM information_schema.tables WHERE {made}"):
