@@ -39,9 +39,6 @@ class DuckDBFile(SqlDestination):
         with errors_of(self._path):
             yield from fetched(self._database, sql)
 
-    def settle(self) -> None:
-        self.run("CHECKPOINT target")
-
     def stage(self, file: RowFile) -> str:
         with errors_of(self._path):
             return stage(self._database, file)
@@ -53,6 +50,7 @@ class DuckDBFile(SqlDestination):
         return f"TRY_CAST(json_extract_string(data, {path}) AS {sql_type})"
 
     def close(self) -> None:
+        # With a checkpoint: nothing is left in the log.
         self._database.close()
 
     def how_to_open(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.destination import Destination, DestinationError, no_tables
+from source_iterable.load.destination import Destination, no_tables
 from source_iterable.load.persons import ITBL_USER_ID, ForgottenHashes, Persons, identifying, is_hash
 from source_iterable.load.rows import literal, quoted
 
@@ -76,10 +76,6 @@ class Erasable(Destination):
         Returns the part without them.
         """
 
-    @abstractmethod
-    def settle(self) -> None:
-        """After the commit: leave as little as possible of what was deleted."""
-
 
 class Erased(NamedTuple):
     """How many rows were deleted, by table and whether they were still waiting.
@@ -100,8 +96,7 @@ def forget(
     """Delete all rows about persons and commit that; if `forgotten`, about all whom the table forgotten_users lists.
 
     `mark` is that of the private options by which `persons` hashes (mark_of_options); `all_profiles`: also if they
-    have more profiles than identifiers were given. Raises ConfigError and DestinationError; then nothing is deleted, unless
-    str() says so.
+    have more profiles than identifiers were given. Raises ConfigError and DestinationError; then nothing is deleted.
     """
     parts = destination.parts()
     if not parts:
@@ -125,10 +120,6 @@ def forget(
                 erased.rows[key] = erased.rows.get(key, 0) + rows
     if erased.rows:
         destination.commit({})
-        try:
-            destination.settle()
-        except DestinationError as error:
-            raise DestinationError(f"The rows are deleted, but their bytes were not tidied up: {error}") from None
     return erased
 
 
@@ -152,7 +143,7 @@ def _add_profiles(destination: Erasable, profiles: list[Part], persons: Persons,
                     break
         if not all_profiles and persons.profiles > persons.given:
             raise ConfigError(
-                f"Nothing was deleted: {persons.given:,} identifiers lead to at least {persons.profiles:,} profiles of users."
+                f"Nothing was deleted: {persons.given} identifiers lead to at least {persons.profiles:,} profiles of users."
                 " Several persons may share an identifier. Look at them; --all-profiles deletes all."
             )
 

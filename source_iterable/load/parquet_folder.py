@@ -206,9 +206,6 @@ class ParquetFolder(Erasable):
             self.new_generation(part.table)
         return part._replace(name=name, source=self._reader(part.table, name))
 
-    def settle(self) -> None:
-        """No-op: the commit has deleted the files that had other rows."""
-
     def _entry(self, table: str) -> Any:
         return self._manifest["tables"].setdefault(table, {"files": [], "loading": {}})
 

@@ -140,9 +140,6 @@ class Postgres(SqlDestination):
             yield rows
         self._execute(end)
 
-    def settle(self) -> None:
-        """No-op: VACUUM may take hours, and needs rights."""
-
     def stage(self, file: RowFile) -> str:
         path = self._folder / f"{file.path.stem}.csv"
         with errors_of(self._folder):
