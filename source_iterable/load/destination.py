@@ -69,11 +69,6 @@ class Destination(Protocol):
         """What to type to look at the tables."""
 
 
-def no_tables() -> ConfigError:
-    """The error for a dataset that no load has made."""
-    return ConfigError("There is no table of any stream: check --to and --dataset.")
-
-
 def of_two_sorts(names: Collection[str], anew: str) -> ConfigError:
     """The error for tables that would get rows with other private fields; `anew` is how to load them from the beginning."""
     return ConfigError(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
@@ -28,7 +28,7 @@ from source_iterable.load.rows import literal
 from source_iterable.load.tables import backfill_key, table_of
 from source_iterable.process.arguments import Parser
 from source_iterable.process.machine import local_errors
-from source_iterable.records.private_fields import PrivateFields, mark_of_options
+from source_iterable.records.private_fields import PrivateFields
 from source_iterable.streams.table import STREAMS, read_config
 
 _LOGGER = logging.getLogger("source_iterable")
@@ -64,6 +64,7 @@ def _forget(options: argparse.Namespace) -> int:
     for kind, texts in ((EMAIL, options.email), (USER_ID, options.user_id)):
         for text in texts:
             persons.add(kind, text)
+    marks = {name: table_of(STREAMS[name], config).private for name in STREAMS if identifying(name)}
     with (
         work_folder() as folder,
         closing(
@@ -71,12 +72,18 @@ def _forget(options: argparse.Namespace) -> int:
         ) as destination,
     ):
         if not isinstance(destination, Erasable):
-            lines = sql_for_others(config, options.dataset, None if options.forgotten else persons.take_new())
+            # What is not Erasable.
+            from source_iterable.load.dlt_adapter import DltDestination
+
+            assert isinstance(destination, DltDestination)
+            lines = sql_for_others(
+                config, _schemas(destination.pipeline), None if options.forgotten else persons.take_new()
+            )
             write_report(lines, "The SQL cannot be written to stdout")
             raise ConfigError(
                 "Nothing was deleted: this command cannot delete rows in destinations of dlt. Run the SQL on stdout there."
             )
-        erased = forget(destination, persons, mark_of_options(config), options.forgotten, options.all_profiles)
+        erased = forget(destination, persons, marks, options.forgotten, options.all_profiles)
     write_report(
         _report(erased, destination.remains), "The rows are deleted, but the report cannot be written to stdout"
     )
@@ -99,8 +106,8 @@ def _report(erased: Erased, remains: str) -> Iterator[str]:
     else:
         yield "No table has a row about these persons. Nothing was deleted."
     if erased.without_profile:
-        yield from ("", f"In no profile of users: {erased.without_profile:,} of the identifiers looked for.")
-        yield "Rows that name these persons by other identifiers are not found: give those, too."
+        yield from ("", f"{erased.without_profile:,} of the identifiers are in no row of users.")
+        yield "Rows that carry only another identifier were not found; pass that identifier as well."
     if erased.unmatched:
         yield from ("", "Not matched, unless made without a salt: columns that hold hashes only (docs/erasure.md).")
         yield from (f"- {column} of {', '.join(sorted(tables))}" for column, tables in sorted(erased.unmatched.items()))
@@ -110,14 +117,25 @@ def _report(erased: Erased, remains: str) -> Iterator[str]:
     yield from ("", "What remains (docs/erasure.md):", *(f"- {each}" for each in (remains, *_REMAINS)))
 
 
-def sql_for_others(config: Config, dataset: str, identifiers: Iterable[tuple[str, str]] | None) -> Iterator[str]:
+def _schemas(pipeline: Any) -> tuple[str, str]:
+    """The names that dlt gives, in the warehouse, to the schema of the tables and to that by way of which it merges rows."""
+    client = pipeline.destination_client()
+    config, schema = client.config, client.schema
+    return config.normalize_dataset_name(schema), config.normalize_staging_dataset_name(schema)
+
+
+def sql_for_others(
+    config: Config, schemas: tuple[str, str], identifiers: Iterable[tuple[str, str]] | None
+) -> Iterator[str]:
     """SQL that deletes rows by identifiers, or without them those about everyone in forgotten_users, a line for each table.
 
-    A table is searched by what was given, and by what `users` has beside it, which therefore comes last. Raises ConfigError.
+    A table is searched by what was given, and by what `users` has beside it, which therefore comes last. `schemas`
+    are that of the tables, and that by way of which dlt merges rows. Raises ConfigError.
     """
+    dataset, staging = schemas
     texts: dict[str, list[str]] = {}
     for kind, text in identifiers or ():
-        if "\\" in text or not text.isprintable():
+        if {"\\", "'"}.intersection(text) or not text.isprintable():
             # Warehouses do not agree on how to write it.
             raise ConfigError("Nothing was deleted: no SQL that every warehouse reads alike can hold this identifier.")
         texts.setdefault(kind, []).append(literal(text))
@@ -134,7 +152,8 @@ def sql_for_others(config: Config, dataset: str, identifiers: Iterable[tuple[str
     here = {name: [each for each in identifying(name) if each.column in columns[name]] for name in STREAMS}
     profiles = " OR ".join(sql for column, _, kinds in here["users"] for sql in given(column, kinds))
     column_of = {kinds[0]: column for column, _, kinds in here["users"]}
-    yield "-- Leave out the lines of tables that you do not have."
+    yield "-- Leave out the lines of tables that you do not have. Values under data are not searched."
+    yield f"-- Look first: how many rows of {dataset}.users have these identifiers? Several persons may share one."
     if identifiers is None:
         yield f"-- {_SHA256}"
     for name in sorted(filter(here.get, STREAMS), key=lambda name: name == "users"):
@@ -146,8 +165,8 @@ def sql_for_others(config: Config, dataset: str, identifiers: Iterable[tuple[str
                 for kind in kinds
                 if kind in column_of
             ]
-        # dlt merges rows by way of a second schema, which keeps the last ones.
-        for schema in (f"{dataset}_staging", dataset) if conditions else ():
+        # The second keeps the rows of the last load.
+        for schema in (staging, dataset) if conditions else ():
             yield f"DELETE FROM {schema}.{name} WHERE {' OR '.join(conditions)};"
 
 
@@ -162,7 +181,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--dataset", type=dataset_name, default="iterable", help="the schema of the tables (%(default)s)")
     add("--email", type=_identifier, action="append", default=[], help="an email address; may be repeated")
     add("--user-id", type=_identifier, action="append", default=[], help="a userId; may be repeated")
-    add("--forgotten", action="store_true", help="instead: everyone whose hash the table forgotten_users has")
+    add("--forgotten", action="store_true", help="instead: everyone listed in forgotten_users")
     add("--all-profiles", action="store_true", help="also if these have more profiles than identifiers were given")
     options = parsed_options(parser, arguments)
     if options.forgotten == bool(options.email or options.user_id):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.destination import Destination, no_tables
+from source_iterable.load.destination import Destination
 from source_iterable.load.persons import ITBL_USER_ID, ForgottenHashes, Persons, identifying, is_hash
 from source_iterable.load.rows import literal, quoted
 
@@ -27,7 +27,7 @@ class Part(NamedTuple):
 
     `loading`: they wait until their stream was read to its end. `name` is the part's own name, `source` SQL for its rows,
     `columns` are the names of its columns and their SQL types in lower case, `mark` begins like that of the private options
-    with which they were written (mark_of_options); None: unknown.
+    with which they were written (Table.private); None: unknown.
     """
 
     table: str
@@ -77,6 +77,11 @@ class Erasable(Destination):
         """
 
 
+def no_tables() -> ConfigError:
+    """The error for a dataset that no load has made."""
+    return ConfigError("There is no table of any stream: check --to and --dataset.")
+
+
 class Erased(NamedTuple):
     """How many rows were deleted, by table and whether they were still waiting.
 
@@ -91,12 +96,17 @@ class Erased(NamedTuple):
 
 
 def forget(
-    destination: Erasable, persons: Persons, mark: str, forgotten: bool = False, all_profiles: bool = False
+    destination: Erasable,
+    persons: Persons,
+    marks: Mapping[str, str],
+    forgotten: bool = False,
+    all_profiles: bool = False,
 ) -> Erased:
     """Delete all rows about persons and commit that; if `forgotten`, about all whom the table forgotten_users lists.
 
-    `mark` is that of the private options by which `persons` hashes (mark_of_options); `all_profiles`: also if they
-    have more profiles than identifiers were given. Raises ConfigError and DestinationError; then nothing is deleted.
+    `marks` are those that tables of persons have by the private options with which `persons` hashes (Table.private).
+    `all_profiles`: also if they have more profiles than identifiers were given. Raises ConfigError and DestinationError;
+    then nothing is deleted.
     """
     parts = destination.parts()
     if not parts:
@@ -106,8 +116,9 @@ def forget(
         destination, [part for part in parts if part.table == "users" and not part.loading], persons, all_profiles
     )
     # A name of a table shows no more of its mark.
-    otherwise = {part.table for part in parts if part.mark is not None and part.mark[:8] != mark[:8]}
-    erased = Erased({}, unmatched, persons.without_profile, sorted(filter(identifying, otherwise)))
+    marked = [(part.table, part.mark) for part in parts if part.mark is not None and part.table in marks]
+    otherwise = {table for table, mark in marked if mark[:8] != marks[table][:8]}
+    erased = Erased({}, unmatched, persons.without_profile, sorted(otherwise))
     for part in parts:
         key = (part.table, part.loading)
         for _, sql, kinds in part.identifiers():

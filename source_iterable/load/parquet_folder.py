@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from source_iterable.load.destination import DestinationError, no_tables
-from source_iterable.load.forgetting import Erasable, Part
+from source_iterable.load.destination import DestinationError
+from source_iterable.load.forgetting import Erasable, Part, no_tables
 from source_iterable.load.incoming import errors_of, fetched, open_database, stage
 from source_iterable.load.rows import RowFile, literal, no_rows
 from source_iterable.load.tables import Table

@@ -12,8 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.destination import no_tables
-from source_iterable.load.forgetting import Erasable, Part
+from source_iterable.load.forgetting import Erasable, Part, no_tables
 from source_iterable.load.rows import RowFile, literal, quoted
 from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
@@ -156,10 +155,11 @@ class SqlDestination(Erasable):
         self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
 
     def parts(self) -> list[Part]:
-        marks = [(table, table, self._private.get(table)) for table in STREAMS if table in self._held]
-        for table in STREAMS:
-            marks += [(table, name, private[2:]) for name, (_, private) in self._loading(table).items()]
-        return [Part(table, name != table, name, quoted(name), self._held[name], mark) for table, name, mark in marks]
+        mark = self._private | {name: p[2:] for table in STREAMS for name, (_, p) in self._loading(table).items()}
+        held = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
+        return [
+            Part(table, name != table, name, quoted(name), self._held[name], mark.get(name)) for table, name in held
+        ]
 
     def erase(self, part: Part, condition: str) -> Part:
         self._begin()
