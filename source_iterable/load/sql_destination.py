@@ -156,10 +156,8 @@ class SqlDestination(Erasable):
 
     def parts(self) -> list[Part]:
         mark = self._private | {name: p[2:] for table in STREAMS for name, (_, p) in self._loading(table).items()}
-        held = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
-        return [
-            Part(table, name != table, name, quoted(name), self._held[name], mark.get(name)) for table, name in held
-        ]
+        at = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
+        return [Part(table, name != table, name, quoted(name), self._held[name], mark.get(name)) for table, name in at]
 
     def erase(self, part: Part, condition: str) -> Part:
         self._begin()
