@@ -72,7 +72,7 @@ def _forget(options: argparse.Namespace) -> int:
         ) as destination,
     ):
         if not isinstance(destination, Erasable):
-            # What is not Erasable.
+            # Only these are not Erasable.
             from source_iterable.load.dlt_adapter import DltDestination
 
             assert isinstance(destination, DltDestination)
@@ -182,7 +182,11 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--email", type=_identifier, action="append", default=[], help="an email address; may be repeated")
     add("--user-id", type=_identifier, action="append", default=[], help="a userId; may be repeated")
     add("--forgotten", action="store_true", help="instead: everyone listed in forgotten_users")
-    add("--all-profiles", action="store_true", help="also if these have more profiles than identifiers were given")
+    add(
+        "--all-profiles",
+        action="store_true",
+        help="delete all profiles found, even if they are more than the identifiers",
+    )
     options = parsed_options(parser, arguments)
     if options.forgotten == bool(options.email or options.user_id):
         parser.error("give either --email and --user-id, or --forgotten")
