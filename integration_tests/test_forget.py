@@ -115,7 +115,7 @@ def test_no_row_about_a_person_is_left_or_comes_back(sandbox: Sandbox, warehouse
     done = forget(tmp_path, warehouse, "--email", f" {person.identifiers['email'].upper()}")
     assert (done.returncode, done.stderr) == (0, "")
     assert counted(done.stdout) == {**lost, "all": sum(lost.values())}
-    assert "profile" not in done.stdout
+    assert "in no row of users" not in done.stdout
     assert as_texts(tables(warehouse)) == without(before, names)
     now = generations(warehouse)
     assert {table for table, mark in marks.items() if now[table] != mark} == set(lost)
@@ -129,7 +129,7 @@ def test_no_row_about_a_person_is_left_or_comes_back(sandbox: Sandbox, warehouse
     again = forget(tmp_path, warehouse, "--user-id", person.identifiers["userId"])
     assert again.returncode == 0
     assert again.stdout.startswith(
-        "No table has a row about these persons. Nothing was deleted.\n\nIn no profile of users: 1 "
+        "No table has a row about these persons. Nothing was deleted.\n\n1 of the identifiers "
     )
     assert (
         generations(warehouse).items()
@@ -150,6 +150,33 @@ def test_hashed_identifiers_are_found_by_the_salt(sandbox: Sandbox, warehouse: W
     done = forget(tmp_path, warehouse, "--email", person.identifiers["email"])
     assert done.returncode == 0, done.stderr
     assert as_texts(tables(warehouse)) == without(before, names)
+
+
+def test_tables_with_hashes_by_another_salt_are_named_and_the_others_are_searched(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
+        salted = {salt: config_for(sandbox, hashed_fields=["email"], hash_salt=salt) for salt in ("old", "new")}
+    hashed = {salt: PrivateFields.from_config(Config.parse(config)).hash for salt, config in salted.items()}
+    for salt, stream in (("old", "email_open"), ("new", "users"), ("old", "list_users")):
+        table = table_of(STREAMS[stream], Config.parse(salted[salt]))
+        record = {"email": hashed[salt]("a@x.com"), **({"listId": 1} if stream == "list_users" else {"data": {}})}
+        with closing(opened()) as destination:
+            destination.start_over([table])
+            put(destination, table, tmp_path, record)
+            # list_users waits for its end.
+            destination.commit({stream: {"after": 1}})
+    (tmp_path / "config.json").write_text(json.dumps(salted["new"]))
+    done = forget(tmp_path, warehouse, "--email", "a@x.com")
+    said = "loaded with other private options. Run forget with that configuration, too."
+    assert (done.returncode, done.stderr) == (1, f"Rows may be left in email_open, list_users: {said}\n")
+    assert f"\nNot matched:\n- email_open was {said}\n- list_users was {said}\n" in done.stdout
+    assert counted(done.stdout)["users"] == 1
+    assert warehouse.rows("users") == []
+    (tmp_path / "config.json").write_text(json.dumps(salted["old"]))
+    done = forget(tmp_path, warehouse, "--email", "a@x.com")
+    assert (done.returncode, done.stderr) == (1, f"Rows may be left in users: {said}\n")
+    assert warehouse.rows("email_open") == []
 
 
 @pytest.mark.parametrize("hashed", [[], ["email"]])
@@ -188,6 +215,24 @@ def test_without_the_list_of_forgotten_users_nobody_is_taken_for_one(warehouse: 
     done = forget(tmp_path, warehouse, "--forgotten")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "There is no table forgotten_users: load the stream forgotten_users first.\n"
+
+
+def test_a_dataset_that_no_load_has_made_is_not_made(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
+        (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox)))
+    opened().close()
+
+    def made() -> list[str]:
+        if isinstance(warehouse, ParquetWarehouse):
+            return sorted(map(str, Path(warehouse.to).rglob("*")))
+        return texts(warehouse.query("SELECT table_schema, table_name FROM information_schema.tables"))  # type: ignore[attr-defined]
+
+    before = made()
+    done = forget(tmp_path, warehouse, "--email", "a@x.com", "--dataset", "typo")
+    assert (done.returncode, done.stderr) == (1, "There is no table of any stream: check --to and --dataset.\n")
+    assert made() == before
 
 
 @pytest.fixture
@@ -253,10 +298,44 @@ def test_many_persons_are_forgotten_at_once(
         persons = Persons(PrivateFields().hash)
         for kind, text in (("email", "a@X.com "), ("userId", "b"), ("userId", "7"), ("email", "nobody@x.com")):
             persons.add(kind, text)
-        erased = forgetting.forget(destination, persons, forgotten=False)
-    assert erased == ({("users", False): 3, ("email_open", False): 4}, {}, 1)
+        erased = forgetting.forget(destination, persons, {})
+    assert erased == ({("users", False): 3, ("email_open", False): 4}, {}, 1, [])
     assert [row["email"] for row in warehouse.rows("users")] == ["c@x.com"]
     assert sorted(row["_event_id"] for row in warehouse.rows("email_open")) == ["3", "5"]
+
+
+def test_identifiers_are_compared_as_python_does(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
+        (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox)))
+    time = "2024-05-01T10:20:30+00:00"
+    emails = ["änna@x.com\n", "\tänna@x.com", "ÄNNA@X.com", "\u00a0Änna@x.com", "anna@x.com"]
+    opens = [{"_event_id": str(n), "createdAt": time, "email": email} for n, email in enumerate(emails)]
+    with closing(opened()) as destination:
+        put(destination, OPENS, tmp_path, *opens)
+        destination.commit({})
+    done = forget(tmp_path, warehouse, "--email", "Änna@x.com")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["email"] for row in warehouse.rows("email_open")] == ["anna@x.com"]
+
+
+def test_more_profiles_than_identifiers_are_deleted_only_if_all_are_wanted(
+    warehouse: Warehouse, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
+        (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox)))
+    users = [{"email": f"{n}@x.com", "userId": "unknown", "data": {}} for n in range(5)]
+    with closing(opened()) as destination:
+        put(destination, USERS, tmp_path, *users, {"email": "b@x.com", "userId": "b", "data": {}})
+        destination.commit({})
+    done = forget(tmp_path, warehouse, "--email", "1@x.com", "--email", "b@x.com")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Nothing was deleted: 2 identifiers lead to at least 6 profiles of users. ")
+    assert len(warehouse.rows("users")) == 6
+    done = forget(tmp_path, warehouse, "--email", "1@x.com", "--all-profiles")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["email"] for row in warehouse.rows("users")] == ["b@x.com"]
 
 
 def test_what_no_sql_may_hold_is_forgotten_too(
@@ -316,12 +395,13 @@ def test_the_sql_for_destinations_of_dlt_deletes_the_same(sandbox: Sandbox, tmp_
         "--config",
         str(tmp_path / "config.json"),
     ]
-    arguments = ["--to", "filesystem", "--email", person.identifiers["email"].upper()]
+    # Its name in dlt's spelling.
+    arguments = ["--to", "filesystem", "--dataset", "ITERABLE", "--email", person.identifiers["email"].upper()]
     where = {"DESTINATION__FILESYSTEM__BUCKET_URL": str(tmp_path / "bucket"), "PATH": "/usr/bin:/bin"}
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=where, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("Nothing was deleted: this command cannot delete rows in destinations of dlt.")
-    ours = re.compile(rf"--|DELETE FROM \w+\.(?:{'|'.join(PEOPLE)}) ")
+    ours = re.compile(rf"--|DELETE FROM iterable(?:_staging)?\.(?:{'|'.join(PEOPLE)}) ")
     said = [line for line in done.stdout.splitlines() if ours.match(line)]
     with duckdb.connect() as database:
         # Under another name than its schema.

@@ -70,10 +70,11 @@ def carry_out(to: str, work: Callable[[], int], notice: str, stopped: str, secre
     end(code)
 
 
-def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Destination:
+def open_destination(to: str, dataset: str, backfill: str, folder: Path, loaded: bool = False) -> Destination:
     """The destination of `--to`, opened. Raises IterableError.
 
-    `backfill` is the key of the states (tables.backfill_key); `folder` is for temporary files.
+    `backfill` is the key of the states (tables.backfill_key); `folder` is for temporary files. `loaded`: it is an error if
+    no load has made the dataset, and then nothing is made.
     """
     scheme, rest = parsed(to)
     unknown = ConfigError(f"--to {redacted(to)} is no destination: give {WAREHOUSES}.")
@@ -81,19 +82,21 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path) -> Dest
         if scheme in ("postgresql", "postgres") and rest.startswith("//"):
             from source_iterable.load.postgres import Postgres
 
-            return Postgres(f"postgresql:{rest}", dataset, backfill, folder)
+            return Postgres(f"postgresql:{rest}", dataset, backfill, folder, loaded)
         if scheme or _KEYWORDS.search(rest):
             raise unknown
         # The name of dlt's destination means the same file as dlt's default, which dlt cannot write with this dataset.
         rest = "iterable.duckdb" if rest == "duckdb" else rest
+        if loaded and rest.endswith((".duckdb", ".db", "/")) and not os.path.exists(rest):
+            raise ConfigError(f"There is nothing at --to {redacted(to)}.")
         if rest.endswith((".duckdb", ".db")):
             from source_iterable.load.duckdb_file import DuckDBFile
 
-            return DuckDBFile(Path(rest), dataset, backfill, folder)
+            return DuckDBFile(Path(rest), dataset, backfill, folder, loaded)
         if rest.endswith("/") or os.path.isdir(rest):
             from source_iterable.load.parquet_folder import ParquetFolder
 
-            return ParquetFolder(Path(rest), dataset, backfill, folder)
+            return ParquetFolder(Path(rest), dataset, backfill, folder, loaded)
         # dlt reads these when it is imported. Its warnings are about types that are as they should be.
         os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
         os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")

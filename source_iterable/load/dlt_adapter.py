@@ -140,12 +140,12 @@ class DltDestination(Destination):
         self._files: dict[str, list[RowFile]] = {}
         # Tables that are dropped and made again with their next rows.
         self._anew: set[str] = set()
-        self._pipeline = dlt.pipeline(_SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
-        self._name = self._pipeline.destination.destination_name
+        self.pipeline = dlt.pipeline(_SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
+        self._name = self.pipeline.destination.destination_name
         # dlt's CSV files for PostgreSQL turn empty texts into NULL.
         self._format: Any = "insert_values" if self._name == "postgres" else None
         with self._errors():
-            self._pipeline.sync_destination()
+            self.pipeline.sync_destination()
 
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
         there = {table.name: self._resources.get(table.name, {}) for table in tables if table.name in self._there}
@@ -187,23 +187,23 @@ class DltDestination(Destination):
         """No-op: what was not committed is not there."""
 
     def how_to_open(self) -> str:
-        return f"the schema {self._pipeline.dataset_name} of {self._name}"
+        return f"the schema {self.pipeline.dataset_name} of {self._name}"
 
     @property
     def _resources(self) -> dict[str, Any]:
         """The states of the resources as dlt has them: by backfill key, and _PRIVATE."""
-        resources: dict[str, Any] = self._pipeline.state.get("sources", {}).get(_SOURCE, {}).get("resources", {})
+        resources: dict[str, Any] = self.pipeline.state.get("sources", {}).get(_SOURCE, {}).get("resources", {})
         return resources
 
     @cached_property
     def _known(self) -> set[str]:
         """The tables that the destination has, or had: dlt would take those for present that somebody has dropped."""
-        schema = self._pipeline.default_schema_name and self._pipeline.default_schema
+        schema = self.pipeline.default_schema_name and self.pipeline.default_schema
         return {*self._resources, *(schema.data_table_names() if schema else ())}
 
     @cached_property
     def _there(self) -> set[str]:
-        with self._errors(), self._pipeline.destination_client() as client:
+        with self._errors(), self.pipeline.destination_client() as client:
             # Not every destination can say so.
             tables = getattr(client, "get_storage_tables", lambda names: ((name, names) for name in names))
             return {name for name, columns in tables(sorted(self._known)) if columns}
@@ -212,7 +212,7 @@ class DltDestination(Destination):
         """Load a package with the rows of these tables and their states. With _ANEW it drops the tables first."""
         if resources := [self._resource(table, states.get(table.name)) for table in tables]:
             with self._errors():
-                self._pipeline.run(resources, loader_file_format=self._format, refresh=refresh)
+                self.pipeline.run(resources, loader_file_format=self._format, refresh=refresh)
 
     def _resource(self, table: Table, state: State | None) -> Any:
         files = self._files.pop(table.name, [])

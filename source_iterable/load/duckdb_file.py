@@ -23,14 +23,15 @@ class DuckDBFile(SqlDestination):
     ignores_case = True
     json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
-    def __init__(self, path: Path, dataset: str, backfill: str, spill: Path) -> None:
-        super().__init__(dataset, backfill)
+    def __init__(self, path: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
+        super().__init__(dataset, backfill, loaded)
         self._path = path
         with errors_of(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = open_database(spill)
         # Not under its own name, which could be that of the schema.
-        self.run(f"ATTACH {literal(str(path))} AS target; USE target; {self.setup(f'USE target.{quoted(dataset)}')}")
+        self.run(f"ATTACH {literal(str(path))} AS target; USE target")
+        self.setup(f"USE target.{quoted(dataset)}", self.run)
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         with errors_of(self._path):
@@ -39,9 +40,6 @@ class DuckDBFile(SqlDestination):
     def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
         with errors_of(self._path):
             yield from fetched(self._database, sql)
-
-    def settle(self) -> None:
-        self.run("CHECKPOINT target")
 
     def stage(self, file: RowFile) -> str:
         with errors_of(self._path):
@@ -54,6 +52,7 @@ class DuckDBFile(SqlDestination):
         return f"TRY_CAST(json_extract_string(data, {path}) AS {sql_type})"
 
     def close(self) -> None:
+        # With a checkpoint: nothing is left in the log.
         self._database.close()
 
     def how_to_open(self) -> str:

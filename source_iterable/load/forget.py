@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
@@ -22,7 +21,6 @@ from source_iterable.load.command import (
     parsed_options,
     write_report,
 )
-from source_iterable.load.destination import parsed, redacted
 from source_iterable.load.forgetting import Erasable, Erased, forget
 from source_iterable.load.loader import work_folder
 from source_iterable.load.persons import EMAIL, USER_ID, Persons, identifying
@@ -44,12 +42,15 @@ _REMAINS = (
     "Reports and charts made before, state files of read, logs, backups, snapshots and copies of this warehouse.",
     "Iterable: forget the person there, too. What it sends again, a later load writes again.",
 )
+_OTHERWISE = "loaded with other private options. Run forget with that configuration, too."
 # How warehouses write the hex SHA-256 of a text.
 _SHA256 = "sha256_hex(x) is to_hex(sha256(x)) in BigQuery, sha2(x, 256) in Snowflake, Redshift and Databricks."
 
 
 def run(arguments: list[str]) -> NoReturn:
-    """Run the command and exit: 0 if no row is left, also if there was none; 1 after an error; 2 for wrong arguments."""
+    """Run the command and exit: 0 if no row is left, also if there was none; 2 for wrong arguments; 1 after an error, or if
+    a table was loaded with other private options.
+    """
     options = _options(arguments)
     secrets = {*options.email, *options.user_id}
     carry_out(options.to, partial(_forget, options), "Stopping.\n", _STOPPED, secrets)
@@ -63,23 +64,32 @@ def _forget(options: argparse.Namespace) -> int:
     for kind, texts in ((EMAIL, options.email), (USER_ID, options.user_id)):
         for text in texts:
             persons.add(kind, text)
-    _, path = parsed(options.to)
-    if path.endswith((".duckdb", ".db", "/")) and not os.path.exists(path):
-        raise ConfigError(f"There is nothing at --to {redacted(options.to)}.")
+    marks = {name: table_of(STREAMS[name], config).private for name in STREAMS if identifying(name)}
     with (
         work_folder() as folder,
-        closing(open_destination(options.to, options.dataset, backfill_key(config), folder)) as destination,
+        closing(
+            open_destination(options.to, options.dataset, backfill_key(config), folder, loaded=True)
+        ) as destination,
     ):
         if not isinstance(destination, Erasable):
-            lines = sql_for_others(config, options.dataset, None if options.forgotten else persons.take_new())
+            # Only these are not Erasable.
+            from source_iterable.load.dlt_adapter import DltDestination
+
+            assert isinstance(destination, DltDestination)
+            lines = sql_for_others(
+                config, _schemas(destination.pipeline), None if options.forgotten else persons.take_new()
+            )
             write_report(lines, "The SQL cannot be written to stdout")
             raise ConfigError(
                 "Nothing was deleted: this command cannot delete rows in destinations of dlt. Run the SQL on stdout there."
             )
-        erased = forget(destination, persons, options.forgotten)
+        erased = forget(destination, persons, marks, options.forgotten, options.all_profiles)
     write_report(
         _report(erased, destination.remains), "The rows are deleted, but the report cannot be written to stdout"
     )
+    if erased.otherwise:
+        _LOGGER.error(f"Rows may be left in {', '.join(erased.otherwise)}: {_OTHERWISE}")
+        return 1
     return 0
 
 
@@ -96,23 +106,36 @@ def _report(erased: Erased, remains: str) -> Iterator[str]:
     else:
         yield "No table has a row about these persons. Nothing was deleted."
     if erased.without_profile:
-        yield from ("", f"In no profile of users: {erased.without_profile:,} of the identifiers looked for.")
-        yield "Rows that name these persons by other identifiers are not found: give those, too."
+        yield from ("", f"{erased.without_profile:,} of the identifiers are in no row of users.")
+        yield "Rows that carry only another identifier were not found; pass that identifier as well."
     if erased.unmatched:
         yield from ("", "Not matched, unless made without a salt: columns that hold hashes only (docs/erasure.md).")
         yield from (f"- {column} of {', '.join(sorted(tables))}" for column, tables in sorted(erased.unmatched.items()))
+    if erased.otherwise:
+        yield from ("", "Not matched:", *(f"- {table} was {_OTHERWISE}" for table in erased.otherwise))
     yield from ("", "Not searched:", *(f"- {each}" for each in _NOT_SEARCHED))
     yield from ("", "What remains (docs/erasure.md):", *(f"- {each}" for each in (remains, *_REMAINS)))
 
 
-def sql_for_others(config: Config, dataset: str, identifiers: Iterable[tuple[str, str]] | None) -> Iterator[str]:
+def _schemas(pipeline: Any) -> tuple[str, str]:
+    """The names that dlt gives, in the warehouse, to the schema of the tables and to that by way of which it merges rows."""
+    client = pipeline.destination_client()
+    config, schema = client.config, client.schema
+    return config.normalize_dataset_name(schema), config.normalize_staging_dataset_name(schema)
+
+
+def sql_for_others(
+    config: Config, schemas: tuple[str, str], identifiers: Iterable[tuple[str, str]] | None
+) -> Iterator[str]:
     """SQL that deletes rows by identifiers, or without them those about everyone in forgotten_users, a line for each table.
 
-    A table is searched by what was given, and by what `users` has beside it, which therefore comes last. Raises ConfigError.
+    A table is searched by what was given, and by what `users` has beside it, which therefore comes last. `schemas`
+    are that of the tables, and that by way of which dlt merges rows. Raises ConfigError.
     """
+    dataset, staging = schemas
     texts: dict[str, list[str]] = {}
     for kind, text in identifiers or ():
-        if "\\" in text or not text.isprintable():
+        if {"\\", "'"}.intersection(text) or not text.isprintable():
             # Warehouses do not agree on how to write it.
             raise ConfigError("Nothing was deleted: no SQL that every warehouse reads alike can hold this identifier.")
         texts.setdefault(kind, []).append(literal(text))
@@ -129,7 +152,8 @@ def sql_for_others(config: Config, dataset: str, identifiers: Iterable[tuple[str
     here = {name: [each for each in identifying(name) if each.column in columns[name]] for name in STREAMS}
     profiles = " OR ".join(sql for column, _, kinds in here["users"] for sql in given(column, kinds))
     column_of = {kinds[0]: column for column, _, kinds in here["users"]}
-    yield "-- Leave out the lines of tables that you do not have."
+    yield "-- Leave out the lines of tables that you do not have. Values under data are not searched."
+    yield f"-- Look first: how many rows of {dataset}.users have these identifiers? Several persons may share one."
     if identifiers is None:
         yield f"-- {_SHA256}"
     for name in sorted(filter(here.get, STREAMS), key=lambda name: name == "users"):
@@ -141,8 +165,8 @@ def sql_for_others(config: Config, dataset: str, identifiers: Iterable[tuple[str
                 for kind in kinds
                 if kind in column_of
             ]
-        # dlt merges rows by way of a second schema, which keeps the last ones.
-        for schema in (f"{dataset}_staging", dataset) if conditions else ():
+        # The second keeps the rows of the last load.
+        for schema in (staging, dataset) if conditions else ():
             yield f"DELETE FROM {schema}.{name} WHERE {' OR '.join(conditions)};"
 
 
@@ -157,7 +181,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--dataset", type=dataset_name, default="iterable", help="the schema of the tables (%(default)s)")
     add("--email", type=_identifier, action="append", default=[], help="an email address; may be repeated")
     add("--user-id", type=_identifier, action="append", default=[], help="a userId; may be repeated")
-    add("--forgotten", action="store_true", help="instead: everyone whose hash the table forgotten_users has")
+    add("--forgotten", action="store_true", help="instead: everyone listed in forgotten_users")
+    add(
+        "--all-profiles",
+        action="store_true",
+        help="delete all profiles found, even if they are more than the identifiers",
+    )
     options = parsed_options(parser, arguments)
     if options.forgotten == bool(options.email or options.user_id):
         parser.error("give either --email and --user-id, or --forgotten")

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.destination import Destination, DestinationError
+from source_iterable.load.destination import Destination
 from source_iterable.load.persons import ITBL_USER_ID, ForgottenHashes, Persons, identifying, is_hash
 from source_iterable.load.rows import literal, quoted
 
-# A temporary table of what identifies the persons: kind and text.
+# A temporary table of the texts in one column that name the persons.
 _WANTED = "_source_iterable_forgetting"
+# Rows that are written, and read, at a time.
 FEW = 1_000
-# Rows that are read at a time.
 CHUNK = 10_000
 _FORGOTTEN_USERS = "forgotten_users"
 
@@ -26,7 +26,8 @@ class Part(NamedTuple):
     """Rows of the table `table` that are kept together: a table of a database, or a file.
 
     `loading`: they wait until their stream was read to its end. `name` is the part's own name, `source` SQL for its rows,
-    `columns` are the names of its columns and their SQL types in lower case.
+    `columns` are the names of its columns and their SQL types in lower case, `mark` begins like that of the private options
+    with which they were written (Table.private); None: unknown.
     """
 
     table: str
@@ -34,6 +35,7 @@ class Part(NamedTuple):
     name: str
     source: str
     columns: Mapping[str, str]
+    mark: str | None = None
 
     def identifiers(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """What identifies a person in these rows: the column, SQL for its text, and the kinds of identifier it may be.
@@ -74,99 +76,104 @@ class Erasable(Destination):
         Returns the part without them.
         """
 
-    @abstractmethod
-    def settle(self) -> None:
-        """After the commit: leave as little as possible of what was deleted."""
+
+def no_tables() -> ConfigError:
+    """The error for a dataset that no load has made."""
+    return ConfigError("There is no table of any stream: check --to and --dataset.")
 
 
 class Erased(NamedTuple):
     """How many rows were deleted, by table and whether they were still waiting.
 
     `unmatched` are columns, each with its tables, that could not be compared. `without_profile` is how many identifiers are
-    in no profile of `users`.
+    in no profile of `users`. `otherwise` are tables with rows that were written with other private options.
     """
 
     rows: dict[tuple[str, bool], int]
     unmatched: dict[str, list[str]]
     without_profile: int
+    otherwise: list[str]
 
 
-def forget(destination: Erasable, persons: Persons, forgotten: bool) -> Erased:
+def forget(
+    destination: Erasable,
+    persons: Persons,
+    marks: Mapping[str, str],
+    forgotten: bool = False,
+    all_profiles: bool = False,
+) -> Erased:
     """Delete all rows about persons and commit that; if `forgotten`, about all whom the table forgotten_users lists.
 
-    Raises ConfigError if there are no tables, and DestinationError; then nothing is deleted, unless str() says so.
+    `marks` are those that tables of persons have by the private options with which `persons` hashes (Table.private).
+    `all_profiles`: also if they have more profiles than identifiers were given. Raises ConfigError and DestinationError;
+    then nothing is deleted.
     """
     parts = destination.parts()
     if not parts:
-        raise ConfigError("There is no table of any stream: check --to and --dataset.")
+        raise no_tables()
     unmatched = _find_forgotten(destination, parts, persons) if forgotten else {}
-    wanted = _Wanted(destination)
-    profiles = [part for part in parts if part.table == "users" and not part.loading]
-    while added := persons.take_new():
-        wanted.add(added)
-        for part in profiles:
-            # A profile names the other identifiers of its person.
-            columns = [(sql, kinds[0]) for _, sql, kinds in part.identifiers()]
-            for condition in wanted.conditions(part):
-                query = f"SELECT {', '.join(sql for sql, _ in columns)} FROM {part.source} WHERE {condition}"
-                for row in destination.run(query):
-                    persons.add_profile((kind, text) for (_, kind), text in zip(columns, row, strict=True))
-    erased = Erased({}, unmatched, persons.without_profile)
+    _add_profiles(
+        destination, [part for part in parts if part.table == "users" and not part.loading], persons, all_profiles
+    )
+    # A name of a table shows no more of its mark.
+    marked = [(part.table, part.mark) for part in parts if part.mark is not None and part.table in marks]
+    otherwise = {table for table, mark in marked if mark[:8] != marks[table][:8]}
+    erased = Erased({}, unmatched, persons.without_profile, sorted(otherwise))
     for part in parts:
         key = (part.table, part.loading)
-        for condition in wanted.conditions(part):
-            ((rows,),) = destination.run(f"SELECT count(*) FROM {part.source} WHERE {condition}")
-            if rows:
+        for _, sql, kinds in part.identifiers():
+            # Compared here: databases do not agree with Iterable, or each other, on blanks and lower case.
+            found = [text for texts in _texts(destination, part, sql) for text in persons.named(texts, kinds)]
+            if found:
+                condition = _condition(destination, sql, found)
+                ((rows,),) = destination.run(f"SELECT count(*) FROM {part.source} WHERE {condition}")
                 part = destination.erase(part, condition)
                 erased.rows[key] = erased.rows.get(key, 0) + rows
     if erased.rows:
         destination.commit({})
-        try:
-            destination.settle()
-        except DestinationError as error:
-            raise DestinationError(f"The rows are deleted, but their bytes were not tidied up: {error}") from None
     return erased
 
 
-class _Wanted:
-    """The identifiers that are looked for, as SQL: in its text, or in a temporary table if they are more than a FEW."""
+def _add_profiles(destination: Erasable, profiles: list[Part], persons: Persons, all_profiles: bool) -> None:
+    """Add the identifiers of all profiles that have one of the persons', and of those that share these.
 
-    def __init__(self, destination: Erasable) -> None:
-        self._destination = destination
-        self._texts: dict[str, list[str]] = {}
-        self._few = True
+    Raises ConfigError if they are more than the identifiers that were given, unless they are wanted as well.
+    """
+    while persons.take_new():
+        for part in profiles:
+            columns = [(sql, kinds[0]) for _, sql, kinds in part.identifiers()]
+            for chunk in destination.chunks(f"SELECT {', '.join(sql for sql, _ in columns)} FROM {part.source}"):
+                named = [
+                    {*persons.named(filter(None, texts), (kind,))}
+                    for (_, kind), texts in zip(columns, zip(*chunk, strict=True), strict=True)
+                ]
+                for row in chunk if any(named) else ():
+                    if any(text in names for text, names in zip(row, named, strict=True)):
+                        persons.add_profile((kind, text) for (_, kind), text in zip(columns, row, strict=True))
+                if not all_profiles and persons.profiles > persons.given + CHUNK:
+                    break
+        if not all_profiles and persons.profiles > persons.given:
+            raise ConfigError(
+                f"Nothing was deleted: {persons.given} identifiers lead to at least {persons.profiles:,} profiles of users."
+                " Several persons may share an identifier. Look at them; --all-profiles deletes all."
+            )
 
-    def add(self, identifiers: list[tuple[str, str]]) -> None:
-        """Add identifiers: kind and text."""
-        for kind, text in identifiers:
-            # DuckDB's SQL ends at a NUL.
-            self._texts.setdefault(kind, []).append(literal(text).replace("\0", "' || chr(0) || '"))
-        if self._few and sum(map(len, self._texts.values())) <= FEW:
-            return
-        if self._few:
-            self._few = False
-            self._destination.run(f"CREATE TEMP TABLE {_WANTED} (kind varchar, identifier varchar)")
-        for kind, texts in self._texts.items():
-            for start in range(0, len(texts), FEW):
-                rows = ", ".join(f"({literal(kind)}, {text})" for text in texts[start : start + FEW])
-                self._destination.run(f"INSERT INTO {_WANTED} VALUES {rows}")
-        self._texts.clear()
 
-    def conditions(self, part: Part) -> list[str]:
-        """SQL for whether a row is about one of the persons: any of these; none if nothing in it could identify one.
+def _texts(destination: Erasable, part: Part, sql: str) -> Iterator[list[str]]:
+    """The texts in a column, each once, CHUNK at a time."""
+    for chunk in destination.chunks(f"SELECT DISTINCT {sql} FROM {part.source} WHERE {sql} IS NOT NULL"):
+        yield [text for (text,) in chunk]
 
-        With many identifiers it is one for each column, which databases join by hash.
-        """
-        conditions = []
-        for _, sql, kinds in part.identifiers():
-            if self._few:
-                wanted = f"({', '.join(text for kind in kinds for text in self._texts.get(kind, ())) or 'NULL'})"
-            else:
-                wanted = f"(SELECT identifier FROM {_WANTED} WHERE kind IN ({', '.join(map(literal, kinds))}))"
-            conditions.append(f"{sql} IN {wanted}")
-            if kinds != (ITBL_USER_ID,):
-                conditions.append(f"lower(trim({sql})) IN {wanted}")
-        return [" OR ".join(conditions)] if self._few and conditions else conditions
+
+def _condition(destination: Erasable, sql: str, texts: list[str]) -> str:
+    """SQL for whether a column has one of these texts, by way of a temporary table: databases join that by hash."""
+    destination.run(f"DROP TABLE IF EXISTS {_WANTED}")
+    destination.run(f"CREATE TEMP TABLE {_WANTED} (identifier varchar)")
+    for start in range(0, len(texts), FEW):
+        # DuckDB's SQL ends at a NUL.
+        rows = [f"({literal(text)})".replace("\0", "' || chr(0) || '") for text in texts[start : start + FEW]]
+        destination.run(f"INSERT INTO {_WANTED} VALUES {', '.join(rows)}")
+    return f"{sql} IN (SELECT identifier FROM {_WANTED})"
 
 
 def _find_forgotten(destination: Erasable, parts: list[Part], persons: Persons) -> dict[str, list[str]]:
@@ -186,9 +193,8 @@ def _find_forgotten(destination: Erasable, parts: list[Part], persons: Persons) 
         for column, sql, kinds in part.identifiers():
             if kinds == (ITBL_USER_ID,):
                 continue
-            query = f"SELECT DISTINCT {sql} FROM {part.source} WHERE {sql} IS NOT NULL"
-            for chunk in destination.chunks(query):
-                place, texts = (column, part.table), [text for (text,) in chunk]
+            place = (column, part.table)
+            for texts in _texts(destination, part, sql):
                 hashed[place] = hashed.get(place, True) and all(map(is_hash, texts))
                 for kind, text in hashes.matches(texts, kinds):
                     persons.add(kind, text)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from source_iterable.load.destination import DestinationError
-from source_iterable.load.forgetting import Erasable, Part
+from source_iterable.load.forgetting import Erasable, Part, no_tables
 from source_iterable.load.incoming import errors_of, fetched, open_database, stage
 from source_iterable.load.rows import RowFile, literal, no_rows
 from source_iterable.load.tables import Table
@@ -26,6 +26,7 @@ from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
 
 _MANIFEST = "_source_iterable.json"
+_LOCK = ".lock"
 _FILE = "_source_iterable_file"
 # A file that does not count yet: readers of *.parquet do not see it.
 _UNSEEN = ".part"
@@ -35,18 +36,23 @@ _SMALL_BYTES = 2 * 2**20
 
 
 class ParquetFolder(Erasable):
-    """A Destination. The files of a table are in `folder`/`dataset`/`table`; `spill` is for DuckDB's temporary files."""
+    """A Destination. The files of a table are in `folder`/`dataset`/`table`; `spill` is for DuckDB's temporary files.
+
+    `loaded`: ConfigError is raised, and nothing made, if no load has made the dataset.
+    """
 
     remains = "A disk keeps the bytes of deleted files until it needs the space; a bucket may keep earlier versions."
 
-    def __init__(self, folder: Path, dataset: str, backfill: str, spill: Path) -> None:
+    def __init__(self, folder: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
         self._root = folder / dataset
         self._backfill = backfill
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
+        if loaded and not any((self._root / name).exists() for name in (_LOCK, _MANIFEST)):
+            raise no_tables()
         with errors_of(self._root):
             self._root.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self._root / ".lock", "w")  # noqa: SIM115  held until close
+            self._lock = open(self._root / _LOCK, "w")  # noqa: SIM115  held until close
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -180,12 +186,13 @@ class ParquetFolder(Erasable):
         parts = []
         tables = {table: entry for table, entry in self._manifest["tables"].items() if table in STREAMS}
         for table, entry in tables.items():
-            for loading, files in ((False, entry["files"]), *((True, files) for files in entry["loading"].values())):
+            waiting = [(True, key.partition(" ")[2], files) for key, files in entry["loading"].items()]
+            for loading, mark, files in ((False, entry.get("private"), entry["files"]), *waiting):
                 for name in (name for name in files if self._path(table, name).exists()):
                     source = self._reader(table, name)
                     described = self.run(f"DESCRIBE FROM {source}")
                     columns = {column: sql_type.lower() for column, sql_type, *_ in described}
-                    parts.append(Part(table, loading, name, source, columns))
+                    parts.append(Part(table, loading, name, source, columns, mark))
         return parts
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -206,9 +213,6 @@ class ParquetFolder(Erasable):
         if not part.loading:
             self.new_generation(part.table)
         return part._replace(name=name, source=self._reader(part.table, name))
-
-    def settle(self) -> None:
-        """No-op: the commit has deleted the files that had other rows."""
 
     def _entry(self, table: str) -> Any:
         return self._manifest["tables"].setdefault(table, {"files": [], "loading": {}})

@@ -47,8 +47,8 @@ class Postgres(SqlDestination):
     json_type = "jsonb_typeof(value)"
     keeps_nul = False
 
-    def __init__(self, url: str, dataset: str, backfill: str, folder: Path) -> None:
-        super().__init__(dataset, backfill)
+    def __init__(self, url: str, dataset: str, backfill: str, folder: Path, loaded: bool = False) -> None:
+        super().__init__(dataset, backfill, loaded)
         self._url = url
         self._folder = folder
         self._parser = open_database(folder)
@@ -88,7 +88,7 @@ class Postgres(SqlDestination):
             lock = f"hashtext({literal(f'source-iterable {self._dataset}')})"
             if self._execute(f"SELECT pg_try_advisory_lock({lock})") != [(True,)]:
                 raise DestinationError(f"Another load is writing to the schema {self._dataset}.")
-            self._execute(self.setup(f"SET search_path TO {quoted(self._dataset)}"))
+            self.setup(f"SET search_path TO {quoted(self._dataset)}", self._execute)
         self._there = self._connection.get_dsn_parameters()
 
     def run(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:
@@ -134,13 +134,11 @@ class Postgres(SqlDestination):
 
     def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
         # Not again after a lost connection: the rows could come in another order.
-        self._execute(f"BEGIN; DECLARE chunks NO SCROLL CURSOR FOR {sql}")
+        begin, end = ("", "CLOSE chunks") if self._open else ("BEGIN; ", "COMMIT")
+        self._execute(f"{begin}DECLARE chunks NO SCROLL CURSOR FOR {sql}")
         while rows := self._execute(f"FETCH {CHUNK} FROM chunks"):
             yield rows
-        self._execute("COMMIT")
-
-    def settle(self) -> None:
-        """No-op: VACUUM may take hours, and needs rights."""
+        self._execute(end)
 
     def stage(self, file: RowFile) -> str:
         path = self._folder / f"{file.path.stem}.csv"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
 from source_iterable.errors import ConfigError
-from source_iterable.load.forgetting import Erasable, Part
+from source_iterable.load.forgetting import Erasable, Part, no_tables
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
 from source_iterable.reading.stream import State
@@ -35,8 +35,7 @@ class SqlDestination(Erasable):
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
     DuckDB's, as its information schema shows them, `indexed` is whether it needs an index to find the rows of a table by
     their key, `alters` whether it can change the type of a column in a transaction that has deleted rows,
-    `ignores_case` whether it takes Iterable for the schema iterable, `json_type` SQL for the JSON type of a `value` of
-    json_each.
+    `ignores_case` whether Iterable is the schema iterable, `json_type` SQL for the type of a `value` of json_each.
     """
 
     types: Mapping[str, str] = {"timestamptz": "timestamp with time zone"}
@@ -45,16 +44,15 @@ class SqlDestination(Erasable):
     ignores_case = False
     json_type: str
 
-    def __init__(self, dataset: str, backfill: str) -> None:
+    def __init__(self, dataset: str, backfill: str, loaded: bool) -> None:
         self._dataset = dataset
+        here = "lower(table_schema) = lower({})" if self.ignores_case else "table_schema = {}"
+        self._here = here.format(literal(dataset))
         self._backfill = backfill
+        self._loaded = loaded
         self._open = False
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
-
-    @abstractmethod
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        """Execute SQL; returns the rows of its last statement."""
 
     @abstractmethod
     def stage(self, file: RowFile) -> str:
@@ -67,22 +65,24 @@ class SqlDestination(Erasable):
     def field(self, name: str, sql_type: str) -> str:
         """SQL for a field in the column `data`; NULL where a value is not of this type."""
 
-    def setup(self, enter: str) -> str:
-        """SQL that makes the schema and the tables of states and marks if missing. For the subclass, once it is connected.
+    def setup(self, enter: str, execute: Callable[[str], list[tuple[Any, ...]]]) -> None:
+        """Make the schema and the tables of states and marks if missing. For the subclass, once it is connected.
 
-        `enter` is SQL after which names without a schema are in `dataset`.
+        `enter` is SQL after which names without a schema are in `dataset`. ConfigError: a load should have made them.
         """
+        made = f"{self._here} AND table_name = {literal(_STATES)}"
+        if self._loaded and not execute(f"SELECT 1 FROM information_schema.tables WHERE {made}"):
+            raise no_tables()
         states = f"{_STATES} (stream text, part text, state text, committed_at timestamptz)"
         tables = f"{_TABLES} (name text, private text, generation text)"
         make = f"CREATE TABLE IF NOT EXISTS {states}; CREATE TABLE IF NOT EXISTS {tables}"
-        return f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {make}"
+        execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {make}")
 
     @cached_property
     def _held(self) -> dict[str, dict[str, str]]:
         """The columns of existing tables, and their SQL types."""
         held: dict[str, dict[str, str]] = {}
-        same = "lower(table_schema) = lower({})" if self.ignores_case else "table_schema = {}"
-        columns = f"information_schema.columns WHERE {same.format(literal(self._dataset))}"
+        columns = f"information_schema.columns WHERE {self._here}"
         for table, column, sql_type in self.run(f"SELECT table_name, column_name, lower(data_type) FROM {columns}"):
             held.setdefault(table, {})[column] = sql_type
         return held
@@ -164,8 +164,9 @@ class SqlDestination(Erasable):
         self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
 
     def parts(self) -> list[Part]:
-        names = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
-        return [Part(table, name != table, name, quoted(name), self._held[name]) for table, name in names]
+        mark = self._private | {name: p[2:] for table in STREAMS for name, (_, p) in self._loading(table).items()}
+        at = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
+        return [Part(table, name != table, name, quoted(name), self._held[name], mark.get(name)) for table, name in at]
 
     def erase(self, part: Part, condition: str) -> Part:
         self._begin()

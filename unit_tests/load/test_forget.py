@@ -14,6 +14,7 @@ from source_iterable.load import forget
 from source_iterable.load.forgetting import Erased
 from unit_tests.contexts import a_config
 
+ROOT = Path(__file__).parents[2]
 ANNA = "anna.secret@example.com"
 
 
@@ -58,12 +59,24 @@ def test_nothing_is_made_where_nothing_is(to: str, tmp_path: Path) -> None:
 
 def test_a_dataset_without_tables_is_an_error(tmp_path: Path) -> None:
     duckdb.connect(str(tmp_path / "x.duckdb")).close()
+    before = (tmp_path / "x.duckdb").read_bytes()
     done = run(tmp_path, "--to", str(tmp_path / "x.duckdb"), "--email", ANNA)
     assert (done.returncode, done.stderr) == (1, "There is no table of any stream: check --to and --dataset.\n")
+    assert (tmp_path / "x.duckdb").read_bytes() == before
+
+
+def test_the_name_of_the_default_file_is_checked_as_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = run(tmp_path, "--to", "duckdb", "--email", ANNA)
+    assert (done.returncode, done.stderr) == (1, "There is nothing at --to duckdb.\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["config.json"]
 
 
 def test_the_report_counts_by_table_and_says_what_is_left() -> None:
-    erased = Erased({("users", False): 1, ("list_users", True): 2_000}, {"email": ["users", "email_open"]}, 1)
+    erased = Erased(
+        {("users", False): 1, ("list_users", True): 2_000}, {"email": ["users", "email_open"]}, 1, ["events", "users"]
+    )
     lines = list(forget._report(erased, "The bytes."))
     assert [line.split() for line in lines[:6]] == [
         ["table", "│", "rows", "deleted"],
@@ -73,29 +86,35 @@ def test_the_report_counts_by_table_and_says_what_is_left() -> None:
         ["─" * 21 + "┼" + "─" * 14],
         ["all", "│", "2,001"],
     ]
-    assert "In no profile of users: 1 of the identifiers looked for." in lines
+    assert "1 of the identifiers are in no row of users." in lines
     assert "- email of email_open, users" in lines
     assert "- The bytes." in lines
+    said = "loaded with other private options. Run forget with that configuration, too."
+    assert lines[lines.index("Not matched:") + 1 :][:2] == [f"- events was {said}", f"- users was {said}"]
 
 
 def test_a_report_about_nothing_says_so() -> None:
-    lines = list(forget._report(Erased({}, {}, 0), "The bytes."))
+    lines = list(forget._report(Erased({}, {}, 0, []), "The bytes."))
     assert lines[:2] == ["No table has a row about these persons. Nothing was deleted.", ""]
-    assert not [line for line in lines if "profile" in line or "hashes" in line]
+    assert not [line for line in lines if "identifiers" in line and "in no row" in line or "atched" in line]
 
 
 def test_sql_for_others_names_the_columns_that_the_configuration_leaves() -> None:
-    lines = list(forget.sql_for_others(a_config(excluded_fields=["itblUserId"]), "raw", [("email", "o'neil@x.com")]))
+    lines = list(
+        forget.sql_for_others(
+            a_config(excluded_fields=["itblUserId"]), ("raw", "raw_staging"), [("email", "anna@x.com")]
+        )
+    )
     assert [line for line in lines if "itbl" in line] == []
-    assert lines[-2].startswith("DELETE FROM raw_staging.users WHERE email IN ('o''neil@x.com') OR ")
-    assert lines[-1].startswith("DELETE FROM raw.users WHERE email IN ('o''neil@x.com') OR ")
+    assert lines[-2].startswith("DELETE FROM raw_staging.users WHERE email IN ('anna@x.com') OR ")
+    assert lines[-1].startswith("DELETE FROM raw.users WHERE email IN ('anna@x.com') OR ")
     sends = [line for line in lines if line.startswith("DELETE FROM raw.email_send ")]
     assert len(sends) == 1
-    assert "user_id IN (SELECT user_id FROM raw.users WHERE email IN ('o''neil@x.com') OR " in sends[0]
+    assert "user_id IN (SELECT user_id FROM raw.users WHERE email IN ('anna@x.com') OR " in sends[0]
     assert not [line for line in lines if "campaigns" in line]
 
 
-@pytest.mark.parametrize("text", ["x\\' OR 1=1 --", "a\nb", "a\x1bb"])
+@pytest.mark.parametrize("text", ["x\\", "x' OR 1=1 --", "a\nb", "a\x1bb"])
 def test_sql_for_others_has_no_text_that_warehouses_read_differently(text: str) -> None:
     with pytest.raises(ConfigError, match="no SQL that every warehouse reads alike"):
-        list(forget.sql_for_others(a_config(), "raw", [("email", text)]))
+        list(forget.sql_for_others(a_config(), ("raw", "raw_staging"), [("email", text)]))

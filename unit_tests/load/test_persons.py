@@ -64,6 +64,25 @@ def test_a_profile_adds_its_other_identifiers_once() -> None:
     assert wanted.take_new() == []
 
 
+def test_texts_that_name_a_person_are_compared_as_iterable_does() -> None:
+    wanted = persons()
+    wanted.add("email", "änna@x.com")
+    wanted.add("itblUserId", "abc")
+    texts = ["ÄNNA@x.com", "\tänna@x.com\n", "änna@x.com.", "ABC", "abc", " abc", salted("änna@x.com")]
+    assert wanted.named(texts, ("email",)) == {*texts[:2], texts[-1]}
+    assert wanted.named(texts, ("userId", "email")) == {*texts[:2], texts[-1]}
+    assert wanted.named(iter(texts), ("itblUserId",)) == {"abc"}
+    assert wanted.named(texts, ("userId",)) == set()
+
+
+def test_profiles_are_counted_once() -> None:
+    wanted = persons()
+    for _ in range(2):
+        wanted.add_profile([("email", EMAIL), ("userId", None)])
+    wanted.add_profile([("email", "b@x.com"), ("userId", "u")])
+    assert (wanted.given, wanted.profiles) == (0, 2)
+
+
 def test_what_is_in_no_profile_is_counted() -> None:
     wanted = persons()
     for kind, text in (("email", "ANNA@example.com "), ("email", "bob@example.com"), ("userId", "u1")):
