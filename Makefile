@@ -3,6 +3,7 @@
 # make report     the same DATABASE: one HTML file of charts from them
 # make live       CONFIG=config.json: check on your project what the connector relies on; reads only, reports no values
 # make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
+# make test-warehouses  the tests of reloading and forgetting in every warehouse (ARGS as above)
 # make test-models  the tests of the dbt package, with dbt installed (ARGS as above)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
@@ -36,7 +37,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report live pyairbyte test test-models storm lint docs bench simulate witnesses image test-on release lock clean
+.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench simulate witnesses image test-on release lock clean
 
 run: $(DEMO)/.installed $(MODELS)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -54,7 +55,10 @@ live: $(VENV)/.installed
 
 # Only the tests of the dbt package need dbt, which is large.
 test: $(VENV)/.installed
-	$(PYTEST) $(if $(ARGS),$(ARGS),-m "not models")
+	$(PYTEST) $(if $(ARGS),$(ARGS),-m "not models and not warehouses")
+
+test-warehouses: $(VENV)/.installed
+	$(PYTEST) -m warehouses $(ARGS)
 
 test-models: $(VENV)/.installed $(MODELS_TEST)/.installed
 	$(PYTEST) -m models $(ARGS)

@@ -28,6 +28,8 @@ from source_iterable.load.tables import table_of
 from source_iterable.records.private_fields import PrivateFields
 from source_iterable.streams.table import STREAMS
 
+pytestmark = pytest.mark.warehouses
+
 DOCS = Path(__file__).parents[1] / "docs" / "erasure.md"
 # From before the first sign-up: `users` has all profiles.
 DAYS = 500

@@ -25,6 +25,8 @@ SENDS = [f"{name}@example.com" for name in ("anna", "bob", "carl", "dora", "emil
 BY_DLT = """
 import sys, dlt
 from source_iterable.load import command, dlt_adapter
+
+pytestmark = pytest.mark.warehouses
 dlt_adapter.destination_named = lambda file: dlt.destination(
     "duckdb", credentials=file + ".duckdb", replace_strategy="insert-from-staging"
 )
