@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from integration_tests.models import BIN, FILE, SETTINGS, Built, in_duckdb, load
 from integration_tests.sandbox import Sandbox
 from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, PostgresWarehouse, Warehouse, postgres
+from source_iterable.load.command import open_destination
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,6 +46,13 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wareho
         yield request.getfixturevalue("postgres_warehouse")
     else:
         yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse}[request.param](tmp_path)
+
+
+@pytest.fixture
+def opened(warehouse: Warehouse, tmp_path: Path) -> Callable[..., Any]:
+    """Opens the warehouse as a load of one part of a backfill does."""
+    (tmp_path / "work").mkdir()
+    return lambda part="": open_destination(warehouse.to, "iterable", part, tmp_path / "work")
 
 
 @pytest.fixture(scope="session")

@@ -20,13 +20,13 @@ from integration_tests.sandbox import NOW, Fault, Sandbox, SandboxSettings
 from integration_tests.test_load import load_words
 from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, PostgresWarehouse, Warehouse
 
+pytestmark = pytest.mark.warehouses
+
 SENDS = [f"{name}@example.com" for name in ("anna", "bob", "carl", "dora", "emil")]
 # dlt's own DuckDB, which `--to duckdb` does not mean.
 BY_DLT = """
 import sys, dlt
 from source_iterable.load import command, dlt_adapter
-
-pytestmark = pytest.mark.warehouses
 dlt_adapter.destination_named = lambda file: dlt.destination(
     "duckdb", credentials=file + ".duckdb", replace_strategy="insert-from-staging"
 )

@@ -112,7 +112,6 @@ def test_no_error_quotes_a_password(script: str, database: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(not Path("/usr/bin/make").exists(), reason="needs make")
 def test_make_shows_no_password_and_takes_the_url_as_it_was_typed(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     python = tmp_path / "bin" / "python"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection
 from functools import partial
@@ -54,12 +55,14 @@ def _wait_for(
     return result
 
 
-class _Lock:
+class _Lock(ABC):
+    @abstractmethod
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        raise NotImplementedError
+        """As threading's locks do."""
 
+    @abstractmethod
     def release(self) -> None:
-        raise NotImplementedError
+        """As threading's locks do."""
 
     def __enter__(self) -> bool:
         return self.acquire()
