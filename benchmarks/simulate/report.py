@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.simulate.bars import NOW, wanted
 from benchmarks.simulate.cases import Case
-from benchmarks.simulate.permits import JITTER, Hour
+from benchmarks.simulate.permits import Hour
 from benchmarks.simulate.sync import Run
 
 # The tables go between these lines of README.md.
@@ -21,7 +21,11 @@ Results = Sequence[tuple[Case, dict[str, Run]]]
 def tables(results: Results, hours: Sequence[Hour]) -> str:
     """All results."""
     parts = ["Virtual seconds; D is the seconds that an export job takes:", _cases(results)]
-    parts += [f"One virtual hour of requests with 0 to {JITTER:g} s of jitter each way:", _hours(hours)]
+    if hours:
+        parts += [
+            "How much of a limit is used in one virtual hour, and 429s (leaky, sliding), by response time:",
+            _hours(hours),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -45,18 +49,12 @@ def _cases(results: Results) -> str:
 
 
 def _hours(hours: Sequence[Hour]) -> str:
-    heads = ["limit", "threads", "requests", "of what is allowed", "429s (leaky, sliding)"]
-    lines = [
-        [
-            f"{hour.limit.name}: {hour.limit.most} in {hour.limit.seconds:g} s",
-            str(hour.threads),
-            f"{hour.requests:,}",
-            f"{hour.share:.0%}",
-            f"{hour.leaky}, {hour.sliding}",
-        ]
-        for hour in hours
-    ]
-    return _table(heads, lines)
+    limits = {hour.limit: f"{hour.limit.name}: {hour.limit.most} in {hour.limit.seconds:g} s" for hour in hours}
+    lines: dict[str, list[str]] = {}
+    for hour in hours:
+        line = lines.setdefault(hour.regime.name, [hour.regime.name])
+        line.append(f"{hour.share:.0%}; {hour.leaky}, {hour.sliding}")
+    return _table(["response time", *limits.values()], list(lines.values()))
 
 
 def _seconds(value: float | None) -> str:
