@@ -15,10 +15,8 @@ from typing import Any
 from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteStateMessageSerializer,
-    AirbyteStream,
     AirbyteTraceMessage,
     ConfiguredAirbyteCatalogSerializer,
-    SyncMode,
     TraceType,
     Type,
 )
@@ -97,12 +95,12 @@ def catalog_for(config: Mapping[str, Any], names: Iterable[str], mode: str | Non
     client = IterableClient(parsed, logging.getLogger("airbyte"))
     streams = []
     for name in names:
-        unknown = AirbyteStream(name=name, json_schema={}, supported_sync_modes=[SyncMode.full_refresh])
+        unknown = {"json_schema": {}, "supported_sync_modes": ["full_refresh"]}
         stream = as_airbyte_stream(STREAMS[name], parsed, client) if name in STREAMS else unknown
-        modes = [each.value for each in stream.supported_sync_modes]
+        modes = stream["supported_sync_modes"]
         streams.append(
             {
-                "stream": {"name": name, "json_schema": stream.json_schema, "supported_sync_modes": modes},
+                "stream": {"name": name, "json_schema": stream["json_schema"], "supported_sync_modes": modes},
                 "sync_mode": mode or modes[-1],
                 "destination_sync_mode": "append",
             }

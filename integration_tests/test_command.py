@@ -85,6 +85,13 @@ def test_no_command_opens_with_lines_that_nobody_needs(tmp_path: Path) -> None:
             assert messages[0].get("log", {}).get("message") == first
 
 
+def test_a_warning_is_not_written_into_a_catalog(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox, user_fields_as_columns=True)))
+    done = execute("catalog", "--config", str(tmp_path / "config.json"), "--streams", "users")
+    assert [each["stream"]["name"] for each in json.loads(done.stdout)["streams"]] == ["users"]
+    assert b"The clock of this machine" in done.stderr, "the sandbox has its own"
+
+
 def test_check(sandbox: Sandbox, tmp_path: Path) -> None:
     messages, done = run_command(tmp_path, "check", config_for(sandbox))
     assert of_type(messages, "CONNECTION_STATUS")[0]["connectionStatus"] == {"status": "SUCCEEDED"}

@@ -414,7 +414,3 @@ def test_a_state_file_on_a_full_disk_is_not_blamed_on_the_temporary_folder(place
     )
     assert [each.name for each in tmp_path.iterdir()] == ["state.json"]
     assert (tmp_path / "state.json").read_text() == state, "as it was"
-
-
-def test_a_full_disk_at_the_start_is_told(places: Path) -> None:
-    assert "This machine cannot use the temporary folder " in read_on_a_full_disk(places, 50)

@@ -178,19 +178,19 @@ def test_live_quotes_paths_as_text(sandbox: Sandbox, tmp_path: Path, capfd: pyte
     told(capfd.readouterr().err.encode(), SHOWN)
 
 
-@pytest.mark.parametrize("command", ["check", "read", "load"])
-def test_without_a_usable_temporary_folder_tmpdir_is_named(sandbox: Sandbox, tmp_path: Path, command: str) -> None:
+def test_without_a_usable_temporary_folder_tmpdir_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
     config = with_config(tmp_path, sandbox)
     (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["lists"])))
-    more = {"check": [], "read": ["--catalog", "catalog.json"], "load": ["--to", "x.duckdb", "--streams", "lists"]}
     # No file can be written: a full disk, as root sees it, too.
     limit = (resource.RLIMIT_FSIZE, (0, 0))
     options = {"preexec_fn": lambda: resource.setrlimit(*limit), "env": {**os.environ, "TMPDIR": "/nowhere"}}
-    done = run(tmp_path, command, "--config", "config.json", *more[command], **options)
+    done = run(tmp_path, "load", "--config", "config.json", "--to", "x.duckdb", "--streams", "lists", **options)
     assert done.returncode == 1
-    output = done.stderr if command == "load" else done.stdout
-    assert b"This machine cannot use a temporary folder: No usable temporary directory" in output
-    assert b"set TMPDIR to another folder." in output
+    assert b"This machine cannot use a temporary folder: No usable temporary directory" in done.stderr
+    assert b"set TMPDIR to another folder." in done.stderr
+    # Not needed for what is small.
+    for command in (["check"], ["read", "--catalog", "catalog.json"]):
+        assert run(tmp_path, *command, "--config", "config.json", **options).returncode == 0
 
 
 @pytest.mark.parametrize("name", [".", "..", "../lists", "%2E%2E", "a/b?c=d#e", HOSTILE, "Ünïcödé 日本"])

@@ -1,8 +1,8 @@
-"""A Python whose imports are done: `python -m source_iterable` starts in 20 ms of CPU instead of a second.
+"""A Python whose imports are done: `python -m source_iterable` starts in 20 ms of CPU instead of 300.
 
 `python()` is a command line in place of `python`. A server (server.py), started at the first use, has imported the
-connector and the CDK, and forks for each start. What a test sees is a process of its own (client.py) that hands its place
-to the fork (files, folder, environment, limits, ignored signals), passes signals on, and ends as the fork ends.
+connector, and forks for each start. What a test sees is a process of its own (client.py) that hands its place to the fork
+(files, folder, environment, limits, ignored signals), passes signals on, and ends as the fork ends.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _lock = Lock()
 
 
 def python() -> list[str]:
-    """The command line of a Python with the connector and the CDK imported; it takes `-m`, `-c` or a script, as any."""
+    """The command line of a Python with the connector imported; it takes `-m`, `-c` or a script, as any."""
     return python_with(sys.executable, "source_iterable.airbyte.entrypoint")
 
 
 def python_for_load() -> list[str]:
-    """Without the CDK, which changes the log as soon as it is imported, and with what `load` imports."""
+    """With what `load` imports."""
     return python_with(sys.executable, "source_iterable.load.command", "duckdb", "psycopg2")
 
 

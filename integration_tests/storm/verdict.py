@@ -14,8 +14,8 @@ from source_iterable.streams.table import STREAMS
 State = dict[str, Any]
 # The state of a stream that starts over.
 FROM_THE_START = {"__ab_no_cursor_state_message": True}
-# What the CDK tells users of an exception that is not the connector's own.
-NOT_FORESEEN = "Something went wrong in the connector"
+# What users are told of an exception that is not the connector's own.
+NOT_FORESEEN = "Unexpected error: "
 
 
 class Verdict:

@@ -5,17 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import orjson
-from airbyte_cdk.models import (
-    AirbyteStream,
-    ConfiguredAirbyteCatalog,
-    ConfiguredAirbyteCatalogSerializer,
-    ConfiguredAirbyteStream,
-    DestinationSyncMode,
-    SyncMode,
-)
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
@@ -27,20 +19,21 @@ from source_iterable.reading.stream import Stream
 from source_iterable.streams.table import GROUPS, STREAMS, chosen, read_config
 
 
-def as_airbyte_stream(stream: Stream, config: Config, client: IterableClient) -> AirbyteStream:
+def as_airbyte_stream(stream: Stream, config: Config, client: IterableClient) -> dict[str, Any]:
     """The stream as `discover` shows it. Raises IterableError."""
     incremental = stream.cursor_field is not None
     resumable = incremental or stream.resumable
-    return AirbyteStream(
-        name=stream.name,
-        json_schema=stream.schema(config, client),
-        supported_sync_modes=[SyncMode.full_refresh, *([SyncMode.incremental] if incremental else [])],
+    key = [[column] for column in stream.key(config)]
+    return {
+        "name": stream.name,
+        "json_schema": stream.schema(config, client),
+        "supported_sync_modes": ["full_refresh", *(["incremental"] if incremental else [])],
         # Required of all that are resumable, also where the cursor is only the progress of a full refresh.
-        source_defined_cursor=True if resumable else None,
-        default_cursor_field=[stream.cursor_field] if stream.cursor_field else None,
-        source_defined_primary_key=[[column] for column in stream.key(config)] or None,
-        is_resumable=resumable,
-    )
+        **({"source_defined_cursor": True} if resumable else {}),
+        **({"default_cursor_field": [stream.cursor_field]} if incremental else {}),
+        **({"source_defined_primary_key": key} if key else {}),
+        "is_resumable": resumable,
+    }
 
 
 def run(arguments: list[str]) -> NoReturn:
@@ -58,14 +51,17 @@ def run(arguments: list[str]) -> NoReturn:
         streams = [as_airbyte_stream(STREAMS[name], config, client) for name in chosen(options.streams)]
     except IterableError as error:
         sys.exit(one_line(str(error)))
-    catalog = ConfiguredAirbyteCatalog(streams=[_configured(stream, options.full_refresh) for stream in streams])
-    print_and_end(orjson.dumps(ConfiguredAirbyteCatalogSerializer.dump(catalog), option=orjson.OPT_INDENT_2).decode())
+    catalog = {"streams": [_configured(stream, options.full_refresh) for stream in streams]}
+    print_and_end(orjson.dumps(catalog, option=orjson.OPT_INDENT_2).decode())
 
 
-def _configured(stream: AirbyteStream, full_refresh: bool) -> ConfiguredAirbyteStream:
-    if full_refresh or SyncMode.incremental not in stream.supported_sync_modes:
-        return ConfiguredAirbyteStream(stream, SyncMode.full_refresh, DestinationSyncMode.overwrite)
-    cursor, key = stream.default_cursor_field, stream.source_defined_primary_key
-    return ConfiguredAirbyteStream(
-        stream, SyncMode.incremental, DestinationSyncMode.append_dedup, cursor_field=cursor, primary_key=key
-    )
+def _configured(stream: dict[str, Any], full_refresh: bool) -> dict[str, Any]:
+    if full_refresh or "default_cursor_field" not in stream:
+        return {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}
+    return {
+        "stream": stream,
+        "sync_mode": "incremental",
+        "destination_sync_mode": "append_dedup",
+        "cursor_field": stream["default_cursor_field"],
+        "primary_key": stream["source_defined_primary_key"],
+    }

@@ -1,84 +1,29 @@
-"""The Airbyte protocol on stdout: the CDK's entrypoint, with batches written at once."""
+"""The commands of the Airbyte protocol, whose messages are written to stdout."""
 
 from __future__ import annotations
 
-import argparse
 import ctypes
-import logging
+import os
 import select
 import signal
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from argparse import Namespace
+from collections.abc import Generator
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
-from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.logger import PRINT_BUFFER
-from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
-from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 
-from source_iterable.airbyte.messages import traced
-from source_iterable.airbyte.source import SourceIterable
-from source_iterable.airbyte.state_file import HELP, StateFile, taken_from
-from source_iterable.process.display import one_line
+from source_iterable.airbyte import commands, given
+from source_iterable.airbyte.state_file import StateFile
+from source_iterable.airbyte.stdout import LOGGER, error_message, hide, line, log_to_stdout, write
+from source_iterable.config import specification
+from source_iterable.process.arguments import Parser
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import trouble
 from source_iterable.records.batch import RecordBatch
-
-
-class Entrypoint(AirbyteEntrypoint):
-    """The CDK's entrypoint, which also counts and writes batches, and keeps a state file up to date."""
-
-    state_file: StateFile | None = None
-
-    def read(self, source_spec: Any, config: Any, catalog: Any, state: Any) -> Iterator[AirbyteMessage]:
-        if self.state_file:
-            state = self.state_file.begin(state, catalog)
-        stdout = select.poll()
-        stdout.register(1, 0)
-        for message in super().read(source_spec, config, catalog, state):
-            if not isinstance(message, RecordBatch):
-                yield message
-                # By now it is on stdout.
-                if self.state_file and message.state:
-                    self.state_file.update(message)
-            elif message.count:
-                write(record_messages(message))
-            # An empty batch means that the sync waits for Iterable, perhaps for long: does anybody still read stdout?
-            elif any(event & select.POLLERR for _, event in stdout.poll(0)):
-                raise BrokenPipeError
-
-    @staticmethod
-    def validate_connection(source_spec: ConnectorSpecification, config: Any) -> None:
-        """No-op: the source validates with its own model, whose errors name the offending key; the CDK's do not."""
-
-    @staticmethod
-    def handle_record_counts(
-        message: AirbyteMessage, stream_message_count: defaultdict[HashableStreamDescriptor, float]
-    ) -> AirbyteMessage:
-        if isinstance(message, RecordBatch):
-            stream_message_count[HashableStreamDescriptor(message.stream_name)] += message.count
-            return message
-        return AirbyteEntrypoint.handle_record_counts(message, stream_message_count)
-
-
-def record_messages(batch: RecordBatch) -> bytes:
-    """The RECORD messages of a batch, a line each, as the CDK's serializer writes them. The times are in milliseconds."""
-    before = b'{"type":"RECORD","record":{"stream":%b,"data":' % orjson.dumps(batch.stream_name)
-    after = b',"emitted_at":%d}}\n' % (time.time_ns() // 1_000_000)
-    return before + batch.lines[:-1].replace(b"\n", after + before) + after
-
-
-def write(lines: bytes) -> None:
-    """Write whole lines to stdout, after everything logged so far, and flush."""
-    assert sys.__stdout__ is not None
-    with PRINT_BUFFER.lock:
-        PRINT_BUFFER.flush()
-        sys.__stdout__.buffer.write(lines)
-        sys.__stdout__.buffer.flush()
 
 
 def launch(arguments: list[str]) -> NoReturn:
@@ -87,56 +32,115 @@ def launch(arguments: list[str]) -> NoReturn:
     SIGTERM and Ctrl-C end it through its clean-up, within ten seconds, and then by the signal itself. So does a reader of
     stdout that goes away, with exit code 141.
     """
-    # Before the CDK takes over stdout and stderr: argparse's usage errors are not protocol messages.
-    arguments, state_file = taken_from(arguments)
-    try:
-        with _errors_on_one_line():
-            parsed = AirbyteEntrypoint.parse_args(arguments)
-    except SystemExit as ended:
-        if ended.code == 0 and arguments[:1] == ["read"]:
-            print(HELP)
-        raise
+    options = _parsed(arguments)
     stop = StopSignals()
-    # No traceback on stderr for a line of the log that finds stdout closed: the next message ends the process.
-    logging.raiseExceptions = False
-    # The CDK's log handler holds lines back for a tenth of a second, or until the next one comes. Ours are written at once.
-    PRINT_BUFFER.flush_interval = 0.0
     _return_memory_to_the_system()
     try:
-        # The CDK would open every command with a line about the thresholds of its memory monitor.
-        logging.getLogger("airbyte").setLevel(logging.WARNING)
-        entrypoint = Entrypoint(SourceIterable(batched=True))
-        logging.getLogger("airbyte").setLevel(logging.INFO)
-        entrypoint.state_file = state_file
-        with PRINT_BUFFER, closing(entrypoint.run(parsed)) as messages:  # type: ignore[type-var]
-            for message in messages:
-                write(f"{message}\n".encode())
-        end(0)
+        if os.environ.get("DEPLOYMENT_MODE", "").casefold() == "cloud":
+            from source_iterable.airbyte.source import forbid_private_networks
+
+            forbid_private_networks()
+        log_to_stdout(options.debug)
+        with closing(_lines(options)) as lines:
+            for each in lines:
+                write(each)
     except BrokenPipeError:
         end(128 + signal.SIGPIPE)
     except BaseException as error:
         if isinstance(error, (OSError, MemoryError)):
-            # The CDK's temporary files; or stdout, which then does not take this message either.
-            error = traced(trouble(error))
+            # If it is of stdout, that does not take this message either.
+            error = trouble(error)
         try:
             if stop.number is None:
-                sys.excepthook(type(error), error, error.__traceback__)
-            sys.stdout.flush()
+                LOGGER.critical(error, exc_info=error)
+                write(line(error_message(error)))
+            # What a signal has interrupted.
             write(b"")
-        except OSError as unwritable:  # a full disk behind stdout, say
-            print(f"The output cannot be written: {unwritable.strerror}.", file=sys.__stderr__)
+        except OSError as unwritable:
+            print(f"The output cannot be written: {unwritable.strerror}.", file=sys.stderr)
         end(1 if stop.number is None else 128 + stop.number)
+    end(0)
 
 
-@contextmanager
-def _errors_on_one_line() -> Iterator[None]:
-    """Meanwhile, errors of the CDK's parser quote arguments as those of ours do (arguments.py)."""
-    error = argparse.ArgumentParser.error
-    argparse.ArgumentParser.error = lambda parser, message: error(parser, one_line(message))  # type: ignore[assignment,method-assign]
-    try:
-        yield
-    finally:
-        argparse.ArgumentParser.error = error  # type: ignore[method-assign]
+def _parsed(arguments: list[str]) -> Namespace:
+    """The options of a command. Ends the process for wrong arguments, and for --help."""
+    parser = Parser(prog="source-iterable")
+    of_command = parser.add_subparsers(title="commands", dest="command", required=True)
+    for command, what in (
+        ("spec", "print the options, as a JSON schema"),
+        ("check", "check that a sync would work"),
+        ("discover", "print the streams and their columns"),
+        ("read", "read streams, and print their records"),
+    ):
+        add = (of := of_command.add_parser(command, help=what, description=f"{what.capitalize()}.")).add_argument
+        add("--debug", action="store_true", help="taken as by all connectors; this one has no more to log")
+        if command != "spec":
+            add("--config", required=True, metavar="FILE", help="the configuration, a JSON file: docs/options.md")
+        if command == "read":
+            add("--catalog", required=True, metavar="FILE", help="the streams to read, as from source-iterable catalog")
+            add = of.add_mutually_exclusive_group().add_argument
+            add("--state", metavar="FILE", help="start from the state in this file")
+            add(
+                "--state-file",
+                metavar="FILE",
+                type=Path,
+                help="start from the state in this file, if it exists, and keep it up to date; not with --state",
+            )
+    return parser.parse_args(arguments)
+
+
+def _lines(options: Namespace) -> Generator[bytes, None, None]:
+    """What a command writes. Raises IterableError."""
+    if options.command == "spec":
+        yield line({"type": "SPEC", "spec": specification()})
+        return
+    config = given.configuration(options.config)
+    hide(config)
+    if options.command == "check":
+        message = commands.check(config, LOGGER)
+        if message["connectionStatus"]["status"] == "SUCCEEDED":
+            LOGGER.info("Check succeeded")
+        else:
+            LOGGER.error("Check failed")
+        yield line(message)
+    elif options.command == "discover":
+        yield line(commands.discover(config, LOGGER))
+    else:
+        yield from _lines_of_read(options, config)
+
+
+def _lines_of_read(options: Namespace, config: dict[str, Any]) -> Generator[bytes, None, None]:
+    catalog = given.catalog(options.catalog)
+    path: Path | None = options.state_file
+    if path is None:
+        states = given.states(options.state) if options.state else {}
+    else:
+        # An empty file is no state.
+        states = given.states(path) if path.exists() and path.stat().st_size else {}
+        file = StateFile(path)
+        states = file.begin(states, catalog)
+    schemas = {each.stream.name: each.stream.json_schema for each in catalog}
+    stdout = select.poll()
+    stdout.register(1, 0)
+    with closing(commands.read(config, schemas, states, LOGGER)) as messages:
+        for message in messages:
+            if not isinstance(message, RecordBatch):
+                yield line(message)
+                # By now it is on stdout.
+                if path and message["type"] == "STATE":
+                    file.update(message)
+            elif message.count:
+                yield record_messages(message)
+            # An empty batch means that the sync waits for Iterable, perhaps for long: does anybody still read stdout?
+            elif any(event & select.POLLERR for _, event in stdout.poll(0)):
+                raise BrokenPipeError
+
+
+def record_messages(batch: RecordBatch) -> bytes:
+    """The RECORD messages of a batch, a line each, as the CDK's serializer writes them. The times are in milliseconds."""
+    before = b'{"type":"RECORD","record":{"stream":%b,"data":' % orjson.dumps(batch.stream_name)
+    after = b',"emitted_at":%d}}\n' % (time.time_ns() // 1_000_000)
+    return before + batch.lines[:-1].replace(b"\n", after + before) + after
 
 
 def _return_memory_to_the_system() -> None:

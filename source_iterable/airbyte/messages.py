@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
-from airbyte_cdk.models import (
-    AirbyteEstimateTraceMessage,
-    AirbyteMessage,
-    AirbyteStateMessage,
-    AirbyteStreamStatus,
-    AirbyteStreamStatusReason,
-    AirbyteStreamStatusReasonType,
-    AirbyteTraceMessage,
-    EstimateType,
-    FailureType,
-    StreamDescriptor,
-    TraceType,
-    Type,
-)
-from airbyte_cdk.models.airbyte_protocol import AirbyteStreamStatusRateLimitedReason  # type: ignore[attr-defined]
-from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
-from airbyte_cdk.sources.streams import NO_CURSOR_STATE_KEY
-from airbyte_cdk.sources.streams.checkpoint.checkpoint_reader import FULL_REFRESH_COMPLETE_STATE
-from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as stream_status
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-
+from source_iterable.airbyte.stdout import Message, error_message, trace
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.process.progress import StreamProgress
 from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext, unreadable
@@ -39,7 +21,9 @@ _FAIR_SHARE = 0.1
 # Seconds without a record or a state after which the last state is repeated. The platform ends a source that writes neither
 # for maxSecondsBetweenMessages of metadata.yaml, 7,200; one list may take Iterable longer than that.
 BEAT_SECONDS = 1_500.0
-_UNREADABLE = "Correct the state, or reset the streams."
+# The CDK's marks: a stream without a cursor, and a full refresh that is complete.
+NO_CURSOR = {"__ab_no_cursor_state_message": True}
+REFRESHED = {"__ab_full_refresh_sync_complete": True}
 
 
 class Messages:
@@ -49,9 +33,12 @@ class Messages:
     the streams that are incomplete, each with its error.
     """
 
-    def __init__(self, context: StreamContext, states: ConnectorStateManager) -> None:
+    def __init__(self, context: StreamContext, states: Mapping[str, State]) -> None:
         self._context = context
-        self._states = states
+        # Those given, and then those that were written last.
+        self._states = {**states}
+        # The records since a stream's last state.
+        self._counts: Counter[str] = Counter()
         self._streams: dict[str, tuple[Stream, State]] = {}
         self._complete: list[str] = []
         # When each stream that is being read has begun; those that have written records; and the state that each is to
@@ -69,7 +56,8 @@ class Messages:
             if stream is None:
                 advice = f"refresh the schema of the connection, or remove {name} from the catalog."
                 raise ConfigError(f"This source has no stream {name}: {advice}")
-            given = self._states.get_stream_state(name, None)
+            # Raises RecursionError for one that could not be written.
+            given = deepcopy(self._states.get(name, {}))
             state = {key: value for key, value in given.items() if key[:5] != "__ab_"}
             stream.check_state(state)
         except RecursionError:
@@ -84,43 +72,43 @@ class Messages:
                 self._last[name] = state
             self._set_state(name, state)
 
-    def __iter__(self) -> Iterator[AirbyteMessage | RecordBatch]:
+    def __iter__(self) -> Iterator[Message | RecordBatch]:
         for name, error in self.failed.items():
-            yield traced(error).as_airbyte_message(StreamDescriptor(name=name))
-            yield _status(name, AirbyteStreamStatus.INCOMPLETE)
+            yield error_message(error, name)
+            yield _status(name, "INCOMPLETE")
         for name in self._complete:
             self._context.logger.info(f"{name}: already read by an earlier attempt of this job; skipped.")
-            yield _status(name, AirbyteStreamStatus.STARTED)
+            yield _status(name, "STARTED")
             yield self._state(name, _complete_state())
-            yield _status(name, AirbyteStreamStatus.COMPLETE)
+            yield _status(name, "COMPLETE")
         for name, item in read(self._context, self._streams):
             if isinstance(item, RecordBatch):
                 if name not in self._running:
                     self._running.add(name)
-                    yield _status(name, AirbyteStreamStatus.RUNNING)
+                    yield _status(name, "RUNNING")
                 self._due = time.monotonic() + BEAT_SECONDS
+                self._counts[name] += item.count
                 yield item
             elif isinstance(item, Checkpoint):
                 yield from self._checkpoint(name, item.state)
             elif isinstance(item, Started):
                 self._context.logger.info(f"{name}: {_beginning(*self._streams[name])}.")
                 self._begun[name] = time.monotonic()
-                yield _status(name, AirbyteStreamStatus.STARTED)
+                yield _status(name, "STARTED")
             elif isinstance(item, Limited):
-                limit = AirbyteStreamStatusRateLimitedReason(quota_reset=int(item.end * 1000))
-                reason = AirbyteStreamStatusReason(AirbyteStreamStatusReasonType.RATE_LIMITED, limit)
-                yield _status(name, AirbyteStreamStatus.RUNNING, reason)
+                limit = {"type": "RATE_LIMITED", "rate_limited": {"quota_reset": int(item.end * 1000)}}
+                yield _status(name, "RUNNING", reasons=[limit])
             elif isinstance(item, Nothing):
                 # No record is on its way, so the last state of any stream that is being read may be repeated.
                 if time.monotonic() >= self._due:
                     self._due = time.monotonic() + BEAT_SECONDS
                     for begun in [*self._begun][:1]:
-                        yield self._states.create_state_message(begun, None)
+                        yield self._last_state(begun)
                 yield RecordBatch(name, 0, b"")
             else:
                 yield from self._end(name, item)
 
-    def _checkpoint(self, name: str, state: State) -> Iterator[AirbyteMessage]:
+    def _checkpoint(self, name: str, state: State) -> Iterator[Message]:
         # The last, empty one of a resumable stream is written when the stream is complete: it is its end.
         if state or not self._streams[name][0].resumable:
             self._last.pop(name, None)
@@ -129,13 +117,13 @@ class Messages:
         else:
             self._last[name] = {}
 
-    def _end(self, name: str, ended: Ended) -> Iterator[AirbyteMessage]:
+    def _end(self, name: str, ended: Ended) -> Iterator[Message]:
         stream, error = self._streams[name][0], ended.error
         if error is not None:
             self.failed[name] = error
             if not isinstance(error, IterableError):
                 self._context.logger.error(f"{name}: unexpected error.", exc_info=error)
-            yield traced(error).as_airbyte_message(StreamDescriptor(name=name))
+            yield error_message(error, name)
         if name in self._last:
             state = self._last.pop(name)
             if error is None and stream.cursor_field is None:
@@ -145,45 +133,30 @@ class Messages:
         seconds = time.monotonic() - self._begun.pop(name)
         done = _summary(self._context.progress.stream(name), seconds)
         self._context.logger.info(f"{name}: {'complete' if error is None else 'incomplete'}, {done}.")
-        yield _status(name, AirbyteStreamStatus.COMPLETE if error is None else AirbyteStreamStatus.INCOMPLETE)
+        yield _status(name, "COMPLETE" if error is None else "INCOMPLETE")
 
     def _set_state(self, name: str, state: State) -> None:
         """Set what is written for a stream. An empty state means that there is no cursor."""
-        self._states.update_state_for_stream(name, None, dict(state) or {NO_CURSOR_STATE_KEY: True})
+        self._states[name] = {**state} or NO_CURSOR
 
-    def _state(self, name: str, state: State) -> AirbyteMessage:
+    def _state(self, name: str, state: State) -> Message:
         self._due = time.monotonic() + BEAT_SECONDS
         self._set_state(name, state)
-        return self._states.create_state_message(name, None)
+        return self._last_state(name)
 
-    def _estimate(self, name: str) -> Iterator[AirbyteMessage]:
+    def _last_state(self, name: str) -> Message:
+        stream = {"stream_descriptor": {"name": name}, "stream_state": self._states[name]}
+        # The protocol has the count as a float.
+        count = float(self._counts.pop(name, 0))
+        return {"type": "STATE", "state": {"type": "STREAM", "stream": stream, "sourceStats": {"recordCount": count}}}
+
+    def _estimate(self, name: str) -> Iterator[Message]:
         """The stream's total, once a fair share of its time range is read, as if the rest were as dense."""
         done = self._context.progress.stream(name)
         if done.share and _FAIR_SHARE <= done.share < 1:
             rows, size = int(done.records / done.share), int(done.bytes / done.share)
-            estimate = AirbyteEstimateTraceMessage(name, EstimateType.STREAM, row_estimate=rows, byte_estimate=size)
-            trace = AirbyteTraceMessage(type=TraceType.ESTIMATE, emitted_at=time.time() * 1000, estimate=estimate)
-            yield AirbyteMessage(type=Type.TRACE, trace=trace)
-
-
-def traced(error: Exception) -> AirbyteTracedException:
-    """The CDK's exception for an error, which becomes a trace message and sets the exit code."""
-    if not isinstance(error, IterableError):
-        return AirbyteTracedException.from_exception(error, message=f"Unexpected error: {type(error).__name__}.")
-    return AirbyteTracedException.from_exception(error, message=str(error), failure_type=FailureType(error.failure))
-
-
-def state_manager(states: list[AirbyteStateMessage] | None) -> ConnectorStateManager:
-    """The states given to a sync. Raises AirbyteTracedException."""
-    try:
-        return ConnectorStateManager(states)
-    except ValueError:
-        why = "The state is GLOBAL with a shared part, which this connector does not write. Reset the streams."
-    except RecursionError:
-        why = f"The state is nested too deep to be read. {_UNREADABLE}"
-    except AttributeError:
-        why = f"The state has an entry that does not match its type. {_UNREADABLE}"
-    raise traced(ConfigError(why))
+            estimate = {"name": name, "type": "STREAM", "row_estimate": rows, "byte_estimate": size}
+            yield trace("ESTIMATE", estimate=estimate)
 
 
 def _complete_state() -> dict[str, Any]:
@@ -193,11 +166,11 @@ def _complete_state() -> dict[str, Any]:
     stream again. PyAirbyte, state files and older platforms hand a state to every later sync, so it names the job.
     """
     job = os.environ.get("WORKER_JOB_ID")
-    return {**FULL_REFRESH_COMPLETE_STATE, "__ab_job_id": job} if job else {}
+    return {**REFRESHED, "__ab_job_id": job} if job else {}
 
 
-def _status(name: str, status: AirbyteStreamStatus, *reasons: AirbyteStreamStatusReason) -> AirbyteMessage:
-    return stream_status(StreamDescriptor(name=name), status, [*reasons] or None)
+def _status(name: str, status: str, **more: Any) -> Message:
+    return trace("STREAM_STATUS", stream_status={"stream_descriptor": {"name": name}, "status": status, **more})
 
 
 def _beginning(stream: Stream, state: Mapping[str, Any]) -> str:

@@ -1,81 +1,62 @@
-"""SourceIterable: the spec, check, discover and read commands."""
+"""SourceIterable: the connector as a source of the Airbyte CDK, for programs in Python. The command does without."""
 
 from __future__ import annotations
 
 import logging
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import closing
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import closing, contextmanager
+from typing import Any
 
+import msgspec
+import requests
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
     AirbyteMessage,
+    AirbyteMessageSerializer,
     AirbyteRecordMessage,
     AirbyteStateMessage,
+    AirbyteStateMessageSerializer,
+    AirbyteStream,
     ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteStream,
     ConnectorSpecification,
+    DestinationSyncMode,
+    FailureType,
     Status,
+    SyncMode,
     Type,
 )
 from airbyte_cdk.sources.source import Source
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_iterable.airbyte.catalog import as_airbyte_stream
-from source_iterable.airbyte.check import check
-from source_iterable.airbyte.messages import Messages, state_manager, traced
-from source_iterable.api.client import IterableClient
+from source_iterable.airbyte import commands, given
 from source_iterable.config import specification
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.process.display import heartbeat, progress_display
-from source_iterable.reading.stream import StreamContext
-from source_iterable.streams.privacy import notes
-from source_iterable.streams.table import STREAMS, parse_config
-
-# The order in which streams begin.
-_ORDER = {name: position for position, name in enumerate(STREAMS)}
-_T = TypeVar("_T")
-# How the CDK's parser describes a stream's state that is not an object; then it says where that is.
-_PYTHON_ERROR = re.compile(r"\b[A-Z]\w+Error: [^\n]*(?= \(instance_path=)")
+from source_iterable.records.batch import RecordBatch
 
 
 class SourceIterable(Source):
-    """The connector. With `batched`, `read` yields RecordBatch items for a caller that writes their lines.
-
-    Errors are raised as AirbyteTracedException.
-    """
+    """The connector. Errors are raised as AirbyteTracedException."""
 
     name = "source-iterable"
     # Config's errors name the offending key; those of the CDK's check against the spec do not.
     check_config_against_spec = False
 
-    def __init__(self, batched: bool = False) -> None:
-        self._batched = batched
-
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         return ConnectorSpecification(**specification())
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Whether a sync with this configuration would work; a failed status says what to do.
-
-        Airbyte's form shows no message of a check that succeeded (seen in its source), so the log has the notes, too.
-        """
-        try:
-            said = check(parse_config(config), logger)
-        except IterableError as error:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
-        for note in said:
-            logger.warning(note)
-        return AirbyteConnectionStatus(status=Status.SUCCEEDED, message="\n".join(said) or None)
+        status = commands.check(config, logger)["connectionStatus"]
+        return AirbyteConnectionStatus(Status(status["status"]), status.get("message"))
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
-        try:
-            parsed = parse_config(config)
-            client = IterableClient(parsed, logger)
-            return AirbyteCatalog(streams=[as_airbyte_stream(stream, parsed, client) for stream in STREAMS.values()])
-        except IterableError as error:
-            raise traced(error) from error
+        with _traced():
+            message = AirbyteMessageSerializer.load(commands.discover(config, logger))
+        assert message.catalog
+        return message.catalog
 
     def read(
         self,
@@ -85,52 +66,72 @@ class SourceIterable(Source):
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
         """Read the catalog's streams at once. A failed stream does not stop the others; it raises at the end."""
-        try:
-            parsed = parse_config(config)
-        except ConfigError as error:
-            raise traced(error) from None
-        for note in notes(parsed):
-            logger.warning(note)
-        # Each once: two readings of one stream would emit its records twice, and race for its state.
         schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
-        context = StreamContext(parsed, IterableClient(parsed, logger), logger, schemas)
-        messages = Messages(context, state_manager(state))
-        for name in sorted(schemas, key=lambda name: _ORDER.get(name, -1)):
-            messages.add(name, STREAMS.get(name))
-        with closing(context), heartbeat(context.progress, logger), progress_display(context.progress):
-            for message in messages:
-                if self._batched or isinstance(message, AirbyteMessage):
-                    yield message  # type: ignore[misc]  # the entrypoint writes batches
-                else:
-                    for data in message.records():
-                        record = AirbyteRecordMessage(message.stream_name, data, time.time_ns() // 1_000_000)
+        messages = [AirbyteStateMessageSerializer.dump(each) for each in state or []]
+        with _traced():
+            states = given.states_of(msgspec.convert(messages, list[given.StateMessage]))
+            with closing(commands.read(config, schemas, states, logger)) as items:
+                for item in items:
+                    if not isinstance(item, RecordBatch):
+                        yield AirbyteMessageSerializer.load(item)
+                        continue
+                    for data in item.records():
+                        record = AirbyteRecordMessage(item.stream_name, data, time.time_ns() // 1_000_000)
                         yield AirbyteMessage(type=Type.RECORD, record=record)
-        if messages.failed:
-            # The platform needs an exit code, and shows the errors of the streams.
-            said = "; ".join(f"{name} ({traced(error).message})" for name, error in messages.failed.items())
-            raise traced(ConfigError(f"{len(messages.failed)} of {len(schemas)} streams are incomplete: {said}"))
 
     @classmethod
     def read_config(cls, config_path: str) -> MutableMapping[str, Any]:
-        return _readable("configuration", config_path, super().read_config)
+        with _traced():
+            return given.configuration(config_path)
 
     @classmethod
     def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
-        return _readable("catalog", catalog_path, super().read_catalog)
+        """The catalog in a file, with what `read` needs of it."""
+        with _traced():
+            streams = given.catalog(catalog_path)
+        return ConfiguredAirbyteCatalog(
+            [
+                ConfiguredAirbyteStream(
+                    AirbyteStream(each.stream.name, each.stream.json_schema, []),
+                    SyncMode(each.sync_mode),
+                    DestinationSyncMode.append,
+                )
+                for each in streams
+            ]
+        )
 
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
-        return _readable("state", state_path, super().read_state)
+        with _traced():
+            states = given.states(state_path) if state_path else {}
+        streams = [{"stream_descriptor": {"name": name}, "stream_state": state} for name, state in states.items()]
+        return [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": stream}) for stream in streams]
 
 
-def _readable(what: str, path: str, read: Callable[[str], _T]) -> _T:
-    """Read one of the command's files; any failure is a config error."""
+@contextmanager
+def _traced() -> Iterator[None]:
+    """Raises AirbyteTracedException for errors of the connector in the block."""
     try:
-        return read(path)
-    except OSError as error:
-        why = f"cannot be read: {error.strerror}."
-    except TypeError:  # a number where the CDK expects a list
-        why = "is not valid: it does not have the expected form."
-    except Exception as error:  # the CDK's parsers raise all kinds of errors
-        why = f"is not valid: {_PYTHON_ERROR.sub('not an object', str(error))}"
-    raise traced(ConfigError(f"The {what} file {path} {why}"))
+        yield
+    except IterableError as error:
+        failure = FailureType(error.failure)
+        raise AirbyteTracedException.from_exception(error, message=str(error), failure_type=failure) from error
+
+
+def forbid_private_networks() -> None:
+    """From now on, requests of this process to private addresses raise ConfigError; only https is taken.
+
+    That is what the CDK's entrypoint does in the cloud, as it is made.
+    """
+    # It has a line for the log.
+    logging.getLogger("airbyte").setLevel(logging.WARNING)
+    AirbyteEntrypoint(SourceIterable())
+    send = requests.Session.send
+
+    def checked(*arguments: Any, **options: Any) -> requests.Response:
+        try:
+            return send(*arguments, **options)
+        except AirbyteTracedException as error:
+            raise ConfigError(str(error)) from None
+
+    requests.Session.send = checked  # type: ignore[method-assign]

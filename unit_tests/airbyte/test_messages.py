@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,12 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, AirbyteStateMessageSerializer, SyncMode
-from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 
 from source_iterable.airbyte import messages as messages_module
 from source_iterable.airbyte.catalog import as_airbyte_stream
-from source_iterable.airbyte.messages import BEAT_SECONDS, Messages
+from source_iterable.airbyte.messages import BEAT_SECONDS, NO_CURSOR, Messages
+from source_iterable.airbyte.stdout import Message
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError, NotFound
@@ -22,8 +22,6 @@ from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, S
 from source_iterable.reading.together import Ended, Limited, Nothing, Started
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS
-
-NO_CURSOR = {"__ab_no_cursor_state_message": True}
 
 
 class Fake(Stream):
@@ -56,27 +54,19 @@ def context() -> Iterator[StreamContext]:
 
 
 def messages_of(stream: Stream, context: StreamContext, state: dict[str, Any] | None = None) -> Messages:
-    given: list[AirbyteStateMessage] = []
-    if state is not None:
-        message = {"stream_descriptor": {"name": stream.name}, "stream_state": state}
-        given = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": message})]
-    made = Messages(context, ConnectorStateManager(given))
+    made = Messages(context, {} if state is None else {stream.name: state})
     made.add(stream.name, stream)
     return made
 
 
-def shown(message: AirbyteMessage | RecordBatch) -> Any:
+def shown(message: Message | RecordBatch) -> Any:
     """A batch as its number of records, a state as it is, a status and an error as their text."""
     if isinstance(message, RecordBatch):
         return message.count
-    if message.state:
-        assert message.state.stream
-        return vars(message.state.stream.stream_state)
-    assert message.trace
-    if message.trace.stream_status:
-        return message.trace.stream_status.status.value
-    assert message.trace.error
-    return message.trace.error.message
+    if message["type"] == "STATE":
+        return message["state"]["stream"]["stream_state"]
+    trace = message["trace"]
+    return trace["stream_status"]["status"] if "stream_status" in trace else trace["error"]["message"]
 
 
 def read(
@@ -119,7 +109,7 @@ def test_a_checkpoint_is_emitted_where_it_is_yielded(context: StreamContext) -> 
     assert failure is None
 
 
-def test_a_stream_gets_its_state_without_the_cdks_markers(context: StreamContext) -> None:
+def test_a_stream_gets_its_state_without_the_markers(context: StreamContext) -> None:
     stream = Fake([])
     read(stream, context, {"after": 7, **NO_CURSOR})
     assert stream.state == {"after": 7}
@@ -224,8 +214,8 @@ def test_a_failed_resumable_stream_is_not_complete(context: StreamContext, job: 
 def test_every_stream_that_is_resumable_says_that_its_cursor_is_its_own(name: str, context: StreamContext) -> None:
     """As the protocol demands; without a cursor field it still has full refresh alone."""
     shown = as_airbyte_stream(STREAMS[name], context.config, context.client)
-    assert bool(shown.source_defined_cursor) == shown.is_resumable
-    assert bool(shown.default_cursor_field) == (SyncMode.incremental in shown.supported_sync_modes)
+    assert ("source_defined_cursor" in shown) == shown["is_resumable"]
+    assert ("default_cursor_field" in shown) == ("incremental" in shown["supported_sync_modes"])
 
 
 class Strict(Fake):
@@ -241,6 +231,13 @@ def test_an_invalid_state_is_rejected_before_anything_is_read(context: StreamCon
     assert (out, stream.state) == ([], None)
     assert isinstance(failure, ConfigError)
     assert "'soon'" in str(failure)
+
+
+@pytest.mark.parametrize("name", ["lists", "list_users", "events", "campaigns", "users"])
+def test_a_state_that_is_nested_too_deep_is_named(context: StreamContext, name: str) -> None:
+    messages = Messages(context, {name: {"x": json.loads("[" * 800 + "]" * 800)}})
+    messages.add(name, STREAMS[name])
+    assert str(messages.failed[name]).startswith(f"The state of stream {name} cannot be read: it is nested too deep")
 
 
 class Clock:

@@ -12,7 +12,7 @@ import requests
 import requests_mock
 from requests_mock import Mocker
 
-from source_iterable.airbyte.messages import traced
+from source_iterable.airbyte.stdout import error_message
 from source_iterable.api.client import IterableClient
 from source_iterable.api.request import Request, Timeout
 from source_iterable.api.retry import ONCE
@@ -125,7 +125,7 @@ def test_a_key_quoted_in_an_error_response_is_masked(client: IterableClient, req
     requests_mock.get(ROOT + "lists", status_code=401, json={"code": "BadApiKey", "msg": f"Unknown key {API_KEY}!"})
     with pytest.raises(BadKey, match=r"Unknown key \*\*\*\*!") as caught:
         client.get_text("lists")
-    assert API_KEY not in f"{caught.value} {caught.value.msg} {traced(caught.value).as_airbyte_message()}"
+    assert API_KEY not in f"{caught.value} {caught.value.msg} {error_message(caught.value)}"
 
 
 def wordings(server: requests_mock.Mocker, code: str, msg: str, **options: Any) -> list[str]:
