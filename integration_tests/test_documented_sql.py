@@ -20,7 +20,7 @@ Record = dict[str, Any]
 PAGE = (Path(__file__).parents[1] / "docs" / "streams.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"^```sql\n-- ([^\n]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 STREAMS = "users,lists,channels,message_types,experiments,experiment_variants,experiments_metrics"
-ENGINES = {"DuckDB": "duckdb", "PostgreSQL": "postgres"}
+ENGINES = ["DuckDB", pytest.param("PostgreSQL", marks=pytest.mark.warehouses)]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,6 @@ def sandbox() -> Iterator[Sandbox]:
 def engine(
     request: pytest.FixtureRequest,
     sandbox: Sandbox,
-    postgres_server: PostgresWarehouse,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[str, DuckDBWarehouse | PostgresWarehouse]]:
     folder = tmp_path_factory.mktemp(request.param)
@@ -50,7 +49,7 @@ def engine(
         load(warehouse.to)
         yield request.param, warehouse
         return
-    with postgres_server.database("documented") as database:
+    with request.getfixturevalue("postgres_server").database("documented") as database:
         load(database.to)
         yield request.param, database
 

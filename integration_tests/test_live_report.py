@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from integration_tests import preloaded
 from integration_tests.connector import config_for
 from integration_tests.live import __main__ as command
 from integration_tests.live import report as reports
@@ -57,7 +57,7 @@ def write_config(sandbox: Sandbox, folder: Path, **changes: Any) -> Path:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command as a user runs it in a folder of his own."""
-    command = [sys.executable, "-m", "integration_tests.live", *arguments]
+    command = [*preloaded.python(), "-m", "integration_tests.live", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
     return subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300

@@ -66,6 +66,7 @@ def assert_all_there(warehouse: Warehouse, config: dict[str, Any], names: list[s
         assert there == wanted, name
 
 
+@pytest.mark.warehouses
 def test_the_line_for_psql_leads_to_the_tables(tmp_path: Path, postgres_warehouse: PostgresWarehouse) -> None:
     with Sandbox(SandboxSettings(users=2, days=1)) as sandbox:
         done = load(tmp_path, config_for(sandbox), "--to", postgres_warehouse.to, "--streams", "channels")
@@ -291,6 +292,7 @@ run(sys.argv[1:])
 """
 
 
+@pytest.mark.warehouses
 def test_a_connection_that_is_lost_in_the_middle_is_opened_again(
     tmp_path: Path, postgres_warehouse: PostgresWarehouse
 ) -> None:
@@ -326,6 +328,7 @@ def test_a_stream_that_fails_keeps_its_table_and_the_others_are_loaded(warehouse
         assert_all_there(warehouse, config, ["channels", "snippets", "email_open"])
 
 
+@pytest.mark.warehouses
 def test_the_tables_of_postgresql_can_be_read_and_have_views_while_they_are_loaded(
     tmp_path: Path, postgres_warehouse: PostgresWarehouse
 ) -> None:
@@ -368,6 +371,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     assert 'pip install ".[load]"' in done.stderr
 
 
+@pytest.mark.warehouses
 def test_a_destination_of_dlt_gets_the_same(
     tmp_path: Path, postgres_warehouse: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ from source_iterable.records.batch import batch_of
 from source_iterable.streams.table import STREAMS
 
 CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
+pytestmark = pytest.mark.warehouses
+
 MEMBERS, USERS = table_of(STREAMS["list_users"], CONFIG), table_of(STREAMS["users"], CONFIG)
 
 

@@ -162,7 +162,7 @@ def test_two_loads_at_once_into_one_dataset_are_refused(opened: Callable[..., De
 
 
 # PostgreSQL's disk is the server's: test_load_connection.py.
-@pytest.mark.parametrize("warehouse", ["duckdb", "parquet"], indirect=True)
+@pytest.mark.parametrize("warehouse", ["duckdb", pytest.param("parquet", marks=pytest.mark.warehouses)], indirect=True)
 def test_a_full_disk_is_named_with_what_to_do(
     warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path
 ) -> None:
@@ -215,6 +215,7 @@ def test_texts_arrive_whatever_encoding_the_environment_asks_for(
     assert (row["email"], row["city"]) == ("größe@example.com", "東京")
 
 
+@pytest.mark.warehouses
 def test_a_view_of_custom_events_gets_new_columns_unless_another_view_needs_it_as_it_is(
     postgres_warehouse: PostgresWarehouse, tmp_path: Path
 ) -> None:

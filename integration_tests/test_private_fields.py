@@ -95,7 +95,7 @@ def private_values(things: dict[str, list[dict[str, Any]]]) -> set[str]:
     return {json.dumps(text, ensure_ascii=False)[1:-1] for text in found if len(text) >= SHORTEST}
 
 
-@pytest.fixture(params=PROJECT_TYPES)
+@pytest.fixture(scope="module", params=PROJECT_TYPES)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     settings = SandboxSettings(
         seed=5, users=60, days=3, events_per_day=400, campaigns=20, templates=20, project_type=request.param

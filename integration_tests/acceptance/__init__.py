@@ -19,7 +19,7 @@ def fitting(config: Mapping[str, Any], *, own_port: bool = False) -> SandboxSett
     """A sandbox of the configuration's project; at any free port, or at that of the configuration."""
     return SandboxSettings(
         now=NOW,
-        days=14,
+        days=10,
         events_per_day=200,
         users=50,
         project_type=config.get("project_type", "Email-based"),

@@ -16,7 +16,7 @@ from integration_tests.hostile.large import LARGE
 from integration_tests.hostile.lines import LINES
 from integration_tests.hostile.pages import PAGES
 from integration_tests.hostile.responses import plain
-from integration_tests.hostile.rows import SAME, Row, Verdicts
+from integration_tests.hostile.rows import SAME, WAYS, Row, Verdicts
 from integration_tests.hostile.server import Pieces, Request
 from integration_tests.hostile.statuses import STATUSES
 from integration_tests.hostile.transport import TRANSPORT
@@ -44,14 +44,20 @@ def verdict_of(verdicts: Verdicts, name: str) -> str | None:
 
 
 def cases() -> Iterator[Any]:
-    """All cases, as parameters of a test."""
+    """All cases, as parameters of a test.
+
+    Where one verdict holds for all kinds, what reads responses decides it, and WAYS stand for the kinds that share it:
+    `make test` leaves the others to `make test-warehouses`.
+    """
     for row in TABLE:
         for name, kind in KINDS.items():
             always, once = verdict_of(row.always, name), verdict_of(row.once, name)
             for mode, verdict in (("always", always), ("once", always if once == SAME else once)):
                 if always is None or verdict is None:
                     continue
-                yield pytest.param(Case(row, kind, mode == "once", verdict), id=f"{row.name}-{name}-{mode}")
+                shared = isinstance(row.always, str) and name not in WAYS
+                case = Case(row, kind, mode == "once", verdict)
+                yield pytest.param(case, id=f"{row.name}-{name}-{mode}", marks=[pytest.mark.kinds] if shared else [])
 
 
 def large_cases() -> Iterator[Any]:

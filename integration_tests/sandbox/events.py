@@ -23,6 +23,8 @@ USER = "user"
 # A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
 HOURS, HOURS_BEFORE = 6, 48
 _MESSAGE = re.compile(fixture("events")["message"])  # a family of messages, and what happens to one of them
+# So many events, or more in a few hours, stay in memory: those that follow on them need them, and so does every export.
+_KEPT = 200_000
 # The type that comes before one, where it is not the family's send.
 _BEFORE = {later: earlier for earlier, types in fixture("events")["before"].items() for later in types}
 
@@ -77,7 +79,9 @@ class Events:
         self._odd = oddities(self._fixtures, "event", 0.25)
         self._odd_custom = oddities(self._fixtures, "customEvent", 0.8)
         self._kind = lru_cache(None)(self._make_kind)
-        self._moments = lru_cache(256)(self._make_moments)  # events that follow on these need them again
+        busiest = max(self._weights.values(), default=0.0) / (sum(self._weights.values()) or 1.0)
+        hours = 256 + int(_KEPT / (1 + settings.events_per_day / 24 * busiest))
+        self._moments = lru_cache(hours)(self._make_moments)
         self._by_user = lru_cache(1)(self._make_index)
         self._lock = threading.Lock()
 
