@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 
@@ -24,7 +25,7 @@ LISTS = PlainList("lists", "lists", "lists", "id")
 # A list in messages.
 _name: Callable[[Key], str] = "list {}".format
 # Lists requested at a time: the limit is five a minute, and long ones must not hold up the others.
-THREADS = 4
+LISTS_AT_ONCE = 4
 # Seconds. The response for a list of a million users takes more than an hour (seen). Counting a large list takes a while,
 # too: Iterable says that it may time out (reference).
 USERS_TIMEOUT, SIZE_TIMEOUT = 2 * 3600.0, 600.0
@@ -78,15 +79,21 @@ class ListReader(SliceReader[Key]):
 
     def users(self, list_ids: list[Key]) -> Iterator[tuple[Key, SpooledResponse | None]]:
         """Yield the lists as they arrive, as `read` does: their users, one a line."""
-        barrier = self.context.barrier
-        barrier.need(self.stream_name, list_ids)
+        with self.sharing(list_ids):
+            yield from self.read(list_ids, self.get, LISTS_AT_ONCE)
+
+    @contextmanager
+    def sharing(self, list_ids: list[Key]) -> Iterator[None]:
+        """While the block runs, which `get`s these lists, other streams get them by the same requests."""
+        self.context.barrier.need(self.stream_name, list_ids)
         try:
-            yield from self.read(list_ids, self._shared, THREADS)
+            yield
         finally:
             # Also when it gives up: the other stream would keep lists for it, and wait.
-            barrier.done(self.stream_name)
+            self.context.barrier.done(self.stream_name)
 
-    def _shared(self, list_id: Key) -> SpooledResponse:
+    def get(self, list_id: Key) -> SpooledResponse:
+        """The users of a list, one a line. Raises IterableError."""
         request = partial(self.request, "lists/getUsers", {"listId": list_id, **self._query})
         return self.context.barrier.get(self.stream_name, list_id, request)
 
@@ -121,7 +128,9 @@ class ListSizes(DailyStream):
         day = today.isoformat()
         done = Done(LISTS.keys(context), state if day_of(state) == today else {})
         sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _size_in, _name)
-        responses = sizes.read(done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), THREADS)
+        responses = sizes.read(
+            done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), LISTS_AT_ONCE
+        )
         for number, (list_id, response) in enumerate(responses, 1):
             context.progress.advance(self.name, share=number / len(done.remaining))
             if list_id in sizes.unread:
