@@ -36,8 +36,9 @@ class DistinctUsers:
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", f"cache_size = -{_CACHE}"):
             self._database.execute(f"PRAGMA {pragma}")
-        self._database.execute("CREATE TABLE waiting (digest BLOB PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
-        self._database.execute("CREATE TABLE taken (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        with local_errors():
+            self._database.execute("CREATE TABLE waiting (digest BLOB PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
+            self._database.execute("CREATE TABLE taken (digest BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, users: Iterable[str], again: bool = False) -> None:
         """Add users; those who were added before change nothing. With `again`, none is left out."""
