@@ -74,7 +74,7 @@ def test_a_killed_sync_of_events_resumes_from_its_last_state(states: int, monkey
         assert sorted(both.values()) == sorted(map(as_read, sandbox.truth_list("events")))
         assert "@" not in json.dumps(state)
         assert asked == len([each for each in digests if each > state[0]["stream"]["stream_state"]["after"]])
-        assert 0 < asked < 60
+        assert asked > 0
         # A completed sync starts over.
         assert len(sync(config, ["events"], after.state).records["events"]) == len(both)
 

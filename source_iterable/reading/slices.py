@@ -135,7 +135,7 @@ class SliceReader(Generic[K]):
         if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
             raise TransientError(
                 f"{self.stream_name}: {MAX_FAILED_IN_A_ROW} consecutive requests failed, most recently for {what}. "
-                f"{error} The next sync resumes here."
+                f"{error} The next sync resumes from the last state."
             )
 
     def finish(self) -> None:
