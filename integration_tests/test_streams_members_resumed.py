@@ -53,7 +53,8 @@ def test_a_killed_sync_of_lists_resumes_from_its_last_state(states: int, monkeyp
 @pytest.mark.parametrize("states", [1, 2, 4])
 def test_a_killed_sync_of_events_resumes_from_its_last_state(states: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if users had been read before all were known."""
-    monkeypatch.setattr(user_events, "USERS_A_STATE", 7)
+    monkeypatch.setattr(user_events, "USERS_A_STATE", 5)
+    monkeypatch.setattr(user_events, "USERS_AT_ONCE", 3)
     get = lists.ListReader.get
 
     def slow(reader: lists.ListReader, list_id: Any) -> SpooledResponse:
