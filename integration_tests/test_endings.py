@@ -244,9 +244,9 @@ def test_no_temporary_folder_ends_the_sync_and_is_not_blamed_on_iterable(tmp_pat
 # Everything is spooled to files, and the lists' users are sorted in one.
 SMALL_MEMORY = """
 from source_iterable.api import spooled
-from source_iterable.streams import user_events
+from source_iterable.streams import distinct_users
 spooled.MEMORY_BYTES = 100
-user_events._CACHE = 8
+distinct_users._CACHE = 8
 from source_iterable.run import run
 run()
 """

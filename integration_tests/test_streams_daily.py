@@ -376,10 +376,24 @@ def test_a_size_is_a_bare_number(body: str) -> None:
     assert [record["size"] for record in result.records["list_sizes"]] == [17]
 
 
+@pytest.mark.parametrize("others", [["list_users"], ["events"], ["list_users", "events"]])
+@pytest.mark.parametrize("project_type", ["Email-based", "Hybrid"])
+def test_lists_that_are_read_are_counted_without_a_request(others: list[str], project_type: str) -> None:
+    with a_sandbox(project_type=project_type) as sandbox:
+        result = sync(config_for(sandbox), ["list_sizes", *others])
+        assert result.failure is None
+        assert ordered(result.records["list_sizes"]) == sizes(sandbox, TODAY)
+        assert (sandbox.count(SIZE), sandbox.count("lists/getUsers")) == (0, 8)
+
+
 def test_sizes_and_members_share_five_requests_a_minute() -> None:
     """The sandbox refuses what is over its limit; nothing was refused."""
     with a_sandbox(rate_limit_factor=600, lists=12) as sandbox:
+        fault = Fault("lists/getUsers", "status", times=None, status=404)
+        fault.when = lambda entry: int(entry.query["listId"][0]) % 2 == 0
+        sandbox.add_fault(fault)
         result = sync(config_for(sandbox, rate_limit_factor=600), ["list_sizes", "list_users"])
         assert result.failure is None
-        assert sandbox.count(SIZE) == sandbox.count("lists/getUsers") == 12
+        assert ordered(result.records["list_sizes"]) == sizes(sandbox, TODAY)
+        assert (sandbox.count(SIZE), sandbox.count("lists/getUsers")) == (6, 12)
         assert sandbox.count(status=429) == 0

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections import Counter
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteCatalogSerializer, Type
 from jsonschema import Draft7Validator, FormatChecker
 
 from integration_tests.connector import catalog_for, config_for, sync
 from integration_tests.sandbox import Fault, Sandbox, SandboxSettings
-from source_iterable.airbyte.source import SourceIterable
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.timestamps import rfc3339
-from source_iterable.streams import lists, user_events
+from source_iterable.streams import user_events
 from source_iterable.streams.table import EXPORTS
 
 Record = dict[str, Any]
@@ -351,62 +348,6 @@ def test_a_cut_response_with_events_is_retried() -> None:
         result = sync(config_for(sandbox), ["events"])
         assert result.failure is None
         assert sorted(map(as_sent, result.records["events"])) == sorted(map(as_read, sandbox.truth_list("events")))
-
-
-def until_a_state(config: Record, name: str, states: int) -> tuple[list[Record], list[Record]]:
-    """The records before state number `states` (from 1), and that state: what remains of a killed sync."""
-    catalog = ConfiguredAirbyteCatalogSerializer.load(catalog_for(config, [name]))
-    records: list[Record] = []
-    read = SourceIterable().read(logging.getLogger("airbyte"), config, catalog, [])
-    for message in read:
-        if message.type == Type.RECORD and message.record:
-            records.append(message.record.data)
-        elif message.type == Type.STATE and message.state:
-            states -= 1
-            if states == 0:
-                state = AirbyteStateMessageSerializer.dump(message.state)
-                list(read)
-                return records, [{"type": "STREAM", "stream": state["stream"]}]
-    raise AssertionError("there were fewer states")
-
-
-@pytest.mark.parametrize("states", [1, 4, 6])
-@pytest.mark.parametrize("name", ["list_users", "events"])
-def test_a_killed_sync_resumes_from_its_last_state(name: str, states: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user_events, "USERS_A_STATE", 7)
-    monkeypatch.setattr(lists, "THREADS", 1)
-    with a_sandbox() as sandbox:
-        config = config_for(sandbox)
-        before, state = until_a_state(config, name, states)
-        sandbox.clear_requests()
-        after = sync(config, [name], state)
-        expected = members(sandbox) if name == "list_users" else Counter(map(as_read, sandbox.truth_list("events")))
-        asked = sandbox.count("export/userEvents")
-    both = [*before, *after.records[name]]
-    assert (keys(name, both) if name == "list_users" else Counter(map(as_sent, both))) == expected
-    assert after.records[name]
-    if name == "events":
-        assert asked == 60 - 7 * states
-        assert "@" not in json.dumps(state)
-    # A completed sync starts over.
-    with a_sandbox() as sandbox:
-        assert len(sync(config_for(sandbox), [name], after.state).records[name]) > 100
-
-
-def test_a_failed_stream_keeps_its_last_state() -> None:
-    with a_sandbox() as sandbox:
-        config = config_for(sandbox)
-        sandbox.add_fault(
-            Fault("lists/getUsers", "status", times=None, status=400, when=lambda e: e.query["listId"] == [str(LAST)])
-        )
-        first = sync(config, ["list_users"])
-        sandbox.clear_faults()
-        second = sync(config, ["list_users"], first.state)
-        assert "list_users" in first.errors
-        assert first.records["list_users"]
-        assert second.failure is None
-        both = first.records["list_users"] + second.records["list_users"]
-        assert keys("list_users", both) == members(sandbox)
 
 
 def test_a_project_without_lists_has_no_events() -> None:

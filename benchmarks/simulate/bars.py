@@ -46,8 +46,6 @@ NOW: dict[str, float] = {
     "one stream, 3.8 GB in 180 days, D = 30 + 1 s for each 5 MB": 718.3,
     "one stream, 3.8 GB in 180 days, D = 120": 1_019.9,
     "one stream, 3.8 GB in 180 days, D = 120 + 1 s for each 5 MB": 1_342.1,
-    "list_sizes and list_users, 100 lists": 2_346.2,
-    "events, 40 lists and 5,000 users": 996.2,
     "first sync, 300 M events of 20 types and 2 M users, 3 years, D = 2": 10_654.3,
     "first sync, 300 M events of 20 types and 2 M users, 3 years, D = 30": 17_850.0,
     "first sync, 300 M events of 20 types and 2 M users, 3 years, D = 30 + 1 s for each 5 MB": 36_499.8,

@@ -17,6 +17,7 @@ def run_ahead(work: Callable[[T], R], items: Iterable[T], threads: int, ordered:
     """Yield each item with its `work(item)`. Raises what `work` raises, and cancels pending work.
 
     Args:
+        items: one that has ended is asked again after each result, which may have brought more; not once all are there.
         ordered: in the order of the items, at most `2 * threads` of them ahead. Otherwise in order of completion, so that a
             slow item does not hold up the others, and at most `threads` ahead.
     """

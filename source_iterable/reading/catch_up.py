@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
+from typing import TypeVar
 
 from source_iterable.api.client import IterableClient
 from source_iterable.api.spooled import SpooledResponse
 
-# What a stream may need: a response, by its key; any response, until it says which; or to read its new events.
+# What a stream may need: a response, by its key; any response, until it says which; to read its new events; or to know how
+# much there is in the responses for others.
 Need = int | str
 ANY_RESPONSE = "any response"
 NEW_EVENTS = "new events"
+COUNTS = "counts"
+K = TypeVar("K", bound=Need)
 # Responses kept for streams that have not come to them yet. Each takes memory, or a descriptor and disk.
 MOST_KEPT = 16
 # Seconds between looks whether the others have caught up.
@@ -26,6 +30,7 @@ class CatchUpBarrier:
     Rereading waits until all export streams have read their new events. list_users and events need the users of the same
     lists. Iterable allows five such requests a minute, and a large list takes an hour: so each list is requested once, and
     kept until every expected stream that needs it has taken it. Without expected streams nothing is kept, and nobody waits.
+    list_sizes needs no more than what the others have counted, and keeps nothing.
     """
 
     def __init__(self, client: IterableClient) -> None:
@@ -35,6 +40,8 @@ class CatchUpBarrier:
         # Responses, once the first stream that comes has them; and how many streams are taking each.
         self._kept: dict[Need, Future[SpooledResponse]] = {}
         self._taking: Counter[Need] = Counter()
+        # What was counted in responses, by their keys.
+        self._counts: dict[Need, int] = {}
 
     def expect(self, needs: Mapping[str, Need]) -> None:
         """Name the streams of this sync that share something, each with what it needs, before any of them begins."""
@@ -79,6 +86,33 @@ class CatchUpBarrier:
             with self._lock:
                 self._taking[key] -= 1
                 self._drop()
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether a stream needs COUNTS: then whoever requests a response notes its `count` before it returns it."""
+        with self._lock:
+            return bool(self._needed_by(COUNTS))
+
+    def note(self, key: Need, count: int) -> None:
+        """Note what was counted in the response of a key."""
+        with self._lock:
+            self._counts[key] = count
+
+    def counts(self, keys: Collection[K]) -> dict[K, int | None]:
+        """Those keys that were counted, with the counts, and those that no stream will get any more, with None.
+
+        Waits until there is one. Raises Stopped.
+        """
+        with self._client.progress.waiting("other streams to read the same lists"):
+            self._wait_while(lambda: not self._known(keys))
+        with self._lock:
+            return {key: self._counts.get(key) for key in self._known(keys)}
+
+    def _known(self, keys: Collection[K]) -> list[K]:
+        """Those keys whose counts are known, or for which there will be none."""
+        every_key = keys if self._needed_by(ANY_RESPONSE) else ()
+        coming: set[Need] = set().union(every_key, self._kept, *self._needs.values())
+        return [key for key in keys if key not in coming or key in self._counts]
 
     def close(self) -> None:
         """Close all responses."""

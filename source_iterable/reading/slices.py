@@ -90,31 +90,34 @@ class SliceReader(Generic[K]):
         return self.context.client.fetch(request, partial(receive, max_bytes=self.max_bytes, proof=self.proof))
 
     def read(
-        self, keys: Iterable[K], fetch: Callable[[K], SpooledResponse], threads: int, ordered: bool = False
+        self, keys: Iterable[K], fetch: Callable[[K], SpooledResponse], threads: int
     ) -> Iterator[tuple[K, SpooledResponse | None]]:
-        """Yield each slice with its response, which the caller closes; None if it was skipped or is now in `unread`.
+        """Yield each slice as it arrives, with its `result`. `fetch` makes its `request`s, in so many threads.
+
+        Raises IterableError: the failure is not this slice's, or many consecutive ones have failed.
+        """
+        for key, outcome in run_ahead(partial(self.attempt, fetch), keys, threads, ordered=False):
+            yield key, self.result(key, outcome)
+
+    @staticmethod
+    def attempt(fetch: Callable[[K], SpooledResponse], key: K) -> SpooledResponse | IterableError:
+        """`fetch(key)`, or how this slice failed. Raises IterableError if that is no fault of it."""
+        try:
+            return fetch(key)
+        except _OF_A_SLICE as error:
+            return error
+
+    def result(self, key: K, outcome: SpooledResponse | IterableError) -> SpooledResponse | None:
+        """The response of an `attempt`, which the caller closes; None if the slice was skipped or is now in `unread`.
 
         Skipped, with a warning, is a slice that does not exist (404), or that Iterable says after all retries that it
-        cannot return. `fetch` makes the `request`s of a slice, in so many threads; the slices come as they arrive, or
-        `ordered`.
-
-        Raises:
-            IterableError: the failure is not this slice's, or many consecutive ones have failed.
+        cannot return. Raises TransientError after many consecutive failures.
         """
-
-        def attempt(key: K) -> SpooledResponse | IterableError:
-            try:
-                return fetch(key)
-            except _OF_A_SLICE as error:
-                return error
-
-        for key, outcome in run_ahead(attempt, keys, threads, ordered):
-            if isinstance(outcome, SpooledResponse):
-                self._failed_in_a_row = 0
-                yield key, outcome
-            else:
-                self.failed(key, outcome)
-                yield key, None
+        if isinstance(outcome, IterableError):
+            self.failed(key, outcome)
+            return None
+        self._failed_in_a_row = 0
+        return outcome
 
     def failed(self, key: K, error: IterableError) -> None:
         """Note a slice that could not be read. Raises TransientError after many consecutive failures."""
@@ -132,7 +135,7 @@ class SliceReader(Generic[K]):
         if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
             raise TransientError(
                 f"{self.stream_name}: {MAX_FAILED_IN_A_ROW} consecutive requests failed, most recently for {what}. "
-                f"{error} The next sync resumes here."
+                f"{error} The next sync resumes from the last state."
             )
 
     def finish(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 
@@ -12,7 +13,7 @@ from source_iterable.api.request import Parameters
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
-from source_iterable.reading.catch_up import ANY_RESPONSE
+from source_iterable.reading.catch_up import ANY_RESPONSE, COUNTS
 from source_iterable.reading.days import DATE, DailyStream, day_of
 from source_iterable.reading.lists import Done, Key, PlainList
 from source_iterable.reading.slices import SliceReader, chunks_of
@@ -24,7 +25,7 @@ LISTS = PlainList("lists", "lists", "lists", "id")
 # A list in messages.
 _name: Callable[[Key], str] = "list {}".format
 # Lists requested at a time: the limit is five a minute, and long ones must not hold up the others.
-THREADS = 4
+LISTS_AT_ONCE = 4
 # Seconds. The response for a list of a million users takes more than an hour (seen). Counting a large list takes a while,
 # too: Iterable says that it may time out (reference).
 USERS_TIMEOUT, SIZE_TIMEOUT = 2 * 3600.0, 600.0
@@ -78,17 +79,28 @@ class ListReader(SliceReader[Key]):
 
     def users(self, list_ids: list[Key]) -> Iterator[tuple[Key, SpooledResponse | None]]:
         """Yield the lists as they arrive, as `read` does: their users, one a line."""
-        barrier = self.context.barrier
-        barrier.need(self.stream_name, list_ids)
+        with self.sharing(list_ids):
+            yield from self.read(list_ids, self.get, LISTS_AT_ONCE)
+
+    @contextmanager
+    def sharing(self, list_ids: list[Key]) -> Iterator[None]:
+        """While the block runs, which `get`s these lists, other streams get them by the same requests."""
+        self.context.barrier.need(self.stream_name, list_ids)
         try:
-            yield from self.read(list_ids, self._shared, THREADS)
+            yield
         finally:
             # Also when it gives up: the other stream would keep lists for it, and wait.
-            barrier.done(self.stream_name)
+            self.context.barrier.done(self.stream_name)
 
-    def _shared(self, list_id: Key) -> SpooledResponse:
-        request = partial(self.request, "lists/getUsers", {"listId": list_id, **self._query})
-        return self.context.barrier.get(self.stream_name, list_id, request)
+    def get(self, list_id: Key) -> SpooledResponse:
+        """The users of a list, one a line. Raises IterableError."""
+        return self.context.barrier.get(self.stream_name, list_id, partial(self._counted, list_id))
+
+    def _counted(self, list_id: Key) -> SpooledResponse:
+        response = self.request("lists/getUsers", {"listId": list_id, **self._query})
+        if self.context.barrier.is_counting:
+            self.context.barrier.note(list_id, sum(len(users_in(chunk)) for chunk in response.chunks()))
+        return response
 
 
 def users_in(chunk: bytes) -> list[str]:
@@ -106,33 +118,51 @@ def identifiers_of(config: Config, user: str) -> tuple[str, ...]:
 
 
 class ListSizes(DailyStream):
-    """`GET lists/{id}/size`: one record per list and day.
+    """The number of users in each list: one record per list and day.
 
-    Its state is {"date": ...} of the last day, and which lists were read on it, as for child streams: a later sync of that
-    day requests only the others.
+    Of a list that list_users or events reads in the same sync, the users are counted then: it is the number of its records
+    in list_users. For any other, and for one that they could not read, `GET lists/{id}/size` says it.
 
-    Requests: 1 per list and day (5 a minute, shared with list_users and events).
+    Its state is {"date": ...} of the last day, and which lists were counted on it, as for child streams: a later sync of
+    that day counts only the others.
+
+    Requests: 1 per list and day (5 a minute, shared with list_users and events); none for lists that these read.
     """
 
     name = "list_sizes"
     primary_key = ("listId", DATE)
+    needs = COUNTS
 
     def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
         day = today.isoformat()
         done = Done(LISTS.keys(context), state if day_of(state) == today else {})
         sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _size_in, _name)
-        responses = sizes.read(done.remaining, lambda list_id: sizes.request(f"lists/{list_id}/size", {}), THREADS)
-        for number, (list_id, response) in enumerate(responses, 1):
+        for number, (list_id, size) in enumerate(self._sizes(context, sizes, done.remaining), 1):
             context.progress.advance(self.name, share=number / len(done.remaining))
             if list_id in sizes.unread:
                 continue
-            if response is not None:
-                yield [{"listId": list_id, DATE: day, "size": _size_in(chunks_of(response))}]
+            if size is not None:
+                yield [{"listId": list_id, DATE: day, "size": size}]
             done.add(list_id)
             yield Checkpoint({DATE: day, **done.state})
         sizes.finish()
         if not done.remaining:
             yield Checkpoint({DATE: day, **done.state})
+
+    @staticmethod
+    def _sizes(
+        context: StreamContext, sizes: SliceReader[Key], list_ids: list[Key]
+    ) -> Iterator[tuple[Key, int | None]]:
+        """Yield all lists with their sizes; None for one that was skipped or is unread."""
+        while list_ids:
+            counts = context.barrier.counts(list_ids)
+            list_ids = [list_id for list_id in list_ids if list_id not in counts]
+            yield from ((list_id, size) for list_id, size in counts.items() if size is not None)
+            uncounted = [list_id for list_id, size in counts.items() if size is None]
+            for list_id, response in sizes.read(
+                uncounted, lambda key: sizes.request(f"lists/{key}/size", {}), LISTS_AT_ONCE
+            ):
+                yield list_id, None if response is None else _size_in(chunks_of(response))
 
 
 def _size_in(chunks: Iterable[bytes]) -> int:

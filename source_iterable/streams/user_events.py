@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import lru_cache
-from hashlib import blake2b, sha256
 from typing import Annotated
 
 import msgspec
 
+from source_iterable.api.ahead import run_ahead
 from source_iterable.api.proof import must_hold_records
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
-from source_iterable.errors import BrokenResponse
+from source_iterable.errors import BrokenResponse, IterableError
 from source_iterable.exports.choice import OTHER_SPELLINGS
-from source_iterable.process.machine import local_errors
 from source_iterable.reading.catch_up import ANY_RESPONSE
 from source_iterable.reading.export_stream import IDS, EventStream, must_have_ids
 from source_iterable.reading.lists import Key
@@ -27,75 +26,25 @@ from source_iterable.records.columns import Fields
 from source_iterable.records.events import EventRecords, mark_of_ids
 from source_iterable.records.lines import Dumps, LineCount, RecordParser
 from source_iterable.records.shape import TYPE
-from source_iterable.streams.lists import LISTS, ListReader, identifiers_of, users_in
+from source_iterable.streams.distinct_users import DistinctUsers, User
+from source_iterable.streams.lists import LISTS, LISTS_AT_ONCE, ListReader, identifiers_of, users_in
 
 PATH = "export/userEvents"
 READ_TIMEOUT = 600.0
 USER_BYTES = 2 * 2**30
 BATCH_BYTES = 512 * 2**10
-# Users requested at a time: the limit is ten a second.
-THREADS = 8
+# Users requested at a time: ten a second even if each takes two seconds.
+USERS_AT_ONCE = 20
 # Users between two checkpoints.
 USERS_A_STATE = 100
-# SQLite's page cache, in KiB.
-_CACHE = 16 * 1024
-# A user in the database.
-_USER = "digest BLOB PRIMARY KEY, name TEXT NOT NULL, again INT NOT NULL"
-_UPSERT = "ON CONFLICT (digest) DO UPDATE SET again = again OR excluded.again"
 # Hexadecimal digits of a digest in messages.
 _SHORT = 12
 # The schema of events whose type has no stream: the columns that events of all types have. How many types' parsers are kept.
 _OF_ANY_TYPE = "shared/event"
 _MOST_PARSERS = 150
 
-# A user's digest and identifier; a digest in a state.
-User = tuple[bytes, str]
+# A digest in a state.
 _Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
-
-
-class DistinctUsers:
-    """The users of all lists, each once, on disk: however many millions, in constant memory.
-
-    They are read in the order of their digests, which is the same in every sync. A 16-byte digest stands in for a user where
-    personal data must not be written: in the state and in the log. With a `salt`, only those who know it can compute it.
-    The users of the digests `again` are read wherever these are in the order.
-    """
-
-    def __init__(self, salt: str = "", again: Iterable[bytes] = ()) -> None:
-        self._key = sha256(salt.encode()).digest() if salt else b""
-        self._again = set(again)
-        # An empty name is a temporary database, in a file that SQLite removes. One thread at a time uses it.
-        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", f"cache_size = -{_CACHE}"):
-            self._database.execute(f"PRAGMA {pragma}")
-        self._database.execute(f"CREATE TABLE users ({_USER}) WITHOUT ROWID")
-
-    def add(self, users: Iterable[str], again: bool = False) -> None:
-        """Add users; known ones change nothing. With `again`, they are read wherever their digests are in the order."""
-        digests = ((blake2b(user.encode(), digest_size=16, key=self._key).digest(), user) for user in users)
-        # In order: neighbors in the file are written together.
-        rows = sorted((digest, user, again or digest in self._again) for digest, user in digests)
-        with local_errors():
-            self._database.execute("BEGIN")
-            self._database.executemany(f"INSERT INTO users VALUES (?, ?, ?) {_UPSERT}", rows)
-            self._database.execute("COMMIT")
-
-    def count(self, after: bytes = b"") -> int:
-        """How many follow a digest, or are read again."""
-        query = "SELECT count(*) FROM users WHERE digest > ? OR again"
-        with local_errors():
-            (count,) = self._database.execute(query, (after,)).fetchone()
-        return int(count)
-
-    def after(self, after: bytes = b"") -> Iterator[User]:
-        """Digest and name of each that follows a digest, or is read again, in order."""
-        query = "SELECT digest, name FROM users WHERE digest > ? OR again ORDER BY digest"
-        with local_errors():
-            yield from self._database.execute(query, (after,))
-
-    def close(self) -> None:
-        """Remove the file."""
-        self._database.close()
 
 
 class _Progress(msgspec.Struct, omit_defaults=True):
@@ -136,14 +85,49 @@ class TypedEvents(RecordParser):
         return stream.events(self._stream_name, self._config)
 
 
+class _Requests(Iterator[Key | User]):
+    """What to request next: a list, unless enough are under way or all were, or else a user of those that have arrived.
+
+    It ends for now where there is neither; with the next list there may be more.
+    """
+
+    def __init__(self, list_ids: Iterable[Key], users: DistinctUsers) -> None:
+        self._lists = deque(list_ids)
+        self._users = users
+        self._lists_under_way = 0
+        # Their digests.
+        self.users_under_way: set[bytes] = set()
+
+    def __next__(self) -> Key | User:
+        if self._lists and self._lists_under_way < LISTS_AT_ONCE:
+            self._lists_under_way += 1
+            return self._lists.popleft()
+        user = self._users.take() if len(self.users_under_way) < USERS_AT_ONCE else None
+        if user is None:
+            raise StopIteration
+        self.users_under_way.add(user[0])
+        return user
+
+    def list_arrived(self) -> None:
+        """A list is no longer under way: its users were added, or never will be."""
+        self._lists_under_way -= 1
+
+    @property
+    def has_all_lists(self) -> bool:
+        """Whether all users are known."""
+        return not self._lists and not self._lists_under_way
+
+
 class UserEvents(Stream):
     """`GET export/userEvents` for every user of any list, once a user.
 
-    First all lists are read; then the users are read in the order of their digests, whatever the order in which Iterable
-    returns them. So the state is one digest, {"after": ...}, and an interrupted sync resumes behind it. It also holds the
-    users that could not be read, {"missing": [...]}, and the lists, {"lists": [...]}.
+    Users are read as soon as they are known from a list, while others are still to come: always the one with the smallest
+    digest. Once all lists have been read, everybody up to a digest has been, whatever the order in which Iterable returns
+    lists and users. So the state is one digest, {"after": ...}, and an interrupted sync resumes behind it. It also holds
+    the users that could not be read, {"missing": [...]}, and the lists, {"lists": [...]}. There is none before: whoever
+    moves from a list to another meanwhile must not be lost. A sync that is interrupted then starts over, lists first.
 
-    Requests: 1 per list (5 a minute), then 1 per user (10 a second).
+    Requests: 1 per list (5 a minute), and 1 per user (10 a second).
     """
 
     name = "events"
@@ -162,18 +146,16 @@ class UserEvents(Stream):
         must_have_ids(self.name, state, mark)
         # What was read by ids of another version, or without a mark, is read again.
         before = _Progress.from_state(state if state.get(IDS) == mark else {})
-        lists = ListReader(self.name, context)
-        with closing(DistinctUsers(context.config.hash_salt, map(bytes.fromhex, before.missing))) as users:
-            for list_id, members in lists.users(sorted(LISTS.keys(context))):
-                for chunk in chunks_of(members):
-                    users.add(users_in(chunk), again=list_id in before.lists)
-            progress = _Progress(before.after, lists=list(lists.unread), ids=mark)
-            yield from self._read_users(context, users, progress)
-        lists.finish()
+        after, again = bytes.fromhex(before.after), map(bytes.fromhex, before.missing)
+        with closing(DistinctUsers(context.config.hash_salt, after, again)) as users:
+            yield from self._read_users(context, users, before.lists, mark)
         yield Checkpoint({})
 
-    def _read_users(self, context: StreamContext, users: DistinctUsers, progress: _Progress) -> Reading:
-        """Read the users after `progress`, and those to read again, and move it. Raises TransientError if any is unread."""
+    def _read_users(self, context: StreamContext, users: DistinctUsers, again: list[Key], mark: str) -> Reading:
+        """Read all lists into `users`, and the users. All of the lists `again` are read.
+
+        Raises TransientError if any list or user is unread.
+        """
 
         def name(user: User) -> str:
             short, start = user[0].hex()[:_SHORT], user[1][0]
@@ -189,34 +171,53 @@ class UserEvents(Stream):
                     response = slices.request(PATH, {other: user[1], "includeCustomEvents": "true"})
             return response
 
-        slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records, name)
-        records = TypedEvents(self.types, context.config)
-        start = bytes.fromhex(progress.after)
-        total = users.count(start)
-        # A user has a few events, and a batch costs the same whatever its size: those of several users are joined.
-        batches: list[RecordBatch] = []
-        for number, (user, response) in enumerate(slices.read(users.after(start), fetch, THREADS, ordered=True), 1):
-            digest = user[0]
-            lines = LineCount(f"{self.name}, user {digest.hex()[:_SHORT]}", context.logger)
-            for chunk in chunks_of(response):
-                parsed = records.parse(chunk)
-                lines.add(parsed.lines, parsed.bad)
-                batches.append(parsed.batch)
-                if sum(len(batch.lines) for batch in batches) >= BATCH_BYTES:
+        def attempt(what: Key | User) -> SpooledResponse | IterableError:
+            return slices.attempt(fetch, what) if isinstance(what, tuple) else lists.attempt(lists.get, what)
+
+        def save() -> Reading:
+            after = users.read_up_to(requests.users_under_way)
+            if after is not None:
+                if batches:
                     yield joined(batches)
                     batches.clear()
-            try:
-                lines.check()
-            except BrokenResponse as error:
-                slices.failed(user, error)
-            if number % USERS_A_STATE == 0 or number == total:
-                # Users before the start were missing. They come first, and no state forgets one before all are read.
-                if digest > start or number == total:
-                    if batches:
+                missing = [digest.hex() for digest, _ in slices.unread]
+                yield Checkpoint(msgspec.to_builtins(_Progress(after.hex(), missing, list(lists.unread), mark)))
+            left = users.waiting + len(requests.users_under_way)
+            context.progress.advance(self.name, share=number / (number + left))
+
+        lists = ListReader(self.name, context)
+        slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records, name)
+        records = TypedEvents(self.types, context.config)
+        list_ids = sorted(LISTS.keys(context))
+        requests = _Requests(list_ids, users)
+        # A user has a few events, and a batch costs the same whatever its size: those of several users are joined.
+        batches: list[RecordBatch] = []
+        number = saved = 0
+        with lists.sharing(list_ids):
+            for what, outcome in run_ahead(attempt, requests, LISTS_AT_ONCE + USERS_AT_ONCE, ordered=False):
+                if not isinstance(what, tuple):
+                    for chunk in chunks_of(lists.result(what, outcome)):
+                        users.add(users_in(chunk), again=what in again)
+                    requests.list_arrived()
+                    continue
+                lines = LineCount(f"{self.name}, user {what[0].hex()[:_SHORT]}", context.logger)
+                for chunk in chunks_of(slices.result(what, outcome)):
+                    parsed = records.parse(chunk)
+                    lines.add(parsed.lines, parsed.bad)
+                    batches.append(parsed.batch)
+                    if sum(len(batch.lines) for batch in batches) >= BATCH_BYTES:
                         yield joined(batches)
                         batches.clear()
-                    progress.after = max(start, digest).hex()
-                    progress.missing = [unread.hex() for unread, _ in slices.unread]
-                    yield Checkpoint(msgspec.to_builtins(progress))
-                context.progress.advance(self.name, share=number / total)
+                try:
+                    lines.check()
+                except BrokenResponse as error:
+                    slices.failed(what, error)
+                requests.users_under_way.discard(what[0])
+                number += 1
+                if requests.has_all_lists and number - saved >= USERS_A_STATE:
+                    yield from save()
+                    saved = number
+        if number > saved:
+            yield from save()
         slices.finish()
+        lists.finish()

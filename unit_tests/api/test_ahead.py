@@ -38,6 +38,27 @@ def test_a_slow_item_does_not_hold_up_the_others() -> None:
     assert list(results) == [(0, 0)]
 
 
+class Growing(Iterator[int]):
+    """Ends for now after each item, until the next is added."""
+
+    def __init__(self) -> None:
+        self.waiting = [1]
+
+    def __next__(self) -> int:
+        if not self.waiting:
+            raise StopIteration
+        return self.waiting.pop()
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_result_may_bring_more_items(ordered: bool) -> None:
+    items, results = Growing(), []
+    for item, _ in run_ahead(lambda item: item, items, 3, ordered):
+        results.append(item)
+        items.waiting += [number for number in (2 * item, 2 * item + 1) if number < 16]
+    assert sorted(results) == list(range(1, 16))
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 def test_an_error_reaches_the_consumer_and_stops_the_work(ordered: bool) -> None:
     begun: list[int] = []

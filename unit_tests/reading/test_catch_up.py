@@ -5,22 +5,25 @@ from __future__ import annotations
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.errors import Stopped, TransientError
-from source_iterable.reading.catch_up import ANY_RESPONSE, NEW_EVENTS, CatchUpBarrier
+from source_iterable.process.progress import Progress
+from source_iterable.reading.catch_up import ANY_RESPONSE, COUNTS, NEW_EVENTS, CatchUpBarrier
 from unit_tests.contexts import a_context
 
-FAST, SLOW = "events", "list_users"
+FAST, SLOW, SIZES = "events", "list_users", "list_sizes"
 
 
 class Client:
     """What a barrier needs of a client: a wait that lets others go on, and that ends when the sync is stopped."""
 
     def __init__(self) -> None:
+        self.progress = Progress()
         self.waits = 0
         self.waited = threading.Event()
         self.stopped = threading.Event()
@@ -235,6 +238,64 @@ def test_who_is_behind_never_waits(client: Client, server: Server) -> None:
         assert sum(len(each.result(60)) for each in taken) == 2 * sum(100 * key for key in range(60))
     assert sorted(server.requests) == list(range(60))
     assert server.open == 0
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_a_count_is_waited_for_as_long_as_a_response_may_still_come(
+    client: Client, server: Server, succeeds: bool
+) -> None:
+    parts = CatchUpBarrier(client)  # type: ignore[arg-type]
+    parts.expect({FAST: ANY_RESPONSE, SIZES: COUNTS})
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> SpooledResponse:
+        begun.set()
+        assert go_on.wait(60)
+        if not succeeds:
+            raise TransientError("The list is broken.")
+        parts.note(7, 700)
+        return server.request(7)
+
+    def waits_on() -> bool:
+        before = client.waits
+        while client.waits < before + 3 and not counting.done():
+            client.waited.wait(60)
+        return not counting.done()
+
+    with ThreadPoolExecutor(2) as pool, ExitStack() as ending:
+        ending.callback(client.stopped.set)
+        ending.callback(go_on.set)
+        counting = pool.submit(parts.counts, [7])
+        assert waits_on(), "until the other stream says what it needs"
+        parts.need(FAST, [7])
+        assert waits_on(), "until it requests that"
+        getting = pool.submit(parts.get, FAST, 7, slow)
+        assert begun.wait(60)
+        assert waits_on(), "until the response is there"
+        go_on.set()
+        assert counting.result(60) == {7: 700 if succeeds else None}
+        assert (getting.exception(60) is None) == succeeds
+
+
+def test_what_is_counted_is_known_although_another_stream_is_behind(client: Client, server: Server) -> None:
+    parts = CatchUpBarrier(client)  # type: ignore[arg-type]
+    parts.expect({FAST: ANY_RESPONSE, SLOW: ANY_RESPONSE, SIZES: COUNTS})
+    assert parts.is_counting
+    take(parts, server, FAST, 7)
+    parts.note(7, 700)
+    client.stopped.set()  # it must not wait
+    assert parts.counts([7, 8]) == {7: 700}
+    parts.done(SIZES)
+    assert not parts.is_counting
+
+
+def test_what_no_stream_needs_is_not_waited_for(client: Client) -> None:
+    parts = shared(client, FAST, SIZES)
+    parts.need(FAST, [1, 2])
+    parts.need(SIZES, [COUNTS])
+    assert parts.counts([1, 2, 3]) == {3: None}
+    parts.done(FAST)
+    assert parts.counts([1, 2]) == {1: None, 2: None}
 
 
 def test_new_events_come_first() -> None:

@@ -58,7 +58,7 @@ def get(reader: SliceReader[int], *numbers: int) -> list[SpooledResponse | None]
     def fetch(number: int) -> SpooledResponse:
         return reader.request("lists/getUsers", {"listId": 1})
 
-    return [response for _, response in reader.read(numbers or (1,), fetch, 1, ordered=True)]
+    return [response for _, response in reader.read(numbers or (1,), fetch, 1)]
 
 
 def told(caplog: pytest.LogCaptureFixture) -> str:

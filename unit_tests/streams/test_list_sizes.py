@@ -1,0 +1,131 @@
+"""list_sizes: sizes that other streams of the sync have counted, and those that are requested."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import requests_mock
+
+from source_iterable.api.client import IterableClient
+from source_iterable.reading import together
+from source_iterable.reading.catch_up import ANY_RESPONSE, COUNTS
+from source_iterable.records.batch import RecordBatch
+from source_iterable.streams.table import STREAMS
+from unit_tests.contexts import ROOT, a_context
+from unit_tests.streams.test_lists import BROKEN, LIST_USERS, Api, text
+
+SIZE_OF = {1: 3, 2: 0, 3: 1, 4: 3, 5: 40}
+GONE = {"status": 404}
+NOW, TODAY = 1_790_000_000.0, "2026-09-21"
+ALONE = ["list_sizes"]
+TOGETHER = [[*ALONE, *others] for count in (1, 2) for others in itertools.combinations(("list_users", "events"), count)]
+
+
+@pytest.fixture(autouse=True)
+def _on_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(IterableClient, "now", lambda client: NOW)
+
+
+@pytest.fixture
+def api(requests_mock: requests_mock.Mocker) -> Api:
+    """Lists of so many users, whose sizes are said to be 1,000 more."""
+    # A line twice, which is two of their records, and blank lines.
+    lists = {1: text(1, 2) + "\r\n \n" + text(1), **{key: text(*range(SIZE_OF[key])) for key in (2, 3, 4, 5)}}
+    api = Api(requests_mock, lists)
+    for key, size in SIZE_OF.items():
+        requests_mock.get(f"{ROOT}lists/{key}/size", text=str(1_000 + size))
+    return api
+
+
+class Sync:
+    """One sync of these streams: its records and last states, and the lists whose sizes were requested."""
+
+    def __init__(self, api: Api, names: list[str], states: Mapping[str, Any] | None = None) -> None:
+        self.records: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.errors: dict[str, Exception] = {}
+        begun = len(api.server.request_history)
+        with a_context() as context:
+            for name, item in together.read(
+                context, {name: (STREAMS[name], (states or {}).get(name, {})) for name in names}
+            ):
+                if isinstance(item, RecordBatch):
+                    self.records[name] += item.records()
+                elif isinstance(item, together.Ended) and item.error:
+                    self.errors[name] = item.error
+        urls = [request.url for request in api.server.request_history[begun:]]
+        self.requested = sorted(int(url.split("/")[-2]) for url in urls if url.endswith("/size"))
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        assert {record["date"] for record in self.records["list_sizes"]} <= {TODAY}
+        sizes = [(record["listId"], record["size"]) for record in self.records["list_sizes"]]
+        assert len(dict(sizes)) == len(sizes)
+        return dict(sizes)
+
+
+def test_alone_it_requests_every_size(api: Api) -> None:
+    alone = Sync(api, ALONE)
+    assert alone.errors == {}
+    assert alone.requested == [1, 2, 3, 4, 5]
+    assert alone.sizes == {key: 1_000 + size for key, size in SIZE_OF.items()}
+
+
+@pytest.mark.parametrize("names", TOGETHER)
+@pytest.mark.parametrize("is_last", [False, True])
+def test_it_requests_no_size_of_a_list_that_others_read(api: Api, names: list[str], is_last: bool) -> None:
+    both = Sync(api, names[::-1] if is_last else names)
+    assert both.errors == {}
+    assert both.requested == []
+    assert both.sizes == SIZE_OF
+    if "list_users" in names:
+        counted = [record["listId"] for record in both.records["list_users"]]
+        assert {key: counted.count(key) for key in SIZE_OF} == SIZE_OF
+
+
+@pytest.mark.parametrize("failure", [BROKEN, GONE, {"status": 500, "code": "GenericError", "msg": "no"}])
+@pytest.mark.parametrize("names", TOGETHER)
+def test_it_requests_the_size_of_a_list_that_they_could_not_read(
+    api: Api, names: list[str], failure: dict[str, Any]
+) -> None:
+    api.lists[4] = failure
+    both = Sync(api, names)
+    assert set(both.errors) == (set(names) - {"list_sizes"} if failure is BROKEN else set())
+    assert both.requested == [4]
+    assert both.sizes == {**SIZE_OF, 4: 1_003}
+
+
+@pytest.mark.parametrize("names", TOGETHER)
+def test_it_requests_all_sizes_if_they_give_up(api: Api, names: list[str]) -> None:
+    for key in api.lists:
+        api.lists[key] = {"status": 403}
+    both = Sync(api, names)
+    assert set(both.errors) == set(names) - {"list_sizes"}
+    assert both.requested == [1, 2, 3, 4, 5]
+    assert both.sizes == {key: 1_000 + size for key, size in SIZE_OF.items()}
+
+
+def test_it_requests_the_sizes_of_lists_that_were_read_before(api: Api) -> None:
+    both = Sync(api, ["list_users", "list_sizes"], {"list_users": {"after": 2, "done": [5]}})
+    assert both.requested == [1, 2, 5]
+    assert both.sizes == {1: 1_003, 2: 1_000, 3: 1, 4: 3, 5: 1_040}
+    # A stream that resumes reads all lists again, to know their users.
+    assert Sync(api, ["events", "list_sizes"], {"events": {"after": "ff" * 16, "ids": "1"}}).sizes == SIZE_OF
+
+
+def test_it_has_no_second_record_of_a_list_on_one_day(api: Api) -> None:
+    both = Sync(api, ["list_users", "list_sizes"], {"list_sizes": {"date": TODAY, "after": 3, "done": [5]}})
+    assert (both.requested, both.sizes) == ([], {4: 3})
+
+
+def test_lists_are_neither_kept_for_it_nor_does_anybody_wait_for_it(requests_mock: requests_mock.Mocker) -> None:
+    Api(requests_mock, {key: text(key) for key in range(1, 61)})
+    with a_context() as context:
+        context.barrier.expect({"list_users": ANY_RESPONSE, "list_sizes": COUNTS})
+        assert sum(item.count for item in LIST_USERS.read(context, {}) if isinstance(item, RecordBatch)) == 60
+        assert not context.barrier._kept
+        context.barrier.done("list_users")
+        assert context.barrier.counts(range(1, 62)) == {**dict.fromkeys(range(1, 61), 1), 61: None}
