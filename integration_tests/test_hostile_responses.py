@@ -27,7 +27,7 @@ from source_iterable.api.client import MAX_RETRY_AFTER, IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
 from source_iterable.exports import export_job, jobs
-from source_iterable.exports.jobs import FileHost
+from source_iterable.exports.file_host import FileHost
 
 # Bytes of memory that a sync may take, whatever is sent.
 MEMORY = 300 * 2**20
@@ -198,7 +198,7 @@ def measured_read(case: Case, folder: Path) -> tuple[str, int]:
     api = SpoiltApi(case)
     with HostileServer(api) as server:
         api.good.base_url = server.base_url
-        # One second, which cannot be halved.
+        # One second, which has no parts.
         config = config_of(server, case.kind, end_date="2026-01-01T00:00:01Z")
         arguments = [sys.executable, "-m", "source_iterable", "read"]
         for name, content in {"config": config, "catalog": catalog_for(config, [case.kind.stream])}.items():

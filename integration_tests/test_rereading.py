@@ -139,11 +139,11 @@ def test_killed_at_any_moment_nothing_is_lost() -> None:
         assert lengths == {0, 1}, "killed before the first state, and after it"
 
 
-def test_without_the_option_the_state_is_a_time() -> None:
+def test_without_the_option_the_state_has_no_fingerprints() -> None:
     with Sandbox(SandboxSettings(days=3, events_per_day=300, now=NOW)) as sandbox:
         config = config_for(sandbox, days=3, reread_window=7)
         first = sync(config, ["email_send"])
-        assert set(first.states["email_send"]) == {"createdAt", "ids", "reread"}
+        assert set(first.states["email_send"]) == {"createdAt", "ids", "bytesADay", "took", "reread"}
         sandbox.advance(60)
         second = sync({**config, "reread_window": 0}, ["email_send"], first.state)
-        assert set(second.states["email_send"]) == {"createdAt", "ids"}
+        assert set(second.states["email_send"]) == {"createdAt", "ids", "bytesADay", "took"}

@@ -125,7 +125,7 @@ class Config(BaseModel):
     """Read events and user changes before this time only (UTC, YYYY-MM-DDTHH:MM:SSZ). Empty: no end."""
 
     export_method: Literal["auto", "streaming", "jobs"] = Field("auto", title="Export method")
-    """The transport for events and users: streaming exports, export jobs, or whichever is free."""
+    """The transport for events and users: streaming exports, export jobs, or both at once."""
 
     user_fields_as_columns: bool = Field(False, title="Custom user fields as columns")
     """Give each custom user profile field a typed column in the users stream."""

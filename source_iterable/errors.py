@@ -10,7 +10,7 @@
     │   ├── TimedOut                a response did not begin in time
     │   ├── BrokenResponse          a response began and did not arrive whole, or is not what it should be
     │   ├── EndUnknown              a response that nothing proves to be whole
-    │   └── WindowFailed            a window could not be read whole; its halves may be
+    │   └── WindowFailed            a window could not be read whole; parts of it may be
     │       └── JobFailed           its export job failed; another job may not
     └── ApiError                    Iterable answered with an error status
         ├── BadKey                  401
@@ -74,7 +74,7 @@ class Unreachable(TransientError):
 
 
 class TimedOut(TransientError):
-    """A response did not begin in time. A streamed window is halved then; other requests are retried."""
+    """A response did not begin in time. A streamed window is read in parts then; other requests are retried."""
 
 
 class BrokenResponse(TransientError):
@@ -82,7 +82,7 @@ class BrokenResponse(TransientError):
 
 
 class EndUnknown(TransientError):
-    """A response that nothing proves to be whole. A smaller window has no better proof, so none is halved for it."""
+    """A response that nothing proves to be whole. A smaller window has no better proof, so none is read in parts."""
 
 
 class TooLarge(IterableError):

@@ -52,7 +52,7 @@ def _run(case_and_method: tuple[Case, str]) -> Run:
     if method in _PEERS:
         run = _PEERS[method](case.project, case.streams, case.since)
     else:
-        run = sync(case.project, case.streams, method, case.since)
+        run = sync(case.project, case.streams, method, case.since, is_second=case.is_second)
     took = time.monotonic() - began
     print(
         f"{case.name}, {method}: {run.seconds:,.1f} s, in {took:.1f} s {dict(run.counts)}", file=sys.stderr, flush=True

@@ -12,6 +12,8 @@ from source_iterable.api.spooled import MEMORY_BYTES
 # Bytes of one piece of a body as it arrives, and of a chunk as it is parsed.
 PIECE_BYTES = 16 * 2**20
 CHUNK_BYTES = 16 * 2**20
+# Records in a piece that is read to see its times.
+_RECORDS = 8
 # The smallest read that asks for records to parse, not for the ends of a response.
 _SMALLEST_CHUNK = 32 * 2**10
 
@@ -103,7 +105,8 @@ class SpoolFile(io.BytesIO):
         self._position += taken
         begin, end, whole = self._bulk.start, self._bulk.end, self._bulk.size
         time = datetime.fromtimestamp(int(begin + (end - begin) * (self._position - 1) / whole), timezone.utc)
-        return b'{"createdAt":"%s","bytes":%d}\n' % (time.strftime("%Y-%m-%d %H:%M:%S +00:00").encode(), taken)
+        line = b'{"createdAt":"%s","bytes":%d}\n' % (time.strftime("%Y-%m-%d %H:%M:%S +00:00").encode(), taken)
+        return line if is_chunk else line * _RECORDS
 
     def readline(self, size: int | None = -1, /) -> bytes:
         # Chunks of a Bulk end with a line.

@@ -62,6 +62,7 @@ class Case:
         window: bytes of the windows that the bound is for.
         is_small: whether it is part of `--check`.
         by_method: whether the option export_method matters.
+        is_second: whether a sync like this one came before.
     """
 
     group: str
@@ -71,6 +72,7 @@ class Case:
     window: int = WINDOW
     is_small: bool = True
     by_method: bool = True
+    is_second: bool = False
     note: str = ""
 
     @property
@@ -110,7 +112,9 @@ def cases() -> Iterator[Case]:
         yield Case("idle, 12 exports", replace(_NEAR, job_seconds=job_seconds), _EXPORTS[:12], HOUR)
     names = ("users", "email_send", "email_open", "email_click")
     daily = Project(_DAILY, DAY, job_seconds=30.0)
-    yield from _also_by_size(Case("users, email_send, _open, _click daily", daily, names, DAY, LARGE_WINDOW))
+    case = Case("users, email_send, _open, _click daily", daily, names, DAY, LARGE_WINDOW)
+    yield from _also_by_size(replace(case, is_second=True))
+    yield from _also_by_size(replace(case, note=", sizes unknown"))
     for job_seconds in (30.0, 120.0):
         project = Project({"emailSend": 3_800_000_000}, 180 * DAY, job_seconds=job_seconds)
         yield from _also_by_size(Case("one stream, 3.8 GB in 180 days", project, ("email_send",)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.simulate.bars import NOW, wanted
+from benchmarks.simulate.bars import wanted
 from benchmarks.simulate.cases import Case
 from benchmarks.simulate.permits import Hour
 from benchmarks.simulate.sync import Run
@@ -42,7 +42,7 @@ def _cases(results: Results) -> str:
         auto, most = runs["auto"], wanted(case, runs)
         methods = [_seconds(runs[name].seconds if name in runs else None) for name in _OTHERS]
         line = [case.name, _seconds(case.bound), _seconds(auto.seconds), f"{auto.seconds / case.bound:.2f}"]
-        line += [_seconds(most) + (" (not yet)" if most and case.name in NOW else ""), *methods]
+        line += [_seconds(most), *methods]
         line += [f"{auto.refused['leaky']}, {auto.refused['sliding']}", f"{auto.peak_disk / 1e6:,.0f}"]
         lines.append(line)
     return _table(_HEADS, lines)

@@ -22,7 +22,7 @@ from source_iterable.api.clock import iso_time
 from source_iterable.config import Config
 from source_iterable.reading import together
 from source_iterable.reading.export_stream import ExportStream
-from source_iterable.reading.stream import State, Stream, StreamContext
+from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.records.batch import RecordBatch
 from source_iterable.records.columns import Fields
 from source_iterable.records.lines import Dumps, Parsed, RecordParser
@@ -48,6 +48,7 @@ class Run:
     # When each stream ended.
     ends: dict[str, float] = field(default_factory=dict)
     read: Counter[str] = field(default_factory=Counter)
+    states: dict[str, State] = field(default_factory=dict)
 
 
 class Simulation:
@@ -84,11 +85,21 @@ class Simulation:
 
 
 def sync(
-    project: Project, streams: Sequence[str], method: str = "auto", since: int | None = None, seed: int = 1
+    project: Project,
+    streams: Sequence[str],
+    method: str = "auto",
+    since: int | None = None,
+    seed: int = 1,
+    is_second: bool = False,
 ) -> Run:
-    """Run a sync of these streams. With `since`, their states are so many seconds old; without, they have none."""
+    """Run a sync of these streams. With `since`, their states are so many seconds old; without, they have none.
+
+    The states say only that, or, if it `is_second`, also what a sync like this one has learned.
+    """
+    before = sync(project, streams, method, since, seed).states if is_second else {}
     simulation = Simulation(project, seed)
     now = simulation.scheduler.monotonic
+    states: dict[str, State] = {}
 
     def work() -> dict[str, float]:
         config = Config.parse(
@@ -103,7 +114,9 @@ def sync(
         logger = logging.getLogger("simulation")
         logger.setLevel(logging.ERROR)
         context = StreamContext(config, IterableClient(config, logger), logger)
-        chosen = {name: _stream(STREAMS[name], simulation, since) for name in STREAMS if name in streams}
+        chosen = {
+            name: _stream(STREAMS[name], simulation, since, before.get(name, {})) for name in STREAMS if name in streams
+        }
         ends = {}
         # It would wake up four times a second, to tell that nothing happened.
         tick, together.TICK = together.TICK, _NEVER
@@ -113,15 +126,19 @@ def sync(
                     if item.error is not None:
                         raise item.error
                     ends[name] = now()
+                elif isinstance(item, Checkpoint):
+                    states[name] = item.state
         finally:
             together.TICK = tick
             context.close()
         return ends
 
-    return simulation.run(work)
+    run = simulation.run(work)
+    run.states = states
+    return run
 
 
-def _stream(stream: Stream, simulation: Simulation, since: int | None) -> tuple[Stream, State]:
+def _stream(stream: Stream, simulation: Simulation, since: int | None, before: State) -> tuple[Stream, State]:
     """A stream whose records are bulk, and its state."""
     if not isinstance(stream, ExportStream):
         return stream, {}
@@ -131,7 +148,7 @@ def _stream(stream: Stream, simulation: Simulation, since: int | None) -> tuple[
         return _BulkRecords(name, lambda size: simulation.parse(data_type, size))
 
     vars(stream)["records"] = records
-    state: dict[str, Any] = {} if since is None else {stream.cursor_field: iso_time(NOW - since)}
+    state: dict[str, Any] = {} if since is None else {**before, stream.cursor_field: iso_time(NOW - since)}
     return stream, state
 
 

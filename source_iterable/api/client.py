@@ -67,6 +67,7 @@ class IterableClient:
         self.progress.short_wait = max(SHORT_WAIT * self.pace, SHORTEST_WAIT)
         self._stop = threading.Event()
         self._why_stopped = ""
+        self._when_stopped: list[Callable[[], None]] = []
         self.key = Key(partial(self.probe, retry=RESPONSE), self.clock)
         private = bool(config.excluded_fields or config.hashed_fields)
         self._wording = Wording(config.api_key, host.netloc, private)
@@ -145,6 +146,17 @@ class IterableClient:
         """Interrupt all waits; no further request is sent. `why` is what the interrupted streams report."""
         self._why_stopped = self._why_stopped or why
         self._stop.set()
+        for wake in self._when_stopped:
+            wake()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the sync is being terminated."""
+        return self._stop.is_set()
+
+    def when_stopped(self, wake: Callable[[], None]) -> None:
+        """Have `stop` call this, for threads that wait for something else than `wait`."""
+        self._when_stopped.append(wake)
 
     def now(self) -> float:
         """Seconds since the epoch, by Iterable's clock or this machine's, whichever is earlier.

@@ -2,7 +2,7 @@
 
 Errors fall into two groups. Some are the response's fault, and a retry may succeed: no connection, a body that breaks off,
 5xx. Others are the request's fault, and only a smaller one helps: a window that times out, breaks off or is too large is
-halved, not retried. A response without a proof of its end is neither: it is retried a few times, then its stream fails.
+read in parts, not retried. A response without a proof of its end is neither: it is retried, then its stream fails.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ NO_WHOLE_RESPONSE = (*NO_RESPONSE, TimedOut, BrokenResponse, EndUnknown)
 RESPONSE = RetryPolicy(5, NO_WHOLE_RESPONSE)
 # Requests that may have worked although they failed: a job started twice runs twice.
 ONCE = RetryPolicy(1)
-# A window as one streamed response. Once exhausted, or at once if the body breaks off: the window is halved.
+# A window as one streamed response. Once exhausted, or at once if the body breaks off: the window is read in parts.
 STREAMED_WINDOW = RetryPolicy(3, (*NO_RESPONSE, EndUnknown))
 # The list of a completed job's files, if its pages contradict each other. Once exhausted: the job counts as failed.
 LISTING = RetryPolicy(2, (JobFailed,))
 # One list's users, or one user's events. Once exhausted: skipped with a warning, or the stream fails (reading/slices.py).
 SLICE = RetryPolicy(3, NO_WHOLE_RESPONSE)
-# A window whose export job failed. Once exhausted: the window is halved.
+# A window whose export job failed. Once exhausted: the window is read in parts.
 WINDOW = RetryPolicy(2, (JobFailed,))
-# A window of one second, which cannot be halved. Once exhausted: the stream fails.
+# A window of one second, which has no parts. Once exhausted: the stream fails.
 SHORTEST_WINDOW = RetryPolicy(3, (WindowFailed,))
 # For each policy: attempts at a response without a proof of its end. Something on the way probably strips it from all.
 MOST_OF_END_UNKNOWN = 3

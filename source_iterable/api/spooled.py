@@ -42,7 +42,7 @@ _END_BYTES = 16 * 2**10
 # After this many bytes of a response, and whenever they have doubled, its whole size is guessed.
 _FIRST_GUESS_BYTES = 32 * 2**20
 # A guess must be this many times over the limit to count: a wrong one costs a request.
-_FAR_OVER = 2
+_FAR_OVER = 1.5
 
 # Guesses the bytes of the whole response from the number received so far, the first and the last of them.
 Guess = Callable[[int, bytes, bytes], int]

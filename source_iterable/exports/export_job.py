@@ -11,7 +11,6 @@ import requests
 from msgspec import Struct, field
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.rate_budget import Permit
 from source_iterable.api.request import Request, ShapeError, model_of
 from source_iterable.api.retry import ONCE
 from source_iterable.errors import (
@@ -51,6 +50,8 @@ class FilesPage(Struct):
     state: str = field(name="jobState")
     files: list[ExportFile]
     truncated: bool = field(name="exportTruncated", default=False)
+    # Bytes of the whole export, if Iterable tells them here, too (reference, JobModel).
+    exported: Any = field(name="bytesExported", default=None)
 
 
 def _job_id(response: Any) -> int:
@@ -68,30 +69,36 @@ class ExportJob:
         self.id = job_id
 
     @classmethod
-    def start(cls, client: IterableClient, data_type: str, window: Window, permit: Permit) -> ExportJob:
+    def start(cls, client: IterableClient, data_type: str, window: Window) -> ExportJob:
         """Start a job for a window. Raises JobFailed if it is unknown whether it started, or an ApiError."""
         body = {"dataTypeName": data_type, "outputFormat": "application/x-json-stream", **window.parameters}
         request = Request(START, method="POST", body=body, retry=ONCE)
         try:
-            return cls(client, client.json(request, _job_id, permit))
+            return cls(client, client.json(request, _job_id))
         except (ServerError, Unreachable, TimedOut, BrokenResponse) as error:
             raise JobFailed(str(error)) from None
 
     def page(self, start_after: str | None = None) -> FilesPage:
-        """Return the state of the job, and its files after `start_after`. Raises IterableError."""
+        """Return the state of the job, and its files after `start_after`.
+
+        Raises WindowFailed if the export is truncated, or another IterableError.
+        """
         parameters = {"startAfter": start_after} if start_after else None
         page = self._client.get_json(f"export/{self.id}/files", parameters, partial(model_of, FilesPage))
         # Iterable varies the case (seen).
         page.state = page.state.lower() if page.state.lower() in STATES else "unknown"
+        if page.truncated:
+            raise WindowFailed(TRUNCATED)
         for file in page.files:
             file.after = start_after
         return page
 
-    def files(self, listed: Collection[str]) -> list[ExportFile]:
-        """List the files of a completed job, page by page to the empty one, each file once.
+    def files(self, page: FilesPage, listed: Collection[str]) -> list[ExportFile]:
+        """List the files of a completed job, from the first `page` to the empty one, each file once.
 
         The list is complete before any file is read: only then it is known that the job stayed completed, that the export
-        is not truncated, and that no file is missing that was `listed` while the job ran.
+        is not truncated, and that no file is missing that was `listed` while the job ran. An export without files has one
+        page, which says all of that by itself.
 
         Raises:
             JobFailed: the pages contradict each other.
@@ -99,22 +106,18 @@ class ExportJob:
             IterableError: the pages cannot be read.
         """
         files: dict[str, ExportFile] = {}
-        after: str | None = None
-        while True:
-            page = self.page(after)
-            if page.truncated:
-                raise WindowFailed(TRUNCATED)
-            if page.state != COMPLETED:
-                raise JobFailed(f"Iterable completed {self}, and then called it {page.state}.")
-            if not page.files:
-                break
+        while page.files:
             new = {each.name: each for each in page.files if each.name not in files}
             if not new or len(files) > MAX_FILES:
                 raise JobFailed(f"The list of files of {self} does not end.")
             files.update(new)
-            after = list(new)[-1]
+            page = self.page(list(new)[-1])
+            if page.state != COMPLETED:
+                raise JobFailed(f"Iterable completed {self}, and then called it {page.state}.")
         if missing := len(set(listed) - files.keys()):
             raise JobFailed(f"The list of files of {self} lacks {missing} that it had before.")
+        if page.exported and not files:
+            raise JobFailed(f"Iterable exported {page.exported} bytes by {self}, and lists no file.")
         # Listed under two names, it is one file.
         return list({file.url: file for file in files.values()}.values())
 

@@ -42,6 +42,8 @@ class CatchUpBarrier:
         self._taking: Counter[Need] = Counter()
         # What was counted in responses, by their keys.
         self._counts: dict[Need, int] = {}
+        # Keys whose responses took longest in an earlier sync: who needs them gets them first.
+        self.first: Collection[Need] = ()
 
     def expect(self, needs: Mapping[str, Need]) -> None:
         """Name the streams of this sync that share something, each with what it needs, before any of them begins."""
@@ -86,6 +88,10 @@ class CatchUpBarrier:
             with self._lock:
                 self._taking[key] -= 1
                 self._drop()
+
+    def in_order(self, keys: Iterable[K]) -> list[K]:
+        """The keys, those that take longest first: at the end, nothing else would be under way beside them."""
+        return sorted(keys, key=lambda key: key not in self.first)
 
     @property
     def is_counting(self) -> bool:

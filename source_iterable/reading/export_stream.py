@@ -6,14 +6,17 @@ import re
 from abc import abstractmethod
 from datetime import datetime, timezone
 from functools import partial
+from typing import Annotated
 
+import msgspec
 from dateutil import parser
 
 from source_iterable.api.clock import iso_time
 from source_iterable.config import Config, parse_date
 from source_iterable.errors import ConfigError
-from source_iterable.exports.windows import WindowPlan
+from source_iterable.exports.windows import DAY, WindowPlan
 from source_iterable.reading.catch_up import NEW_EVENTS
+from source_iterable.reading.fingerprints import state_as
 from source_iterable.reading.rereading import Rereading, Windows
 from source_iterable.reading.slices import chunks_of
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext, unreadable
@@ -22,10 +25,16 @@ from source_iterable.records.lines import LineCount, RecordParser
 
 # The field of an event stream's state that says what of the last days was written.
 REREAD = "reread"
+# Those of the bytes a day that the stream had lately, and of what the transports took for its last windows: how large its
+# windows are, and which transport reads them.
+BYTES_A_DAY, TOOK = "bytesADay", "took"
 # That of the mark of the ids that were written (events.py).
 IDS = "ids"
 # A larger number in a state is in milliseconds since the epoch, not in seconds.
 _MILLISECONDS = 10**11
+# Seconds that a transport took: more is not what one of this version wrote.
+_LONGEST = 2 * 86_400
+_Number = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 _MARK = re.compile(r"\d+(:[0-9a-f]{16})?", re.ASCII)
 
 
@@ -71,12 +80,19 @@ class ExportStream(Stream):
                 # Fingerprints are of ids: those of another version tell nothing.
                 written = state.get(REREAD) if state.get(IDS) == mark else None
                 again = Rereading(written, config.reread_window, cursor, first, now)
-        plan, last, records = WindowPlan(start, end), state, self.records(context)
+        sizes = state_as(_Sizes, state) or _Sizes()
+        context.exports.expect(sizes.took)
+        plan, last, records = WindowPlan(start, end, sizes.bytesADay / DAY), state, self.records(context)
         try:
             for window, batch in self._windows(context, plan, records):
                 if batch is None:
                     context.progress.advance(self.name, share=plan.share(window.end))
-                    last = {self.cursor_field: iso_time(window.end), **marks}
+                    # Half of what it was, at least: a stream that is read every hour may have most of its events in one.
+                    size = max(int(plan.mean_density * DAY), sizes.bytesADay // 2)
+                    # Not what an earlier sync said of a transport that was left alone since: it may be faster again.
+                    took = context.exports.took(self.data_type)
+                    known = {BYTES_A_DAY: size, TOOK: {name: [*each] for name, each in took.items()}}
+                    last = {self.cursor_field: iso_time(window.end), **marks, **known}
                     yield Checkpoint({**last, REREAD: again.state} if again else last)
                 else:
                     if again:
@@ -88,7 +104,7 @@ class ExportStream(Stream):
         if again and again.is_due:
             context.barrier.wait()
             count = 0
-            for batch in again.read(lambda plan: self._windows(context, plan, records), end):
+            for batch in again.read(lambda plan: self._windows(context, plan, records), end, plan.mean_density):
                 count += batch.count
                 yield batch
             context.logger.info(f"{self.name}: reread {config.reread_window} days: {count:,} late or changed events.")
@@ -106,6 +122,7 @@ class ExportStream(Stream):
                         context.progress.advance(self.name, window=str(part.window))
                         yield part.window, parsed.batch
             lines.check()
+            plan.add(part.window, part.size)
             yield part.window, None
 
 
@@ -126,6 +143,13 @@ class EventStream(ExportStream):
     def events(self, stream_name: str, config: Config) -> EventRecords:
         """The parser of events of this type, for records of a stream."""
         return EventRecords(stream_name, self._schema(config), EventIds(self.data_type, config.hash_salt))
+
+
+class _Sizes(msgspec.Struct):
+    """What a state says of a stream's size, and of the transports."""
+
+    bytesADay: _Number = 0
+    took: dict[str, tuple[_Number, Annotated[float, msgspec.Meta(ge=0, le=_LONGEST)]]] = {}
 
 
 def must_have_ids(stream: str, state: State, mark: str) -> None:

@@ -72,11 +72,12 @@ class Rereading:
                 if event.bucket != NO_BUCKET:
                     self._new[event.bucket] += event.fingerprint
 
-    def read(self, windows: Callable[[WindowPlan], Windows], until: int) -> Iterator[RecordBatch]:
+    def read(self, windows: Callable[[WindowPlan], Windows], until: int, density: float = 0.0) -> Iterator[RecordBatch]:
         """Read the last days before the cursor again, and yield all events of each hour that has changed.
 
         First all are read for their fingerprints; then those of the hours that have changed. So nothing is kept on disk,
         and `windows` may cut the time anywhere. Nothing is read at or after `until`, which may be earlier than the cursor.
+        `density` is the bytes a second that are expected, 0 if unknown.
         """
         begin, end = max(bucket_of(self._begin), self._first), self._cursor or 0
         later: Counter[int] = Counter()
@@ -85,7 +86,7 @@ class Rereading:
             later = _since(end, self._known)
         if begin < end:
             seen: Counter[int] = Counter()
-            for batch in _batches(windows(WindowPlan(begin, end))):
+            for batch in _batches(windows(WindowPlan(begin, end, density))):
                 for event in events_in(batch, begin, end):
                     seen[event.bucket] += event.fingerprint
             # Not deletions: a bucket without events now is not in `seen`. For events in no bucket, all is unknown.
@@ -95,7 +96,7 @@ class Rereading:
                 # From the first to the last changed bucket; all of it for events that are in none.
                 if NO_BUCKET not in changed:
                     begin, end = max(min(changed), begin), min(max(changed) + BUCKET, end)
-                for batch in _batches(windows(WindowPlan(begin, end))):
+                for batch in _batches(windows(WindowPlan(begin, end, density))):
                     events = [event for event in events_in(batch, begin, end) if event.bucket in changed]
                     for event in events:
                         written[event.bucket] += event.fingerprint

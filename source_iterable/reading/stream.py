@@ -112,6 +112,9 @@ class Stream(ABC):
                     item = batch_of(self.name, map(redact, map(exact_json.loads, item.lines.split(b"\n")[:-1])))
                 yield item
 
+    def announce(self, context: StreamContext, state: State) -> None:  # noqa: B027  most know nothing
+        """Tell the other streams of a sync what the state knows for them, before any begins."""
+
     @abstractmethod
     def _read(self, context: StreamContext, state: State) -> Reading:
         """Yield items as Iterable sent them, in lists, batches of finished records, and Checkpoints."""

@@ -59,6 +59,8 @@ def read(
     """
     queue = _Queue()
     context.barrier.expect({name: stream.needs for name, (stream, _) in streams.items() if stream.needs})
+    for stream, state in streams.values():
+        stream.announce(context, state)
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
     for name, (stream, state) in streams.items():
         pool.submit(_read_stream, context, name, stream, state, queue)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
+from operator import itemgetter
 
 from source_iterable.api.proof import must_hold_identifiers
 from source_iterable.api.request import Parameters
@@ -15,6 +16,7 @@ from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
 from source_iterable.reading.catch_up import ANY_RESPONSE, COUNTS
 from source_iterable.reading.days import DATE, DailyStream, day_of
+from source_iterable.reading.fingerprints import state_as
 from source_iterable.reading.lists import Done, Key, PlainList
 from source_iterable.reading.slices import SliceReader, chunks_of
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
@@ -30,6 +32,8 @@ LISTS_AT_ONCE = 4
 # too: Iterable says that it may time out (reference).
 USERS_TIMEOUT, SIZE_TIMEOUT = 2 * 3600.0, 600.0
 LIST_BYTES, SIZE_BYTES = 16 * 2**30, 1024
+# Users of a list that takes long: a million take an hour (seen). The state names so many of the largest ones.
+LARGE, MOST_LARGE = 100_000, 10
 _SIZE = re.compile(rb'\s*"?(\d{1,15})"?\s*', re.ASCII)
 
 
@@ -80,7 +84,7 @@ class ListReader(SliceReader[Key]):
     def users(self, list_ids: list[Key]) -> Iterator[tuple[Key, SpooledResponse | None]]:
         """Yield the lists as they arrive, as `read` does: their users, one a line."""
         with self.sharing(list_ids):
-            yield from self.read(list_ids, self.get, LISTS_AT_ONCE)
+            yield from self.read(self.context.barrier.in_order(list_ids), self.get, LISTS_AT_ONCE)
 
     @contextmanager
     def sharing(self, list_ids: list[Key]) -> Iterator[None]:
@@ -124,7 +128,7 @@ class ListSizes(DailyStream):
     in list_users. For any other, and for one that they could not read, `GET lists/{id}/size` says it.
 
     Its state is {"date": ...} of the last day, and which lists were counted on it, as for child streams: a later sync of
-    that day counts only the others.
+    that day counts only the others. With {"large": [[size, list]]} list_users and events begin with the largest lists.
 
     Requests: 1 per list and day (5 a minute, shared with list_users and events); none for lists that these read.
     """
@@ -133,9 +137,13 @@ class ListSizes(DailyStream):
     primary_key = ("listId", DATE)
     needs = COUNTS
 
+    def announce(self, context: StreamContext, state: State) -> None:
+        context.barrier.first = [list_id for _, list_id in _large_in(state)]
+
     def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
-        day = today.isoformat()
-        done = Done(LISTS.keys(context), state if day_of(state) == today else {})
+        day, list_ids = today.isoformat(), LISTS.keys(context)
+        large = [each for each in _large_in(state) if each[1] in list_ids]
+        done = Done(list_ids, state if day_of(state) == today else {})
         sizes = SliceReader(self.name, context, SIZE_TIMEOUT, SIZE_BYTES, _size_in, _name)
         for number, (list_id, size) in enumerate(self._sizes(context, sizes, done.remaining), 1):
             context.progress.advance(self.name, share=number / len(done.remaining))
@@ -143,11 +151,14 @@ class ListSizes(DailyStream):
                 continue
             if size is not None:
                 yield [{"listId": list_id, DATE: day, "size": size}]
+                others = [each for each in large if each[1] != list_id]
+                added = [*others, (size, list_id)] if size >= LARGE else others
+                large = sorted(added, key=itemgetter(0), reverse=True)[:MOST_LARGE]
             done.add(list_id)
-            yield Checkpoint({DATE: day, **done.state})
+            yield Checkpoint({DATE: day, **done.state, **_large_state(large)})
         sizes.finish()
         if not done.remaining:
-            yield Checkpoint({DATE: day, **done.state})
+            yield Checkpoint({DATE: day, **done.state, **_large_state(large)})
 
     @staticmethod
     def _sizes(
@@ -163,6 +174,15 @@ class ListSizes(DailyStream):
                 uncounted, lambda key: sizes.request(f"lists/{key}/size", {}), LISTS_AT_ONCE
             ):
                 yield list_id, None if response is None else _size_in(chunks_of(response))
+
+
+def _large_in(state: State) -> list[tuple[int, Key]]:
+    """The sizes and ids of the largest lists that a state knows."""
+    return state_as(list[tuple[int, Key]], state.get("large")) or []
+
+
+def _large_state(large: list[tuple[int, Key]]) -> State:
+    return {"large": [[*each] for each in large]} if large else {}
 
 
 def _size_in(chunks: Iterable[bytes]) -> int:

@@ -188,7 +188,7 @@ class UserEvents(Stream):
         lists = ListReader(self.name, context)
         slices = SliceReader(self.name, context, READ_TIMEOUT, USER_BYTES, must_hold_records, name)
         records = TypedEvents(self.types, context.config)
-        list_ids = sorted(LISTS.keys(context))
+        list_ids = context.barrier.in_order(sorted(LISTS.keys(context)))
         requests = _Requests(list_ids, users)
         # A user has a few events, and a batch costs the same whatever its size: those of several users are joined.
         batches: list[RecordBatch] = []

@@ -28,7 +28,7 @@ from source_iterable.errors import (
     NotFound,
     Stopped,
 )
-from source_iterable.exports.jobs import FileHost
+from source_iterable.exports.file_host import FileHost
 from unit_tests.contexts import API_KEY, ROOT
 
 LISTS = f"{ROOT}lists"

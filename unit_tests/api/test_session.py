@@ -22,7 +22,7 @@ from source_iterable.errors import (
     IterableError,
     Unreachable,
 )
-from source_iterable.exports.jobs import FileHost
+from source_iterable.exports.file_host import FileHost
 from source_iterable.version import __version__
 from unit_tests.contexts import API_KEY, GOOD, ROOT, a_client, answering
 

@@ -12,7 +12,7 @@ import pytest
 from source_iterable.api import wire
 from source_iterable.api.wire import Lines, TooSlow, Wire
 from source_iterable.errors import BrokenResponse, Unreachable
-from source_iterable.exports.jobs import FileHost
+from source_iterable.exports.file_host import FileHost
 from unit_tests.contexts import a_client, answering
 
 KB = 2**10

@@ -27,7 +27,7 @@ from source_iterable.errors import (
     TimedOut,
     Unreachable,
 )
-from source_iterable.exports.jobs import FileHost
+from source_iterable.exports.file_host import FileHost
 from unit_tests.contexts import API_KEY, ROOT, a_client, a_config, answering
 
 LISTS = f"{ROOT}lists"

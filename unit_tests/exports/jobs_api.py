@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import requests_mock
 
-from source_iterable.api.rate_budget import Permit
+from source_iterable.api.rate_budget import NotYet
+from source_iterable.api.spooled import SpooledResponse
 from source_iterable.exports.jobs import JobsTransport
+from source_iterable.exports.transport import Elsewhere
 from source_iterable.exports.windows import Window
 from unit_tests.contexts import ROOT, query_of
 
@@ -43,10 +46,21 @@ def page(state: str, *names: str, truncated: bool = False) -> dict[str, Any]:
     return {"jobId": 7, "jobState": state, "exportTruncated": truncated, "files": files}
 
 
-def read(transport: JobsTransport, window: Window = WINDOW) -> list[bytes]:
-    permit = transport.try_acquire()
-    assert isinstance(permit, Permit)
-    return [b"".join(part.chunks()) for part in transport.read("emailSend", window, permit)]
+def never(seconds: float) -> bool:
+    """No other transport is faster."""
+    return False
+
+
+def opened(
+    transport: JobsTransport, window: Window = WINDOW, elsewhere: Elsewhere = never
+) -> Iterator[SpooledResponse]:
+    reads = transport.try_acquire()
+    assert not isinstance(reads, NotYet)
+    return reads("emailSend", window, elsewhere)
+
+
+def read(transport: JobsTransport, window: Window = WINDOW, elsewhere: Elsewhere = never) -> list[bytes]:
+    return [b"".join(part.chunks()) for part in opened(transport, window, elsewhere)]
 
 
 def serve(api: Api, *names: str) -> None:

@@ -27,9 +27,9 @@ def test_states_are_read_without_regard_to_case(api: Api, client: IterableClient
 
 @pytest.mark.parametrize("word", ["melted", ""])
 def test_a_word_that_nobody_knows_is_no_end(api: Api, transport: JobsTransport, word: str) -> None:
-    api.pages = [page(word), page("completed"), page("completed")]
+    api.pages = [page(word), page("completed")]
     assert read(transport) == []
-    api.pages = [page("completed"), page(word)]
+    api.pages = [page("completed", "a"), page(word), page("completed", "a"), page(word)]
     with pytest.raises(JobFailed, match="then called it unknown"):
         read(transport)
 
@@ -52,19 +52,20 @@ def test_files_count_once_the_job_has_completed_each_once(api: Api, transport: J
 def test_a_fresh_link_comes_from_the_page_that_lists_the_file(api: Api, transport: JobsTransport) -> None:
     serve(api, "a", "c")
     api.server.get("https://files.example.com/b", [{"status_code": 403}, {"content": b'{"id": "b"}\n'}])
-    api.pages = [page("completed", "a"), page("completed", "a"), page("completed", "b"), page("completed", "c")]
+    api.pages = [page("completed", "a"), page("completed", "b"), page("completed", "c")]
     api.pages += [page("completed"), page("completed", "b")]
     assert len(read(transport)) == 3
-    # One look at the job, four pages of its list; then the second page alone.
-    assert api.asked == ["", "", "a", "b", "c", "a"]
+    # Four pages of the list, the first of which says that the job has completed; then the second page alone.
+    assert api.asked == ["", "a", "b", "c", "a"]
 
 
 @pytest.mark.parametrize(
     ("pages", "told"),
     [
-        ([page("running", "a", "b"), page("completed", "a"), page("completed", "a"), page("completed")], "lacks"),
-        ([page("completed", "a"), page("completed", "a"), page("running", "b")], "then called it running"),
-        ([page("completed", "a"), page("completed", "a"), page("completed", "a")], "does not end"),
+        ([page("running", "a", "b"), page("completed", "a"), page("completed")] + [page("completed")], "lacks"),
+        ([page("completed", "a"), page("running", "b")], "then called it running"),
+        ([page("completed", "a"), page("completed", "a")], "does not end"),
+        ([{**page("completed"), "bytesExported": 2453629}], "exported 2453629 bytes .*, and lists no file"),
         ([page("failed")], "ended export job 7 as failed"),
         ([page("Cancelling")], "ended export job 7 as cancelling"),
     ],
@@ -80,15 +81,15 @@ def test_a_list_of_files_that_cannot_be_believed_fails_the_job(
 
 def test_a_list_that_contradicts_itself_is_read_once_more(api: Api, transport: JobsTransport) -> None:
     serve(api, "a", "b")
-    api.pages = [page("running", "a", "b"), page("completed", "a", "b")]
-    api.pages += [page("completed", "a"), page("completed"), page("completed", "a", "b"), page("completed")]
+    api.pages = [page("running", "a", "b"), page("completed", "a"), page("completed")]
+    api.pages += [page("completed", "a", "b"), page("completed")]
     assert len(read(transport)) == 2
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_truncated_export_fails_its_window_before_any_part(api: Api, transport: JobsTransport, place: int) -> None:
     serve(api, "a", "b")
-    api.pages = [page("completed", "a"), page("completed", "a"), page("completed", "b"), page("completed")]
+    api.pages = [page("completed", "a"), page("completed", "b"), page("completed")]
     api.pages[place] = {**api.pages[place], "exportTruncated": True}
     with pytest.raises(WindowFailed, match="size limit"):
         read(transport)
@@ -98,7 +99,7 @@ def test_names_of_files_without_end_are_noticed(
     api: Api, transport: JobsTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_job, "MAX_FILES", 50)
-    api.pages = [page("completed"), *(page("completed", f"f{number}") for number in range(300))]
+    api.pages = [page("completed", f"f{number}") for number in range(300)]
     with pytest.raises(JobFailed, match="does not end"):
         read(transport)
     assert len(api.asked) < 130
@@ -148,7 +149,7 @@ def test_a_malformed_page_says_where(api: Api, transport: JobsTransport, respons
 def test_the_id_of_a_job_is_a_number_however_it_is_written(api: Api, transport: JobsTransport, job_id: Any) -> None:
     serve(api, "a")
     api.server.post(f"{ROOT}export/start", json={"jobId": job_id})
-    api.pages = [page("completed", "a"), page("completed", "a"), page("completed")]
+    api.pages = [page("completed", "a"), page("completed")]
     assert read(transport) == [b'{"id": "a"}\n']
 
 
@@ -191,7 +192,7 @@ def test_a_job_that_says_nothing_of_truncation_is_complete(api: Api, client: Ite
     serve(api, "a")
     listed = page("completed", "a")
     del listed["exportTruncated"]
-    api.pages = [listed, listed, {"jobState": "completed", "files": []}]
+    api.pages = [listed, {"jobState": "completed", "files": []}]
     assert read(JobsTransport(client)) == [b'{"id": "a"}\n']
 
 
@@ -201,7 +202,7 @@ def test_a_file_that_is_listed_under_two_names_is_read_once(api: Api, client: It
     listed["files"].insert(1, {**listed["files"][0], "file": "a again"})
     listed["files"].append({"file": "another", "url": "https://files.example.com/a?version=2"})
     for running in ([], [{**listed, "jobState": "running"}]):
-        api.pages = [*running, listed, listed, page("completed")]
+        api.pages = [*running, listed, page("completed")]
         assert read(JobsTransport(client)) == [b'{"id": "a"}\n', b'{"id": "b"}\n', b'{"id": "a?version=2"}\n']
 
 

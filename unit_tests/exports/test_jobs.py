@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from typing import Any
 
@@ -10,12 +11,12 @@ import pytest
 import requests
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.rate_budget import NotYet, Permit
+from source_iterable.api.rate_budget import NotYet
 from source_iterable.config import Config
 from source_iterable.errors import IterableError, JobFailed, Stopped, TransientError
 from source_iterable.exports import jobs
 from source_iterable.exports.jobs import JobsTransport
-from unit_tests.exports.jobs_api import ROOT, WINDOW, Api, page, read, serve
+from unit_tests.exports.jobs_api import ROOT, WINDOW, Api, never, opened, page, read, serve
 
 
 @pytest.mark.parametrize("failure", [500, 403, 401])
@@ -38,7 +39,7 @@ def test_a_job_that_moves_is_never_stuck_and_one_that_does_not_is(
     names = [f"f{number:03d}" for number in range(30)]
     serve(api, *names)
     api.pages = [page("running", *names[: number + 1]) for number in range(29)]
-    api.pages += [page("completed", *names), page("completed", *names), page("completed")]
+    api.pages += [page("completed", *names), page("completed")]
     assert len(read(transport)) == 30
     api.pages = [page("running", *names)] * 30
     with pytest.raises(JobFailed, match="for 0 hours"):
@@ -88,7 +89,7 @@ def test_a_file_that_failed_is_fetched_from_its_fresh_link(api: Api, transport: 
     api.server.get("https://files.example.com/fresh", content=b"{}\n")
     fresh = page("completed", "a")
     fresh["files"][0]["url"] = "https://files.example.com/fresh"
-    api.pages = [page("completed", "a"), page("completed", "a"), page("completed"), fresh]
+    api.pages = [page("completed", "a"), page("completed"), fresh]
     assert read(transport) == [b"{}\n"]
 
 
@@ -102,27 +103,25 @@ def fetched(api: Api, name: str) -> int:
     return sum(request.url == f"https://files.example.com/{name}" for request in api.server.request_history)
 
 
-def test_a_job_is_looked_at_ever_less_often(api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-    client.pace = 1.0
-    monkeypatch.setattr(client, "wait", lambda seconds: waited.append(seconds) if seconds >= 2 else None)
-    api.pages = [*[page("queued")] * 9, page("completed")]
+def test_an_empty_list_of_files_is_believed_where_nothing_is_expected(api: Api, client: IterableClient) -> None:
+    serve(api, "a")
+    api.pages = [page("completed"), page("completed", "a"), page("completed")]
     assert read(JobsTransport(client)) == []
-    assert waited == pytest.approx([2, 3, 4.5, 6.75, 10.125, 15.1875, 22.78125, 30, 30, 30])
+    assert api.asked == [""]
+    api.asked.clear()
+    api.pages = [page("completed"), page("completed", "a"), page("completed")]
+    assert read(JobsTransport(client), WINDOW._replace(expected_bytes=10**6)) == [b'{"id": "a"}\n']
+    assert api.asked == ["", "", "a"]
 
 
-def test_a_job_without_progress_is_given_up_after_a_day(
-    api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[float] = []
-    client.pace = 1.0
-    monkeypatch.setattr(client, "wait", lambda seconds: waited.append(seconds) if seconds >= 2 else None)
-    monkeypatch.setattr(jobs, "LONGEST_POLL", 10_000.0)  # fewer polls
-    api.pages = [page("queued")]
-    with pytest.raises(JobFailed, match="Iterable kept export job 7 queued for 24 hours"):
-        read(JobsTransport(client))
-    assert 86_400 < sum(waited) <= 96_402
-    assert api.cancelled == 1
+def test_files_behind_the_first_are_fetched_when_the_window_is_read(api: Api, client: IterableClient) -> None:
+    names = [f"f{number}" for number in range(8)]
+    serve(api, *names)
+    api.pages = [page("completed", *names), page("completed")]
+    files = opened(JobsTransport(client))
+    next(files)
+    assert [fetched(api, name) for name in names] == [1] + [0] * 7, "it may have to wait for the windows before it"
+    assert len(list(files)) == 7
 
 
 @pytest.mark.parametrize("failure", [{"status_code": 403}, {"exc": requests.ConnectionError}, {"text": "<html>"}])
@@ -130,7 +129,7 @@ def test_a_file_that_cannot_be_fetched_fails_the_stream(
     api: Api, client: IterableClient, failure: dict[str, Any]
 ) -> None:
     api.server.get("https://files.example.com/a", **failure)
-    api.pages = [page("completed", "a"), page("completed", "a"), page("completed"), page("completed", "a")]
+    api.pages = [page("completed", "a"), page("completed"), page("completed", "a")]
     with pytest.raises(TransientError, match="The file a of export job 7 could not be fetched whole: .*tried 5 times"):
         read(JobsTransport(client))
     assert fetched(api, "a") == 5
@@ -147,13 +146,11 @@ def test_the_end_of_a_sync_cancels_its_jobs_each_once(api: Api, client: Iterable
         return {"jobId": 7}
 
     api.server.post(f"{ROOT}export/start", json=start)
-    permit = transport.try_acquire()
-    assert isinstance(permit, Permit)
     raised: list[IterableError] = []
 
     def run() -> None:
         try:
-            list(transport.read("emailSend", WINDOW, permit))
+            read(transport)
         except IterableError as error:
             raised.append(error)
 
@@ -190,10 +187,8 @@ def test_the_end_of_a_sync_waits_until_every_job_is_cancelled(
     monkeypatch.setattr(client, "cancel", cancel)
 
     def read_one() -> None:
-        while isinstance(permit := transport.try_acquire(), NotYet):
-            pass
         with pytest.raises(IterableError, match="terminated"):
-            list(transport.read("emailSend", WINDOW, permit))
+            read(transport)
 
     reading = [threading.Thread(target=read_one, daemon=True) for _ in go_on]
     for thread in reading:
@@ -216,10 +211,8 @@ def test_the_end_of_a_sync_waits_until_every_job_is_cancelled(
 
 def test_a_job_that_is_done_is_not_cancelled_at_the_end(api: Api, client: IterableClient) -> None:
     transport = JobsTransport(client)
-    permit = transport.try_acquire()
-    assert isinstance(permit, Permit)
     api.pages = [page("completed")]
-    assert list(transport.read("emailSend", WINDOW, permit)) == []
+    assert read(transport) == []
     transport.close()
     assert api.cancelled == 0
 
@@ -248,14 +241,10 @@ def test_the_end_of_a_sync_does_not_wait_for_ever(
 
     monkeypatch.setattr(client, hanging, hang)
     monkeypatch.setattr(client, "wait", wait)
-    permit = transport.try_acquire()
-    assert isinstance(permit, Permit)
-    with permit:
-        pass  # it counts as sent
 
     def read_it() -> None:
         with pytest.raises(Stopped):
-            list(transport.read("emailSend", WINDOW, permit))
+            read(transport)
 
     before = set(threading.enumerate())
     reading = threading.Thread(target=read_it, daemon=True)
@@ -268,24 +257,14 @@ def test_the_end_of_a_sync_does_not_wait_for_ever(
     reading.join(10)
 
 
-def test_four_jobs_run_at_once(api: Api, client: IterableClient) -> None:
-    transport = JobsTransport(client)
-    taken = 0
-    for _ in range(4):
-        while isinstance(permit := transport.try_acquire(), NotYet):
-            assert permit.seconds < 0.1, "a slot is free"
-        with permit:
-            taken += 1
-    assert taken == 4
-    assert transport.try_acquire() == NotYet(0.2)
-
-
-def test_a_request_that_must_wait_takes_no_slot() -> None:
-    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 0.001})
-    transport = JobsTransport(IterableClient(config, logging.getLogger("test")))
-    first = transport.try_acquire()
-    assert isinstance(first, Permit)
-    with first:
-        pass
-    pauses = [transport.try_acquire() for _ in range(10)]
-    assert all(isinstance(pause, NotYet) and pause.seconds > 900 for pause in pauses)
+def test_four_jobs_run_at_once(api: Api, client: IterableClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[int] = []
+    transport = JobsTransport(client, lambda: freed.append(transport.within(0)))
+    reads = [transport.try_acquire() for _ in range(5)]
+    assert [isinstance(each, NotYet) for each in reads] == [False] * 4 + [True]
+    assert reads[4] == NotYet(math.inf), "until one has ended"
+    assert transport.within(1000) == 0, "none has started"
+    api.pages = [page("completed")]
+    assert not isinstance(reads[0], NotYet)
+    assert list(reads[0]("emailSend", WINDOW, never)) == []
+    assert freed == [1]

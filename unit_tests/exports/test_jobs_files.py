@@ -19,7 +19,7 @@ from source_iterable.errors import (
     BrokenResponse,
     Unreachable,
 )
-from source_iterable.exports.jobs import FileHost
+from source_iterable.exports.file_host import FileHost
 from unit_tests.contexts import GOOD, a_client, answering
 
 

@@ -13,24 +13,32 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import IterableError, JobFailed, TransientError, WindowFailed
+from source_iterable.exports import choice
+from source_iterable.exports.demand import Opening
 from source_iterable.exports.reader import ExportReader, SubWindow
-from source_iterable.exports.windows import Window, WindowPlan
+from source_iterable.exports.windows import UNIT_BYTES, Window, WindowPlan
+from unit_tests.exports.fakes import FakeTransport
 
 DAY = 86_400
 Open = Callable[[str, Window], Iterator[SpooledResponse]]
 
 
 @pytest.fixture
-def reader() -> Iterator[ExportReader]:
+def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExportReader]:
+    transport = FakeTransport("fake")
+    transport.spool_bytes = 0
+    monkeypatch.setattr(choice, "TRANSPORTS", [lambda *_: transport])
     logger = logging.getLogger("airbyte")
     config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z", "rate_limit_factor": 100_000})
-    made = ExportReader(IterableClient(config, logger), config, logger)
+    client = IterableClient(config, logger)
+    made = ExportReader(client, config, logger)
     yield made
+    client.stop()
     made.close()
 
 
 def opening(reader: ExportReader, monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
-    monkeypatch.setattr(reader._choice, "open", opened)
+    monkeypatch.setattr(reader._choice, "open", lambda data_type, window, _=None: opened(data_type, window))
 
 
 def part(window: Window) -> SpooledResponse:
@@ -84,7 +92,9 @@ def test_nothing_is_yielded_after_a_failed_window(reader: ExportReader, monkeypa
     assert read[-1].end <= 900 * DAY
 
 
-def test_a_failed_window_is_halved_down_to_one_second(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_window_is_read_in_parts_down_to_one_second(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried: list[Window] = []
     broken = True
 
@@ -102,7 +112,7 @@ def test_a_failed_window_is_halved_down_to_one_second(reader: ExportReader, monk
     assert_tiles(list(windows_of(reader.read("emailSend", WindowPlan(0, DAY)))), 0, DAY)
 
 
-def test_a_failed_job_is_retried_once_before_its_window_is_halved(
+def test_a_failed_job_is_retried_once_before_its_window_is_read_in_parts(
     reader: ExportReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Window] = []
@@ -118,33 +128,36 @@ def test_a_failed_job_is_retried_once_before_its_window_is_halved(
     assert [window.seconds for window in tried] == [DAY, DAY, DAY // 2, DAY // 2]
 
 
-def test_many_streams_open_no_more_windows_ahead_than_there_are_threads(
+def test_what_is_on_disk_bounds_the_windows_of_many_streams(
     reader: ExportReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held: set[Window] = set()
-    lock = threading.Lock()
+    (transport,) = reader._choice.transports
+    transport.spool_bytes = 150 * 10**6
+    opened: list[Window] = []
 
-    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
-        with lock:
-            held.add(window)
-        return iter([part(window)])
+    def open_it(data_type: str, window: Window) -> Iterator[SpooledResponse]:
+        opened.append(window)
+        return iter([SpooledResponse(io.BytesIO(b""), 10**8 * window.seconds // DAY)])
 
-    opening(reader, monkeypatch, opened)
-    readings = [reader.read(f"type {number}", WindowPlan(number, 4000 * DAY)) for number in range(20)]
-    for reading in readings:
-        list(next(reading))  # consumed, so that the next windows of this stream are opened
-    for reading in readings:
-        next(reading)
-    with lock:
-        # Each stream has read one window and holds another; 8 more are open ahead across all streams.
-        assert len(held) <= 20 + 20 + 8
+    opening(reader, monkeypatch, open_it)
+    plans = [WindowPlan(number, 4000 * DAY, 10**8 / DAY) for number in range(5)]
+    readings = [reader.read(f"type {number}", plan) for number, plan in enumerate(plans)]
+    first = next(readings[0])
+    # 150 MB each: five of them are 750 MB, and the rest of a gigabyte is for transports that take less.
+    assert reader._choice.windows.usable.all == [transport]
+    while len(opened) < 5:
+        pass
+    list(first)
+    next(readings[0])
+    while len(opened) < 6:
+        pass
+    assert len(opened) == 6, "another one for each that was read"
     for reading in readings:
         reading.close()
-    # The slots are free again.
-    assert len(list(windows_of(reader.read("emailSend", WindowPlan(0, 4000 * DAY))))) > 4
+    assert reader._choice.windows._demands == {}
 
 
-def test_a_window_that_is_expected_to_be_too_large_is_halved_before_it_is_read(
+def test_a_part_that_is_expected_to_be_too_large_is_not_tried(
     reader: ExportReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Window] = []
@@ -152,22 +165,39 @@ def test_a_window_that_is_expected_to_be_too_large_is_halved_before_it_is_read(
     def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         assert data_type == "emailSend"
         tried.append(window)
+        if window.seconds == DAY:
+            raise WindowFailed("It broke.")
         return iter([part(window)])
 
     opening(reader, monkeypatch, opened)
-    monkeypatch.setattr(
-        reader._choice, "is_too_large", lambda data_type, window: data_type == "emailSend" and window.seconds > DAY // 4
-    )
+    monkeypatch.setattr(reader._choice, "is_too_large", lambda data_type, window: window.seconds > DAY // 4)
     assert_tiles(list(windows_of(reader.read("emailSend", WindowPlan(0, DAY)))), 0, DAY)
-    assert [(window.start, window.seconds) for window in tried] == [(n * DAY // 4, DAY // 4) for n in range(4)]
-    # A second cannot be halved, whatever is expected of it.
+    assert [(window.start, window.seconds) for window in tried[1:]] == [(n * DAY // 4, DAY // 4) for n in range(4)]
+    # A second has no parts, whatever is expected of it.
     monkeypatch.setattr(reader._choice, "is_too_large", lambda data_type, window: True)
     tried.clear()
-    list(windows_of(reader.read("emailSend", WindowPlan(0, 3))))
-    assert [(window.start, window.seconds) for window in tried] == [(0, 1), (1, 1), (2, 1)]
+    list(windows_of(reader.read("emailSend", WindowPlan(0, 1))))
+    assert [(window.start, window.seconds) for window in tried] == [(0, 1)]
 
 
-def test_halves_expect_what_the_failed_window_had_and_the_rest_what_the_first_one_has(
+def test_a_window_that_is_far_too_large_is_cut_again_and_the_rest_is_opened_with_it(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Window] = []
+
+    def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
+        tried.append(window)
+        if window == Window(0, 31 * DAY):
+            raise WindowFailed("The response is over 256 MB.", expected_bytes=31 * UNIT_BYTES // 8)
+        return iter([SpooledResponse(io.BytesIO(b""), window.seconds * UNIT_BYTES // (8 * DAY))])
+
+    opening(reader, monkeypatch, opened)
+    assert_tiles(list(windows_of(reader.read("emailSend", WindowPlan(0, 62 * DAY)))), 0, 62 * DAY)
+    assert sorted(tried)[0].seconds == 8 * DAY
+    assert {window.seconds // DAY for window in tried[1:]} <= {8, 7, 6}
+
+
+def test_parts_expect_what_the_failed_window_had_and_the_rest_what_the_first_one_has(
     reader: ExportReader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tried: list[Window] = []
@@ -191,8 +221,8 @@ def test_halves_expect_what_the_failed_window_had_and_the_rest_what_the_first_on
         Window(2000, 4000, 4000),
     ]
     assert caplog.messages == [
-        "Reading emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T01:06:40+00:00, in halves: Too much.",
-        "Reading emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T00:33:20+00:00, in halves: Broken.",
+        "Reading emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T01:06:40+00:00, in smaller windows: Too much.",
+        "Reading emailSend, 1970-01-01T00:00:00+00:00 to 1970-01-01T00:33:20+00:00, in smaller windows: Broken.",
     ]
 
 
@@ -242,39 +272,54 @@ def test_the_shortest_window_says_what_failed_and_what_is_next(
     assert tried == [2, 2, 1, 1, 1]
 
 
+def test_the_shortest_window_that_is_too_large_for_one_transport_is_read_by_another(
+    client: IterableClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = FakeTransport("small"), FakeTransport("large", seconds=100.0)
+    small.max_bytes = 100
+    small.failures["users"] = WindowFailed("It is too large.", 200)
+    monkeypatch.setattr(choice, "TRANSPORTS", [lambda *_: small, lambda *_: large])
+    monkeypatch.setattr(client, "pace", 0.0)
+    config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z"})
+    reader = ExportReader(client, config, logging.getLogger("airbyte"))
+    assert list(windows_of(reader.read("users", WindowPlan(0, 1)))) == [Window(0, 1, 200)]
+    assert large.windows == [Window(0, 1, 200)]
+    reader.close()
+
+
 def test_windows_are_sized_by_what_was_read(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Window] = []
 
     def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         tried.append(window)
-        content = SpooledResponse(io.BytesIO(b""), 128 * 2**20) if window.start == 0 else part(window)
+        content = SpooledResponse(io.BytesIO(b""), UNIT_BYTES) if window.start == 0 else part(window)
         return iter([content])
 
     opening(reader, monkeypatch, opened)
     list(windows_of(reader.read("emailSend", WindowPlan(0, 93 * DAY))))
-    # 128 MB are what a window should have: the next ones are as long, and expected to be as large.
+    # It was as large as a window should be: the next ones are as long, and expected to be as large.
     assert sorted((window.start // DAY, window.seconds // DAY) for window in tried)[:2] == [(0, 31), (31, 31)]
-    assert sorted(tried)[1].expected_bytes == 128 * 2**20
+    assert sorted(tried)[1].expected_bytes == UNIT_BYTES
 
 
-def test_four_windows_of_a_stream_are_opened_at_a_time(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twelve_windows_of_a_stream_are_opened_at_a_time(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     opened_ahead: list[int] = []
-    three = threading.Semaphore(0)
+    opened_one = threading.Semaphore(0)
 
     def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:
         opened_ahead.append(window.start)
-        three.release()
-        return iter([SpooledResponse(io.BytesIO(b""), 128 * 2**20 * window.seconds // (31 * DAY))])
+        opened_one.release()
+        return iter([SpooledResponse(io.BytesIO(b""), UNIT_BYTES * window.seconds // (31 * DAY))])
 
     opening(reader, monkeypatch, opened)
-    reading = reader.read("emailSend", WindowPlan(0, 310 * DAY))
+    reading = reader.read("emailSend", WindowPlan(0, 620 * DAY))
     for _ in range(2):
         list(next(reading))
-    # The first window alone, then the second with three more ahead of it.
-    for _ in range(5):
-        assert three.acquire(timeout=10)
-    assert not three.acquire(blocking=False)
-    assert sorted(opened_ahead) == [number * 31 * DAY for number in range(5)]
+    # The first window alone, then the second with eleven more ahead of it.
+    for _ in range(13):
+        assert opened_one.acquire(timeout=10)
+    assert not opened_one.acquire(blocking=False)
+    assert sorted(opened_ahead) == [number * 31 * DAY for number in range(13)]
     reading.close()
 
 
@@ -284,11 +329,11 @@ def test_windows_that_were_opened_ahead_are_closed_with_their_stream(
     closed = threading.Semaphore(0)
     ready = threading.Semaphore(0)
 
-    def sub_windows(data_type: str, plan: WindowPlan, window: Window) -> Iterator[SubWindow]:
+    def sub_windows(data_type: str, plan: WindowPlan, opening: Opening) -> Iterator[SubWindow]:
         try:
             ready.release()
-            yield SubWindow(window, iter(()))
-            plan.learn(window, 128 * 2**20)
+            yield SubWindow(opening.window, iter(()))
+            plan.learn(opening.window, UNIT_BYTES)
         finally:
             closed.release()
 
@@ -303,7 +348,9 @@ def test_windows_that_were_opened_ahead_are_closed_with_their_stream(
         assert closed.acquire(timeout=10)
 
 
-def test_a_window_that_was_halved_counts_as_a_whole(reader: ExportReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_that_was_read_in_parts_counts_as_a_whole(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried: list[Window] = []
 
     def opened(data_type: str, window: Window) -> Iterator[SpooledResponse]:

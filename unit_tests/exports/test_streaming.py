@@ -12,11 +12,11 @@ import requests
 import requests_mock
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.rate_budget import Permit
+from source_iterable.api.rate_budget import NotYet
 from source_iterable.api.spooled import SpooledResponse
 from source_iterable.config import Config
 from source_iterable.errors import BadRequest, EndUnknown, Forbidden, NotFound, WindowFailed
-from source_iterable.exports.jobs import JobsTransport
+from source_iterable.exports import streaming
 from source_iterable.exports.streaming import StreamingTransport, expected_bytes
 from source_iterable.exports.windows import DAY, Window
 from source_iterable.reading.export_stream import EventStream
@@ -44,13 +44,16 @@ def lines(parts: Iterator[SpooledResponse]) -> list[bytes]:
     return [b"".join(part.chunks()) for part in parts]
 
 
+def never(seconds: float) -> bool:
+    return False
+
+
 def stream(client: IterableClient, max_bytes: int = 100) -> list[bytes]:
-    transport = StreamingTransport(client, max_bytes)
-    permit = transport.try_acquire()
-    assert isinstance(permit, Permit)
-    read = lines(transport.read("emailSend", WINDOW, permit))
-    assert permit.arrival is not None, "the permit was used"
-    return read
+    transport = StreamingTransport(client)
+    transport.max_bytes = max_bytes
+    read = transport.try_acquire()
+    assert not isinstance(read, NotYet)
+    return lines(read("emailSend", WINDOW, never))
 
 
 def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
@@ -77,7 +80,7 @@ def test_a_streamed_window_is_one_request(client: IterableClient) -> None:
         ({"status_code": 502}, "502", 0, 3),
     ],
 )
-def test_a_streamed_window_that_fails_is_to_be_halved(
+def test_a_streamed_window_that_fails_is_to_be_read_in_parts(
     client: IterableClient, response: dict[str, Any], told: str, expected_bytes: int, requests_made: int
 ) -> None:
     with requests_mock.Mocker() as server:
@@ -89,7 +92,9 @@ def test_a_streamed_window_that_fails_is_to_be_halved(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, BadRequest), (403, Forbidden), (404, NotFound)])
-def test_a_refused_window_is_not_to_be_halved(client: IterableClient, status: int, kind: type[Exception]) -> None:
+def test_a_refused_window_is_not_to_be_read_in_parts(
+    client: IterableClient, status: int, kind: type[Exception]
+) -> None:
     with requests_mock.Mocker() as server:
         server.get(DATA, status_code=status)
         with pytest.raises(kind):
@@ -100,11 +105,32 @@ def test_a_refused_window_is_not_to_be_halved(client: IterableClient, status: in
 def test_four_windows_are_streamed_a_minute() -> None:
     config = Config.parse({"api_key": "k", "start_date": "2024-01-01T00:00:00Z"})
     transport = StreamingTransport(IterableClient(config, LOGGER))
-    assert [isinstance(transport.try_acquire(), Permit) for _ in range(5)] == [True] * 4 + [False]
+    assert (transport.within(0), transport.within(61)) == (4, 8)
+    assert [isinstance(transport.try_acquire(), NotYet) for _ in range(5)] == [False] * 4 + [True]
+    assert (transport.within(0), transport.within(63)) == (0, 4)
     assert transport.max_bytes == 268_435_456
 
 
-def test_a_broken_window_is_read_in_halves() -> None:
+def test_it_learns_how_long_its_windows_take(client: IterableClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = StreamingTransport(client)
+    now = 100.0
+    monkeypatch.setattr(streaming.time, "monotonic", lambda: now)
+
+    def text(request: Any, context: Any) -> str:
+        nonlocal now
+        now += 7.5
+        return '{"id": 1}\n'
+
+    with requests_mock.Mocker() as server:
+        server.get(DATA, text=text)
+        read = transport.try_acquire()
+        assert not isinstance(read, NotYet)
+        list(read("emailSend", WINDOW, never))
+    assert transport.durations.expected(0) == 7.5
+    assert transport.durations.last == {"emailSend": (10, 7.5)}
+
+
+def test_a_broken_window_is_read_in_parts() -> None:
     line = '{"createdAt": "2024-01-02 03:04:05 +00:00"}\n'
     with requests_mock.Mocker() as server:
         server.get(DATA, [{"text": "<html>\n"}, {"text": line}, {"text": line}])
@@ -133,23 +159,6 @@ def test_a_window_whose_end_nothing_proves_is_tried_three_times_and_never_halved
     assert (len(received), result.records, result.states) == (3, [], [])
 
 
-@pytest.mark.parametrize(
-    ("window", "streamed"),
-    [
-        (Window(0, 8 * DAY), True),
-        (Window(0, 8 * DAY + 1), False),
-        (Window(0, 80 * DAY, 1000), True),
-        (Window(0, 60, 64 * 2**20), True),
-        (Window(0, 60, 64 * 2**20 + 1), False),
-    ],
-)
-def test_the_size_decides_or_the_length_if_the_size_is_unknown(
-    client: IterableClient, window: Window, streamed: bool
-) -> None:
-    assert StreamingTransport(client).prefers(window) is streamed
-    assert JobsTransport(client).prefers(window)
-
-
 # guesses of a window's size
 
 
@@ -168,20 +177,25 @@ def lines_at(*hours: float, field: str = "createdAt") -> bytes:
 
 @pytest.mark.parametrize("field", ["createdAt", "profileUpdatedAt"])
 def test_a_response_that_came_to_the_first_day_of_ten_is_a_tenth(field: str) -> None:
-    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 1, field=field), lines_at(23, 24, field=field)) == 10_000
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 1, 2, field=field), lines_at(22, 23, 24, field=field)) == 10_000
 
 
 def test_lines_out_of_order_tell_nothing() -> None:
-    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 30), lines_at(23, 24)) == 1000
-    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 1), lines_at(24, 23)) == 1000
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 1, 30), lines_at(22, 23, 24)) == 1000
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 1, 2), lines_at(22, 24, 23)) == 1000
+
+
+def test_a_few_times_of_large_records_tell_nothing() -> None:
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 1), lines_at(22, 23, 24)) == 1000
 
 
 @pytest.mark.parametrize(
-    "tail", [b"", b'{"createdAt":"soon"}\n', b'{"createdAt":"\xff"}\n', lines_at(-5, -4), lines_at(24 * 11)]
+    "tail",
+    [b"", b'{"createdAt":"soon"}\n', b'{"createdAt":"\xff"}\n', lines_at(*range(-9, -1)), lines_at(*range(260, 270))],
 )
 def test_what_makes_no_sense_tells_nothing(tail: bytes) -> None:
     assert expected_bytes(TEN_DAYS, 1000, b"", tail) == 1000
 
 
 def test_a_guess_is_bounded() -> None:
-    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 0), lines_at(0, 0.001)) == 64_000
+    assert expected_bytes(TEN_DAYS, 1000, lines_at(0, 0, 0), lines_at(0, 0, 0.001)) == 64_000

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_iterable.exports.windows import DAY, FIRST_SIZE, TARGET_BYTES, Window, WindowPlan, next_size
+from source_iterable.exports.windows import DAY, FIRST_SIZE, UNIT_BYTES, Window, WindowPlan, units
 
 START = int(datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp())
 
 
-def read_all(plan: WindowPlan, bytes_a_second: float) -> list[Window]:
+def read_all(plan: WindowPlan, bytes_a_second: float, size: int = UNIT_BYTES) -> list[Window]:
     windows = []
     while plan.left:
-        windows.append(plan.next())
+        windows.append(plan.cut(size))
         plan.learn(windows[-1], int(bytes_a_second * windows[-1].seconds))
     return windows
 
@@ -26,7 +26,7 @@ def read_all(plan: WindowPlan, bytes_a_second: float) -> list[Window]:
 )
 def test_the_windows_of_a_sync_tile_its_time_range(span: int, bytes_a_second: float) -> None:
     # Dense streams have many windows: bound their number, not the property.
-    span = min(span, int(500 * TARGET_BYTES / max(bytes_a_second, 1e-9))) if bytes_a_second else span
+    span = min(span, int(500 * UNIT_BYTES / max(bytes_a_second, 1e-9))) if bytes_a_second else span
     plan = WindowPlan(START, START + span)
     windows = read_all(plan, bytes_a_second)
     if span <= 0:
@@ -40,10 +40,12 @@ def test_the_windows_of_a_sync_tile_its_time_range(span: int, bytes_a_second: fl
 
 
 @given(start=st.integers(0, 4 * 10**9), seconds=st.integers(2, 10**9), expected=st.integers(0, 10**12))
-def test_halves_tile_their_window(start: int, seconds: int, expected: int) -> None:
-    first, second = Window(start, start + seconds, expected).halves()
-    assert (first.start, first.end, second.end) == (start, second.start, start + seconds)
-    assert first.seconds > 0 and second.seconds > 0
+def test_parts_tile_their_window(start: int, seconds: int, expected: int) -> None:
+    parts = Window(start, start + seconds, expected).parts()
+    assert (parts[0].start, parts[-1].end) == (start, start + seconds)
+    assert all(earlier.end == later.start for earlier, later in zip(parts, parts[1:], strict=False))
+    assert all(part.seconds > 0 for part in parts)
+    assert len(parts) == min(max(units(expected), 2), seconds)
 
 
 def test_a_month_is_one_window_and_ten_empty_years_are_few() -> None:
@@ -51,23 +53,18 @@ def test_a_month_is_one_window_and_ten_empty_years_are_few() -> None:
     assert len(read_all(WindowPlan(START, START + 3650 * DAY), 0)) <= 4
 
 
-def test_windows_of_a_dense_stream_shrink_to_the_target_size() -> None:
-    size = next_size(FIRST_SIZE, FIRST_SIZE, 4 * TARGET_BYTES)
-    assert size == FIRST_SIZE // 4
-    assert next_size(size, size, TARGET_BYTES) == size
-
-
-def test_windows_are_read_one_by_one_until_their_density_is_known() -> None:
-    plan = WindowPlan(START, START + 400 * DAY)
-    first = plan.next()
-    assert (first.expected_bytes, plan.at_once) == (0, 1)
+def test_windows_are_read_one_by_one_until_it_is_known_how_large_they_are() -> None:
+    plan = WindowPlan(START, START + 4000 * DAY)
+    first = plan.cut(UNIT_BYTES)
+    assert (first.expected_bytes, plan.at_once, plan.bytes_left) == (0, 1, 0)
     plan.learn(first, 0)
     assert plan.at_once == 1
-    second = plan.next()
-    plan.learn(second, 1000 * second.seconds)
-    assert plan.at_once == 4
-    third = plan.next()
-    assert third.expected_bytes == 1000 * third.seconds
+    second = plan.cut(UNIT_BYTES)
+    plan.learn(second, 100 * second.seconds)
+    assert plan.at_once == 12
+    assert plan.bytes_left == 100 * (4000 * DAY - first.seconds - second.seconds)
+    third = plan.cut(10**9)
+    assert third.expected_bytes == 100 * third.seconds == pytest.approx(10**9, rel=0.001)
 
 
 def test_parameters_are_in_utc_and_in_the_references_format() -> None:
@@ -78,44 +75,87 @@ def test_parameters_are_in_utc_and_in_the_references_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "seconds", "received", "following"),
+    ("received", "size", "seconds"),
     [
-        (100, 100, 0, 800),  # nothing came: eight times as long
-        (100, 100, 1, 800),  # next to nothing: no more than that
-        (100, 100, 128 * 2**20, 100),
-        (100, 100, 256 * 2**20, 50),
-        (100, 100, 10**15, 12),  # too much: an eighth, no less
-        (4, 4, 10**15, 1),  # and never less than a second
-        (100, 40, 64 * 2**20, 80),  # a shorter last window counts by its own time
+        (0, UNIT_BYTES, 8 * 31 * DAY),  # nothing came: eight times as long
+        (1, UNIT_BYTES, 8 * 31 * DAY),  # next to nothing: no more than that
+        (UNIT_BYTES, UNIT_BYTES, 31 * DAY),
+        (UNIT_BYTES, 3 * UNIT_BYTES, 3 * 31 * DAY),  # as large as the transport wants it
+        (2 * UNIT_BYTES, UNIT_BYTES, 31 * DAY // 2),
+        (10**15, UNIT_BYTES, 31 * DAY // 8),  # too much: an eighth, no less
     ],
 )
-def test_windows_grow_and_shrink_within_bounds(size: int, seconds: int, received: int, following: int) -> None:
-    assert next_size(size, seconds, received) == following
-    assert type(next_size(size, seconds, received)) is int
+def test_windows_grow_and_shrink_within_bounds(received: int, size: int, seconds: int) -> None:
+    plan = WindowPlan(START, START + 4000 * DAY)
+    plan.learn(plan.cut(size), received)
+    following = plan.cut(size)
+    assert following.seconds == seconds
+    assert type(following.seconds) is type(following.expected_bytes) is int
 
 
-def test_a_plan_expects_what_the_window_before_had_a_second() -> None:
-    plan = WindowPlan(START, START + 400 * DAY)
-    first = plan.next()
-    assert first == Window(START, START + 31 * DAY)
-    plan.learn(first, first.seconds // 2)
-    second = plan.next()
-    # Half a byte a second is next to nothing: eight times as long.
-    assert second == Window(first.end, first.end + 8 * 31 * DAY, 4 * 31 * DAY)
+def test_a_window_is_never_shorter_than_a_second() -> None:
+    plan = WindowPlan(0, 100, density=UNIT_BYTES)
+    assert plan.cut(UNIT_BYTES) == Window(0, 1, UNIT_BYTES)
+    plan.learn(Window(0, 1), 10**12)
+    assert plan.cut(UNIT_BYTES) == Window(1, 2, 10**12)
 
 
-def test_a_first_window_has_31_days_and_a_month_is_one_request() -> None:
+def test_a_guess_leaves_every_window_to_all_transports() -> None:
+    assert WindowPlan(0, 100, density=1e12).cut(UNIT_BYTES) == Window(0, 1, UNIT_BYTES)
+
+
+def test_a_stream_of_which_the_size_is_known_begins_with_windows_of_the_wanted_size() -> None:
+    plan = WindowPlan(0, DAY, density=950_000_000 / DAY)
+    assert (plan.at_once, plan.bytes_left) == (12, 950_000_000)
+    assert plan.cut(UNIT_BYTES).expected_bytes == pytest.approx(UNIT_BYTES, rel=0.001)
+    assert plan.cut(2 * UNIT_BYTES).expected_bytes == pytest.approx(2 * UNIT_BYTES, rel=0.001)
+
+
+def test_a_small_rest_belongs_to_the_window_before_it() -> None:
     day = 86_400
-    assert WindowPlan(0, 31 * day).next() == Window(0, 31 * day)
-    plan = WindowPlan(0, 31 * day + 1)
-    assert plan.next() == Window(0, 31 * day)
-    assert (plan.left, plan.next(), plan.left) == (True, Window(31 * day, 31 * day + 1), False)
+    assert WindowPlan(0, 43 * day).cut(UNIT_BYTES) == Window(0, 43 * day)
+    assert WindowPlan(0, 44 * day).cut(UNIT_BYTES) == Window(0, 31 * day)
+    assert [units(size) for size in (0, 1, UNIT_BYTES, 200 * 10**6, 220 * 10**6, 10**9)] == [1, 1, 1, 1, 2, 7]
+    # As many windows as are expected to be cut.
+    for size in range(10**7 + 1, 2 * 10**9, 10**7):
+        plan, number = WindowPlan(0, 10**6, density=size / 10**6), 0
+        while plan.left:
+            plan.cut(UNIT_BYTES)
+            number += 1
+        assert number == units(size)
 
 
-def test_halves_expect_half_each_and_an_unknown_size_stays_unknown() -> None:
-    assert Window(0, 5, 9).halves() == (Window(0, 2, 4), Window(2, 5, 4))
-    assert Window(0, 2).halves() == (Window(0, 1), Window(1, 2))
-    assert all(type(half.expected_bytes) is int for half in Window(0, 4, 9).halves()), "bytes are whole"
+def test_a_window_that_was_too_large_is_cut_again() -> None:
+    plan = WindowPlan(0, 310 * DAY)
+    first = plan.cut(UNIT_BYTES)
+    assert plan.retract(first, 31 * UNIT_BYTES)
+    assert plan.bytes_left == 310 * UNIT_BYTES
+    assert plan.cut(UNIT_BYTES) == Window(0, 4 * DAY - DAY // 8, 31 * UNIT_BYTES // 8), "an eighth of it, no less"
+
+
+def test_a_window_is_not_cut_again_if_it_is_small_or_later_ones_were_cut() -> None:
+    plan = WindowPlan(0, 310 * DAY)
+    first = plan.cut(UNIT_BYTES)
+    assert not plan.retract(first, UNIT_BYTES), "it failed for another reason"
+    plan.cut(UNIT_BYTES)
+    assert not plan.retract(first, 31 * UNIT_BYTES)
+    short = WindowPlan(0, 7)
+    assert not short.retract(short.cut(UNIT_BYTES), 31 * UNIT_BYTES), "it would come again as it is"
+
+
+def test_the_mean_of_a_plan_is_of_all_that_was_read() -> None:
+    plan = WindowPlan(0, 100 * DAY)
+    assert plan.mean_density == 0
+    plan.add(Window(0, 100), 1000)
+    plan.add(Window(100, 200), 0)
+    assert plan.mean_density == 5
+
+
+def test_parts_expect_their_share_each_and_an_unknown_size_stays_unknown() -> None:
+    assert Window(0, 5, 9).parts() == [Window(0, 2, 4), Window(2, 5, 4)]
+    assert Window(0, 2).parts() == [Window(0, 1), Window(1, 2)]
+    assert Window(0, 40, 4 * UNIT_BYTES).parts() == [Window(10 * n, 10 * n + 10, UNIT_BYTES) for n in range(4)]
+    assert Window(0, 3, 10**12).parts() == [Window(n, n + 1, 10**12 // 3) for n in range(3)]
 
 
 def test_a_window_is_named_by_its_times() -> None:
@@ -127,12 +167,6 @@ def test_the_share_of_a_plan() -> None:
     assert [plan.share(position) for position in (100, 150, 300)] == [0.0, 0.25, 1.0]
     assert WindowPlan(100, 101).share(101) == 1.0
     assert WindowPlan(100, 100).share(100) == 0.0
-
-
-def test_the_next_window_goes_for_128_megabytes() -> None:
-    assert next_size(1000, 1000, 2**28) == 500
-    assert next_size(1000, 500, 2**27) == 500
-    assert next_size(16, 16, 2**40) == 2
 
 
 def test_times_are_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:

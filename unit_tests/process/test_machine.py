@@ -13,7 +13,7 @@ import urllib3
 from requests_mock import Mocker
 
 from source_iterable.errors import LocalError
-from source_iterable.exports.jobs import FileHost
+from source_iterable.exports.file_host import FileHost
 from source_iterable.process.machine import local_cause, local_errors, trouble
 from unit_tests.contexts import ROOT, a_context
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_iterable.config import Config, ConfigError
-from source_iterable.exports.windows import Window, WindowPlan
+from source_iterable.exports.windows import UNIT_BYTES, Window, WindowPlan
 from source_iterable.reading.fingerprints import BUCKET
 from source_iterable.reading.rereading import Rereading
 from source_iterable.records.batch import RecordBatch, batch_of
@@ -47,7 +47,7 @@ class Iterable:
         self.asked: list[tuple[int, int]] = []
 
     def windows(self, plan: WindowPlan) -> Iterator[tuple[Window, RecordBatch | None]]:
-        window = plan.next()
+        window = plan.cut(UNIT_BYTES)
         self.asked.append((window.start, window.end))
         for start in range(window.start, window.end, 5000):
             part = Window(start, min(start + 5000, window.end))
@@ -259,7 +259,7 @@ def test_events_without_a_time_are_written_again() -> None:
     stray = batch_of("email_open", [record])
 
     def windows(plan: WindowPlan) -> Iterator[tuple[Window, RecordBatch | None]]:
-        yield plan.next(), stray
+        yield plan.cut(UNIT_BYTES), stray
 
     again = Rereading(None, 7, NOW, 0, NOW + DAY)
     assert sum(batch.count for batch in again.read(windows, NOW + DAY)) == 1

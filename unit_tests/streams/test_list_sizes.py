@@ -13,7 +13,9 @@ import requests_mock
 from source_iterable.api.client import IterableClient
 from source_iterable.reading import together
 from source_iterable.reading.catch_up import ANY_RESPONSE, COUNTS
+from source_iterable.reading.stream import Checkpoint
 from source_iterable.records.batch import RecordBatch
+from source_iterable.streams import lists, user_events
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import ROOT, a_context
 from unit_tests.streams.test_lists import BROKEN, LIST_USERS, Api, text
@@ -47,6 +49,7 @@ class Sync:
     def __init__(self, api: Api, names: list[str], states: Mapping[str, Any] | None = None) -> None:
         self.records: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.errors: dict[str, Exception] = {}
+        self.states: dict[str, Any] = {}
         begun = len(api.server.request_history)
         with a_context() as context:
             for name, item in together.read(
@@ -54,6 +57,8 @@ class Sync:
             ):
                 if isinstance(item, RecordBatch):
                     self.records[name] += item.records()
+                elif isinstance(item, Checkpoint):
+                    self.states[name] = item.state
                 elif isinstance(item, together.Ended) and item.error:
                     self.errors[name] = item.error
         urls = [request.url for request in api.server.request_history[begun:]]
@@ -129,3 +134,29 @@ def test_lists_are_neither_kept_for_it_nor_does_anybody_wait_for_it(requests_moc
         assert not context.barrier._kept
         context.barrier.done("list_users")
         assert context.barrier.counts(range(1, 62)) == {**dict.fromkeys(range(1, 61), 1), 61: None}
+
+
+@pytest.mark.parametrize("names", TOGETHER)
+def test_the_largest_lists_come_first_in_the_next_sync(
+    api: Api, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "LARGE", 3)
+    monkeypatch.setattr(lists, "MOST_LARGE", 2)
+    monkeypatch.setattr(lists, "LISTS_AT_ONCE", 1)
+    monkeypatch.setattr(user_events, "LISTS_AT_ONCE", 1)
+    first = Sync(api, names)
+    assert first.states["list_sizes"]["large"] == [[40, 5], [3, 1]]
+    begun = len(api.server.request_history)
+    yesterday = {**first.states["list_sizes"], "date": "2026-09-20"}
+    second = Sync(api, names, {"list_sizes": yesterday})
+    assert second.sizes == first.sizes
+    urls = [request.url for request in api.server.request_history[begun:] if "getUsers" in request.url]
+    assert [url.split("listId=")[1].split("&")[0] for url in urls] == ["1", "5", "2", "3", "4"]
+
+
+def test_a_list_that_is_no_longer_large_is_forgotten(api: Api) -> None:
+    state = {"date": "2026-09-20", "large": [[200_000, 3], [150_000, 77]]}
+    # 77 is gone; 3 has one user.
+    assert "large" not in Sync(api, ALONE, {"list_sizes": state}).states["list_sizes"]
+    odd = {"date": "2026-09-20", "large": [["x"]]}
+    assert Sync(api, ALONE, {"list_sizes": odd}).sizes == {key: 1_000 + size for key, size in SIZE_OF.items()}
