@@ -14,7 +14,7 @@ from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import Table
 from source_iterable.process.display import one_line
 
-# With 0, a checkpoint does not merge the row groups of earlier commits, which may have more bytes than fit into memory.
+# With 0, a checkpoint does not merge the row groups of earlier commits: it has VECTOR rows in memory, however long they are.
 _VACUUM = "max_vacuum_tasks"
 # Of 256 kB, for a tenth of what fits: HTML gets that small.
 _MANY_BLOCKS = 64
@@ -30,7 +30,7 @@ class DuckDBFile(SqlDestination):
     remains = "The DuckDB file may hold bytes of deleted rows: copy its tables to a new file, and delete this one."
     ignores_case = True
     # A transaction is in memory, of which there are 256 MB (open_database).
-    commit_bytes = 64 * 2**20
+    commit_bytes = 32 * 2**20
     json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
     def __init__(self, path: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
@@ -68,21 +68,22 @@ class DuckDBFile(SqlDestination):
         return f"TRY_CAST(json_extract_string(data, {path}) AS {sql_type})"
 
     def close(self) -> None:
-        # Small row groups of many loads are merged now, if that fits into memory; if not, nothing is lost.
+        # Once for all commits: it writes the row groups anew. If it fails, nothing is lost.
         with suppress(DestinationError):
-            if not self._has_long_rows():
+            if not (self._open or self._has_long_rows()):
                 self.run(f"RESET {_VACUUM}; CHECKPOINT")
         # With a checkpoint: nothing is left in the log.
         self._database.close()
 
     def _has_long_rows(self) -> bool:
-        """Whether VECTOR rows of a table, which a checkpoint that merges has in memory, may be too large for it."""
-        tables = "duckdb_tables() WHERE database_name = 'target'"
+        """Whether VECTOR rows of a table may be too much for memory."""
+        # Nobody has more of them, and a large table has many blocks to look at.
+        tables = "duckdb_tables() WHERE database_name = 'target' AND estimated_size BETWEEN 1 AND 1000000"
         for schema, table, rows in self.run(f"SELECT schema_name, table_name, estimated_size FROM {tables}"):
             name = literal(f"{quoted(schema)}.{quoted(table)}")
             # Long texts are in blocks of their own, compressed.
             ((blocks,),) = self.run(f"SELECT sum(len(additional_block_ids)) FROM pragma_storage_info({name})")
-            if (blocks or 0) * min(1, VECTOR / max(rows, 1)) > _MANY_BLOCKS:
+            if (blocks or 0) * min(1, VECTOR / rows) > _MANY_BLOCKS:
                 return True
         return False
 
