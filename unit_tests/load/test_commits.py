@@ -118,7 +118,12 @@ def test_a_value_that_does_not_fit_into_memory_is_named_with_its_size(tmp_path: 
         ((name, error),) = load.commits.errors.items()
         assert name == "users"
         assert str(error).endswith(". Its longest row has 95 MB.")
-        assert destination.states([CAMPAIGNS, USERS]) == {"campaigns": {"last": 1}}
+        load.add(2, USERS, CAMPAIGNS)
+        load.commit(2)
+        assert destination.states([CAMPAIGNS, USERS]) == {"campaigns": {"last": 2}}
+        assert [part.table for part in destination.parts()] == ["campaigns"], (
+            "no rows come after those that are missing"
+        )
 
 
 def test_what_fails_for_all_streams_ends_the_load(tmp_path: Path) -> None:
