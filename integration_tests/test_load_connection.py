@@ -17,6 +17,7 @@ from integration_tests.warehouses import PostgresWarehouse, Row, postgres
 from source_iterable.config import Config
 from source_iterable.load import postgres as postgres_module
 from source_iterable.load.command import open_destination
+from source_iterable.load.commits import Commits
 from source_iterable.load.destination import ConnectionLost, DestinationError
 from source_iterable.load.postgres import Postgres
 from source_iterable.load.rows import Spool
@@ -50,7 +51,8 @@ class Load:
         # Connections that the server has, and nobody else.
         self.held: list[int] = []
         self.destination: Any = open_destination(server.to, "iterable", "", folder)
-        self.spool = Spool(folder, self.destination.add, self.destination.keeps_nul)
+        self.commits = Commits(self.destination)
+        self.spool = Spool(folder, self.commits.add, self.destination.keeps_nul)
 
     def add(self, *numbers: int) -> None:
         """Users: every tenth has no key. And members of a list, which replace their table."""
@@ -69,7 +71,7 @@ class Load:
         return {"listId": 1, "userIdentifier": f"{number}@example.com"}
 
     def commit(self, last: int, *finished: Table) -> None:
-        self.destination.commit({"users": {"last": last}, "list_users": {"last": last}}, finished)
+        self.commits.commit({"users": {"last": last}, "list_users": {"last": last}}, finished)
 
     def all_there(self, last: int) -> None:
         """The tables have each number up to the last once, and so do the states."""

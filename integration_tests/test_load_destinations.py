@@ -14,6 +14,7 @@ import pytest
 from integration_tests.warehouses import DuckDBWarehouse, PostgresWarehouse, Row, Warehouse
 from source_iterable.config import Config
 from source_iterable.load.command import open_destination
+from source_iterable.load.commits import Commits
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.rows import Spool
 from source_iterable.load.sql_destination import SqlDestination
@@ -213,6 +214,32 @@ def test_texts_arrive_whatever_encoding_the_environment_asks_for(
     monkeypatch.delenv("PGCLIENTENCODING")
     (row,) = warehouse.rows("users")
     assert (row["email"], row["city"]) == ("größe@example.com", "東京")
+
+
+@pytest.mark.warehouses
+@pytest.mark.parametrize("too_long", [False, True])
+def test_a_stream_that_postgresql_rejects_fails_alone(
+    postgres_warehouse: PostgresWarehouse, tmp_path: Path, too_long: bool
+) -> None:
+    """Its column has another type, or its key is too long for an index."""
+    if not too_long:
+        postgres_warehouse.execute("CREATE SCHEMA iterable; CREATE TABLE iterable.users (email integer)")
+    email = "".join(sha256(b"%d" % n).hexdigest() for n in range(200))
+    with closing(open_destination(postgres_warehouse.to, "iterable", "", tmp_path)) as destination:
+        commits = Commits(destination)
+        spool = Spool(tmp_path, commits.add)
+        for number in (1, 2):
+            for table, row in ((CAMPAIGNS, {"id": number}), (USERS, {"email": email}), (MEMBERS, member(number))):
+                spool.add(table, batch_of(table.name, [row]))
+            spool.flush()
+            commits.commit({"users": {"last": number}, "campaigns": {"last": number}}, [MEMBERS] if number == 2 else [])
+        assert {name: str(error).partition(":")[0] for name, error in commits.errors.items()} == {
+            "users": "PostgreSQL rejected a statement"
+        }
+        assert destination.states([USERS, CAMPAIGNS]) == {"campaigns": {"last": 2}}
+        assert list(tmp_path.glob("*.*")) == []
+    assert len(postgres_warehouse.rows("campaigns")) == 2
+    assert identifiers(postgres_warehouse) == ["1", "2"]
 
 
 @pytest.mark.warehouses

@@ -313,7 +313,8 @@ def test_views_on_a_table_of_postgresql_stay_and_what_prevents_another_type_is_n
     assert done.returncode == 1
     assert "PostgreSQL cannot change the type of a column in use: " in done.stderr
     assert 'view numbers depends on column "list_id". Drop what depends on it, run the load again' in done.stderr
-    assert len(server.rows("mine")) == 0, "the old rows are gone, whatever comes after"
+    assert "list_users is incomplete" in done.stderr
+    assert len(server.rows("mine")) == 5, "the other stream is loaded"
     server.execute("DROP VIEW iterable.numbers")
     done = run(server, hidden, *arguments)
     assert done.returncode == 0, done.stderr

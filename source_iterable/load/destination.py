@@ -23,6 +23,10 @@ class DestinationError(IterableError):
     """The warehouse cannot be used; str() says why, and what to do."""
 
 
+class Rejected(DestinationError):
+    """The warehouse does not take some rows, or changes of their table. It may take those of other streams."""
+
+
 class ConnectionLost(DestinationError):
     """The connection to the warehouse was lost, and what was not committed with it."""
 
@@ -30,10 +34,12 @@ class ConnectionLost(DestinationError):
 class Destination(Protocol):
     """A warehouse, used by one thread at a time. Rows and states become visible together, at `commit`.
 
-    Every method raises DestinationError. `keeps_nul`: the warehouse stores the character U+0000.
+    Every method raises DestinationError. After Rejected, `rollback` makes it usable again. `keeps_nul`: the warehouse stores
+    the character U+0000. `commit_bytes`: a load commits after so many bytes of rows at the latest.
     """
 
     keeps_nul: bool = True
+    commit_bytes: int = 256 * 2**20
 
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
         """The states that were committed last, by stream, of those whose rows are still there: for a table that is replaced,
@@ -54,20 +60,24 @@ class Destination(Protocol):
         """Delete all rows of these tables and all states of their streams, of all parts of a backfill, and commit that."""
 
     def start_over(self, tables: Iterable[Table]) -> None:
-        """Their streams have no state, and are read from the beginning.
+        """Their streams have no state, and are read from the beginning. Commits that.
 
         Drops what interrupted loads collected for a table that is replaced, and the states of a table that is missing: those
         of all parts of a backfill, whose rows are gone as well.
         """
 
     def add(self, file: RowFile) -> None:
-        """Add rows: merged into their table, or collected until it is finished. The destination deletes the file."""
+        """Add rows: merged into their table, or collected until it is finished."""
 
     def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
         """Commit rows and states, all or nothing. A stream that is not named keeps its state.
 
         The streams of `finished` were read to their end: a table that is replaced gets what was collected.
         """
+
+    def rollback(self) -> None:
+        """Undo what was added since the last commit, also if committing it failed: for those that raise Rejected."""
+        return
 
     def close(self) -> None:
         """Roll back what is not committed."""

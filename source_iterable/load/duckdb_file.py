@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from source_iterable.load.destination import DestinationError
 from source_iterable.load.incoming import errors_of, fetched, open_database, stage
-from source_iterable.load.rows import RowFile, literal, quoted
+from source_iterable.load.rows import VECTOR, RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
+from source_iterable.load.tables import Table
 from source_iterable.process.display import one_line
+
+# With 0, a checkpoint does not merge the row groups of earlier commits: it has VECTOR rows in memory, however long they are.
+_VACUUM = "max_vacuum_tasks"
+# Of 256 kB, for a tenth of what fits: HTML gets that small.
+_MANY_BLOCKS = 64
 
 
 class DuckDBFile(SqlDestination):
@@ -21,6 +29,8 @@ class DuckDBFile(SqlDestination):
 
     remains = "The DuckDB file may hold bytes of deleted rows: copy its tables to a new file, and delete this one."
     ignores_case = True
+    # A transaction is in memory, of which there are 256 MB (open_database).
+    commit_bytes = 32 * 2**20
     json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
     def __init__(self, path: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
@@ -30,7 +40,7 @@ class DuckDBFile(SqlDestination):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = open_database(spill)
         # Not under its own name, which could be that of the schema.
-        self.run(f"ATTACH {literal(str(path))} AS target; USE target")
+        self.run(f"SET {_VACUUM} = 0; ATTACH {literal(str(path))} AS target; USE target")
         self.setup(f"USE target.{quoted(dataset)}", self.run)
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -45,6 +55,12 @@ class DuckDBFile(SqlDestination):
         with errors_of(self._path):
             return stage(self._database, file)
 
+    def replace(self, table: Table, collecting: str) -> None:
+        # Copying takes memory for 2,048 rows at a time, however long they are.
+        self._drop(table.name)
+        self.run(f"ALTER TABLE {quoted(collecting)} RENAME TO {quoted(table.name)}")
+        self._held[table.name] = self._held.pop(collecting)
+
     def field(self, name: str, sql_type: str) -> str:
         path = literal("/" + name.replace("~", "~0").replace("/", "~1"))
         if sql_type == "json":
@@ -52,8 +68,24 @@ class DuckDBFile(SqlDestination):
         return f"TRY_CAST(json_extract_string(data, {path}) AS {sql_type})"
 
     def close(self) -> None:
+        # Once for all commits: it writes the row groups anew. If it fails, nothing is lost.
+        with suppress(DestinationError):
+            if not (self._open or self._has_long_rows()):
+                self.run(f"RESET {_VACUUM}; CHECKPOINT")
         # With a checkpoint: nothing is left in the log.
         self._database.close()
+
+    def _has_long_rows(self) -> bool:
+        """Whether VECTOR rows of a table may be too much for memory."""
+        # Nobody has more of them, and a large table has many blocks to look at.
+        tables = "duckdb_tables() WHERE database_name = 'target' AND estimated_size BETWEEN 1 AND 1000000"
+        for schema, table, rows in self.run(f"SELECT schema_name, table_name, estimated_size FROM {tables}"):
+            name = literal(f"{quoted(schema)}.{quoted(table)}")
+            # Long texts are in blocks of their own, compressed.
+            ((blocks,),) = self.run(f"SELECT sum(len(additional_block_ids)) FROM pragma_storage_info({name})")
+            if (blocks or 0) * min(1, VECTOR / rows) > _MANY_BLOCKS:
+                return True
+        return False
 
     def how_to_open(self) -> str:
         use = f"USE {quoted(self._path.stem)}.{quoted(self._dataset)};"

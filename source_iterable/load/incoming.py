@@ -12,12 +12,14 @@ from typing import Any
 
 import duckdb
 
-from source_iterable.load.destination import DestinationError
+from source_iterable.load.destination import DestinationError, Rejected
 from source_iterable.load.forgetting import CHUNK
 from source_iterable.load.rows import RowFile, literal, quoted, select
 
 # Errors that never quote a value: of files, of tables, of memory; and of a commit that finds the disk full.
 _SAFE = (duckdb.IOException, duckdb.CatalogException, duckdb.OutOfMemoryException, duckdb.TransactionException)
+# Errors after which no other rows can be written either.
+_OF_THE_DATABASE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
 # An error of the system as DuckDB quotes it, perhaps within JSON: the file, and why.
 _OF_A_FILE = re.compile(r'(?:Could not|Cannot) [a-z ]+ \\?"([^"\\]+)\\?": ([\w ]+)')
 # A disk, a quota, or a limit for files.
@@ -37,7 +39,6 @@ def stage(database: duckdb.DuckDBPyConnection, file: RowFile) -> str:
     Returns the SQL condition under which a row of `incoming` replaces the row `old` of the table.
     """
     database.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {select(file)}")
-    file.path.unlink()
     table = file.table
     if not table.key:
         return "false"
@@ -70,7 +71,8 @@ def errors_of(place: Path) -> Iterator[None]:
             raise DestinationError(f"{place} is open in another program: close it there first.") from None
         if found := _OF_A_FILE.search(said):
             raise _unwritable(*found.groups()) from None
-        raise DestinationError(f"DuckDB cannot write {place}: {said}") from None
+        kind = DestinationError if isinstance(error, _OF_THE_DATABASE) else Rejected
+        raise kind(f"DuckDB cannot write {place}: {said}") from None
     except OSError as error:
         raise _unwritable(error.filename or place, error.strerror or str(error)) from None
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from source_iterable.api.client import IterableClient
 from source_iterable.api.retry import RESPONSE
 from source_iterable.errors import BadKey, Forbidden, IterableError
+from source_iterable.load.commits import Commits
 from source_iterable.load.destination import Destination, mixed_rows
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Table, table_of
@@ -24,7 +25,7 @@ from source_iterable.reading.together import Ended, read
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.table import STREAMS
 
-# A commit at the latest after so many seconds, or rows: what a kill costs.
+# A commit at the latest after so many seconds, or rows, or Destination.commit_bytes: what a kill costs.
 COMMIT_SECONDS, COMMIT_ROWS = 180.0, 1_000_000
 # Streams whose past Iterable does not keep, and what of it is lost.
 _UNREPEATABLE = {
@@ -52,7 +53,8 @@ def load(
     commit_rows: int,
     reload: Collection[str] = (),
 ) -> dict[str, Loaded]:
-    """Read streams and load their rows, by way of files in `folder`. A failed stream does not stop the others.
+    """Read streams and load their rows, by way of files in `folder`. A stream that cannot be read, or not be written, does
+    not stop the others.
 
     The streams of `reload` lose their rows and states first, if Iterable accepts the API key. Raises IterableError if the
     destination or this machine fails, and ConfigError, before any request, if rows would be added to others that were
@@ -95,14 +97,15 @@ def load(
     # As a catalog would say it: which of the project's own fields have columns.
     context.catalog_schemas = {name: table.schema for name, table in tables.items()}
     with _worker() as do, closing(read(context, to_read)) as reading:
-        spool = Spool(folder, lambda file: do(destination.add, file), destination.keeps_nul)
+        commits = Commits(destination)
+        spool = Spool(folder, lambda file: do(commits.add, file), destination.keeps_nul)
         checkpoints: dict[str, State] = {}
         finished: list[Table] = []
-        uncommitted, due = 0, time.monotonic() + COMMIT_SECONDS
+        rows, size, due = 0, 0, time.monotonic() + COMMIT_SECONDS
         for name, item in reading:
             if isinstance(item, RecordBatch):
                 spool.add(tables[name], item)
-                uncommitted += item.count
+                rows, size = rows + item.count, size + len(item.lines)
             elif isinstance(item, Checkpoint):
                 checkpoints[name] = item.state
             elif isinstance(item, Ended):
@@ -112,13 +115,14 @@ def load(
                 spool.flush(tables[name])
                 if item.error is None:
                     finished.append(tables[name])
-            if uncommitted >= commit_rows or time.monotonic() >= due:
+            if rows >= commit_rows or size >= destination.commit_bytes or time.monotonic() >= due:
                 spool.flush()
-                do(destination.commit, checkpoints, finished)
-                checkpoints, finished, uncommitted, due = {}, [], 0, time.monotonic() + COMMIT_SECONDS
+                do(commits.commit, checkpoints, finished)
+                checkpoints, finished = {}, []
+                rows, size, due = 0, 0, time.monotonic() + COMMIT_SECONDS
         spool.flush()
-        do(destination.commit, checkpoints, finished)
-    return results
+        do(commits.commit, checkpoints, finished)
+    return results | {name: Loaded(error=error) for name, error in commits.errors.items()}
 
 
 def _is_otherwise(table: Table, destination: Destination, private: Mapping[str, str]) -> bool:

@@ -57,14 +57,7 @@ class ParquetFolder(Erasable):
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise DestinationError(f"Another load is writing to {self._root}.") from None
-            manifest = self._root / _MANIFEST
-            try:
-                # By table the files that count, its marks, and by _loading_key those that wait until its stream was read.
-                text = manifest.read_text("utf-8") if manifest.exists() else '{"states": {}, "tables": {}}'
-                self._manifest: Any = json.loads(text)
-            except ValueError:
-                raise DestinationError(f"{manifest} is damaged: load into another folder.") from None
-            self._show_what_counts()
+        self.rollback()
         self._database = open_database(spill)
 
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
@@ -118,6 +111,8 @@ class ParquetFolder(Erasable):
                 entry.update(files=[])
                 entry.pop("private", None)
                 self._forget_states(table.name)
+        with errors_of(self._root):
+            self._replace_manifest()
 
     def add(self, file: RowFile) -> None:
         name = file.table.name
@@ -164,6 +159,17 @@ class ParquetFolder(Erasable):
                 os.fsync(file)
         os.replace(new, manifest)
         self._show_what_counts()
+
+    def rollback(self) -> None:
+        manifest = self._root / _MANIFEST
+        with errors_of(self._root):
+            try:
+                # By table the files that count, its marks, and by _loading_key those that wait until its stream was read.
+                text = manifest.read_text("utf-8") if manifest.exists() else '{"states": {}, "tables": {}}'
+                self._manifest: Any = json.loads(text)
+            except ValueError:
+                raise DestinationError(f"{manifest} is damaged: load into another folder.") from None
+            self._show_what_counts()
 
     def close(self) -> None:
         self._database.close()

@@ -15,11 +15,12 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from source_iterable.load.destination import ConnectionLost, DestinationError, redact
+from source_iterable.load.destination import ConnectionLost, DestinationError, Rejected, redact
 from source_iterable.load.forgetting import CHUNK
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
+from source_iterable.load.tables import Table
 from source_iterable.process.display import one_line
 
 # Seconds that a server has to restart.
@@ -150,6 +151,13 @@ class Postgres(SqlDestination):
         self.run("COPY incoming FROM STDIN (FORMAT csv)", path)
         return replaced
 
+    def replace(self, table: Table, collecting: str) -> None:
+        # It stays the same table, for the rights on it. TRUNCATE would wait for those who read it.
+        columns = self._held[collecting]
+        self._empty(table, columns, "DELETE FROM")
+        self._insert(table.name, columns, quoted(collecting))
+        self._drop(collecting)
+
     def field(self, name: str, sql_type: str) -> str:
         value, text = f"data->{literal(name)}", f"data->>{literal(name)}"
         if sql_type in ("json", "varchar"):
@@ -167,6 +175,14 @@ class Postgres(SqlDestination):
     def end_transaction(self) -> None:
         ((self._committing,),) = self.run("SELECT txid_current()")
         super().end_transaction()
+        self._ended()
+
+    def rollback(self) -> None:
+        self._since_commit.clear()
+        super().rollback()
+        self._ended()
+
+    def _ended(self) -> None:
         self._committing, self._reopened = None, False
         self._since_commit.clear()
         for file in self._folder.glob("*.csv"):
@@ -193,15 +209,16 @@ class Postgres(SqlDestination):
             return ConnectionLost(f"The connection to PostgreSQL was lost: {said}.")
         if isinstance(error, psycopg2.errors.DiskFull):
             return DestinationError(f"The disk of the PostgreSQL server is full: {said}. Free space there.")
-        if isinstance(error, psycopg2.OperationalError):
+        # 54: a limit of the program, such as the size of a value, or of a key in an index.
+        if isinstance(error, psycopg2.OperationalError) and code[:2] != "54":
             return DestinationError(f"PostgreSQL cannot be used: {said}.")
         if isinstance(error, psycopg2.NotSupportedError) and (detail := error.diag.message_detail):
             # ALTER COLUMN: "rule _RETURN on view v depends on column c".
             advice = "Drop what depends on it, run the load again, and make it again."
-            return DestinationError(f"PostgreSQL cannot change the type of a column in use: {detail}. {advice}")
+            return Rejected(f"PostgreSQL cannot change the type of a column in use: {detail}. {advice}")
         # Messages about data quote it.
         about_data = isinstance(error, (psycopg2.DataError, psycopg2.IntegrityError))
-        return DestinationError(f"PostgreSQL rejected a statement: {type(error).__name__ if about_data else said}.")
+        return Rejected(f"PostgreSQL rejected a statement: {type(error).__name__ if about_data else said}.")
 
     def close(self) -> None:
         if self._connection is not None:

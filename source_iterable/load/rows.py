@@ -30,19 +30,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 # DuckDB's reader has two buffers of this size for each thread.
 _LEAST_LINE_BYTES = 2 * 2**20
+# Rows that DuckDB handles at a time.
+VECTOR = 2048
 
 
 @dataclass
 class RowFile:
     """A file of rows of one table, a line each: records, or if `texts` objects of column names and texts.
 
-    `size` and `longest_line` are in bytes; no line is longer.
+    `size` and `longest_line` are in bytes; no line is longer. A destination leaves the file where it is.
     """
 
     path: Path
     table: Table
     texts: bool
     size: int = 0
+    rows: int = 0
     longest_line: int = _LEAST_LINE_BYTES
     misfits: dict[str, Column] = field(default_factory=dict)
 
@@ -51,7 +54,7 @@ class RowFile:
         """The columns that the rows may have: the table's, and those for values that do not fit them."""
         return [*self.table.columns, *self.misfits.values()]
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes, count: int) -> None:
         """Append the rows of a batch's lines. Raises LocalError."""
         if self.texts:
             declared = {column.field: column for column in self.table.columns}
@@ -60,7 +63,9 @@ class RowFile:
         with local_errors(), open(self.path, "ab") as file:
             file.write(lines)
         self.size += len(lines)
-        self.longest_line = max(self.longest_line, len(lines))
+        self.rows += count
+        if len(lines) > self.longest_line:
+            self.longest_line = max(self.longest_line, *(len(line) + 1 for line in lines.split(b"\n")))
 
     def _texts(self, record: Mapping[str, Any], declared: Mapping[str, Column]) -> dict[str, str]:
         row: dict[str, str] = {}
@@ -80,7 +85,8 @@ class RowFile:
 class Spool:
     """Collects batches in files of `folder`, one at a time for each table, and hands over those of `file_bytes` and more.
 
-    `deliver` takes a file, and deletes it. Without `keeps_nul`, U+0000 becomes U+FFFD: many warehouses do not store it.
+    Of long rows a quarter of that is enough: DuckDB has 2,048 rows in memory at a time, in several forms. Without
+    `keeps_nul`, U+0000 becomes U+FFFD: many warehouses do not store it.
     """
 
     folder: Path
@@ -101,8 +107,8 @@ class Spool:
             # Not two files at a time: of two rows with one key the last must come last.
             self.flush(table)
         file = self._files.setdefault(table.name, RowFile(self.folder / f"{token_hex(8)}.jsonl", table, texts))
-        file.write(lines)
-        if file.size >= self.file_bytes:
+        file.write(lines, batch.count)
+        if file.size >= (self.file_bytes if file.rows >= VECTOR else self.file_bytes // 4):
             self.flush(table)
 
     def flush(self, table: Table | None = None) -> None:

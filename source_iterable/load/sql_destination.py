@@ -14,19 +14,13 @@ from typing import Any
 from source_iterable.errors import ConfigError
 from source_iterable.load.forgetting import Erasable, Part, no_tables
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
-from source_iterable.load.tables import EVENT_COLUMNS, Column, Table, views_of
+from source_iterable.load.tables import EVENT_COLUMNS, FIELDS_OF_CUSTOM_EVENTS, Column, Table, views_of
 from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
 
 _STATES = "_source_iterable_states"
 # By table: the mark of the private options with which its rows were written (NULL: unknown), and its generation.
 _TABLES = "_source_iterable_tables"
-# An integer of more than 64 bits has the type "json".
-_FIELDS_OF_CUSTOM_EVENTS = """
-SELECT DISTINCT event_name, key, CASE
-    WHEN value::text ~ '^-?[0-9]{{19,}}$' THEN 'json' WHEN value::text ~ '^-?[0-9]+$' THEN 'integer' ELSE {json_type} END
-FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS named, {json}_each(data)
-"""
 
 
 class SqlDestination(Erasable):
@@ -49,6 +43,7 @@ class SqlDestination(Erasable):
         here = "lower(table_schema) = lower({})" if self.ignores_case else "table_schema = {}"
         self._here = here.format(literal(dataset))
         self._backfill = backfill
+        self._part = _suffix("", sha256(backfill.encode()).hexdigest() if backfill else "")
         self._loaded = loaded
         self._open = False
         # Tables whose streams are read from the beginning.
@@ -64,6 +59,10 @@ class SqlDestination(Erasable):
     @abstractmethod
     def field(self, name: str, sql_type: str) -> str:
         """SQL for a field in the column `data`; NULL where a value is not of this type."""
+
+    @abstractmethod
+    def replace(self, table: Table, collecting: str) -> None:
+        """Give a table the rows of the table `collecting`, which has all its columns, and drop that. Views on it stay."""
 
     def setup(self, enter: str, execute: Callable[[str], list[tuple[Any, ...]]]) -> None:
         """Make the schema and the tables of states and marks if missing. For the subclass, once it is connected.
@@ -117,17 +116,18 @@ class SqlDestination(Erasable):
         self.end_transaction()
 
     def start_over(self, tables: Iterable[Table]) -> None:
+        self._begin()
         for table in tables:
             self._begun[table.name] = table
             if table.merged and table.name in self._held:
                 continue  # it has the rows of other parts
-            self._begin()
             for name, (part, private) in self._loading(table.name).items():
                 # Another part's loads go on with theirs, if the options are the same.
                 if part == self._part or private != _suffix("p", table.private):
                     self._drop(name)
             part = "" if table.merged else f" AND part = {literal(self._backfill)}"
             self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}{part}")
+        self.end_transaction()
 
     def add(self, file: RowFile) -> None:
         self._begin()
@@ -151,14 +151,20 @@ class SqlDestination(Erasable):
             self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
         self.end_transaction()
 
+    def rollback(self) -> None:
+        if self._open:
+            self._open = False
+            self.run("ROLLBACK")
+        # What was made is not there, and what was dropped is.
+        for known in ("_held", "_private"):
+            self.__dict__.pop(known, None)
+
     def new_generation(self, name: str, private: str | None = None) -> None:
         """Mark a table as another one, in the transaction that makes it or takes rows away: models are then built in full.
 
         `private` is the mark of the private options with which its rows are written; None: the one that it has.
         """
-        if private is not None:
-            self._private[name] = private
-        mark = self._private.setdefault(name, None)
+        mark = self._private[name] = self._private.get(name) if private is None else private
         values = [literal(name), "NULL" if mark is None else literal(mark), literal(token_hex(8))]
         self.run(f"DELETE FROM {_TABLES} WHERE name = {literal(name)}")
         self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
@@ -185,7 +191,7 @@ class SqlDestination(Erasable):
             raise ConfigError("There are no views of custom events without eventName and data: keep both as they are.")
         shown = [quoted(column) for column in EVENT_COLUMNS if column in held]
         self._begin()
-        fields = self.run(_FIELDS_OF_CUSTOM_EVENTS.format(json=json, json_type=self.json_type))
+        fields = self.run(FIELDS_OF_CUSTOM_EVENTS.format(json=json, json_type=self.json_type))
         for view, event_name, columns in views_of(fields):
             own = [f"{self.field(field, sql_type)} AS {quoted(name)}" for field, name, sql_type in columns]
             query = f"SELECT {', '.join(shown + own)} FROM custom_event WHERE event_name = {literal(event_name)}"
@@ -206,17 +212,14 @@ class SqlDestination(Erasable):
         return {column.name: self.types.get(column.type, column.type) for column in columns}
 
     def _show(self, table: Table) -> None:
-        """A table that is replaced gets its new rows. It stays the same table, for the views and the rights on it."""
+        """A table that is replaced gets its new rows."""
         collecting = self._collecting(table)
         self._make_columns(collecting, table, self.sql_types(table.columns))
         if not table.merged:
-            columns = self._held[collecting]
-            # TRUNCATE would wait for those who read it.
-            self._empty(table, columns, "DELETE FROM")
-            if self._private[table.name] != table.private:
+            anew = table.name not in self._held or self._private.get(table.name) != table.private
+            self.replace(table, collecting)
+            if anew:
                 self.new_generation(table.name, table.private)
-            self._insert(table.name, columns, quoted(collecting))
-            self._drop(collecting)
 
     def _collecting(self, table: Table) -> str:
         """The table that rows are added to: for one that is replaced another, until all is read.
@@ -224,10 +227,6 @@ class SqlDestination(Erasable):
         That one is of this backfill key and these private options.
         """
         return table.name if table.merged else f"_loading_{table.name}{self._part}{_suffix('p', table.private)}"
-
-    @property
-    def _part(self) -> str:
-        return _suffix("", sha256(self._backfill.encode()).hexdigest() if self._backfill else "")
 
     def _loading(self, name: str) -> dict[str, tuple[str, str]]:
         """The tables in which loads collect rows for a table, and the suffixes of backfill key and private options."""
@@ -256,7 +255,8 @@ class SqlDestination(Erasable):
         self._make_columns(table.name, table, columns)
 
     def _make_columns(self, name: str, table: Table, columns: Mapping[str, str]) -> None:
-        """Make a table for rows of `table`, or the columns that it lacks."""
+        """Make a table for rows of `table`, or the columns that it lacks, also those that only `table` has, in its order."""
+        columns = {**self._held.get(table.name, {}), **columns}
         if made := name not in self._held:
             self.run(f"CREATE TABLE {quoted(name)} ({definitions(columns)})")
             self._held[name] = dict(columns)

@@ -26,6 +26,13 @@ _BETWEEN_WORDS = re.compile(r"(?<=[^_])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])")
 # The columns of custom_event that its views begin with.
 EVENT_COLUMNS = ("_event_id", "created_at", "email", "user_id", "itbl_user_id")
 
+# Their names, fields and types, for views_of; to be formatted. An integer of more than 64 bits has the type "json".
+FIELDS_OF_CUSTOM_EVENTS = """
+SELECT DISTINCT event_name, key, CASE
+    WHEN value::text ~ '^-?[0-9]{{19,}}$' THEN 'json' WHEN value::text ~ '^-?[0-9]+$' THEN 'integer' ELSE {json_type} END
+FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS named, {json}_each(data)
+"""
+
 
 class Column(NamedTuple):
     """A field of the records, the column that holds it, and DuckDB's name of the column's SQL type.

@@ -19,7 +19,7 @@ from source_iterable.errors import ConfigError
 from source_iterable.exports.reader import ExportReader
 from source_iterable.reading.catch_up import CatchUpBarrier, Need
 from source_iterable.reading.shared_lists import SharedLists
-from source_iterable.records.batch import RecordBatch, batch_of
+from source_iterable.records.batch import RecordBatch, batches_of
 from source_iterable.records.columns import DATA, Columns
 from source_iterable.records.columns import Fields as Fields
 from source_iterable.records.private_fields import Layout, PrivateFields, Redact
@@ -106,11 +106,13 @@ class Stream(ABC):
             for item in items:
                 if isinstance(item, list):
                     records = map(self.to_record, item)
-                    item = batch_of(self.name, map(redact, records) if redact else records)
+                    yield from batches_of(self.name, map(redact, records) if redact else records)
                 elif redact and isinstance(item, RecordBatch):
                     # Parsed again: as fast as dicts all along, and where records are made need not know of it.
-                    item = batch_of(self.name, map(redact, map(exact_json.loads, item.lines.split(b"\n")[:-1])))
-                yield item
+                    records = map(exact_json.loads, item.lines.split(b"\n")[:-1])
+                    yield from batches_of(self.name, map(redact, records))
+                else:
+                    yield item
 
     def announce(self, context: StreamContext, state: State) -> None:  # noqa: B027  most know nothing
         """Tell the other streams of a sync what the state knows for them, before any begins."""

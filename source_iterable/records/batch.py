@@ -14,6 +14,9 @@ import orjson
 
 from source_iterable.api import exact_json
 
+# A batch has no more bytes than this, or one record: what takes batches can count on it, whatever a page holds.
+BATCH_BYTES = 2 * 2**20
+
 
 @dataclass(frozen=True)
 class RecordBatch:
@@ -28,10 +31,24 @@ class RecordBatch:
         return map(orjson.loads, self.lines.split(b"\n")[:-1])
 
 
+def batches_of(stream_name: str, records: Iterable[Mapping[str, Any]]) -> Iterator[RecordBatch]:
+    """Batches of finished records, each of at most BATCH_BYTES, or of one record that is longer."""
+    lines: list[bytes] = []
+    size = 0
+    for record in records:
+        line = exact_json.dumps(record) + b"\n"
+        if lines and size + len(line) > BATCH_BYTES:
+            yield RecordBatch(stream_name, len(lines), b"".join(lines))
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
+    if lines:
+        yield RecordBatch(stream_name, len(lines), b"".join(lines))
+
+
 def batch_of(stream_name: str, records: Iterable[Mapping[str, Any]]) -> RecordBatch:
-    """A batch of finished records."""
-    lines = [exact_json.dumps(record) for record in records]
-    return RecordBatch(stream_name, len(lines), b"".join(line + b"\n" for line in lines))
+    """Finished records in one batch."""
+    return joined([RecordBatch(stream_name, 0, b""), *batches_of(stream_name, records)])
 
 
 def joined(batches: Iterable[RecordBatch]) -> RecordBatch:

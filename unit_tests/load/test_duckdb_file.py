@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from secrets import token_hex
 
+import pytest
+
+from source_iterable.load import duckdb_file
 from source_iterable.load.duckdb_file import DuckDBFile
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import table_of
@@ -37,3 +41,36 @@ def test_names_of_schemas_are_compared_without_case(tmp_path: Path) -> None:
             destination.commit({"users": {"profileUpdatedAt": "2024-01-01T00:00:00Z"}})
             assert destination.run("SELECT email, data->>'dataset' FROM users") == [("a@x.com", dataset)]
             assert destination.states([table])
+
+
+def test_views_stay_when_their_table_is_replaced_also_if_it_has_more_columns_than_the_new_rows(tmp_path: Path) -> None:
+    table = table_of(STREAMS["channels"], a_config())
+    with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
+        for number in (1, 2):
+            destination.start_over([table])
+            spool = Spool(tmp_path, destination.add)
+            # The first time, a value that needs a column of its own.
+            spool.add(table, batch_of("channels", [{"id": 1, "name": number, "channelType": number, "data": {}}]))
+            spool.add(table, batch_of("channels", [{"id": "odd" if number == 1 else 2}]))
+            spool.flush()
+            destination.commit({}, [table])
+            if number == 1:
+                destination.run("CREATE VIEW mine AS SELECT * FROM channels")
+        assert destination.run("SELECT id, name, id_v_json FROM mine ORDER BY 1") == [(1, "2", None), (2, None, None)]
+        assert [name for (name,) in destination.run("SELECT name FROM _source_iterable_tables")] == ["channels"]
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_small_row_groups_are_merged_unless_their_rows_are_long(
+    long: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB merges VECTOR rows in memory: with long ones, no load would ever end again."""
+    monkeypatch.setattr(duckdb_file, "_MANY_BLOCKS", 3)
+    for number in range(4):
+        with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
+            destination.run("CREATE TABLE IF NOT EXISTS contents (id bigint, html varchar)")
+            size = 600_000 if long else 60
+            destination.run(f"INSERT INTO contents VALUES ({number}, '{token_hex(size)}')")
+    with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
+        ((groups,),) = destination.run("SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('contents')")
+        assert (groups > 1) == long

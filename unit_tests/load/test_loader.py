@@ -1,14 +1,73 @@
-"""The loader's thread, and its folder of temporary files."""
+"""The loader: when it commits, what a stream that is rejected does to others, its thread, and its temporary files."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
-from source_iterable.load.loader import _worker, work_folder
+from source_iterable.load.duckdb_file import DuckDBFile
+from source_iterable.load.loader import Loaded, _worker, load, work_folder
+from source_iterable.streams.table import STREAMS
+from unit_tests.contexts import a_context
+
+NAMES = ("campaigns", "snippets")
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Loaded]]:
+    """A load of ten pages of each stream, of ten rows of a kB, into a DuckDB file."""
+
+    def pages(*arguments: Any) -> Any:
+        yield from ([{"id": 10 * page + n, "name": "x" * 1000} for n in range(10)] for page in range(10))
+
+    for name in NAMES:
+        monkeypatch.setattr(STREAMS[name], "_read", pages)
+
+    def run(destination: DuckDBFile) -> dict[str, Loaded]:
+        with a_context() as context:
+            return load(context, destination, [STREAMS[name] for name in NAMES], tmp_path, 1_000_000)
+
+    return run
+
+
+def opened(folder: Path) -> DuckDBFile:
+    return DuckDBFile(folder / "x.duckdb", "iterable", "", folder)
+
+
+def test_a_commit_is_due_after_so_many_bytes(
+    loaded: Callable[..., dict[str, Loaded]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits: list[int] = []
+    with closing(opened(tmp_path)) as destination:
+        monkeypatch.setattr(destination, "commit_bytes", 50_000)
+        monkeypatch.setattr(
+            destination, "end_transaction", lambda: commits.append(DuckDBFile.end_transaction(destination))
+        )
+        assert [each.rows for each in loaded(destination).values()] == [100, 100]
+        assert len(commits) == 1 + 200_000 // 50_000 + 1, "the beginning, four of five pages each, the end"
+        assert (
+            destination.run("SELECT count(*) FROM campaigns")
+            == destination.run("SELECT count(*) FROM snippets")
+            == [(100,)]
+        )
+
+
+def test_a_stream_whose_rows_are_rejected_is_named_and_the_others_are_loaded(
+    loaded: Callable[..., dict[str, Loaded]], tmp_path: Path
+) -> None:
+    with closing(opened(tmp_path)) as destination:
+        destination.run("CREATE TABLE campaigns (id bigint, name integer)")
+        results = loaded(destination)
+        assert results["snippets"].error is None
+        assert str(results["campaigns"].error).endswith("x.duckdb: ConversionException.")
+        assert destination.run("SELECT count(*) FROM snippets") == [(100,)]
+        assert destination.run("SELECT count(*) FROM campaigns") == [(0,)]
 
 
 def test_work_is_done_in_order_and_before_the_block_ends() -> None:

@@ -1,6 +1,13 @@
-"""Batches: records as lines, one after another."""
+"""Batches: many records of one stream as one value, bounded in bytes whatever a page of Iterable's holds."""
 
-from source_iterable.records.batch import RecordBatch, batch_of, joined
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from source_iterable.records import batch as batches_module
+from source_iterable.records.batch import BATCH_BYTES, RecordBatch, batch_of, batches_of, joined
 
 
 def test_a_batch_gives_its_records_back() -> None:
@@ -13,3 +20,23 @@ def test_a_batch_gives_its_records_back() -> None:
 def test_small_batches_merge_into_one_with_all_records() -> None:
     batch = joined([batch_of("lists", each) for each in ([{"id": 1}], [], [{"id": 2}, {"id": 3}])])
     assert batch == RecordBatch("lists", 3, b'{"id":1}\n{"id":2}\n{"id":3}\n')
+
+
+def test_batches_have_no_more_bytes_than_the_bound_or_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches_module, "BATCH_BYTES", 100)
+    records = [{"n": n, "x": "y" * size} for n, size in zip(count(), [10, 10, 300, 60, 60, 10], strict=False)]
+    batches = list(batches_of("journeys", records))
+    assert [each.count for each in batches] == [2, 1, 1, 2]
+    assert [record for each in batches for record in each.records()] == records
+    assert b"".join(each.lines for each in batches) == batch_of("journeys", records).lines
+
+
+def test_records_are_taken_as_the_batches_are() -> None:
+    """Those of a large page are never all there a second time."""
+    large = iter([{"n": n, "x": "y" * BATCH_BYTES} for n in range(5)])
+    assert next(batches_of("journeys", large)).count == 1
+    assert next(large)["n"] == 2
+
+
+def test_nothing_is_no_batch() -> None:
+    assert list(batches_of("journeys", [])) == []
