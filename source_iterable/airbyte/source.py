@@ -18,6 +18,7 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     ConnectorSpecification,
     Status,
+    SyncMode,
     Type,
 )
 from airbyte_cdk.sources.source import Source
@@ -93,7 +94,8 @@ class SourceIterable(Source):
             logger.warning(note)
         # Each once: two readings of one stream would emit its records twice, and race for its state.
         schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
-        context = StreamContext(parsed, IterableClient(parsed, logger), logger, schemas)
+        full = {each.stream.name for each in catalog.streams if each.sync_mode == SyncMode.full_refresh}
+        context = StreamContext(parsed, IterableClient(parsed, logger), logger, schemas, full)
         messages = Messages(context, state_manager(state))
         for name in sorted(schemas, key=lambda name: _ORDER.get(name, -1)):
             messages.add(name, STREAMS.get(name))

@@ -43,7 +43,8 @@ class CampaignsMetrics(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         sent = {item["id"] for item in CAMPAIGNS.items(context) if was_sent(item)}
-        yield from read_reports(context, "campaigns/metrics", sent, campaign_rows)
+        for _, rows in read_reports(context, "campaigns/metrics", sent, campaign_rows):
+            yield rows
 
     def to_record(self, item: Fields) -> Fields:
         return {"id": item["id"], "data": item}
@@ -62,7 +63,8 @@ class ExperimentsMetrics(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}
-        yield from read_reports(context, "experiments/metrics", emails, _experiment_rows)
+        for _, rows in read_reports(context, "experiments/metrics", emails, _experiment_rows):
+            yield rows
 
     def to_record(self, item: Fields) -> Fields:
         """The row, with its ids as columns, however the report spells their names."""
@@ -104,18 +106,20 @@ def read_reports(
     path: str,
     campaign_ids: Iterable[int],
     records: Callable[[str], list[Fields]],
-    day: date | None = None,
-) -> Iterator[list[Fields]]:
-    """Yield what `records` makes of the text of `GET path` for each batch of campaigns: of a day, or since start_date.
+    first: date | None = None,
+    last: date | None = None,
+) -> Iterator[tuple[list[int], list[Fields]]]:
+    """Yield each batch of campaigns with what `records` makes of the text of `GET path` for them.
 
-    ShapeError of `records` counts as a broken response.
+    It is about the days from `first` (or start_date) to `last`, which is read whole, or up to now. ShapeError of `records`
+    counts as a broken response.
     """
     # Dates, as in the reference: URL encoding makes them no longer.
-    period = {"startDateTime": context.config.start_date[:10]}
-    if day is not None:
-        period = {"startDateTime": day.isoformat(), "endDateTime": (day + timedelta(days=1)).isoformat()}
+    period = {"startDateTime": first.isoformat() if first else context.config.start_date[:10]}
+    if last is not None:
+        period["endDateTime"] = (last + timedelta(days=1)).isoformat()
     for batch in url_batches(context.config, f"{path}?{urlencode(period)}", campaign_ids):
-        yield context.client.get_text(path, {**period, "campaignId": batch}, records)
+        yield batch, context.client.get_text(path, {**period, "campaignId": batch}, records)
 
 
 def url_batches(config: Config, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
