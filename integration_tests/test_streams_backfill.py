@@ -20,6 +20,7 @@ from integration_tests.test_streams_daily import (
     asked,
     by_key,
     days_asked,
+    number,
     the_days,
     truth,
 )
@@ -158,3 +159,26 @@ def test_days_after_a_long_pause_are_new_and_asked_for_one_by_one(monkeypatch: p
         assert asked(sandbox.requests)[0][:2] == (TODAY - DAY, TODAY - DAY)
         assert days_asked(sandbox.requests)[:42] == the_days(TODAY + 40 * DAY, 42)[::-1]
         assert result.states["campaigns_metrics_daily"]["read"][0][1] == (TODAY + 38 * DAY).isoformat()
+
+
+def test_incremental_metrics_of_campaigns_become_those_of_iterable() -> None:
+    with a_sandbox(campaigns=150, days=90) as sandbox:
+        config = {**config_for(sandbox, days=90), "start_date": "2025-12-10T00:00:00Z"}
+        sandbox.advance(30 * 86_400)
+        latest: dict[int, Record] = {}
+        state: list[dict[str, Any]] = []
+        counts = []
+        for _ in range(8):
+            result = sync(config, ["campaigns_metrics"], state)
+            assert result.failure is None
+            state = result.state
+            records = result.records["campaigns_metrics"]
+            counts.append(len(records))
+            assert all(each["countedAt"] >= latest.get(each["id"], each)["countedAt"] for each in records)
+            latest |= {each["id"]: each for each in records}
+            sandbox.advance(86_400)
+        sandbox.advance(-86_400)
+        assert {id: each["data"] for id, each in latest.items()} == {
+            int(row["id"]): {name: number(cell) for name, cell in row.items()} for row in sandbox.metrics("2025-12-10")
+        }
+    assert max(counts[1:]) < 0.8 * counts[0]

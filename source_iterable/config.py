@@ -137,7 +137,7 @@ class Config(BaseModel):
     """How many days campaigns_metrics_daily goes back from today or the end date, to the start date at most."""
 
     metrics_backfill_minutes: int = Field(30, ge=1, le=24 * 60, title="Minutes for old metrics", examples=[10, 30, 240])
-    """How long a sync at most reads old days of campaigns_metrics_daily; the next sync continues. New days come first."""
+    """How long a sync reads old metrics of campaigns at most, after all new ones. The next sync continues."""
 
     excluded_fields: FieldNames = Field([], title="Excluded fields", examples=[["ip", "phoneNumber", "data.address"]])
     """Fields to leave out of all streams, wherever they occur: ip, address.street; kind:phone for all of a kind."""

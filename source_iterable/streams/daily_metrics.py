@@ -6,11 +6,10 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any
 
 from source_iterable.api.request import ShapeError
 from source_iterable.config import Config, parse_date
@@ -18,14 +17,10 @@ from source_iterable.reading.days import DATE, ONE_DAY, DailyStream, Days
 from source_iterable.reading.search import Moving, Range, Search
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, StreamContext
 from source_iterable.records.schemas import metric_names
-from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.campaigns import CAMPAIGNS
 from source_iterable.streams.metrics import campaign_rows, read_reports, url_batches, was_sent
+from source_iterable.streams.moving import moving_of
 
-# States in which a campaign goes on. A triggered one does in any, as it may be activated again.
-_GOING_ON = ("Recurring", "Running")
-# Days on which people go on opening, clicking and buying after a campaign has ended.
-_AFTERWARDS = 30
 # The last days are asked for one by one, and so are those of most projects: that ranges of days may exclude campaigns has
 # not been seen in a real project yet (the probe `metrics of a month` of integration_tests/live).
 _SINGLY = 30
@@ -121,32 +116,12 @@ def _record(row: Fields, day: date) -> Fields:
     return {"campaignId": row["id"], DATE: day.isoformat(), **columns(data), "data": data}
 
 
-def moving_of(campaign: Mapping[str, Any]) -> Moving:
-    """The days on which the numbers of a campaign that was sent may move: without an end where it goes on or nobody knows.
-
-    Without endedAt, its end is the latest of the other times. updatedAt alone is not enough: it stays at the last edit,
-    however much later the campaign starts (seen). Iterable does not say in which time zone its days begin: there may be
-    numbers on the day before the start in UTC.
-    """
-    starts = _days_of(campaign, "createdAt", "startAt")
-    ends = _days_of(campaign, "endedAt") or _days_of(campaign, "createdAt", "startAt", "updatedAt")
-    goes_on = campaign.get("campaignState") in _GOING_ON or campaign.get("type") == "Triggered"
-    last = date.max.toordinal() if goes_on or not ends else max(ends) + _AFTERWARDS
-    return Moving(campaign["id"], min(starts, default=1) - 1, last)
-
-
 def has_numbers(row: Fields) -> bool:
     """Whether a row of a report says that anything happened: any cell but the id that is neither empty nor 0.
 
     Money alone, negative numbers and texts count, too: only a day can say what they mean.
     """
     return any(value != 0 for name, value in row.items() if name != "id")
-
-
-def _days_of(campaign: Mapping[str, Any], *names: str) -> list[int]:
-    """The UTC days (ordinals) of the named times, without the unknown ones."""
-    times = filter(None, (rfc3339(campaign.get(name)) for name in names))
-    return [date.fromisoformat(time[:10]).toordinal() for time in times]
 
 
 def _report(context: StreamContext, asked: Range, ids: list[int]) -> tuple[list[int], list[Fields]]:

@@ -1,4 +1,4 @@
-"""Metrics of campaigns and experiments: reports in CSV, for as many campaigns per request as fit in its URL."""
+"""Reports of metrics in CSV, for as many campaigns per request as fit in its URL; and those of experiments."""
 
 from __future__ import annotations
 
@@ -32,24 +32,6 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
 _FLOAT = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+", re.ASCII)
 
 
-class CampaignsMetrics(Stream):
-    """`GET campaigns/metrics`: one record per campaign, with its nonempty columns, since start_date.
-
-    Requests: 1 per 100 sent campaigns, roughly (10 a minute).
-    """
-
-    name = "campaigns_metrics"
-    primary_key = ("id",)
-
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        sent = {item["id"] for item in CAMPAIGNS.items(context) if was_sent(item)}
-        for _, rows in read_reports(context, "campaigns/metrics", sent, campaign_rows):
-            yield rows
-
-    def to_record(self, item: Fields) -> Fields:
-        return {"id": item["id"], "data": item}
-
-
 class ExperimentsMetrics(Stream):
     """`GET experiments/metrics`: one record per row of the report, since start_date. Email experiments only (reference).
 
@@ -63,7 +45,7 @@ class ExperimentsMetrics(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}
-        for _, rows in read_reports(context, "experiments/metrics", emails, _experiment_rows):
+        for _, rows in read_reports(context, "experiments/metrics", sorted(emails), _experiment_rows):
             yield rows
 
     def to_record(self, item: Fields) -> Fields:
@@ -123,9 +105,9 @@ def read_reports(
 
 
 def url_batches(config: Config, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
-    """Yield the ids in batches, each as large as fits in a URL behind `path`, both at our base URL and at Iterable's own."""
+    """Yield the ids in batches, in their order: as many as fit in a URL behind `path`, at our base URL and at Iterable's."""
     free = URL_LENGTH - len(max(config.base_url, *REGION_BASE_URLS.values(), key=len)) - len(path)
-    left = sorted(campaign_ids)
+    left = list(campaign_ids)
     while left:
         ends = accumulate(len(f"&campaignId={campaign_id}") for campaign_id in left)
         fitting = sum(1 for _ in takewhile(lambda end: end <= free, ends)) or 1

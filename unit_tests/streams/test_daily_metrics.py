@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from source_iterable.streams.daily_metrics import columns, has_numbers, moving_of
+from source_iterable.streams.daily_metrics import columns, has_numbers
 from source_iterable.streams.metrics import was_sent
+from source_iterable.streams.moving import moving_of
 
 DAY = date(2026, 3, 10)
 
