@@ -59,7 +59,7 @@ def test_metrics_of_single_days_add_up_and_the_last_ones_grow() -> None:
 
         days = [sends(f"2026-03-{day:02}", f"2026-03-{day + 1:02}") for day in range(1, 9)]
         whole = sends("2026-03-01T00:00:00Z", "2026-03-09T00:00:00Z")
-        assert whole == {each: sum(day[each] for day in days) for each in whole}
+        assert whole == {each: sum(day.get(each, 0) for day in days) for each in whole}
         assert sum(whole.values()) > 0
         for row in sandbox.truth_list("campaigns_metrics_daily"):
             if row["date"] == "2026-03-04" and row["campaignId"] in ids:

@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 from benchmarks.simulate import bars, bounds, peers, permits
+from benchmarks.simulate.campaigns import hourly
 from benchmarks.simulate.cases import Case, cases
 from benchmarks.simulate.iterable import NOW, Iterable, Project
 from benchmarks.simulate.limits import LeakyBucket, Limit, SlidingWindow
@@ -120,6 +121,16 @@ def test_a_request_that_is_late_by_more_than_a_permit_allows_for_is_counted() ->
     late = permits.Regime("late", lambda random, now: permits.Way(random.choice((0.1, 3.0)), 0.0, 0.1))
     (jobs,) = permits.hours([late], limits=["export jobs"])
     assert jobs.leaky > 0 and jobs.sliding > 0
+
+
+def test_hourly_syncs_read_the_metrics_of_two_years_and_none_takes_40_minutes() -> None:
+    # Raises if one came no further than the one before, or numbers are missing at the end. The case with 60,000 takes 30 s.
+    run, done = hourly(Project(campaigns=3_000, span=730 * DAY), 6)
+    assert run.seconds < 40 * 60 and not run.refused.total()
+    assert [bool(each.state.get("search")) for each in done] == [True, True, False, False, False, False]
+    assert max(each.longest_state for each in done) < 10_000
+    with pytest.raises(ValueError, match="After 2 syncs, .* were not read"):
+        hourly(Project(campaigns=3_000, span=730 * DAY), 2)
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,9 @@ class Config(BaseModel):
     metrics_days: int = Field(30, ge=1, le=730, title="Days of campaign metrics", examples=[30, 90, 365])
     """How many days campaigns_metrics_daily goes back from today or the end date, to the start date at most."""
 
+    metrics_backfill_minutes: int = Field(30, ge=1, le=24 * 60, title="Minutes for old metrics", examples=[10, 30, 240])
+    """How long a sync reads old metrics of campaigns at most, after all new ones. The next sync continues."""
+
     excluded_fields: FieldNames = Field([], title="Excluded fields", examples=[["ip", "phoneNumber", "data.address"]])
     """Fields to leave out of all streams, wherever they occur: ip, address.street; kind:phone for all of a kind."""
 
@@ -160,7 +163,14 @@ class Config(BaseModel):
         default = cls.model_fields[str(info.field_name)].default
         return default if value is None or (value == "" and default is None) else value
 
-    @field_validator("lookback_window", "reread_window", "metrics_days", "rate_limit_factor", mode="before")
+    @field_validator(
+        "lookback_window",
+        "reread_window",
+        "metrics_days",
+        "metrics_backfill_minutes",
+        "rate_limit_factor",
+        mode="before",
+    )
     @classmethod
     def _no_switch(cls, value: Any) -> Any:
         if isinstance(value, bool):  # which pydantic takes for 0 and 1

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.simulate import bars, peers, permits
+from benchmarks.simulate.campaigns import hourly
 from benchmarks.simulate.cases import Case, cases
 from benchmarks.simulate.report import tables, with_tables
 from benchmarks.simulate.sync import Run, sync
@@ -49,7 +50,9 @@ def main() -> int:
 def _run(case_and_method: tuple[Case, str]) -> Run:
     case, method = case_and_method
     began = time.monotonic()
-    if method in _PEERS:
+    if case.syncs:
+        run, _ = hourly(case.project, case.syncs)
+    elif method in _PEERS:
         run = _PEERS[method](case.project, case.streams, case.since)
     else:
         run = sync(case.project, case.streams, method, case.since, is_second=case.is_second)

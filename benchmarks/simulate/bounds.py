@@ -20,6 +20,8 @@ STREAMS_A_MINUTE = 4
 _MANY = 1_000
 LISTS_A_MINUTE = 5
 USERS_A_SECOND = 10
+# Seconds that a sync of campaigns_metrics_daily spends on old days, if there are enough: they are read hour by hour.
+METRICS = 1_800.0
 
 
 class Windows(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from benchmarks.simulate import bounds
+from benchmarks.simulate.campaigns import DAILY
 from benchmarks.simulate.iterable import Project
 from benchmarks.simulate.sync import PARSING_RATE
 from source_iterable.exports.windows import DAY
@@ -63,6 +64,7 @@ class Case:
         is_small: whether it is part of `--check`.
         by_method: whether the option export_method matters.
         is_second: whether a sync like this one came before.
+        syncs: how many, hour by hour, of which the longest counts (campaigns.py); 0 for one.
     """
 
     group: str
@@ -73,6 +75,7 @@ class Case:
     is_small: bool = True
     by_method: bool = True
     is_second: bool = False
+    syncs: int = 0
     note: str = ""
 
     @property
@@ -90,6 +93,8 @@ class Case:
     def bound(self) -> float:
         """Seconds that it takes at least, by bounds.py."""
         project = self.project
+        if self.syncs:
+            return bounds.METRICS
         if not self.by_method:
             users = project.lists * project.users_a_list if "events" in self.streams else 0
             return bounds.events(users, project.lists)
@@ -122,6 +127,9 @@ def cases() -> Iterator[Case]:
     yield Case("list_sizes and list_users, 100 lists", lists, ("list_sizes", "list_users"), by_method=False)
     users = Project(lists=40, users_a_list=125)
     yield Case("events, 40 lists and 5,000 users", users, ("events",), by_method=False)
+    days = Project(campaigns=60_000, span=730 * DAY)
+    group = "campaigns_metrics_daily, 60,000 campaigns on 730 days, the longest of 24 hourly syncs"
+    yield Case(group, days, (DAILY,), is_small=False, by_method=False, syncs=24)
     for job_seconds in (2.0, 30.0, 120.0):
         project = Project(_FIRST_SYNC, 3 * YEAR, job_seconds=job_seconds)
         case = Case("first sync, 300 M events of 20 types and 2 M users, 3 years", project, _EXPORTS, is_small=False)

@@ -31,6 +31,7 @@ class Project:
     Args:
         data: bytes by data type, evenly spread over the last `span` seconds.
         lists: how many lists of `users_a_list` users, each in one of them.
+        campaigns: how many campaigns, sent one after the other in `span` (campaigns.py).
         job_seconds: that an export job takes, and more for each `job_bytes_a_second`, if any.
         latency: seconds from a request to its response; `search` more until a streamed export begins.
         jitter: up to so many more seconds, at random, each way.
@@ -42,6 +43,7 @@ class Project:
     span: int = 86_400
     lists: int = 0
     users_a_list: int = 0
+    campaigns: int = 0
     job_seconds: float = 30.0
     job_bytes_a_second: float = math.inf
     latency: float = 0.15
@@ -155,7 +157,7 @@ class Iterable:
         refusing = self.limiters.refusing(f"{method} {path}", now)
         if self.project.refuses in refusing:
             self.counts["429"] += 1
-            return Answer(_json({"code": "RateLimitExceeded", "msg": "Too many requests"}), 429)
+            return Answer(as_json({"code": "RateLimitExceeded", "msg": "Too many requests"}), 429)
         return self.respond(method, path, query, body, now)
 
     def respond(self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any], now: float) -> Answer:
@@ -167,15 +169,15 @@ class Iterable:
             self.counts["start"] += 1
             bulk = self._window(body)
             seconds = self.project.job_seconds + bulk.size / self.project.job_bytes_a_second
-            return Answer(_json({"jobId": self.jobs.add(_Job(bulk, seconds), now)}))
+            return Answer(as_json({"jobId": self.jobs.add(_Job(bulk, seconds), now)}))
         if path == "export/userEvents":
             self.counts["user"] += 1
-            return Answer(_json({"_type": "emailSend", "createdAt": "2026-01-02 03:04:05 +00:00", **query}) + b"\n")
+            return Answer(as_json({"_type": "emailSend", "createdAt": "2026-01-02 03:04:05 +00:00", **query}) + b"\n")
         if job := _JOB.match(path):
             if method == "DELETE":
                 self.counts["cancel"] += 1
                 self.jobs.cancel(int(job[1]), now)
-                return Answer(_json({"code": "Success"}))
+                return Answer(as_json({"code": "Success"}))
             self.counts["page"] += 1
             return Answer(self._page(int(job[1]), query.get("startAfter"), now))
         if path == "lists/getUsers":
@@ -190,7 +192,7 @@ class Iterable:
         items = [
             {"id": number, "name": f"List {number}"} for number in range(self.project.lists if path == "lists" else 0)
         ]
-        return Answer(_json({path: items}))
+        return Answer(as_json({path: items}))
 
     def _window(self, parameters: Mapping[str, Any]) -> Bulk:
         start, end = (_seconds(parameters[name]) for name in ("startDateTime", "endDateTime"))
@@ -201,7 +203,7 @@ class Iterable:
         first = int(start_after) + 1 if start_after else 0
         names = range(first, min(listed, first + FILES_A_PAGE))
         files = [{"file": f"{index:07d}", "url": f"{FILE_HOST}{number}/{index}"} for index in names]
-        return _json({"jobId": number, "jobState": state, "exportTruncated": False, "files": files})
+        return as_json({"jobId": number, "jobState": state, "exportTruncated": False, "files": files})
 
     @staticmethod
     def _file(job: _Job, index: int) -> Bulk:
@@ -212,5 +214,6 @@ def _seconds(text: str) -> int:
     return int(datetime.strptime(text[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp())
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
+    """The body of a response."""
     return orjson.dumps(value)

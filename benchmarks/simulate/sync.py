@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,40 +102,42 @@ def sync(
     states: dict[str, State] = {}
 
     def work() -> dict[str, float]:
-        config = Config.parse(
-            {
-                "api_key": "key",
-                "start_date": iso_time(NOW - project.span).replace("+00:00", "Z"),
-                "export_method": method,
-                "lookback_window": 0,
-                "end_date": iso_time(NOW).replace("+00:00", "Z"),
-            }
-        )
-        logger = logging.getLogger("simulation")
-        logger.setLevel(logging.ERROR)
-        context = StreamContext(config, IterableClient(config, logger), logger)
         chosen = {
             name: _stream(STREAMS[name], simulation, since, before.get(name, {})) for name in STREAMS if name in streams
         }
+        options = {"export_method": method, "end_date": iso_time(NOW).replace("+00:00", "Z")}
         ends = {}
-        # It would wake up four times a second, to tell that nothing happened.
-        tick, together.TICK = together.TICK, _NEVER
-        try:
-            for name, item in together.read(context, chosen):
-                if isinstance(item, together.Ended):
-                    if item.error is not None:
-                        raise item.error
-                    ends[name] = now()
-                elif isinstance(item, Checkpoint):
-                    states[name] = item.state
-        finally:
-            together.TICK = tick
-            context.close()
+        for name, item in items(project, chosen, **options):
+            if isinstance(item, together.Ended):
+                ends[name] = now()
+            elif isinstance(item, Checkpoint):
+                states[name] = item.state
         return ends
 
     run = simulation.run(work)
     run.states = states
     return run
+
+
+def items(
+    project: Project, streams: Mapping[str, tuple[Stream, State]], **options: Any
+) -> Iterator[tuple[str, together.Item]]:
+    """What a sync of these streams, with their states, yields. Raises the error that ends a stream."""
+    start = iso_time(NOW - project.span).replace("+00:00", "Z")
+    config = Config.parse({"api_key": "key", "start_date": start, "lookback_window": 0, **options})
+    logger = logging.getLogger("simulation")
+    logger.setLevel(logging.ERROR)
+    context = StreamContext(config, IterableClient(config, logger), logger)
+    # It would wake up four times a second, to tell that nothing happened.
+    tick, together.TICK = together.TICK, _NEVER
+    try:
+        for name, item in together.read(context, streams):
+            if isinstance(item, together.Ended) and item.error is not None:
+                raise item.error
+            yield name, item
+    finally:
+        together.TICK = tick
+        context.close()
 
 
 def _stream(stream: Stream, simulation: Simulation, since: int | None, before: State) -> tuple[Stream, State]:

@@ -33,6 +33,8 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 ROOT = Path(__file__).resolve().parents[2]
 FUTURE = "2999-01-01T00:00:00Z"
+# What may have changed since is asked again in every sync.
+COUNTED = {"campaigns_metrics"}
 Records = dict[str, "Counter[bytes]"]
 
 
@@ -79,16 +81,16 @@ class TestIncremental(ListedIn):
                 missing = everything[name] - before - again[name]
                 assert not missing, f"{name}: {missing.total()} records are in neither sync"
                 assert again[name] <= everything[name], f"{name}: the second sync invents records"
-                if at[name] is states[name][-1]:
+                if at[name] is states[name][-1] and name not in COUNTED:
                     assert not again[name], f"{name}: {again[name].total()} records are repeated after the last state"
 
     def test_a_time_in_the_future_reads_nothing(self, scenario: ConnectorTestScenario) -> None:
         streams = incremental(scenario)
         states = [state(stream.name, {stream.default_cursor_field[0]: FUTURE}) for stream in streams]  # type: ignore[index]
         output = sync(scenario, streams, SyncMode.incremental, states)
-        # Those by content do not believe any time: a state without their content emits the whole list.
+        # Those by content do not believe any time: a state without their content emits the whole list. Nor do metrics.
         by_content = {name for name, stream in STREAMS.items() if isinstance(stream, ByContentStream)}
-        assert not set(records_of(output)) - by_content
+        assert not set(records_of(output)) - by_content - COUNTED
         assert set(states_of(output)) == {stream.name for stream in streams}
 
 

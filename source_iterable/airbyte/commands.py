@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from source_iterable.airbyte.catalog import as_airbyte_stream
 from source_iterable.airbyte.check import check as notes_of_check
+from source_iterable.airbyte.given import ConfiguredStream
 from source_iterable.airbyte.messages import Messages
 from source_iterable.airbyte.stdout import Message, told
 from source_iterable.api.client import IterableClient
@@ -54,18 +55,21 @@ def discover(config: Mapping[str, Any], logger: logging.Logger) -> Message:
 
 def read(
     config: Mapping[str, Any],
-    schemas: Mapping[str, dict[str, Any]],
+    catalog: Sequence[ConfiguredStream],
     states: Mapping[str, State],
     logger: logging.Logger,
 ) -> Generator[Message | RecordBatch, None, None]:
-    """Read streams at once, each with its schema in the catalog. A failed one does not stop the others.
+    """Read the streams of a catalog at once. A failed one does not stop the others.
 
     Raises IterableError, for failed streams at the end.
     """
     parsed = parse_config(config)
     for note in notes(parsed):
         logger.warning(note)
-    context = StreamContext(parsed, IterableClient(parsed, logger), logger, schemas)
+    # Each once: two readings of one stream would emit its records twice, and race for its state.
+    schemas = {each.stream.name: each.stream.json_schema for each in catalog}
+    full = {each.stream.name for each in catalog if each.sync_mode == "full_refresh"}
+    context = StreamContext(parsed, IterableClient(parsed, logger), logger, schemas, full)
     messages = Messages(context, states)
     for name in sorted(schemas, key=lambda name: _ORDER.get(name, -1)):
         messages.add(name, STREAMS.get(name))

@@ -119,10 +119,9 @@ def _lines_of_read(options: Namespace, config: dict[str, Any]) -> Generator[byte
         states = given.states(path) if path.exists() and path.stat().st_size else {}
         file = StateFile(path)
         states = file.begin(states, catalog)
-    schemas = {each.stream.name: each.stream.json_schema for each in catalog}
     stdout = select.poll()
     stdout.register(1, 0)
-    with closing(commands.read(config, schemas, states, LOGGER)) as messages:
+    with closing(commands.read(config, catalog, states, LOGGER)) as messages:
         for message in messages:
             if not isinstance(message, RecordBatch):
                 yield line(message)

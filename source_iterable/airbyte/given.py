@@ -12,7 +12,9 @@ from source_iterable.errors import ConfigError
 from source_iterable.reading.stream import State
 
 
-class _Stream(msgspec.Struct):
+class CatalogStream(msgspec.Struct):
+    """A stream as discover shows it."""
+
     name: str
     json_schema: dict[str, Any]
 
@@ -20,7 +22,7 @@ class _Stream(msgspec.Struct):
 class ConfiguredStream(msgspec.Struct):
     """A stream of a catalog."""
 
-    stream: _Stream
+    stream: CatalogStream
     sync_mode: Literal["full_refresh", "incremental"]
 
 

@@ -66,11 +66,14 @@ class SourceIterable(Source):
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
         """Read the catalog's streams at once. A failed stream does not stop the others; it raises at the end."""
-        schemas = {each.stream.name: each.stream.json_schema for each in catalog.streams}
+        configured = [
+            given.ConfiguredStream(given.CatalogStream(each.stream.name, each.stream.json_schema), each.sync_mode.value)
+            for each in catalog.streams
+        ]
         messages = [AirbyteStateMessageSerializer.dump(each) for each in state or []]
         with _traced():
             states = given.states_of(msgspec.convert(messages, list[given.StateMessage]))
-            with closing(commands.read(config, schemas, states, logger)) as items:
+            with closing(commands.read(config, configured, states, logger)) as items:
                 for item in items:
                     if not isinstance(item, RecordBatch):
                         yield AirbyteMessageSerializer.load(item)

@@ -53,14 +53,14 @@ class Days:
 
     def __init__(self, state: State, now: date) -> None:
         """Continue from a state that `check_state` accepts; `now` is the day of this sync."""
-        self._first_again = _first_again(now)
+        self.first_again = _first_again(now)
         newest, ranges = day_of(state), _ranges(state)
         if newest is not None and READ not in state:
             # A state written by hand: a sync has read everything up to its day.
             ranges = [(date.min, _first_again(newest))]
         # Without the future: a clock that was ahead has read days before they came.
         self._newest = newest and min(newest, now)
-        read = [(start, min(end, self._first_again)) for start, end in ranges if start <= self._first_again]
+        read = [(start, min(end, self.first_again)) for start, end in ranges if start <= self.first_again]
         self._read = max(read, key=itemgetter(1), default=None)
 
     def unread(self, first: date, last: date) -> list[date]:
@@ -72,15 +72,19 @@ class Days:
         if self._read is None:
             return _span(first, last)[::-1]
         start, end = self._read
-        newer = _span(max(first, min(end + ONE_DAY, self._first_again)), last)
+        newer = _span(max(first, min(end + ONE_DAY, self.first_again)), last)
         older = [day for day in _span(first, min(start, last)) if day < start]
         return newer + older[::-1]
+
+    def is_old(self, day: date) -> bool:
+        """Whether an unread day is before all that were read, or its numbers no longer change: nobody waits for it."""
+        return day < (self._read[0] if self._read else self.first_again)
 
     def add(self, day: date) -> None:
         """Note a day that was read."""
         self._newest = day if self._newest is None else max(self._newest, day)
         # The first of the days that are read again has been read for the last time, unless there is another sync today.
-        if day <= self._first_again:
+        if day <= self.first_again:
             start, end = self._read or (day, day)
             if day > end + ONE_DAY or day + ONE_DAY < start:
                 # With other options, other days are read: the interval of before is forgotten.
@@ -89,8 +93,9 @@ class Days:
 
     @property
     def state(self) -> State:
-        """The state, once there is a day."""
-        return {DATE: str(self._newest), READ: [list(map(str, self._read))] if self._read else []}
+        """The state; without DATE until there is a day."""
+        newest = {DATE: str(self._newest)} if self._newest else {}
+        return {**newest, READ: [list(map(str, self._read))] if self._read else []}
 
 
 def is_ahead(state: State, now: date) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,17 +44,24 @@ class Checkpoint:
 class StreamContext:
     """One sync's configuration, client, export reader and log; shared by all of its streams.
 
-    `catalog_schemas` are the configured catalog's, by stream. `batch_slots` holds a batch while it is made.
+    `catalog_schemas` are the configured catalog's, by stream; `full` are the streams that it reads as a full refresh.
+    `batch_slots` holds a batch while it is made.
     """
 
     def __init__(
-        self, config: Config, client: IterableClient, logger: logging.Logger, catalog_schemas: Schemas | None = None
+        self,
+        config: Config,
+        client: IterableClient,
+        logger: logging.Logger,
+        catalog_schemas: Schemas | None = None,
+        full: Collection[str] = (),
     ) -> None:
         self.config = config
         self.client = client
         self.progress = client.progress
         self.logger = logger
         self.catalog_schemas = catalog_schemas or {}
+        self.full = full
         self.batch_slots = BoundedSemaphore(_BATCHES_AT_ONCE)
         self.private_fields = PrivateFields.from_config(config)
         self.exports = ExportReader(client, config, logger)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from itertools import accumulate
 
 from source_iterable.api.request import ShapeError
-from source_iterable.config import parse_date
+from source_iterable.config import Config, parse_date
 from source_iterable.reading.days import DATE, ONE_DAY, DailyStream, Days
+from source_iterable.reading.search import Moving, Range, Search
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, StreamContext
 from source_iterable.records.schemas import metric_names
-from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.campaigns import CAMPAIGNS
-from source_iterable.streams.metrics import campaign_rows, read_reports, was_sent
+from source_iterable.streams.metrics import campaign_rows, read_reports, url_batches, was_sent
+from source_iterable.streams.moving import moving_of
 
-# States in which a campaign goes on. A triggered one does in any, as it may be activated again.
-_GOING_ON = ("Recurring", "Running")
-# How long people go on opening, clicking and buying after a campaign has ended.
-_AFTERWARDS = timedelta(days=30)
+# The last days are asked for one by one, and so are those of most projects: that ranges of days may exclude campaigns has
+# not been seen in a real project yet (the probe `metrics of a month` of integration_tests/live).
+_SINGLY = 30
+SEARCH = "search"
+# The longest request without its campaigns.
+_LONGEST = "campaigns/metrics?startDateTime=2024-01-01&endDateTime=2024-01-02"
 # The names of each column's metric: those of Iterable's page of metric definitions, and others seen in reports (`Total Email
 # Sends`, `Total Pushes Sent`).
 _COLUMNS = metric_names("campaigns_metrics_daily")
@@ -35,15 +41,13 @@ _SAME = {
 }
 # Counts fit 64 bits.
 _COUNTS_END = 2**63
-# The first and the last day on which a campaign was sent, as far as Iterable says.
-Span = tuple[date, date]
 
 
 class CampaignsMetricsDaily(DailyStream):
     """`GET campaigns/metrics` for one day at a time: one record per campaign and day.
 
     Requests: 1 per day and 100 campaigns that went on or had ended in the 30 days before, roughly (10 a minute);
-    metrics_days days at first, then 3.
+    metrics_days days at first, then 3; before the last 30 days only for campaigns that have numbers.
     """
 
     name = "campaigns_metrics_daily"
@@ -56,17 +60,44 @@ class CampaignsMetricsDaily(DailyStream):
         if config.end_date:
             last = min(today, (parse_date(config.end_date) - timedelta(microseconds=1)).date())
         first = max(parse_date(config.start_date).date(), last - (config.metrics_days - 1) * ONE_DAY)
-        unread = read.unread(first, last)
+        if not (unread := read.unread(first, last)):
+            return
         # Not the campaigns themselves: a project may have very many.
-        spans = {item["id"]: span_of(item) for item in CAMPAIGNS.items(context) if was_sent(item)} if unread else {}
-        for number, day in enumerate(unread, 1):
-            requested = {campaign_id for campaign_id, span in spans.items() if may_have_changed(span, day)}
-            for rows in read_reports(context, "campaigns/metrics", requested, _one_row_each, day):
-                # The report may have other campaigns, too: they have nothing new.
-                yield [_record(row, day) for row in rows if row["id"] in requested]
-            read.add(day)
-            context.progress.advance(self.name, share=number / len(unread))
-            yield Checkpoint(read.state)
+        moving = sorted(moving_of(item) for item in CAMPAIGNS.items(context) if was_sent(item))
+        search = Search(state.get(SEARCH), moving, read.first_again.toordinal())
+        is_full = self.name in context.full
+        if is_full:
+            context.logger.info(f"{self.name}: {_cost(config, moving, unread, last - _SINGLY * ONE_DAY)}")
+        until = math.inf if is_full else config.metrics_backfill_minutes * 60.0
+        # Old days take their time when all others have been read.
+        began: float | None = None
+        for number, day in enumerate(unread):
+            is_old, asked = read.is_old(day), None
+            of_day = search if is_old else Search(None, moving, 0)
+            floor = first if is_old and (last - day).days >= _SINGLY else day
+            while asked is None or not asked.is_day:
+                asked, ids = of_day.next(day.toordinal(), floor.toordinal())
+                is_told = is_old and not ids
+                while ids:
+                    if began is not None and time.monotonic() - began >= until:
+                        yield Checkpoint(_state(read, search))
+                        context.logger.info(f"{self.name}: {_how_far(config, day, first, asked)}")
+                        return
+                    began = time.monotonic() if is_old and began is None else began
+                    batch, rows = _report(context, asked, ids)
+                    if asked.is_day:
+                        yield [_record(row, day) for row in rows]
+                    of_day.asked(batch[-1], (row["id"] for row in rows if has_numbers(row)))
+                    del ids[: len(batch)]
+                    if ids and is_old:
+                        yield Checkpoint(_state(read, search))
+                of_day.done()
+                if asked.is_day:
+                    read.add(day)
+                    context.progress.advance(self.name, share=(number + 1) / len(unread))
+                if not is_told:
+                    yield Checkpoint(_state(read, search))
+        yield Checkpoint(read.state)
 
     def to_record(self, item: Fields) -> Fields:
         return item
@@ -85,31 +116,49 @@ def _record(row: Fields, day: date) -> Fields:
     return {"campaignId": row["id"], DATE: day.isoformat(), **columns(data), "data": data}
 
 
-def span_of(campaign: Mapping[str, Any]) -> Span:
-    """The span of a campaign that was sent: without an end where it goes on or nobody knows.
+def has_numbers(row: Fields) -> bool:
+    """Whether a row of a report says that anything happened: any cell but the id that is neither empty nor 0.
 
-    Without endedAt, the end is the latest of the other times. updatedAt alone is not enough: it stays at the last edit,
-    however much later the campaign starts (seen).
+    Money alone, negative numbers and texts count, too: only a day can say what they mean.
     """
-    starts = _days_of(campaign, "createdAt", "startAt")
-    ends = _days_of(campaign, "endedAt") or _days_of(campaign, "createdAt", "startAt", "updatedAt")
-    goes_on = campaign.get("campaignState") in _GOING_ON or campaign.get("type") == "Triggered"
-    return min(starts, default=date.min), date.max if goes_on else max(ends, default=date.max)
+    return any(value != 0 for name, value in row.items() if name != "id")
 
 
-def may_have_changed(span: Span, day: date) -> bool:
-    """Whether the numbers of a campaign may have moved on a day.
+def _report(context: StreamContext, asked: Range, ids: list[int]) -> tuple[list[int], list[Fields]]:
+    """The first of these campaigns, as many as a request can name, and what the report on these days says of them."""
+    days = map(date.fromordinal, (asked.first, asked.last))
+    batch, rows = next(read_reports(context, "campaigns/metrics", ids, _one_row_each, *days))
+    # The report may have other campaigns, too: they have nothing new.
+    requested = set(batch)
+    return batch, [row for row in rows if row["id"] in requested]
 
-    Iterable does not say in which time zone its days begin: there may be numbers on the day before the start in UTC.
-    """
-    start, end = span
-    return day + ONE_DAY >= start and day - end <= _AFTERWARDS
+
+def _state(read: Days, search: Search) -> State:
+    return {**read.state, **({SEARCH: search.state} if search.state else {})}
 
 
-def _days_of(campaign: Mapping[str, Any], *names: str) -> list[date]:
-    """The UTC days of the named times, without the unknown ones."""
-    times = filter(None, (rfc3339(campaign.get(name)) for name in names))
-    return [date.fromisoformat(time[:10]) for time in times]
+def _how_far(config: Config, day: date, first: date, asked: Range) -> str:
+    """Where a sync ended, which next had to ask about a range to read a day."""
+    what = f"{config.metrics_backfill_minutes} minutes (metrics_backfill_minutes) were spent on old days"
+    back = f"all days since {day + ONE_DAY} are read"
+    now = "" if asked.is_day else f", and campaigns with numbers since {date.fromordinal(asked.first)} are searched for"
+    return f"{what}: {back}{now}. The next sync continues, back to {first}."
+
+
+def _cost(config: Config, moving: Sequence[Moving], unread: Sequence[date], single: date) -> str:
+    """How long a full refresh takes at least, and at most: if no campaign has numbers before `single`, or all have."""
+    first, last = min(unread).toordinal(), max(unread).toordinal()
+    changes = Counter(max(each.first, first) for each in moving if each.last >= first)
+    changes.subtract(each.last + 1 for each in moving if each.last >= first)
+    a_request = len(next(url_batches(config, _LONGEST, [each.id for each in moving]), [])) or 1
+    days = zip(range(first, last + 1), accumulate(changes[day] for day in range(first, last + 1)), strict=True)
+    requests = {day: math.ceil(campaigns / a_request) for day, campaigns in days}
+    least = sum(number for day, number in requests.items() if day > single.toordinal())
+    minutes = [number / 10 / config.rate_limit_factor for number in (least, sum(requests.values()))]
+    return (
+        f"a full refresh reads all {len(unread):,} days at once, without a limit: {minutes[0]:,.0f} to {minutes[1]:,.0f} "
+        f"minutes for {len(moving):,} campaigns that were sent."
+    )
 
 
 def columns(metrics: Fields) -> Fields:

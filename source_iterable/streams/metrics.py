@@ -1,4 +1,4 @@
-"""Metrics of campaigns and experiments: reports in CSV, for as many campaigns per request as fit in its URL."""
+"""Reports of metrics in CSV, for as many campaigns per request as fit in its URL; and those of experiments."""
 
 from __future__ import annotations
 
@@ -32,23 +32,6 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
 _FLOAT = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+", re.ASCII)
 
 
-class CampaignsMetrics(Stream):
-    """`GET campaigns/metrics`: one record per campaign, with its nonempty columns, since start_date.
-
-    Requests: 1 per 100 sent campaigns, roughly (10 a minute).
-    """
-
-    name = "campaigns_metrics"
-    primary_key = ("id",)
-
-    def _read(self, context: StreamContext, state: State) -> Reading:
-        sent = {item["id"] for item in CAMPAIGNS.items(context) if was_sent(item)}
-        yield from read_reports(context, "campaigns/metrics", sent, campaign_rows)
-
-    def to_record(self, item: Fields) -> Fields:
-        return {"id": item["id"], "data": item}
-
-
 class ExperimentsMetrics(Stream):
     """`GET experiments/metrics`: one record per row of the report, since start_date. Email experiments only (reference).
 
@@ -62,7 +45,8 @@ class ExperimentsMetrics(Stream):
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}
-        yield from read_reports(context, "experiments/metrics", emails, _experiment_rows)
+        for _, rows in read_reports(context, "experiments/metrics", sorted(emails), _experiment_rows):
+            yield rows
 
     def to_record(self, item: Fields) -> Fields:
         """The row, with its ids as columns, however the report spells their names."""
@@ -104,24 +88,26 @@ def read_reports(
     path: str,
     campaign_ids: Iterable[int],
     records: Callable[[str], list[Fields]],
-    day: date | None = None,
-) -> Iterator[list[Fields]]:
-    """Yield what `records` makes of the text of `GET path` for each batch of campaigns: of a day, or since start_date.
+    first: date | None = None,
+    last: date | None = None,
+) -> Iterator[tuple[list[int], list[Fields]]]:
+    """Yield each batch of campaigns with what `records` makes of the text of `GET path` for them.
 
-    ShapeError of `records` counts as a broken response.
+    It is about the days from `first` (or start_date) to `last`, which is read whole, or up to now. ShapeError of `records`
+    counts as a broken response.
     """
     # Dates, as in the reference: URL encoding makes them no longer.
-    period = {"startDateTime": context.config.start_date[:10]}
-    if day is not None:
-        period = {"startDateTime": day.isoformat(), "endDateTime": (day + timedelta(days=1)).isoformat()}
+    period = {"startDateTime": first.isoformat() if first else context.config.start_date[:10]}
+    if last is not None:
+        period["endDateTime"] = (last + timedelta(days=1)).isoformat()
     for batch in url_batches(context.config, f"{path}?{urlencode(period)}", campaign_ids):
-        yield context.client.get_text(path, {**period, "campaignId": batch}, records)
+        yield batch, context.client.get_text(path, {**period, "campaignId": batch}, records)
 
 
 def url_batches(config: Config, path: str, campaign_ids: Iterable[int]) -> Iterator[list[int]]:
-    """Yield the ids in batches, each as large as fits in a URL behind `path`, both at our base URL and at Iterable's own."""
+    """Yield the ids in batches, in their order: as many as fit in a URL behind `path`, at our base URL and at Iterable's."""
     free = URL_LENGTH - len(max(config.base_url, *REGION_BASE_URLS.values(), key=len)) - len(path)
-    left = sorted(campaign_ids)
+    left = list(campaign_ids)
     while left:
         ends = accumulate(len(f"&campaignId={campaign_id}") for campaign_id in left)
         fitting = sum(1 for _ in takewhile(lambda end: end <= free, ends)) or 1

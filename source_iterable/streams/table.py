@@ -15,12 +15,13 @@ from source_iterable.reading.stream import Stream
 from source_iterable.records.private_fields import PrivateFields
 from source_iterable.records.schemas import data_types
 from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns, Journeys
+from source_iterable.streams.campaigns_metrics import CampaignsMetrics
 from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
 from source_iterable.streams.daily_metrics import CampaignsMetricsDaily
 from source_iterable.streams.experiments import Experiments, ExperimentVariants
 from source_iterable.streams.lists import IDENTIFIERS, LISTS, ListSizes, ListUsers
 from source_iterable.streams.metadata import METADATA, MetadataEntries
-from source_iterable.streams.metrics import CampaignsMetrics, ExperimentsMetrics
+from source_iterable.streams.metrics import ExperimentsMetrics
 from source_iterable.streams.templates import TemplateContents, TemplateLocales, Templates
 from source_iterable.streams.user_events import UserEvents
 from source_iterable.streams.users import ForgottenUsers, UserFields, Users

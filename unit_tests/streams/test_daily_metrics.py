@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from source_iterable.streams.daily_metrics import columns, may_have_changed, span_of
+from source_iterable.streams.daily_metrics import columns, has_numbers
 from source_iterable.streams.metrics import was_sent
+from source_iterable.streams.moving import moving_of
 
 DAY = date(2026, 3, 10)
 
@@ -52,7 +53,23 @@ def at(back: int, hour: int = 12) -> int:
     ],
 )
 def test_campaigns_whose_numbers_may_have_moved(campaign: dict[str, Any], requested: bool) -> None:
-    assert (was_sent(campaign) and may_have_changed(span_of(campaign), DAY)) is requested
+    moving = moving_of({"id": 1, **campaign})
+    assert (was_sent(campaign) and moving.first <= DAY.toordinal() <= moving.last) is requested
+
+
+@pytest.mark.parametrize(
+    ("cells", "has"),
+    [
+        ({}, False),
+        ({"Total Email Sends": 0, "Revenue": 0.0}, False),
+        ({"Total Email Sends": 0, "Revenue": 0.5}, True),
+        ({"Revenue": -3}, True),
+        ({"Something New": 1}, True),
+        ({"Something New": "no number"}, True),
+    ],
+)
+def test_a_range_excludes_a_campaign_only_if_all_is_empty_or_0(cells: dict[str, Any], has: bool) -> None:
+    assert has_numbers({"id": 7, **cells}) is has
 
 
 # Reports of real projects, by what others read of them.

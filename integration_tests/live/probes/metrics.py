@@ -15,7 +15,8 @@ from integration_tests.live.probe import Project, Seen, judged, probe
 from integration_tests.live.words import kind, kinds
 from source_iterable.api.proof import not_csv
 from source_iterable.api.request import ShapeError
-from source_iterable.streams.daily_metrics import columns
+from source_iterable.reading.search import MONTH
+from source_iterable.streams.daily_metrics import columns, has_numbers
 from source_iterable.streams.metrics import WITHOUT_METRICS, campaign_rows
 
 # Campaigns of a report: their ids fit in a URL of 2,048 bytes.
@@ -27,12 +28,12 @@ _PARTS = ("experiments/{}", "experiments/{}/variants", "experiments/{}/totals")
 _NO_SUMS = ("uniqueOpens", "uniqueClicks")
 
 
-def _sent(project: Project) -> list[int]:
+def _sent(project: Project, most: int = _CAMPAIGNS) -> list[int]:
     """The newest campaigns that may have metrics. Raises NotVisible."""
     ids = [each["id"] for each in newest(project, "campaigns") if each.get("campaignState") not in WITHOUT_METRICS]
     if not ids:
         raise NotVisible("no campaign was sent")
-    return ids[:_CAMPAIGNS]
+    return ids[:most]
 
 
 def _report(project: Project, campaigns: list[int], **dates: Any) -> tuple[Answer, Items]:
@@ -88,6 +89,37 @@ def by_day(project: Project) -> Seen:
         raise NotVisible("no campaign has numbers in these days")
     facts = {"do not add up": sorted(differing)}
     return judged(differing <= set(_NO_SUMS), facts, {"campaigns with numbers": len(moved)})
+
+
+@probe("metrics of a month", "streams/daily_metrics.py")
+def of_a_month(project: Project) -> Seen:
+    """A campaign that has only zeros and empty cells in a month, or no row, has no numbers on every third of its days."""
+    sent = _sent(project, PAGE)
+    # The oldest edits are of campaigns that have probably ended.
+    asked = list(dict.fromkeys([*sent[: _CAMPAIGNS // 2], *sent[-_CAMPAIGNS // 2 :]]))
+    first = project.now.date() - timedelta(days=_AGO + MONTH)
+
+    def having(after: int, days: int) -> tuple[set[int], Items]:
+        """The campaigns with numbers on so many days, and all rows."""
+        start = first + timedelta(days=after)
+        dates = {"startDateTime": start.isoformat(), "endDateTime": (start + timedelta(days=days)).isoformat()}
+        _, rows = _report(project, asked, **dates)
+        return {row["id"] for row in rows if has_numbers(row)}, rows
+
+    in_month, rows = having(0, MONTH)
+    # Each takes six seconds: a run has ten minutes for everything.
+    on_days = set[int]().union(*(having(after, 1)[0] for after in range(0, MONTH, 3)))
+    if not on_days:
+        raise NotVisible("no campaign has numbers in this month")
+    quiet = set(asked) - in_month
+    zeros = {row["id"] for row in rows if row["id"] in quiet and len(row) > 1}
+    empty = {row["id"] for row in rows if row["id"] in quiet and len(row) == 1}
+    told = {"zeros": zeros, "empty cells": empty, "no row": quiet - zeros - empty}
+    return judged(
+        on_days <= in_month,
+        {"without numbers": sorted(name for name, ids in told.items() if ids)},
+        {"campaigns": len(asked), "with numbers": len(on_days), "missing in the month": len(on_days - in_month)},
+    )
 
 
 def _ask_experiments(project: Project) -> Answer:
