@@ -65,8 +65,11 @@ class ExportReader:
         windows = self._choice.windows
         try:
             with windows.serving(reading):
-                while plan.left or reading.opened:
-                    windows.wait(data_type, lambda: reading.opened)
+                while True:
+                    # While the dispatcher is locked: between the cut of a window and its opening, there seems to be none.
+                    windows.wait(data_type, lambda: reading.opened or not plan.left)
+                    if not reading.opened:
+                        break
                     yield from reading.opened[0]
                     with windows.changing():
                         reading.opened.popleft()

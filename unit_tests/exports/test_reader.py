@@ -385,3 +385,30 @@ def test_the_end_of_a_sync_does_not_wait_for_windows(reader: ExportReader, monke
     assert not closing.is_alive()
     release.set()
     reading.close()
+
+
+def test_a_stream_does_not_end_while_its_last_window_is_being_opened(
+    reader: ExportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening(reader, monkeypatch, lambda data_type, window: iter([part(window)]))
+    was_cut = threading.Event()
+    read: list[Window] = []
+
+    class Plan(WindowPlan):
+        @property
+        def left(self) -> bool:
+            # The stream looks just after the window was cut, if anything lets it.
+            if threading.current_thread() is thread:
+                was_cut.wait(0.1)
+            return super().left
+
+        def cut(self, size: int) -> Window:
+            window = super().cut(size)
+            was_cut.set()
+            thread.join(0.1)
+            return window
+
+    thread = threading.Thread(target=lambda: read.extend(windows_of(reader.read("emailSend", Plan(0, DAY)))))
+    thread.start()
+    thread.join(10)
+    assert read == [Window(0, DAY)]
