@@ -12,7 +12,7 @@ from source_iterable.api.wording import cause_before_the_server
 from source_iterable.errors import BrokenResponse, Unreachable
 
 # Files have up to 10 MB (reference); anything over this is not an export file.
-FILE_BYTES = 512 * 2**20
+MOST_BYTES = 512 * 2**20
 
 
 class FileHost:
@@ -22,7 +22,7 @@ class FileHost:
         self._client = client
         self._session = Session(client.is_local)
 
-    def receive(self, url: str, max_bytes: int = FILE_BYTES) -> SpooledResponse:
+    def receive(self, url: str, max_bytes: int = MOST_BYTES) -> SpooledResponse:
         """GET a presigned URL, once.
 
         Raises Unreachable, BrokenResponse, EndUnknown, TooLarge, ConfigError if a proxy refuses, LocalError or Stopped.
