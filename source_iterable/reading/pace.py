@@ -28,9 +28,11 @@ class Pace:
     """
 
     def __init__(self, at_once: Collection[str]) -> None:
-        self._at_once = {*at_once}
-        # The newest state of each stream, if it waits; when its last one was written, and the bytes of records since then.
+        self._at_once = at_once
+        # The newest state of each stream, if it waits, and what it costs; when the last one was written, and the bytes of
+        # records since then.
         self._waiting: dict[str, Checkpoint] = {}
+        self._costs: dict[str, int] = {}
         self._since: dict[str, float] = {}
         self._bytes: Counter[str] = Counter()
 
@@ -39,21 +41,19 @@ class Pace:
         self._since.setdefault(name, time.monotonic())
         if isinstance(item, Checkpoint):
             self._waiting[name] = item
+            self._costs[name] = 0 if name in self._at_once else STATE + len(exact_json.dumps(item.state))
         elif isinstance(item, RecordBatch):
             self._bytes[name] += len(item.lines)
 
     def end(self, name: str) -> None:
         """Note that a stream has ended: its newest state waits no longer."""
-        self._at_once.add(name)
+        self._costs[name] = 0
 
     def due(self) -> Iterator[tuple[str, Checkpoint]]:
         """Yield the states that are to be written now, each with its stream's name."""
         for name, checkpoint in [*self._waiting.items()]:
-            if name in self._at_once or self._is_worth(name, checkpoint):
+            earned = A_SECOND * (time.monotonic() - self._since[name]) + A_BYTE * self._bytes[name]
+            if earned >= self._costs[name]:
                 del self._waiting[name], self._bytes[name]
                 self._since[name] = time.monotonic()
                 yield name, checkpoint
-
-    def _is_worth(self, name: str, checkpoint: Checkpoint) -> bool:
-        earned = A_SECOND * (time.monotonic() - self._since[name]) + A_BYTE * self._bytes[name] - STATE
-        return earned > 0 and earned >= len(exact_json.dumps(checkpoint.state))
