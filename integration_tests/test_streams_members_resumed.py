@@ -15,6 +15,7 @@ from integration_tests.sandbox import Fault
 from integration_tests.test_streams_members import FIRST, LAST, a_sandbox, as_read, as_sent, keys, members
 from source_iterable.airbyte.source import SourceIterable
 from source_iterable.api.spooled import SpooledResponse
+from source_iterable.reading.stream import Stream
 from source_iterable.streams import lists, user_events
 
 Record = dict[str, Any]
@@ -37,6 +38,16 @@ def until_a_state(config: Record, name: str, states: int) -> tuple[list[Record],
     raise AssertionError("there were fewer states")
 
 
+@pytest.fixture
+def _every_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if much time passed between two states: none is left out."""
+    monkeypatch.setattr(Stream, "every_state", True)
+
+
+every_state = pytest.mark.usefixtures("_every_state")
+
+
+@every_state
 @pytest.mark.parametrize("states", [1, 4, 6])
 def test_a_killed_sync_of_lists_resumes_from_its_last_state(states: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lists, "LISTS_AT_ONCE", 1)
@@ -50,6 +61,7 @@ def test_a_killed_sync_of_lists_resumes_from_its_last_state(states: int, monkeyp
         assert len(sync(config, ["list_users"], after.state).records["list_users"]) > 100
 
 
+@every_state
 @pytest.mark.parametrize("states", [1, 2, 4])
 def test_a_killed_sync_of_events_resumes_from_its_last_state(states: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if users had been read before all were known."""

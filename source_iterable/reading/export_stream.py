@@ -48,6 +48,8 @@ class ExportStream(Stream):
 
     data_type: str
     cursor_field: str
+    # Each is of a window, which may take an hour.
+    every_state = True
     of_people = True
     needs = NEW_EVENTS
     has_ids = False

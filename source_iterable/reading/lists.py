@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from source_iterable.api.request import Parameters
+from source_iterable.reading.done import Done
+from source_iterable.reading.done import Key as Key
 from source_iterable.reading.fingerprints import Contents, fingerprint
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
@@ -17,8 +18,6 @@ from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, S
 UPDATED_AT = "updatedAt"
 # The order that no update changes.
 BY_ID: Parameters = {"sort": "id"}
-# Identifies a slice: the id or name of the parent's item.
-Key = int | str
 T = TypeVar("T")
 
 
@@ -138,33 +137,3 @@ class ChildStream(Stream):
             if self.resumable:
                 yield Checkpoint(done.state)
         yield Checkpoint({})
-
-
-class Done:
-    """Tracks finished slices: all up to a key, in key order, and some beyond it.
-
-    Its state stays small however many slices there are: {"after": key} and, if slices finish out of order,
-    {"done": [those beyond it]}. A state that does not fit the keys is ignored.
-    """
-
-    def __init__(self, keys: Iterable[Key], state: State) -> None:
-        given = sorted(set(keys))  # all of one type
-        self._after: Any = state["after"] if given and type(state.get("after")) is type(given[0]) else None
-        self._open = deque(key for key in given if self._after is None or key > self._after)
-        done = state.get("done")
-        known = [key for key in done if type(key) in (int, str)] if isinstance(done, list) else []
-        self._beyond = set(self._open).intersection(known)
-        self.remaining = [key for key in self._open if key not in self._beyond]
-
-    def add(self, key: Key) -> None:
-        """Record that a slice is done."""
-        self._beyond.add(key)
-        while self._open and self._open[0] in self._beyond:
-            self._after = self._open.popleft()
-            self._beyond.discard(self._after)
-
-    @property
-    def state(self) -> State:
-        """The state to resume from."""
-        after = {} if self._after is None else {"after": self._after}
-        return {**after, "done": sorted(self._beyond)} if self._beyond else after

@@ -89,7 +89,8 @@ class Stream(ABC):
     """A stream of the table.
 
     With a `cursor_field` it is incremental; a `resumable` one is read in full, and an interrupted sync resumes where it
-    was. `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x, too.
+    was. `every_state`: all its states are written; those of the others only as often as they are worth it (reading/pace.py).
+    `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x, too.
     `needs`: what it gets before other streams go on, or takes together with them. `exempt_key`: it is about things, and
     excluded_fields leave its key.
     """
@@ -98,6 +99,7 @@ class Stream(ABC):
     primary_key: tuple[str, ...]
     cursor_field: str | None = None
     resumable = False
+    every_state = False
     of_people = False
     needs: Need | None = None
     may_have_private_fields = True

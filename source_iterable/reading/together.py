@@ -13,6 +13,7 @@ from typing import NamedTuple
 from source_iterable.errors import LocalError
 from source_iterable.process.machine import trouble
 from source_iterable.process.progress import STREAM
+from source_iterable.reading.pace import Pace
 from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.records.batch import RecordBatch
 
@@ -54,6 +55,9 @@ def read(
 ) -> Generator[tuple[str, Item], None, None]:
     """Yield what the streams yield, each with its name and in its order, between a Started and an Ended for each.
 
+    Some checkpoints are left out, or come later than they were yielded: reading/pace.py says which. The last one of a stream
+    comes before its Ended, also if it failed.
+
     Streams begin in the order of `streams`. A failed stream does not stop the others, unless this machine is the reason.
     Closing the generator stops the readers.
     """
@@ -66,6 +70,7 @@ def read(
         pool.submit(_read_stream, context, name, stream, state, queue)
     # When a Limited of each stream may be yielded next: not before it has started, nor after it has ended.
     next_limited = dict.fromkeys(streams, math.inf)
+    pace = Pace([name for name, (stream, _) in streams.items() if stream.every_state])
     try:
         while next_limited:
             name, item = queue.get(TICK) or ("", Nothing())
@@ -73,7 +78,11 @@ def read(
                 next_limited[name] = 0.0
             elif isinstance(item, Ended):
                 del next_limited[name]
-            yield name, item
+                pace.end(name)
+            pace.note(name, item)
+            yield from pace.due()
+            if not isinstance(item, Checkpoint):
+                yield name, item
             now = time.monotonic()
             for name, end in context.progress.limited().items():
                 if now >= next_limited.get(name, math.inf):

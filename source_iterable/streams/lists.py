@@ -16,8 +16,9 @@ from source_iterable.config import Config
 from source_iterable.errors import BrokenResponse
 from source_iterable.reading.catch_up import ANY_RESPONSE, COUNTS
 from source_iterable.reading.days import DATE, DailyStream, day_of
+from source_iterable.reading.done import Done, Key
 from source_iterable.reading.fingerprints import state_as
-from source_iterable.reading.lists import Done, Key, PlainList
+from source_iterable.reading.lists import PlainList
 from source_iterable.reading.slices import SliceReader, chunks_of
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, Stream, StreamContext
 

@@ -124,8 +124,9 @@ class UserEvents(Stream):
     Users are read as soon as they are known from a list, while others are still to come: always the one with the smallest
     digest. Once all lists have been read, everybody up to a digest has been, whatever the order in which Iterable returns
     lists and users. So the state is one digest, {"after": ...}, and an interrupted sync resumes behind it. It also holds
-    the users that could not be read, {"missing": [...]}, and the lists, {"lists": [...]}. There is none before: whoever
-    moves from a list to another meanwhile must not be lost. A sync that is interrupted then starts over, lists first.
+    the users that could not be read, {"missing": [...]}, and the lists, {"lists": [...]}; there are at most MOST_UNREAD of
+    each (reading/slices.py). There is none before: whoever moves from a list to another meanwhile must not be lost. A sync
+    that is interrupted then starts over, lists first.
 
     Requests: 1 per list (5 a minute), and 1 per user (10 a second).
     """

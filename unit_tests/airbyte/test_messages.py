@@ -29,6 +29,7 @@ class Fake(Stream):
 
     name = "lists"
     primary_key = ("id",)
+    every_state = True
 
     def __init__(self, items: Iterable[Any], cursor_field: str | None = None, resumable: bool = False) -> None:
         self.items = items

@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 import requests_mock
-from hypothesis import given
-from hypothesis import strategies as st
 
 from source_iterable.api.paging import Pages, numbered
 from source_iterable.errors import BrokenResponse, IterableError, ServerError
 from source_iterable.reading.fingerprints import MOST, fingerprint
-from source_iterable.reading.lists import ByContentStream, ChildStream, Done, Key, PlainList
+from source_iterable.reading.lists import ByContentStream, ChildStream, Key, PlainList
 from source_iterable.reading.stream import StreamContext
 from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns
 from unit_tests.contexts import ROOT, Read, a_context, asked, gather, query_of
@@ -372,59 +370,3 @@ def test_the_children_of_recurring_campaigns(requests_mock: requests_mock.Mocker
     requests_mock.get(f"{ROOT}campaigns", json={"campaigns": [{"id": 1}, {"id": 2, "updatedAt": 0}]})
     with a_context() as context:
         assert [item["id"] for item in CAMPAIGNS.items(context)] == [1, 2]
-
-
-@pytest.mark.parametrize(
-    ("keys", "state", "remaining"),
-    [
-        ([1, 2, 3], {"after": 2}, [3]),
-        ([1, 3], {"after": 2}, [3]),
-        ([1, 2, 3], {"after": 9}, []),
-        ([1, 2, 3, 4], {"after": 1, "done": [3]}, [2, 4]),
-        ([1, 2, 3], {"done": [2, "3", None, {}]}, [1, 3]),
-        (["a", "b"], {"done": ["b"]}, ["a"]),
-        ([0, 1], {"after": 0}, [1]),
-        ([], {"after": 1}, []),
-    ],
-)
-def test_the_slices_that_a_state_leaves(keys: list[Key], state: dict[str, Any], remaining: list[Key]) -> None:
-    assert Done(keys, state).remaining == remaining
-
-
-def test_a_state_of_slices_before_any_is_done_is_empty() -> None:
-    done = Done([1, 2, 3], {})
-    assert done.state == {}
-    done.add(3)
-    assert done.state == {"done": [3]}
-    done.add(1)
-    assert done.state == {"after": 1, "done": [3]}
-    done.add(2)
-    assert done.state == {"after": 3}
-
-
-def test_true_is_not_the_key_1() -> None:
-    assert Done([1, 2], {"done": [True]}).remaining == [1, 2]
-    assert Done([1, 2], {"after": True}).remaining == [1, 2]
-    assert Done([1, 2], {"done": [1]}).remaining == [2]
-
-
-@given(st.sets(st.integers(0, 50)), st.data())
-def test_a_state_covers_exactly_the_finished_slices_in_any_order(keys: set[int], data: Any) -> None:
-    order = data.draw(st.permutations(sorted(keys)))
-    cut = data.draw(st.integers(0, len(order)))
-    done = Done(keys, {})
-    for key in order[:cut]:
-        done.add(key)
-    assert Done(keys, done.state).remaining == sorted(order[cut:])
-
-
-def test_the_state_of_slices_finished_in_order_does_not_grow() -> None:
-    done = Done(range(1000), {})
-    for key in range(900):
-        done.add(key)
-        assert done.state == {"after": key}
-
-
-@pytest.mark.parametrize("state", [{"after": "a"}, {"after": None, "done": 3}, {"done": ["x"]}, {"other": 1}])
-def test_a_foreign_state_is_ignored(state: dict[str, Any]) -> None:
-    assert Done([2, 1], state).remaining == [1, 2]

@@ -25,6 +25,7 @@ from source_iterable.errors import (
     TransientError,
 )
 from source_iterable.process.progress import STREAM
+from source_iterable.reading import slices
 from source_iterable.reading.slices import SliceReader, skipping
 from source_iterable.reading.stream import StreamContext
 
@@ -189,6 +190,27 @@ def test_ten_failures_in_a_row_end_the_stream(
         TransientError, match="10 consecutive requests failed, most recently for list 99. .* The next sync resumes"
     ):
         get(reader, 99)
+
+
+def test_a_state_never_names_very_many_slices(
+    context: StreamContext, server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few of them fail in a row."""
+    monkeypatch.setattr(slices, "MOST_UNREAD", 3)
+    reader = a_reader(context)
+    for key in (1, 2):
+        server.get(URL, **BROKEN)
+        get(reader, key)
+        server.get(URL, text="a@example.com\n")
+        get(reader, 10 + key)
+    server.get(URL, **GENERIC)
+    get(reader, 20)
+    assert [*reader.unread] == [1, 2]
+    server.get(URL, **BROKEN)
+    with pytest.raises(
+        TransientError, match=r"3 slices could not be read, most recently list 3\. .* The next sync resumes"
+    ):
+        get(reader, 3)
 
 
 def test_a_missing_permission_a_bad_key_and_the_end_of_the_sync_are_no_fault_of_a_slice(

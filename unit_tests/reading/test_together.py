@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from source_iterable.errors import LocalError, NotFound
-from source_iterable.reading import together
+from source_iterable.reading import pace, together
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, Nothing, Started, read
 from source_iterable.records.batch import RecordBatch
@@ -20,6 +21,7 @@ class Fake(Stream):
     """Yields `items`: a number is a batch of so many records, a dict a checkpoint; an error is raised, an event awaited."""
 
     primary_key = ("id",)
+    every_state = True
 
     def __init__(self, name: str, *items: Any) -> None:
         self.name = name
@@ -40,7 +42,9 @@ class Fake(Stream):
 
 
 @pytest.fixture
-def context() -> Iterator[StreamContext]:
+def context(monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamContext]:
+    """Of a sync for which no time passes."""
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 0.0))
     with a_context() as made:
         yield made
 
@@ -76,6 +80,47 @@ def test_a_failed_stream_ends_with_its_error_and_the_others_go_on(context: Strea
     assert found["lists"] == [Started(), 1, Ended(gone)]
     assert found["channels"] == [Started(), Ended(fault)]
     assert found["users"] == [Started(), 2, Ended()]
+
+
+class Slices(Fake):
+    """One whose states wait."""
+
+    every_state = False
+
+
+@pytest.mark.parametrize("error", [None, NotFound("It is gone.", 404), ZeroDivisionError()])
+def test_states_that_wait_for_the_end_are_left_out_but_for_the_last(
+    context: StreamContext, error: Exception | None
+) -> None:
+    slices = [each for number in range(50) for each in (1, {"after": number})]
+    found = all_of(context, Slices("lists", *slices, *filter(None, [error])), Fake("users", {"after": 1}))
+    assert found["lists"] == [Started(), *[1] * 50, {"after": 49}, Ended(error)]
+    assert found["users"] == [Started(), {"after": 1}, Ended()]
+
+
+def test_a_state_comes_before_the_records_that_it_does_not_cover(context: StreamContext) -> None:
+    found = all_of(context, Slices("lists", 1, {"after": 1}, 20_000, {"after": 2}, 1, {"after": 3}, 1))
+    assert found["lists"] == [Started(), 1, {"after": 1}, 20_000, 1, 1, {"after": 3}, Ended()]
+
+
+def test_a_state_that_waits_is_written_while_its_stream_waits(
+    context: StreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "TICK", 0.01)
+    # Its stream stands still until the state has come, or for very long.
+    more, found, silent = threading.Event(), [], 0
+    for _, item in read(context, {"lists": (Slices("lists", 1, {"after": 1}, more, 2), {})}):
+        if isinstance(item, Nothing):
+            silent += 1
+            monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 60.0))
+            if silent == 100:
+                more.set()
+            continue
+        found.append(shown(item))
+        if isinstance(item, Checkpoint):
+            assert not more.is_set()
+            more.set()
+    assert found == [Started(), 1, {"after": 1}, 2, Ended()]
 
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), MemoryError()])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests_mock
 
 from source_iterable.api.client import IterableClient
-from source_iterable.reading import together
+from source_iterable.reading import pace, together
 from source_iterable.reading.catch_up import ANY_RESPONSE, COUNTS
 from source_iterable.reading.stream import Checkpoint
 from source_iterable.records.batch import RecordBatch
@@ -50,6 +51,7 @@ class Sync:
         self.records: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.errors: dict[str, Exception] = {}
         self.states: dict[str, Any] = {}
+        self.written: Counter[str] = Counter()
         begun = len(api.server.request_history)
         with a_context() as context:
             for name, item in together.read(
@@ -59,6 +61,7 @@ class Sync:
                     self.records[name] += item.records()
                 elif isinstance(item, Checkpoint):
                     self.states[name] = item.state
+                    self.written[name] += 1
                 elif isinstance(item, together.Ended) and item.error:
                     self.errors[name] = item.error
         urls = [request.url for request in api.server.request_history[begun:]]
@@ -124,6 +127,23 @@ def test_it_requests_the_sizes_of_lists_that_were_read_before(api: Api) -> None:
 def test_it_has_no_second_record_of_a_list_on_one_day(api: Api) -> None:
     both = Sync(api, ["list_users", "list_sizes"], {"list_sizes": {"date": TODAY, "after": 3, "done": [5]}})
     assert (both.requested, both.sizes) == ([], {4: 3})
+
+
+def test_states_are_few_and_small_while_one_list_of_many_is_unread(
+    requests_mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    api = Api(requests_mock, {1: BROKEN, **{key: text(key) for key in range(2, 61)}})
+    requests_mock.get(f"{ROOT}lists/1/size", text="-")
+    both = Sync(api, ["list_users", "list_sizes"])
+    assert both.states == {"list_users": {"done": [[2, 60]]}, "list_sizes": {"date": TODAY, "done": [[2, 60]]}}
+    assert both.written == {"list_users": 1, "list_sizes": 1}
+    api.lists[1] = text(1)
+    again = Sync(api, ["list_users", "list_sizes"], both.states)
+    assert again.errors == {}
+    assert again.records["list_users"] == [{"listId": 1, "userIdentifier": "u1@example.com", "email": "u1@example.com"}]
+    assert again.sizes == {1: 1}
+    assert again.states["list_sizes"] == {"date": TODAY, "after": 60}
 
 
 def test_lists_are_neither_kept_for_it_nor_does_anybody_wait_for_it(requests_mock: requests_mock.Mocker) -> None:

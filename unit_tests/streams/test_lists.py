@@ -124,7 +124,7 @@ def test_every_list_is_read_and_a_completed_sync_starts_over(requests_mock: requ
 
 def test_an_interrupted_sync_reads_the_lists_that_are_left(requests_mock: requests_mock.Mocker) -> None:
     Api(requests_mock, {key: text(key) for key in range(1, 7)})
-    result = read(LIST_USERS, {"after": 2, "done": [5]})
+    result = read(LIST_USERS, {"after": 2, "done": [[5, 5]]})
     assert sorted(query["listId"] for query in asked(requests_mock, "lists/getUsers")) == ["3", "4", "6"]
     assert sorted(record["listId"] for record in result.records) == [3, 4, 6]
 
@@ -136,7 +136,7 @@ def test_a_list_that_is_gone_counts_as_done_and_one_that_is_broken_does_not(
     first = read(LIST_USERS)
     assert isinstance(first.error, TransientError)
     assert str(first.error).startswith("list_users is incomplete: 1 of its slices could not be read. list 2: Iterable")
-    assert first.states[-1] == {"after": 1, "done": [3, 4]}
+    assert first.states[-1] == {"after": 1, "done": [[3, 4]]}
     assert "list_users: list 3 no longer exists; skipped." in caplog.messages
     api.lists[2] = text(2)
     second = read(LIST_USERS, first.states[-1])
