@@ -32,6 +32,8 @@ class CampaignsMetrics(Stream):
     name = "campaigns_metrics"
     primary_key = ("id",)
     cursor_field = COUNTED_AT
+    # Ten a minute at most.
+    every_state = True
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         config, is_full = context.config, self.name in context.full
