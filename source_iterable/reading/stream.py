@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,12 +29,19 @@ from source_iterable.records.schemas import load_schema
 # is made, and one core makes them.
 _BATCHES_AT_ONCE = 8
 # JSON schemas, by stream.
+# Whether a field is a column already where the records go.
+IsColumn = Callable[[str], bool]
 Schemas = Mapping[str, Mapping[str, Any]]
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
 State = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+def no_column(field: str) -> bool:
+    """The IsColumn where nothing is known of the columns."""
+    return False
+
+
 class Checkpoint:
     """The stream's state at this point: it covers everything yielded before. Empty: the next sync starts over."""
 
@@ -151,12 +158,14 @@ class Stream(ABC):
         """The columns of the primary key; empty if there is none."""
         return list(self.primary_key)
 
-    def schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
+    def schema(
+        self, config: Config, client: IterableClient | None = None, is_column: IsColumn = no_column
+    ) -> dict[str, Any]:
         """The JSON schema of the records. Without a client, that of users lacks the columns of `user_fields_as_columns`.
 
-        Raises IterableError.
+        `is_column` says which of the project's own fields are columns already. Raises IterableError.
         """
-        schema = self._schema(config, client)
+        schema = self._schema(config, client, is_column)
         return PrivateFields.from_config(config).schema(schema, self.layout) if self.may_have_private_fields else schema
 
     @property
@@ -165,7 +174,9 @@ class Stream(ABC):
         kept = {name: name == self.cursor_field for name in self.primary_key} if self.exempt_key else {}
         return Layout(self.of_people, kept)
 
-    def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
+    def _schema(
+        self, config: Config, client: IterableClient | None = None, is_column: IsColumn = no_column
+    ) -> dict[str, Any]:
         """The schema of what `_read` yields."""
         return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])
 
