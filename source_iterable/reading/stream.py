@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import iso_time
+from source_iterable.api.spooled import MAX_LINE
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
 from source_iterable.exports.reader import ExportReader
@@ -28,20 +29,20 @@ from source_iterable.records.schemas import load_schema
 # Batches of all export streams that exist at a time, besides those in the queue to stdout: each costs about 3 MB while it
 # is made, and one core makes them.
 _BATCHES_AT_ONCE = 8
-# JSON schemas, by stream.
 # Whether a field is a column already where the records go.
 IsColumn = Callable[[str], bool]
+# JSON schemas, by stream.
 Schemas = Mapping[str, Mapping[str, Any]]
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
 State = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
 def no_column(field: str) -> bool:
     """The IsColumn where nothing is known of the columns."""
     return False
 
 
+@dataclass(frozen=True)
 class Checkpoint:
     """The stream's state at this point: it covers everything yielded before. Empty: the next sync starts over."""
 
@@ -116,17 +117,32 @@ class Stream(ABC):
         A stream that yields no Checkpoint is read in full every time. Raises IterableError.
         """
         redact = self.redaction(context)
-        with closing(self._read(context, state)) as items:
-            for item in items:
-                if isinstance(item, list):
-                    records = map(self.to_record, item)
-                    yield from batches_of(self.name, map(redact, records) if redact else records)
-                elif redact and isinstance(item, RecordBatch):
-                    # Parsed again: as fast as dicts all along, and where records are made need not know of it.
-                    records = map(exact_json.loads, item.lines.split(b"\n")[:-1])
-                    yield from batches_of(self.name, map(redact, records))
-                else:
-                    yield item
+        left_out: list[int] = []
+        try:
+            with closing(self._read(context, state)) as items:
+                for item in items:
+                    for each in self._finished(item, redact):
+                        if isinstance(each, RecordBatch):
+                            left_out += each.left_out
+                        yield each
+        finally:
+            if left_out:
+                context.logger.warning(
+                    f"{self.name}: records over {MAX_LINE >> 20} MB were left out, since destinations do not take them: "
+                    f"{len(left_out):,}, the longest of {max(left_out) / 2**20:,.1f} MB. Make them smaller in Iterable."
+                )
+
+    def _finished(self, item: list[Fields] | RecordBatch | Checkpoint, redact: Redact | None) -> Batches:
+        """What is made of an item of `_read`."""
+        if isinstance(item, list):
+            records = map(self.to_record, item)
+            yield from batches_of(self.name, map(redact, records) if redact else records)
+        elif redact and isinstance(item, RecordBatch):
+            # Parsed again: as fast as dicts all along, and where records are made need not know of it.
+            records = map(exact_json.loads, item.lines.split(b"\n")[:-1])
+            yield from batches_of(self.name, map(redact, records), item.left_out)
+        else:
+            yield item
 
     def announce(self, context: StreamContext, state: State) -> None:  # noqa: B027  most know nothing
         """Tell the other streams of a sync what the state knows for them, before any begins."""

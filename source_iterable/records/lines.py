@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from source_iterable.api import exact_json
-from source_iterable.api.proof import is_error_object
+from source_iterable.api.proof import bytes_too_long, is_error_object
 from source_iterable.errors import BrokenResponse
-from source_iterable.records.batch import RecordBatch, joined
+from source_iterable.records.batch import RecordBatch, bounded, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.shape import Shape
 
@@ -31,7 +31,10 @@ BAD_LINES, BAD_SHARE = 10, 0.001
 
 
 class Parsed(NamedTuple):
-    """The result of a chunk: a batch, the number of lines, and the positions (from 0) of those that are not records."""
+    """The result of a chunk: a batch, the number of lines, and the positions (from 0) of those that are not records.
+
+    A line that is too long is none of these: the batch says that it was left out.
+    """
 
     batch: RecordBatch
     lines: int
@@ -50,19 +53,28 @@ class RecordParser(ABC):
 
     def parse(self, chunk: bytes) -> Parsed:
         """Parse a chunk of whole lines."""
+        parsed = self._parse(chunk)
+        return parsed._replace(batch=bounded(parsed.batch))
+
+    def _parse(self, chunk: bytes) -> Parsed:
         return self._by_line(_lines_of(chunk), exact_json.lines_with_long_numbers(chunk), lambda record: None)
 
     def _by_line(self, lines: list[bytes], careful: set[bytes], learn: Callable[[Fields], None]) -> Parsed:
         """Parse lines, some of them with care; `learn` is called with each record that needs none."""
         out: list[bytes] = []
         bad: list[int] = []
+        too_long: list[int] = []
         for position, line in enumerate(lines):
             if line.strip():
                 try:
                     out += self._with_care(line, line in careful, learn), b"\n"
                 except ValueError:
-                    bad.append(position)
-        return Parsed(RecordBatch(self._stream_name, len(out) // 2, b"".join(out)), len(lines), bad)
+                    if size := bytes_too_long(line):
+                        too_long.append(size)
+                    else:
+                        bad.append(position)
+        batch = RecordBatch(self._stream_name, len(out) // 2, b"".join(out), tuple(too_long))
+        return Parsed(batch, len(lines), bad)
 
     def _with_care(self, line: bytes, careful: bool, learn: Callable[[Fields], None]) -> bytes:
         """The JSON of the record on any line. Raises ValueError if there is none."""
@@ -90,10 +102,10 @@ class ShapedRecords(RecordParser):
     def lines(self, shape: Shape, records: list[Any]) -> bytes:
         """The JSON of records of a shape, which are consumed: each on a line of its own."""
 
-    def parse(self, chunk: bytes) -> Parsed:
+    def _parse(self, chunk: bytes) -> Parsed:
         if self._rest:
             self._rest -= 1
-            return super().parse(chunk)
+            return super()._parse(chunk)
         # Five times as fast as count().
         lines = len(chunk) - len(chunk.replace(b"\n", b"")) + (not chunk.endswith(b"\n"))
         records = self._shape.parse(chunk)
