@@ -128,8 +128,8 @@ class Stream(ABC):
         finally:
             if left_out:
                 context.logger.warning(
-                    f"{self.name}: records over {MAX_LINE >> 20} MB were left out, since destinations do not take them: "
-                    f"{len(left_out):,}, the longest of {max(left_out) / 2**20:,.1f} MB. Make them smaller in Iterable."
+                    f"{self.name}: records over {MAX_LINE >> 20} MB were left out: {len(left_out):,}, the longest of "
+                    f"{max(left_out) / 2**20:,.1f} MB. Many destinations refuse them; make them smaller in Iterable."
                 )
 
     def _finished(self, item: list[Fields] | RecordBatch | Checkpoint, redact: Redact | None) -> Batches:
