@@ -75,7 +75,7 @@ def test_a_read_fills_all_columns_of_its_catalog(requests_mock: requests_mock.Mo
     assert len(configured(catalog, no_column)) == 2_000
     user = '{"email":"a@example.com","profileUpdatedAt":"2024-03-01 00:00:00 +00:00","f1999":"x","g":1}'
     requests_mock.get(f"{ROOT}export/data.json", text=user)
-    options = {"export_method": "streaming", "end_date": "2024-01-02T00:00:00Z"}
+    options: dict[str, Any] = {"export_method": "streaming", "end_date": "2024-01-02T00:00:00Z"}
     with a_context(user_fields_as_columns=True, **options) as context:
         context.catalog_schemas = {"users": catalog}
         (record,) = (each for batch in Users().read(context, {}) for each in getattr(batch, "records", list)())
