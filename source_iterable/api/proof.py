@@ -45,7 +45,7 @@ def must_hold_records(chunks: Iterable[bytes]) -> None:
     first = b""
     for line in (line for chunk in chunks for line in chunk.split(b"\n") if line.strip()):
         value = parsed(line)
-        if type(value) is dict and not is_error_object(value) or bytes_too_long(line):
+        if (type(value) is dict and not is_error_object(value)) or bytes_too_long(line):
             return
         first = first or line
     if first:
