@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from integration_tests.connector import config_for, sync, time_text
 from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
-from integration_tests.test_load import HELD_BACK
+from integration_tests.test_load import HELD_BACK, put_own_fields
 from source_iterable.load import iterable
 
 NAMES = ["users", "campaigns", "email_open", "custom_event", "experiments_metrics", "list_sizes"]
@@ -58,6 +59,25 @@ def test_the_projects_own_profile_fields_are_in_columns_of_their_own(pipeline: A
         pipeline.run(iterable(config, streams="users"))
         sent = sandbox.truth("user", config["start_date"], sandbox.now())
     assert sorted(pipeline.dataset().users.df()["first_name"]) == sorted(each["firstName"] for each in sent)
+
+
+def test_own_profile_fields_keep_the_columns_that_dlt_knows(pipeline: Any, tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(users=0, days=2, events_per_day=0)) as sandbox:
+        config = config_for(sandbox, days=2, user_fields_as_columns=True)
+        put_own_fields(sandbox, [f"b{number:03}" for number in range(450)], "one@example.com")
+        pipeline.run(iterable({**config, "lookback_window": 600}, streams="users"))
+        put_own_fields(sandbox, ["a1"], "two@example.com", hours=2)
+        # Of another machine, which learns what there is from the destination.
+        elsewhere = dlt.pipeline(
+            "iterable", tmp_path / "elsewhere", destination=pipeline.destination, dataset_name="iterable"
+        )
+        elsewhere.run(iterable(config, streams="users"))
+    rows = {row["email"]: row for row in elsewhere.dataset().users.df().to_dict("records")}
+    assert len(rows) == 2
+    for row in rows.values():
+        assert (row["b000"], row["b399"]) == ("b000", "b399")
+        assert {"a1", "b400"}.isdisjoint(row)
+    assert set(json.loads(rows["two@example.com"]["data"])) == {"a1", *(f"b{number:03}" for number in range(400, 450))}
 
 
 def test_options_come_from_dlts_configuration_and_resources_are_chosen_by_name(

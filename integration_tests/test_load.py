@@ -9,7 +9,7 @@ import resource
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -174,6 +174,40 @@ def test_the_projects_own_profile_fields_are_in_columns_of_their_own(warehouse: 
     }
     assert any(row.get("is_vip") for row in rows.values())
     assert "firstName" not in str([row["data"] for row in rows.values()])
+
+
+def put_own_fields(sandbox: Sandbox, names: Iterable[str], email: str, hours: float = 12) -> None:
+    """Profile fields of the project's own, of texts, and a profile of so many hours ago with a value in each so far."""
+    things = sandbox.core.world.things("user_fields")
+    things[:] = [
+        *(thing for thing in things if "own" in thing),
+        *({"name": n, "type": "string", "own": 1} for n in names),
+    ]
+    profile = {"email": email, "profileUpdatedAt": time_text(NOW - timedelta(hours=hours))}
+    sandbox.put_records("user", [{**profile, **{thing["name"]: thing["name"] for thing in things}}])
+
+
+def test_of_very_many_profile_fields_400_are_columns_and_stay_so(warehouse: Warehouse, tmp_path: Path) -> None:
+    many = [f"b{number:04}" for number in range(2_000)]
+    arguments = ["--to", warehouse.to, "--streams", "users"]
+    with Sandbox(SandboxSettings(users=0, days=3, events_per_day=0)) as sandbox:
+        config = config_for(sandbox, days=3, user_fields_as_columns=True)
+        put_own_fields(sandbox, many, "one@example.com")
+        first = load(tmp_path, {**config, "lookback_window": 600}, *arguments)
+        assert first.returncode == 0, first.stderr
+        assert first.stderr.count("1,600 of the project's own profile fields are not columns") == 1
+        put_own_fields(sandbox, ["a1", "a2"], "two@example.com", hours=2)
+        second = load(tmp_path, config, *arguments)
+        assert second.returncode == 0, second.stderr
+        assert (
+            "1,602 of the project's own profile fields are not columns, and stay in data (a1, a2, b0400, …)"
+            in second.stderr
+        )
+    for row in warehouse.rows("users"):
+        assert {name: row[name] for name in row if name in many} == {name: name for name in many[:400]}
+        more = {"a1", "a2"} if row["email"] == "two@example.com" else set()
+        assert set(json.loads(row["data"]) if isinstance(row["data"], str) else row["data"]) == {*many[400:], *more}
+    assert len(warehouse.rows("users")) == 2
 
 
 def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_twice(warehouse: Warehouse, tmp_path: Path) -> None:

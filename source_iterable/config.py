@@ -128,7 +128,7 @@ class Config(BaseModel):
     """The transport for events and users: streaming exports, export jobs, or both at once."""
 
     user_fields_as_columns: bool = Field(False, title="Custom user fields as columns")
-    """Give each custom user profile field a typed column in the users stream."""
+    """Give custom user profile fields, 400 at most, typed columns in the users stream."""
 
     reread_window: int = Field(0, ge=0, le=30, title="Reread window (days)", examples=[3, 7])
     """Read the last days again, once a day, for events that were recorded offline and sent late."""

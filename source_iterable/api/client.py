@@ -57,7 +57,7 @@ class IterableClient:
 
     def __init__(self, config: Config, logger: logging.Logger, progress: Progress | None = None) -> None:
         self._base_url = config.base_url
-        self._logger = logger
+        self.logger = logger
         host = urlsplit(self._base_url)
         self.is_local = is_loopback(host.hostname)
         self.clock = Clock(logger)
@@ -216,7 +216,7 @@ class IterableClient:
             raise RateLimited(f"{message} {MAX_RETRY_AFTER:,.0f} at most. The next sync will retry it.", 429)
         seconds = pause_after_429(times, retry_after)
         why = self.budgets.why_exceeded()
-        self._logger.warning(f"Iterable answered 429 to {request}{why} Waiting {seconds:.1f} s.")
+        self.logger.warning(f"Iterable answered 429 to {request}{why} Waiting {seconds:.1f} s.")
         self.progress.count("retries")
         end = time.monotonic() + seconds
         with self.progress.waiting(f"Iterable's rate limit ({request})", lambda: end):

@@ -18,6 +18,8 @@ _MARKUP = re.compile(
 _JSON = re.compile(rb"^\s*(\xef\xbb\xbf)?[\[{]\s*[\"{\[\]}]", re.M)
 # Control characters that no identifier has.
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+# Stands for a line that is too long to be kept: no JSON, and the number of its bytes.
+_TOO_LONG = re.compile(rb"\0(\d{1,15})")
 # Bytes of the longest identifier: an address has up to 320 characters, a userId 52 (reference); generously.
 MAX_IDENTIFIER = 4096
 
@@ -27,12 +29,23 @@ def is_error_object(value: Any) -> bool:
     return type(value) is dict and {"code", "msg"} <= value.keys() <= _ERROR_KEYS and not value.get("params")
 
 
+def stand_in(size: int) -> bytes:
+    """The line that stands for one of so many bytes."""
+    return b"\0%d\n" % size
+
+
+def bytes_too_long(line: bytes) -> int:
+    """The bytes of the line that this one stands for; 0 if it stands for none."""
+    found = _TOO_LONG.fullmatch(line)
+    return int(found[1]) if found else 0
+
+
 def must_hold_records(chunks: Iterable[bytes]) -> None:
-    """Raise BrokenResponse if there are lines, and none of them is a record: a JSON object that is no error."""
+    """Raise BrokenResponse if there are lines, and none of them is a record: a JSON object that is no error, or too long."""
     first = b""
     for line in (line for chunk in chunks for line in chunk.split(b"\n") if line.strip()):
         value = parsed(line)
-        if type(value) is dict and not is_error_object(value):
+        if (type(value) is dict and not is_error_object(value)) or bytes_too_long(line):
             return
         first = first or line
     if first:

@@ -17,7 +17,7 @@ import requests
 import urllib3
 
 from source_iterable.api.exact_json import is_complete, parsed
-from source_iterable.api.proof import must_be_no_error, must_hold_records
+from source_iterable.api.proof import must_be_no_error, must_hold_records, stand_in
 from source_iterable.errors import BrokenResponse, EndUnknown, TooLarge
 from source_iterable.process.machine import local_errors
 
@@ -33,10 +33,10 @@ MEMORY_BYTES = 256 * 2**10
 # Bytes read from a response at a time, about the size of a batch. With 64 KB, allocators keep the memory of one chunk for
 # the next; with 512 KB they returned it to the system, and a million records cost 1.5 million page faults.
 CHUNK_BYTES = 64 * 2**10
-# Bytes of a line; a longer one is no record: Iterable takes requests of up to 4 MB (reference).
+# Bytes of a line, a record or an item of a list: longer ones are left out. Redshift's SUPER has up to 16 MB, Airbyte Cloud
+# takes records of up to 20 MB.
 MAX_LINE = 16 * 2**20
-# Stands for a line over MAX_LINE: not JSON, so that it is counted and reported like any other bad line.
-TOO_LONG = b"\x00\n"
+_BAD_LINE = b"\0\n"
 _READ_BYTES = 1 * 2**20
 _END_BYTES = 16 * 2**10
 # After this many bytes of a response, and whenever they have doubled, its whole size is guessed.
@@ -66,7 +66,10 @@ class SpooledResponse:
         return self
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield it in chunks of whole lines, about CHUNK_BYTES each. Lines over MAX_LINE are replaced by TOO_LONG."""
+        """Yield it in chunks of whole lines, about CHUNK_BYTES each.
+
+        A line over MAX_LINE is not held: if an object begins there, a stand_in says how long it is; any other is a bad line.
+        """
         position = 0
         while True:
             with self._lock:
@@ -82,9 +85,13 @@ class SpooledResponse:
         rest = self._file.readline(MAX_LINE)
         if len(rest) < MAX_LINE or rest.endswith(b"\n"):
             return chunk + rest
+        start = chunk.rfind(b"\n") + 1
+        is_object = (chunk[start:] or rest)[:1] == b"{"
+        size = len(chunk) - start + len(rest)
         while rest and not rest.endswith(b"\n"):
             rest = self._file.readline(_READ_BYTES)
-        return chunk[: chunk.rfind(b"\n") + 1] + TOO_LONG
+            size += len(rest)
+        return chunk[:start] + (stand_in(size) if is_object else _BAD_LINE)
 
     def last_line(self) -> bytes:
         """The last line that is not blank, with any blank lines after it; of a longer one, about the last MAX_LINE bytes."""

@@ -46,6 +46,10 @@ class Destination(Protocol):
         what an interrupted load collected with the same private options.
         """
 
+    def columns(self, table: str) -> Collection[str]:
+        """The names of a table's columns; none if it is not there."""
+        return ()
+
     def private(self) -> Mapping[str, str]:
         """With which private options the rows of a table were written (mark_of_options), for tables that are there."""
 

@@ -1,11 +1,9 @@
-"""dlt: Iterable as a source for one's own pipelines, and any of dlt's destinations for the command `load`."""
+"""dlt: any of its destinations for the command `load`, and how rows of a table are handed to dlt."""
 
 from __future__ import annotations
 
 import logging
 import re
-import tempfile
-import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -17,113 +15,24 @@ import duckdb
 import pyarrow
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import DltException
-from dlt.common.typing import TSecretStrValue
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from source_iterable.api.client import IterableClient
-from source_iterable.config import Config
-from source_iterable.load.destination import Destination, DestinationError, mixed_rows
-from source_iterable.load.rows import RowFile, Spool, no_rows, select
-from source_iterable.load.tables import Column, Table, backfill_key, table_of
+from source_iterable.load.destination import Destination, DestinationError
+from source_iterable.load.rows import RowFile, no_rows, select
+from source_iterable.load.tables import Column, Table
 from source_iterable.process.machine import causes
-from source_iterable.reading.stream import State, StreamContext
-from source_iterable.records.batch import RecordBatch
-from source_iterable.streams.privacy import notes
-from source_iterable.streams.table import STREAMS, chosen, parse_config
+from source_iterable.reading.stream import State
 
 # dlt's names of types, where they are not DuckDB's.
 _DATA_TYPES = {"varchar": "text", "boolean": "bool", "timestamptz": "timestamp"}
 # Replaces a table in one transaction, instead of emptying it first.
 _IN_ONE_GO = "insert-from-staging"
-_SOURCE = "iterable"
+SOURCE = "iterable"
 # Where the state of a resource has the mark of the private options with which its rows were written. No backfill key is so.
-_PRIVATE = "private"
+PRIVATE = "private"
 # Drops a table and its states, and makes it again.
-_ANEW: Any = "drop_resources"
+ANEW: Any = "drop_resources"
 _LOGGER = logging.getLogger("source_iterable")
-
-
-@dlt.source(name=_SOURCE, section=_SOURCE, max_table_nesting=0)
-def iterable(
-    config: Mapping[str, Any] | None = None,
-    streams: str | Iterable[str] = "default",
-    api_key: TSecretStrValue | None = None,
-    start_date: str | None = None,
-    region: str | None = None,
-    project_type: str | None = None,
-) -> Any:
-    """Every stream as a resource of its name. Incremental ones are merged on their key, the others replaced.
-
-    Args:
-        config: a configuration of source-iterable (docs/options.md). The other parameters take precedence over it, and may
-            also come from dlt's configuration: `sources.iterable.api_key`, `sources.iterable.start_date` and so on.
-        streams: names of streams and groups, as for `source-iterable load --streams`.
-
-    Raises ConfigError.
-    """
-    given = {"api_key": api_key, "start_date": start_date, "region": region, "project_type": project_type}
-    parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
-    names = chosen(streams if isinstance(streams, str) else ",".join(streams))
-    for note in notes(parsed):
-        _LOGGER.warning(note)
-    shared = _SharedContext(parsed)
-    with shared as context:
-        tables = [table_of(STREAMS[name], parsed, context.client) for name in names]
-    # As a catalog would say it: which of the project's own fields have columns.
-    shared.schemas = {table.name: table.schema for table in tables}
-    return [_stream(table, shared) for table in tables]
-
-
-class _SharedContext:
-    """The context of one run of the source: its resources share Iterable's rate limits.
-
-    The first resource that is read makes it, the last one closes it.
-    """
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.schemas: dict[str, Mapping[str, Any]] = {}
-        self._lock = threading.Lock()
-        self._users = 0
-
-    def __enter__(self) -> StreamContext:
-        with self._lock:
-            if self._users == 0:
-                client = IterableClient(self.config, _LOGGER)
-                self._context = StreamContext(self.config, client, _LOGGER, self.schemas)
-            self._users += 1
-            return self._context
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                self._context.close()
-
-
-def _stream(table: Table, shared: _SharedContext) -> Any:
-    """A stream's rows as Arrow, with its state in dlt's: dlt loads both or neither."""
-    key = backfill_key(shared.config)
-
-    def rows() -> Iterator[Any]:
-        states = dlt.current.resource_state()
-        full: list[RowFile] = []
-        if table.merged and states.get(_PRIVATE, table.private) != table.private:
-            raise mixed_rows([table.name], f'pipeline.run(…, refresh="{_ANEW}")')
-        states[_PRIVATE] = table.private
-        with shared as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
-            # Small files: dlt reads a few resources at a time, each of which has two at the most.
-            spool = Spool(Path(folder), full.append, keeps_nul=False, file_bytes=8 * 2**20)
-            for item in STREAMS[table.name].read(context, states.get(key, {}) if table.merged else {}):
-                if isinstance(item, RecordBatch):
-                    spool.add(table, item)
-                    yield from _arrow(full)
-                elif table.merged:
-                    states[key] = dict(item.state)
-            spool.flush(table)
-            yield from _arrow(full)
-
-    return dlt.resource(rows, name=table.name, section=_SOURCE, parallelized=True, **_hints(table, table.columns))
 
 
 class DltDestination(Destination):
@@ -140,7 +49,7 @@ class DltDestination(Destination):
         self._files: dict[str, list[RowFile]] = {}
         # Tables that are dropped and made again with their next rows.
         self._anew: set[str] = set()
-        self.pipeline = dlt.pipeline(_SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
+        self.pipeline = dlt.pipeline(SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
         self._name = self.pipeline.destination.destination_name
         # dlt's CSV files for PostgreSQL turn empty texts into NULL.
         self._format: Any = "insert_values" if self._name == "postgres" else None
@@ -151,17 +60,20 @@ class DltDestination(Destination):
         there = {table.name: self._resources.get(table.name, {}) for table in tables if table.name in self._there}
         return {name: states[self._backfill] for name, states in there.items() if states.get(self._backfill)}
 
+    def columns(self, table: str) -> Collection[str]:
+        return columns_in(self.pipeline.default_schema, table) if self.pipeline.default_schema_name else ()
+
     def private(self) -> Mapping[str, str]:
         resources = self._resources.items()
-        return {name: states[_PRIVATE] for name, states in resources if _PRIVATE in states and name in self._there}
+        return {name: states[PRIVATE] for name, states in resources if PRIVATE in states and name in self._there}
 
     def other_parts(self) -> Collection[tuple[str, str]]:
         found = [(name, part) for name in self._resources.keys() - self._anew for part in self._resources[name]]
-        return [(name, part) for name, part in found if part not in (self._backfill, _PRIVATE)]
+        return [(name, part) for name, part in found if part not in (self._backfill, PRIVATE)]
 
     def reload(self, tables: Iterable[Table]) -> None:
         tables = list(tables)
-        self._run(tables, {}, _ANEW)
+        self._run(tables, {}, ANEW)
         self._there.update(table.name for table in tables)
 
     def start_over(self, tables: Iterable[Table]) -> None:
@@ -179,7 +91,7 @@ class DltDestination(Destination):
         # A table that is replaced and not read to its end has no rows in the warehouse yet, which its state must not say.
         merged = [files[0].table for files in self._files.values() if files[0].table.merged]
         ready = {table.name: table for table in [*merged, *finished]}
-        self._run([table for name, table in ready.items() if name in self._anew], states, _ANEW)
+        self._run([table for name, table in ready.items() if name in self._anew], states, ANEW)
         self._run([table for name, table in ready.items() if name not in self._anew], states)
         self._anew.difference_update(ready)
 
@@ -191,8 +103,8 @@ class DltDestination(Destination):
 
     @property
     def _resources(self) -> dict[str, Any]:
-        """The states of the resources as dlt has them: by backfill key, and _PRIVATE."""
-        resources: dict[str, Any] = self.pipeline.state.get("sources", {}).get(_SOURCE, {}).get("resources", {})
+        """The states of the resources as dlt has them: by backfill key, and PRIVATE."""
+        resources: dict[str, Any] = self.pipeline.state.get("sources", {}).get(SOURCE, {}).get("resources", {})
         return resources
 
     @cached_property
@@ -209,7 +121,7 @@ class DltDestination(Destination):
             return {name for name, columns in tables(sorted(self._known)) if columns}
 
     def _run(self, tables: Iterable[Table], states: Mapping[str, State], refresh: Any = None) -> None:
-        """Load a package with the rows of these tables and their states. With _ANEW it drops the tables first."""
+        """Load a package with the rows of these tables and their states. With ANEW it drops the tables first."""
         if resources := [self._resource(table, states.get(table.name)) for table in tables]:
             with self._errors():
                 self.pipeline.run(resources, loader_file_format=self._format, refresh=refresh)
@@ -219,13 +131,13 @@ class DltDestination(Destination):
 
         def rows() -> Iterator[Any]:
             states = dlt.current.resource_state()
-            states[_PRIVATE] = table.private
+            states[PRIVATE] = table.private
             if state is not None:
                 states[self._backfill] = dict(state)
             # So that a table that has no rows yet is not missing.
-            yield from _arrow(files) if files else [_no_rows(table)]
+            yield from arrow(files) if files else [_no_rows(table)]
 
-        return dlt.resource(rows, name=table.name, **_hints(table, table.columns))
+        return dlt.resource(rows, name=table.name, **hints(table, table.columns))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -250,7 +162,12 @@ def destination_named(name: str) -> Any:
     return dlt.destination(name)
 
 
-def _hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
+def columns_in(schema: Any, table: str) -> Collection[str]:
+    """The names of the columns that a table has in a schema of dlt's."""
+    return schema.tables[table]["columns"] if table in schema.tables else ()
+
+
+def hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
     """The parameters of dlt.resource and make_hints for a table: its name, write disposition, key and column types."""
     return {
         "table_name": table.name,
@@ -266,14 +183,14 @@ def _no_rows(table: Table) -> Any:
         return pyarrow.RecordBatchReader.from_stream(database.sql(no_rows(table, json="varchar"))).read_all()
 
 
-def _arrow(files: list[RowFile]) -> Iterator[Any]:
+def arrow(files: list[RowFile]) -> Iterator[Any]:
     """The rows of files, which are deleted, as Arrow record batches. JSON is text."""
     while files:
         file = files.pop(0)
-        hints = dlt.mark.make_hints(**_hints(file.table, file.columns))
+        told = dlt.mark.make_hints(**hints(file.table, file.columns))
         # DuckDB is only a parser here.
         with duckdb.connect(config={"memory_limit": "100MB", "threads": 1}) as database:
             for batch in pyarrow.RecordBatchReader.from_stream(database.sql(select(file, json="varchar"))):
-                # dlt has not been told of the columns for values that do not fit.
-                yield dlt.mark.with_hints(batch, hints) if file.misfits else batch
+                # dlt has not been told of columns for values that do not fit, nor the source of the project's own fields.
+                yield dlt.mark.with_hints(batch, told)
         file.path.unlink()

@@ -82,7 +82,7 @@ def load(
         results[name] = Loaded()
         try:
             stream.check_state(state)
-            tables[name] = table_of(stream, context.config, context.client)
+            tables[name] = table_of(stream, context.config, context.client, destination.columns)
         except IterableError as error:
             results[name] = Loaded(error=error)
             continue

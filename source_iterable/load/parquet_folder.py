@@ -70,6 +70,12 @@ class ParquetFolder(Erasable):
             )
         return {table.name: states[table.name] for table in tables if table.name in states and self._has_rows(table)}
 
+    def columns(self, table: str) -> Collection[str]:
+        entry = self._manifest["tables"].get(table, {"files": []})
+        files = [name for name in entry["files"] if self._path(table, name).exists()]
+        described = self.run(f"DESCRIBE FROM {self._reader(table, *files)}") if files else []
+        return [column for column, *_ in described]
+
     def private(self) -> Mapping[str, str]:
         tables = self._manifest["tables"].items()
         marks = {name: entry.get("private") for name, entry in tables if any(self._there(name))}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
@@ -23,6 +24,8 @@ _FORMATS = {"date": "date", "date-time": "timestamptz"}
 _LONGEST_NAME = 63
 _NO_WORD = re.compile(r"[^A-Za-z0-9_]")
 _BETWEEN_WORDS = re.compile(r"(?<=[^_])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])")
+# The names of a table's columns, by the table's name.
+ColumnsOf = Callable[[str], Collection[str]]
 # The columns of custom_event that its views begin with.
 EVENT_COLUMNS = ("_event_id", "created_at", "email", "user_id", "itbl_user_id")
 
@@ -64,9 +67,19 @@ class Table(NamedTuple):
     private: str = ""
 
 
-def table_of(stream: Stream, config: Config, client: IterableClient | None = None) -> Table:
-    """The table of a stream. Raises IterableError if its schema depends on the project and cannot be requested."""
-    schema, times = stream.schema(config, client), milliseconds(stream.name)
+def table_of(
+    stream: Stream, config: Config, client: IterableClient | None = None, columns_of: ColumnsOf = lambda table: ()
+) -> Table:
+    """The table of a stream. Raises IterableError if its schema depends on the project and cannot be requested.
+
+    `columns_of` returns the names of the columns that a table has already: fields of the project's own keep theirs.
+    """
+    held = cache(columns_of)
+
+    def is_column(field: str) -> bool:
+        return not {free_name(field, ()), free_name(field, [snake_case(field)])}.isdisjoint(held(stream.name))
+
+    schema, times = stream.schema(config, client, is_column), milliseconds(stream.name)
     columns: dict[str, Column] = {}
     for field, declared in schema["properties"].items():
         # A project's own fields may be named alike: firstName, first_name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import iso_time
+from source_iterable.api.spooled import MAX_LINE
 from source_iterable.config import Config
 from source_iterable.errors import ConfigError
 from source_iterable.exports.reader import ExportReader
@@ -28,10 +29,17 @@ from source_iterable.records.schemas import load_schema
 # Batches of all export streams that exist at a time, besides those in the queue to stdout: each costs about 3 MB while it
 # is made, and one core makes them.
 _BATCHES_AT_ONCE = 8
+# Whether a field is a column already where the records go.
+IsColumn = Callable[[str], bool]
 # JSON schemas, by stream.
 Schemas = Mapping[str, Mapping[str, Any]]
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
 State = Mapping[str, Any]
+
+
+def no_column(field: str) -> bool:
+    """The IsColumn where nothing is known of the columns."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -111,17 +119,32 @@ class Stream(ABC):
         A stream that yields no Checkpoint is read in full every time. Raises IterableError.
         """
         redact = self.redaction(context)
-        with closing(self._read(context, state)) as items:
-            for item in items:
-                if isinstance(item, list):
-                    records = map(self.to_record, item)
-                    yield from batches_of(self.name, map(redact, records) if redact else records)
-                elif redact and isinstance(item, RecordBatch):
-                    # Parsed again: as fast as dicts all along, and where records are made need not know of it.
-                    records = map(exact_json.loads, item.lines.split(b"\n")[:-1])
-                    yield from batches_of(self.name, map(redact, records))
-                else:
-                    yield item
+        left_out: list[int] = []
+        try:
+            with closing(self._read(context, state)) as items:
+                for item in items:
+                    for each in self._finished(item, redact):
+                        if isinstance(each, RecordBatch):
+                            left_out += each.left_out
+                        yield each
+        finally:
+            if left_out:
+                context.logger.warning(
+                    f"{self.name}: records over {MAX_LINE >> 20} MB were left out: {len(left_out):,}, the longest of "
+                    f"{max(left_out) / 2**20:,.1f} MB. Many destinations refuse them; make them smaller in Iterable."
+                )
+
+    def _finished(self, item: list[Fields] | RecordBatch | Checkpoint, redact: Redact | None) -> Batches:
+        """What is made of an item of `_read`."""
+        if isinstance(item, list):
+            records = map(self.to_record, item)
+            yield from batches_of(self.name, map(redact, records) if redact else records)
+        elif redact and isinstance(item, RecordBatch):
+            # Parsed again: as fast as dicts all along, and where records are made need not know of it.
+            records = map(exact_json.loads, item.lines.split(b"\n")[:-1])
+            yield from batches_of(self.name, map(redact, records), item.left_out)
+        else:
+            yield item
 
     def announce(self, context: StreamContext, state: State) -> None:  # noqa: B027  most know nothing
         """Tell the other streams of a sync what the state knows for them, before any begins."""
@@ -153,12 +176,14 @@ class Stream(ABC):
         """The columns of the primary key; empty if there is none."""
         return list(self.primary_key)
 
-    def schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
+    def schema(
+        self, config: Config, client: IterableClient | None = None, is_column: IsColumn = no_column
+    ) -> dict[str, Any]:
         """The JSON schema of the records. Without a client, that of users lacks the columns of `user_fields_as_columns`.
 
-        Raises IterableError.
+        `is_column` says which of the project's own fields are columns already. Raises IterableError.
         """
-        schema = self._schema(config, client)
+        schema = self._schema(config, client, is_column)
         return PrivateFields.from_config(config).schema(schema, self.layout) if self.may_have_private_fields else schema
 
     @property
@@ -167,7 +192,9 @@ class Stream(ABC):
         kept = {name: name == self.cursor_field for name in self.primary_key} if self.exempt_key else {}
         return Layout(self.of_people, kept)
 
-    def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
+    def _schema(
+        self, config: Config, client: IterableClient | None = None, is_column: IsColumn = no_column
+    ) -> dict[str, Any]:
         """The schema of what `_read` yields."""
         return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from source_iterable.api import exact_json
-from source_iterable.api.proof import is_error_object
+from source_iterable.api.proof import bytes_too_long, is_error_object
 from source_iterable.errors import BrokenResponse
-from source_iterable.records.batch import RecordBatch, joined
+from source_iterable.records.batch import RecordBatch, bounded, joined
 from source_iterable.records.columns import Fields
 from source_iterable.records.shape import Shape
 
@@ -31,7 +31,10 @@ BAD_LINES, BAD_SHARE = 10, 0.001
 
 
 class Parsed(NamedTuple):
-    """The result of a chunk: a batch, the number of lines, and the positions (from 0) of those that are not records."""
+    """The result of a chunk: a batch, the number of lines, and the positions (from 0) of those that are not records.
+
+    A line that is too long is none of these: the batch says that it was left out.
+    """
 
     batch: RecordBatch
     lines: int
@@ -56,13 +59,18 @@ class RecordParser(ABC):
         """Parse lines, some of them with care; `learn` is called with each record that needs none."""
         out: list[bytes] = []
         bad: list[int] = []
+        too_long: list[int] = []
         for position, line in enumerate(lines):
             if line.strip():
                 try:
                     out += self._with_care(line, line in careful, learn), b"\n"
                 except ValueError:
-                    bad.append(position)
-        return Parsed(RecordBatch(self._stream_name, len(out) // 2, b"".join(out)), len(lines), bad)
+                    if size := bytes_too_long(line):
+                        too_long.append(size)
+                    else:
+                        bad.append(position)
+        batch = RecordBatch(self._stream_name, len(out) // 2, b"".join(out), tuple(too_long))
+        return Parsed(bounded(batch), len(lines), bad)
 
     def _with_care(self, line: bytes, careful: bool, learn: Callable[[Fields], None]) -> bytes:
         """The JSON of the record on any line. Raises ValueError if there is none."""
@@ -126,7 +134,7 @@ class ShapedRecords(RecordParser):
         return Parsed(joined(batches), len(lines), bad)
 
     def _batch(self, records: list[Any]) -> RecordBatch:
-        return RecordBatch(self._stream_name, len(records), self.lines(self._shape, records))
+        return bounded(RecordBatch(self._stream_name, len(records), self.lines(self._shape, records)))
 
     def _learn(self, record: Fields) -> None:
         self._shape = self._shape.learned(record) or self._shape

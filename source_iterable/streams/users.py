@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,25 +14,15 @@ from source_iterable.api.retry import RESPONSE, RetryPolicy
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.lists import in_batches
-from source_iterable.reading.stream import Reading, State, Stream, StreamContext
+from source_iterable.reading.stream import IsColumn, Reading, State, Stream, StreamContext, no_column
 from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.lines import Dumps, RecordParser, ShapedRecords
+from source_iterable.records.private_fields import PrivateFields
 from source_iterable.records.schemas import load_schema
 from source_iterable.records.shape import CUT, Shape, encode_lines
+from source_iterable.streams import own_fields
 from source_iterable.streams.lists import IDENTIFIERS
 
-Schema = dict[str, Any]
-_ANY: Schema = {"type": ["null", "string", "integer", "number", "boolean", "object", "array"]}
-_OBJECT = {"type": ["null", "object"], "additionalProperties": True}
-# Iterable's types of user fields, those of its search index; fields of other types stay under `data`.
-_TYPES: dict[str, Schema] = {
-    "string": {"type": ["null", "string"]},
-    "boolean": {"type": ["null", "boolean"]},
-    **dict.fromkeys(("long", "integer", "int", "short", "byte"), {"type": ["null", "integer"]}),
-    **dict.fromkeys(("double", "float", "number"), {"type": ["null", "number"]}),
-    "date": {"type": ["null", "string"], "format": "date-time"},
-    **dict.fromkeys(("object", "nested", "geo_location", "geo_point"), _OBJECT),
-}
 # By kind of identifier: the path of forgotten users' hashes, and their name in the response.
 _FORGOTTEN = {"email": ("users/forgotten", "hashedEmails"), "userId": ("users/forgottenUserIds", "hashedUserIds")}
 # Hashes per batch.
@@ -54,19 +44,26 @@ class Users(ExportStream):
     def key(self, config: Config) -> list[str]:
         return [config.users_key]
 
-    def _schema(self, config: Config, client: IterableClient | None = None) -> dict[str, Any]:
+    def _schema(
+        self, config: Config, client: IterableClient | None = None, is_column: IsColumn = no_column
+    ) -> dict[str, Any]:
         """With `user_fields_as_columns` it requests the project's fields from Iterable."""
         # The key may be null: Iterable exports users without it.
         schema = load_schema(self.name, required=[self.cursor_field])
         if config.user_fields_as_columns and client:
-            schema = discovered_columns(schema, user_fields(client))
+            own = {"properties": own_fields.discovered(user_fields(client))}
+            # What is excluded takes no column from others.
+            shown = PrivateFields.from_config(config).schema(own, self.layout)["properties"]
+            schema, others = own_fields.with_own_columns(schema, shown, is_column)
+            if others:
+                client.logger.warning(own_fields.without_columns(others))
         return schema
 
     def records(self, context: StreamContext) -> RecordParser:
         # Not requested again: the destination has the catalog's columns.
         catalog_schema = context.catalog_schemas.get(self.name, {}) if context.config.user_fields_as_columns else {}
-        is_hashed = partial(context.private_fields.hashes, layout=self.layout)
-        schema = configured_columns(self._schema(context.config), catalog_schema, is_hashed)
+        own = own_fields.configured(catalog_schema, partial(context.private_fields.hashes, layout=self.layout))
+        schema, _ = own_fields.with_own_columns(self._schema(context.config), own, own.__contains__)
         return UserRecords(self.name, schema, context.config.users_key)
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
@@ -171,47 +168,3 @@ class ForgottenUsers(Stream):
 
 def _hashes_in(selector: str, response: Any) -> list[str]:
     return model_of(dict[str, list[str]], {selector: holder_of(response, selector)[selector]})[selector]
-
-
-def discovered_columns(schema: Schema, fields: Mapping[str, str]) -> Schema:
-    """The users' schema with a column for each of the project's own `fields`, given by name and Iterable's type.
-
-    Fields within an object (`address.city`) are in the object's column.
-    """
-    columns = {
-        name: {"description": f"The project's own field, of type {kind}.", **_TYPES[kind.lower()]}
-        for name, kind in fields.items()
-        if kind.lower() in _TYPES and name and "." not in name
-    }
-    return _with_columns(schema, columns)
-
-
-def configured_columns(schema: Schema, catalog_schema: Mapping[str, Any], is_hashed: Callable[[str], bool]) -> Schema:
-    """The users' schema with the configured catalog's additional columns, as they were at discovery.
-
-    A column that is hashed takes any value: the catalog does not say its type.
-    """
-    properties = catalog_schema.get("properties")
-    columns = {
-        name: _ANY if is_hashed(name) else known
-        for name, column in (properties if isinstance(properties, Mapping) else {}).items()
-        if (known := _type_of(column)) is not None
-    }
-    return _with_columns(schema, columns)
-
-
-def _type_of(column: Any) -> Schema | None:
-    """Our type for a catalog's column, None for any other; a platform may have reordered it."""
-    if not isinstance(column, Mapping) or not isinstance(column.get("type"), list):
-        return None
-    types, form = sorted(map(str, column["type"])), column.get("format")
-    known = (each for each in _TYPES.values() if sorted(each["type"]) == types and each.get("format") == form)
-    return next(known, None)
-
-
-def _with_columns(schema: Schema, columns: Mapping[str, Any]) -> Schema:
-    """The schema with additional columns before `data`, which stays last."""
-    known = dict(schema["properties"])
-    data = known.pop("data")
-    more = {name: columns[name] for name in sorted(columns) if name not in known and name != "data"}
-    return {**schema, "properties": {**known, **more, "data": data}}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from source_iterable.api import spooled
-from source_iterable.api.proof import must_hold_identifiers
+from source_iterable.api.proof import bytes_too_long, must_hold_identifiers
 from source_iterable.api.spooled import SpooledResponse, receive
 from source_iterable.errors import BrokenResponse, TooLarge
 from unit_tests.api.test_spooled_bodies import response
@@ -81,12 +81,16 @@ def test_records_may_end_with_anything_else(end: bytes) -> None:
     assert receive(response(LINE + end, None), 1000).size == len(LINE + end)
 
 
-def test_a_last_line_over_the_bound_is_a_bad_line_and_not_a_cut_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_last_line_that_is_too_long_is_not_a_cut_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spooled, "MAX_LINE", 20)
+    monkeypatch.setattr(spooled, "CHUNK_BYTES", 15)
     with pytest.raises(BrokenResponse, match="cut"):
         receive(response(LINE + b'{"id": "' + b"x" * 11, None), 1000)
     part = receive(response(LINE + b'{"id": "' + b"x" * 50, None), 1000)
     assert part.size == 68
+    assert receive(response(b'{"id": "' + b"x" * 50, None), 1000).size == 58, "also if it is the only one"
+    with pytest.raises(BrokenResponse, match="no records but binary data"):
+        receive(response(b"[" + b"x" * 50, None), 1000)
 
 
 def test_users_of_a_list_need_no_complete_last_line() -> None:
@@ -128,22 +132,29 @@ def test_pieces_have_whole_lines_whatever_their_size(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("length", [21, 22, 40, 45, 46, 95, 300])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\nz\n"])
-def test_an_endless_line_becomes_one_bad_line_and_its_neighbors_stay(
-    monkeypatch: pytest.MonkeyPatch, length: int, end: bytes
+@pytest.mark.parametrize("before", [b"", b"a\nb\n"])
+def test_of_a_line_that_is_too_long_its_length_is_known_and_its_neighbors_stay(
+    monkeypatch: pytest.MonkeyPatch, length: int, end: bytes, before: bytes
 ) -> None:
     monkeypatch.setattr(spooled, "CHUNK_BYTES", 6)
     monkeypatch.setattr(spooled, "MAX_LINE", 10)
     monkeypatch.setattr(spooled, "_READ_BYTES", 5)
-    lines = b"".join(part_of(b"a\nb\n" + b"x" * length + end).chunks()).split(b"\n")
-    assert lines == [b"a", b"b", b"\x00", *([b"z"] if end == b"\nz\n" else []), b""]
+    for first in (b"{", b"x"):
+        lines = b"".join(part_of(before + first + b"x" * (length - 1) + end).chunks()).split(b"\n")
+        line, *after = lines[before.count(b"\n") :]
+        assert lines[: before.count(b"\n")] == before.split(b"\n")[:-1]
+        assert bytes_too_long(line) == (length + end.count(b"\n", 0, 1) if first == b"{" else 0)
+        assert after == [*([b"z"] if end == b"\nz\n" else []), b""]
+        assert line[:1] == b"\0", "no JSON"
 
 
 @pytest.mark.parametrize(("length", "kept"), [(11, True), (12, False)])
 def test_the_longest_line(monkeypatch: pytest.MonkeyPatch, length: int, kept: bool) -> None:
     monkeypatch.setattr(spooled, "CHUNK_BYTES", 2)
     monkeypatch.setattr(spooled, "MAX_LINE", 10)
-    lines = b"".join(part_of(b"x" * length + b"\nb\n").chunks()).split(b"\n")
-    assert lines == [b"x" * length if kept else b"\x00", b"b", b""]
+    line = b"{" * length
+    lines = b"".join(part_of(line + b"\nb\n").chunks()).split(b"\n")
+    assert lines == [line if kept else b"\x0013", b"b", b""]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,21 @@ def test_own_profile_fields_that_are_named_alike_have_columns_of_their_own() -> 
     assert all(len(name) <= 63 for name in names.values())
 
 
+def test_own_profile_fields_keep_the_columns_that_a_table_has() -> None:
+    config = a_config(user_fields_as_columns=True)
+    long = "zz" * 45
+    names = [*(f"field{number:03}" for number in range(400)), "zipCode", "zone", long]
+    with requests_mock.Mocker() as iterable:
+        iterable.get(requests_mock.ANY, json={"fields": dict.fromkeys(names, "string")})
+        users, client = STREAMS["users"], IterableClient(config, logging.getLogger())
+        first = table_of(users, config, client)
+        held = {"users": ["email", "zip_code", free_name(long, ())]}
+        second = table_of(users, config, client, held.__getitem__)
+    standard = len(table_of(users, config).columns)
+    assert len(first.columns) == len(second.columns) == standard + 400
+    assert {column.field for column in second.columns} - {column.field for column in first.columns} == {"zipCode", long}
+
+
 def test_a_field_of_several_types_is_json_in_its_view() -> None:
     fields = [
         ("a", "x", "integer"),

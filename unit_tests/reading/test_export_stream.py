@@ -289,14 +289,33 @@ def test_the_progress_says_which_window_is_read_and_how_much_is_done(server: req
     assert shares == [pytest.approx(0.504, abs=0.001), 1.0]
 
 
-def test_a_line_too_long_for_any_record_is_a_bad_line(
+def test_records_that_are_too_long_are_left_out_and_counted_once_and_the_window_does_not_fail(
     server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spooled, "CHUNK_BYTES", 100)
     monkeypatch.setattr(spooled, "MAX_LINE", 2000)
-    server.get(DATA, text=LINE + LINE.replace("a@", "a" * 10_000 + "@") + LINE)
-    assert [record["email"] for record in read()[0]] == ["a@example.com"] * 2
-    assert "line 2 is not a JSON object; skipped." in caplog.text
+    too_long = (LINE.replace("a@", "a" * length + "@") for length in range(10_000, 30_000, 1000))
+    # Its line is not too long, its record is: an id comes in front.
+    just = LINE.replace("a@", "a" * (1999 - len(LINE)) + "@")
+    server.get(DATA, text=LINE + "".join(too_long) + just + LINE)
+    records, states = read(start_date="2024-02-01T00:00:00Z")
+    assert [record["email"] for record in records] == ["a@example.com"] * 2
+    assert len(states) == 1
+    (said,) = caplog.messages
+    assert said.startswith("email_click: records over 16 MB were left out")
+    assert "21, the longest of 0.0 MB" in said
+
+
+@pytest.mark.parametrize("private", [{}, {"excluded_fields": ["ip"]}])
+def test_what_is_alone_in_its_window_and_too_long_is_left_out(
+    server: requests_mock.Mocker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, private: Any
+) -> None:
+    monkeypatch.setattr(spooled, "MAX_LINE", 2000)
+    monkeypatch.setattr(spooled, "CHUNK_BYTES", 100)
+    server.get(DATA, text=LINE.replace("a@", "a" * 10_000 + "@"))
+    records, states = read(start_date="2024-02-01T00:00:00Z", **private)
+    assert (records, len(states)) == ([], 1)
+    assert "were left out" in caplog.text
 
 
 def test_a_batch_that_is_not_taken_keeps_its_slot(server: requests_mock.Mocker) -> None:

@@ -6,8 +6,9 @@ from itertools import count
 
 import pytest
 
+from source_iterable.api import spooled
 from source_iterable.records import batch as batches_module
-from source_iterable.records.batch import BATCH_BYTES, RecordBatch, batch_of, batches_of, joined
+from source_iterable.records.batch import BATCH_BYTES, RecordBatch, batch_of, batches_of, bounded, joined
 
 
 def test_a_batch_gives_its_records_back() -> None:
@@ -40,3 +41,23 @@ def test_records_are_taken_as_the_batches_are() -> None:
 
 def test_nothing_is_no_batch() -> None:
     assert list(batches_of("journeys", [])) == []
+
+
+def test_records_that_are_too_long_are_in_no_batch_which_says_how_long_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spooled, "MAX_LINE", 100)
+    records = [{"n": 1}, {"n": 2, "x": "y" * 100}, {"n": 3, "x": "y" * 80}, {"n": 4, "x": "y" * 200}]
+    (batch,) = batches_of("journeys", records, left_out=[7])
+    assert [each["n"] for each in batch.records()] == [1, 3]
+    assert (batch.count, batch.left_out) == (2, (7, 115, 215))
+    (batch,) = batches_of("journeys", records[3:])
+    assert (batch.count, batch.lines, batch.left_out) == (0, b"", (215,)), "all were"
+    assert joined([batch, batch_of("journeys", records[:2])]).left_out == (215, 115)
+
+
+def test_only_what_is_too_long_is_taken_out_of_a_finished_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooled, "MAX_LINE", 100)
+    lines = [b"%d" % n + b"x" * size + b"\n" for n, size in enumerate([98, 99, 10, 98])]
+    batch = RecordBatch("users", 4, b"".join(lines), (300,))
+    assert bounded(batch) == RecordBatch("users", 3, lines[0] + lines[2] + lines[3], (300, 101))

@@ -11,7 +11,7 @@ import requests_mock
 from jsonschema import Draft7Validator
 
 from source_iterable.records.schemas import load_schema
-from source_iterable.streams.users import UserRecords, Users, discovered_columns
+from source_iterable.streams.users import UserRecords, Users
 from unit_tests.contexts import ROOT, a_config, read
 
 UPDATED = {"profileUpdatedAt": "2024-03-01 01:00:00 +00:00"}
@@ -76,22 +76,6 @@ def test_the_cursor_is_never_null() -> None:
     columns = Users().schema(a_config())["properties"]
     assert columns["email"]["type"] == ["null", "string"]
     assert columns["profileUpdatedAt"]["type"] == "string"
-
-
-def test_only_top_level_fields_become_columns() -> None:
-    schema = {"properties": {"email": {"type": "string"}, "data": {"type": ["null", "object"]}}}
-    fields = {
-        "email": "string",
-        "data": "object",
-        "a.b": "string",
-        "a": "object",
-        "": "string",
-        "n": "Long",
-        "x": "new",
-    }
-    columns = discovered_columns(schema, fields)["properties"]
-    assert list(columns) == ["email", "a", "n", "data"]
-    assert columns["n"]["type"] == ["null", "integer"]
 
 
 def test_users_keep_dotted_names_at_the_top_level_and_all_else_under_data() -> None:
