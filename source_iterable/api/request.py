@@ -65,23 +65,6 @@ class ShapeError(ValueError):
     """JSON or text that is not what the endpoint returns; str() says how, as the end of a sentence."""
 
 
-def items_in(response: Any, selector: str, key: str) -> Items:
-    """The objects of a response's list named `selector`, whose keys are all numbers or all texts. Raises ShapeError."""
-    items = holder_of(response, selector)[selector]
-    if not isinstance(items, list):
-        raise ShapeError(f"holds no list named {selector}")
-    kinds = set()
-    for number, item in enumerate(items, 1):
-        if not isinstance(item, dict):
-            raise ShapeError(f"holds an item of {selector} that is not an object (number {number})")
-        kinds.add(type(item.get(key)))
-        if not kinds <= {int, str}:
-            raise ShapeError(f"holds an item of {selector} without a valid {key} (number {number})")
-    if len(kinds) > 1:
-        raise ShapeError(f"holds items of {selector} with a {key} of different types")
-    return items
-
-
 def an_object(response: Any) -> dict[str, Any]:
     """The shape of a response that is one object."""
     if not isinstance(response, dict):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from source_iterable.api.request import Parameters
 from source_iterable.reading.fingerprints import Contents, fingerprint
@@ -19,14 +18,6 @@ UPDATED_AT = "updatedAt"
 BY_ID: Parameters = {"sort": "id"}
 # Identifies a slice: the id or name of the parent's item.
 Key = int | str
-T = TypeVar("T")
-
-
-def in_batches(items: Iterable[T], count: int) -> Iterator[list[T]]:
-    """The items in lists of so many."""
-    rest = iter(items)
-    while some := list(islice(rest, count)):
-        yield some
 
 
 class ListStream(Stream):
@@ -45,16 +36,20 @@ class ListStream(Stream):
         """The record for one item of the response."""
         return item
 
-    def pages(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
-        """Yield the items of each page, with their kind. Raises IterableError."""
+    @property
+    def lists(self) -> Collection[str]:
+        return (self.path,)
+
+    def blocks(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
+        """Yield the items, a megabyte at a time, with their kind. Raises IterableError."""
         key = self.primary_key[0]
         for kind, parameters in self.kinds.items():
-            for items in context.shared.pages(self.path, self.selector, key, parameters, self.page_size):
+            for items in context.shared.blocks(self.path, self.selector, key, parameters, self.page_size):
                 yield kind, items
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
         """Yield every item, whatever the state."""
-        for _, items in self.pages(context):
+        for _, items in self.blocks(context):
             yield from items
 
     def keys(self, context: StreamContext) -> list[Key]:
@@ -73,7 +68,7 @@ class PlainList(ListStream):
         self.page_size = page_size
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for kind, items in self.pages(context):
+        for kind, items in self.blocks(context):
             yield [self.record(kind, item) for item in items]
 
 
@@ -90,7 +85,7 @@ class ByContentStream(ListStream):
     kinds = {"all": BY_ID}
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
-        """Yield what is emitted for the items of a page that are new or have changed."""
+        """Yield what is emitted for some items that are new or have changed."""
         yield [self.record(kind, item) for item in items]
 
     def _read(self, context: StreamContext, state: State) -> Reading:
@@ -98,13 +93,13 @@ class ByContentStream(ListStream):
         # A state must not give away what the options hide: whoever has the records could try values until the hash fits.
         secret = sha256(salt.encode()).digest() if salt else b""
         newest, now = 0, Contents()
-        for kind, items in self.pages(context):
+        for kind, items in self.blocks(context):
             for item in items:
                 updated_at = item.get(UPDATED_AT)
                 newest = max(newest, updated_at) if type(updated_at) is int else newest
                 now.add(fingerprint(kind, item[key], item, secret))
         is_new = now.since(Contents.from_state(state.get("content")))
-        for kind, items in self.pages(context):
+        for kind, items in self.blocks(context):
             if changed := [item for item in items if is_new(fingerprint(kind, item[key], item, secret))]:
                 yield from self.batches(context, kind, changed)
         yield Checkpoint({UPDATED_AT: newest, "content": now.state})
@@ -120,6 +115,10 @@ class ChildStream(Stream):
     parent: ListStream
     # What a slice is called in a warning.
     noun: str
+
+    @property
+    def lists(self) -> Collection[str]:
+        return self.parent.lists
 
     @abstractmethod
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:

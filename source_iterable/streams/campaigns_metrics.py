@@ -32,6 +32,7 @@ class CampaignsMetrics(Stream):
     name = "campaigns_metrics"
     primary_key = ("id",)
     cursor_field = COUNTED_AT
+    lists = CAMPAIGNS.lists
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         config, is_full = context.config, self.name in context.full

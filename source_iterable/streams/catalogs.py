@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 from source_iterable.api.paging import Pages, numbered
@@ -29,15 +30,18 @@ class CatalogItems(ChildStream):
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{segment(key)}/items"
-        before: set[str] = set()
+        before: set[Key] = set()
         read, total = 0, None
         fetch = numbered(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size)
         for page in Pages(path, fetch):
-            # An item added meanwhile shifts others from the end of one page to the start of the next.
-            items = [{"catalogName": key, **item} for item in page.items if item["itemId"] not in before]
-            yield items
-            before = {item["itemId"] for item in page.items}
-            read, total = read + len(items), page.total
+            known: set[Key] = set()
+            with closing(page.items) as blocks:
+                for items in blocks:
+                    # An item added meanwhile shifts others from the end of one page to the start of the next.
+                    yield [{"catalogName": key, **item} for item in items if item["itemId"] not in before]
+                    known.update(item["itemId"] for item in items)
+            read, total = read + page.items.number - len(known & before), page.total
+            before = known
         if total is not None and read < total:
             # A deleted one shifts them the other way. A catalog may be too large to be kept and read again.
             context.logger.warning(

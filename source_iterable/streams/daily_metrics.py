@@ -52,6 +52,7 @@ class CampaignsMetricsDaily(DailyStream):
 
     name = "campaigns_metrics_daily"
     primary_key = ("campaignId", DATE)
+    lists = CAMPAIGNS.lists
 
     def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
         config, read = context.config, Days(state, today)

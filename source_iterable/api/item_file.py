@@ -1,0 +1,103 @@
+"""ItemFile: the items of a list in a temporary file, compressed, in blocks that fit in memory; and what their keys tell."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import IO, Any
+
+from source_iterable.api import exact_json
+from source_iterable.api.spooled import MEMORY_BYTES
+from source_iterable.process.machine import local_errors
+
+# The fastest: texts and journeys become five to ten times smaller by it, at 100 MB a second.
+_LEVEL = 1
+
+
+class ItemFile:
+    """Items of one list, in their order. Closing it frees its space. Thread-safe once they were added.
+
+    A block is a JSON array of items. `number` is that of all items, including those that were left out; `ids` the sum of the
+    hashes of their keys; `ascends` whether the keys ascend throughout; `digest` that of all blocks.
+    """
+
+    def __init__(self) -> None:
+        with local_errors():
+            self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  see close
+        self._lock = threading.Lock()
+        # Where each block ends.
+        self._ends = [0]
+        self._digest = blake2b(digest_size=16)
+        self.number = 0
+        self.ids = 0
+        self.ascends = True
+        self._first: Any = None
+        self._last: Any = None
+
+    def add(self, block: bytes, number: int, keys: Sequence[Any] = ()) -> None:
+        """Append a JSON array of so many items, which have these keys."""
+        self._digest.update(block)
+        self._write(zlib.compress(block, _LEVEL))
+        self.number += number
+        self.ids = (self.ids + sum(hash((key,)) for key in keys)) % 2**64
+        for key in keys:
+            self._follow(key, key)
+
+    def leave_out(self) -> None:
+        """Note an item that is not kept."""
+        self.number += 1
+
+    def extend(self, other: ItemFile) -> None:
+        """Append all items of another file."""
+        for block in range(len(other)):
+            self._write(other._compressed(block))
+        self.number += other.number
+        self.ids = (self.ids + other.ids) % 2**64
+        if other._first is not None:
+            self._follow(other._first, other._last)
+        self.ascends = self.ascends and other.ascends
+
+    @property
+    def digest(self) -> bytes:
+        """Tells items from others."""
+        return self._digest.digest()
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, block: int) -> list[Any]:
+        """The items of a block. Raises IndexError behind the last one."""
+        items: list[Any] = exact_json.loads(zlib.decompress(self._compressed(block)))
+        return items
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        """Yield the items of each block."""
+        for block in range(len(self)):
+            yield self[block]
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+    def _write(self, block: bytes) -> None:
+        with local_errors():
+            self._file.seek(self._ends[-1])
+            self._file.write(block)
+        self._ends.append(self._ends[-1] + len(block))
+
+    def _compressed(self, block: int) -> bytes:
+        start, end = self._ends[block], self._ends[block + 1]
+        with self._lock, local_errors():
+            self._file.seek(start)
+            return self._file.read(end - start)
+
+    def _follow(self, first: Any, last: Any) -> None:
+        """Note that the keys from one to another follow."""
+        if self._first is None:
+            self._first = first
+        elif type(first) is not type(self._last) or first <= self._last:
+            self.ascends = False
+        self._last = last
