@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -15,9 +15,9 @@ import requests
 
 from source_iterable.api.clock import Clock, Key
 from source_iterable.api.exact_json import NOT_JSON, parsed
-from source_iterable.api.listed import MAX_ITEM, Listed, must_be_a_list, receive_list
+from source_iterable.api.listed import Listed, receive_list
 from source_iterable.api.rate_budget import Permit, RateBudgets
-from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, ShapeError, Timeout
+from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, Timeout, as_requested
 from source_iterable.api.retry import (
     ONCE,
     RATE_LIMITED,
@@ -249,7 +249,7 @@ class IterableClient:
         content = parsed(body)
         if not as_text or content is not NOT_JSON:
             self._must_be_data(request, content)
-        with _as_requested(request):
+        with as_requested(request):
             return shape(body.decode("utf-8-sig", errors="replace") if as_text else content)
 
     def _received(
@@ -261,18 +261,13 @@ class IterableClient:
         response: requests.Response,
     ) -> T:
         """The list in a response, in the shape that was requested. Raises BrokenResponse."""
-        with ExitStack() as failing, _as_requested(request):
-            listed = receive_list(response, selector, key)
+        with as_requested(request), ExitStack() as failing:
+            listed = receive_list(response, selector, key, partial(self._must_be_data, request))
             failing.callback(listed.items.close)
-            self._must_be_data(request, listed.rest)
-            must_be_a_list(listed.rest, selector)
             made = shape(listed)
             failing.pop_all()
-        for number, size in listed.left_out:
-            self.logger.warning(
-                f"{request}: item {number:,} of {selector} was left out: it has {size / 2**20:,.1f} MB, and none of over "
-                f"{MAX_ITEM / 2**20:.0f} MB is read."
-            )
+        for each in listed.left_out:
+            self.logger.warning(f"{request}: {each}")
             self.progress.count("skipped")
         return made
 
@@ -281,12 +276,3 @@ class IterableClient:
         if content is NOT_JSON:
             raise WrongContent(f"The response to {request} is not JSON.")
         self._wording.refuse_error_object(request, content)
-
-
-@contextmanager
-def _as_requested(request: Request) -> Iterator[None]:
-    """Raises WrongContent for a ShapeError in the block."""
-    try:
-        yield
-    except ShapeError as error:
-        raise WrongContent(f"The response to {request} {error}.") from None

@@ -42,7 +42,7 @@ class ItemFile:
         self._digest.update(block)
         self._write(zlib.compress(block, _LEVEL))
         self.number += number
-        self.ids = (self.ids + sum(hash((key,)) for key in keys)) % 2**64
+        self.ids = (self.ids + sum(map(_hashed, keys))) % 2**64
         for key in keys:
             self._follow(key, key)
 
@@ -101,3 +101,7 @@ class ItemFile:
         elif type(first) is not type(self._last) or first <= self._last:
             self.ascends = False
         self._last = last
+
+
+def _hashed(key: Any) -> int:
+    return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "big")

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from source_iterable.errors import TooLarge
 
-_QUOTE, _BACKSLASH, _COMMA, _END = b'"\\,]'
+_QUOTE, _BACKSLASH, _COMMA, _LIST, _END = b'"\\,[]'
+_OPENING = frozenset(b"{[")
 _BLANKS = re.compile(rb"[ \t\r\n]*+")
 _IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.S)
 # Also over strings, but for one whose end has not arrived yet.
@@ -54,16 +55,15 @@ class JsonItems:
             if byte == _QUOTE:
                 self._string()
                 continue
-            if byte in b"}]":
-                depth -= 1
-                self._at += 1
-                continue
-            before = self._data[max(self._at - _NAME_LENGTH, self._start) : self._at]
-            depth += 1
             self._at += 1
+            if byte not in _OPENING:
+                depth -= 1
+                continue
+            depth += 1
+            before = self._data[max(self._at - _NAME_LENGTH, self._start) : self._at - 1]
             if depth == 2:
-                in_params = byte == b"{"[0] and bool(_IN_PARAMS.search(before))
-            if byte == b"["[0] and (depth == 2 or (depth == 3 and in_params)) and self._opens.search(before):
+                in_params = bool(_IN_PARAMS.search(before))
+            if byte == _LIST and (depth == 2 or (depth == 3 and in_params)) and self._opens.search(before):
                 self.lists += 1
                 yield from self._items()
                 depth -= 1
@@ -86,11 +86,11 @@ class JsonItems:
         self._at += 1
 
     def _item(self) -> tuple[bytes, int]:
-        self._start, self._dropped, self._in_item = self._at, 0, True
+        self._start, self._in_item = self._at, True
         self._value()
         size = self._dropped + self._at - self._start
         item = b"" if size > self._max_bytes else bytes(self._data[self._start : self._at])
-        self._start, self._in_item = self._at, False
+        self._start, self._dropped, self._in_item = self._at, 0, False
         return item, size
 
     def _value(self) -> None:
@@ -98,7 +98,7 @@ class JsonItems:
         byte = self._pass(_BLANKS)
         if byte == _QUOTE:
             self._string()
-        elif byte not in b"{[":
+        elif byte not in _OPENING:
             if self._pass(_TO_COMMA) < 0 or self._at == self._start:
                 raise NotJson
         else:
@@ -111,7 +111,7 @@ class JsonItems:
                     self._string()
                     continue
                 self._at += 1
-                depth += 1 if byte in b"{[" else -1
+                depth += 1 if byte in _OPENING else -1
                 if depth == 0:
                     return
 

@@ -5,7 +5,7 @@ A list counts only when its response is proved whole, every item is what was req
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -27,17 +27,22 @@ LIST_BYTES = 1 * 2**30
 
 
 class Listed(NamedTuple):
-    """The items of a list; the response without them, or NOT_JSON; and the numbers and sizes of items that were left out."""
+    """The items of a list, the response with an empty list in their place, and what to say of items that were left out."""
 
     items: ItemFile
     rest: Any
-    left_out: list[tuple[int, int]]
+    left_out: list[str]
 
 
-def receive_list(response: requests.Response, selector: str, key: str | None) -> Listed:
-    """Receive a response with a list named `selector`. The caller closes the items, and looks whether the rest is an error.
+def receive_list(
+    response: requests.Response, selector: str, key: str | None, must_be_data: Callable[[Any], None]
+) -> Listed:
+    """Receive a response with a list named `selector`. The caller closes the items.
 
     They are objects with a valid `key`, a number or a text, all of one type; without a key they are texts.
+
+    Args:
+        must_be_data: raises BrokenResponse for the JSON of an error, and for NOT_JSON.
 
     Raises:
         BrokenResponse: the body broke off, stalled, or is not what its headers say.
@@ -74,16 +79,13 @@ def receive_list(response: requests.Response, selector: str, key: str | None) ->
         # A closed object or array proves its own end. Numbers and texts might go on.
         if unproved and not isinstance(rest, (dict, list)):
             raise unproved[0]
-        if cut.lists > 1:
+        must_be_data(rest)
+        if holder_of(rest, selector)[selector] != []:
+            raise ShapeError(f"holds no list named {selector}")
+        if cut.lists != 1:
             raise ShapeError(f"holds {cut.lists} lists named {selector}")
         failing.pop_all()
     return Listed(items, rest, reader.left_out)
-
-
-def must_be_a_list(rest: Any, selector: str) -> None:
-    """Raise ShapeError for what is left of a response that had no list named `selector`."""
-    if holder_of(rest, selector)[selector] != []:
-        raise ShapeError(f"holds no list named {selector}")
 
 
 class _Reader:
@@ -96,14 +98,15 @@ class _Reader:
         self._kinds: set[type] = set()
         self._block: list[bytes] = []
         self._size = 0
-        self.left_out: list[tuple[int, int]] = []
+        self.left_out: list[str] = []
 
     def add(self, item: bytes, size: int) -> None:
         if self._size + size > BLOCK_BYTES:
             self.flush()
         if not item:
             self._items.leave_out()
-            self.left_out.append((self._items.number, size))
+            what = f"item {self._items.number:,} of {self._selector} was left out"
+            self.left_out.append(f"{what}: it has {size / 2**20:,.1f} MB. Up to {MAX_LINE >> 20} MB are read.")
             return
         self._block.append(item)
         self._size += size

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
@@ -10,6 +11,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from source_iterable.api.retry import RESPONSE, RetryPolicy
+from source_iterable.errors import WrongContent
 
 # Query parameters; a list repeats its key.
 Parameters = Mapping[str, "str | int | list[str] | list[int]"]
@@ -63,6 +65,15 @@ def segment(name: object) -> str:
 
 class ShapeError(ValueError):
     """JSON or text that is not what the endpoint returns; str() says how, as the end of a sentence."""
+
+
+@contextmanager
+def as_requested(request: Request) -> Iterator[None]:
+    """Raises WrongContent, which names the request, for a ShapeError in the block."""
+    try:
+        yield
+    except ShapeError as error:
+        raise WrongContent(f"The response to {request} {error}.") from None
 
 
 def an_object(response: Any) -> dict[str, Any]:
