@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 
+from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
 from source_iterable.api.item_file import ItemFile
 from source_iterable.api.paging import Fetch, Page, Pages, in_one, numbered
@@ -20,8 +21,6 @@ from source_iterable.errors import TransientError
 
 # Times that a list is read, if it changes each time, until its stream fails.
 MOST_READINGS = 5
-# Begins to request a list. After an error, the next call of the iterator retries.
-Begin = Callable[[], Iterator[Page]]
 
 
 class SharedLists:
@@ -72,16 +71,17 @@ class SharedLists:
         """
         return self._items(name or path, lambda: SharedList(path, partial(Pages, path, fetch), self._logger))
 
-    def growing(self, path: str, begin: Begin) -> Iterator[Items]:
-        """Yield the items of each page as soon as it has come. A page is kept if several streams are to read it."""
+    def growing(self, path: str, begin: Callable[[], Iterator[Items]]) -> Iterator[Items]:
+        """Yield what the iterator that `begin` makes yields, at once. It is kept if several streams are to read it.
+
+        After an error, the next call of the iterator is to retry.
+        """
         with self._lock:
             is_shared = path in self._lists or self._readers_of(path) != 1
         if is_shared:
-            yield from self._items(path, lambda: SharedList(path, begin, self._logger, proved=False))
-            return
-        for page in begin():
-            with closing(page.items) as items:
-                yield from items
+            yield from self._items(path, lambda: SharedList(path, lambda: map(_page_of, begin()), self._logger, False))
+        else:
+            yield from begin()
 
     def _items(self, name: Hashable, make: Callable[[], SharedList]) -> Iterator[Items]:
         with self._lock:
@@ -105,16 +105,26 @@ class SharedLists:
                 shared.close()
 
 
+def _page_of(items: Items) -> Page:
+    """A page of these items."""
+    made = ItemFile()
+    made.add(exact_json.dumps(items), len(items))
+    return Page(made)
+
+
 class SharedList:
     """The items of one list requested so far, in a temporary file. Thread-safe.
 
+    `begin` makes an iterator of its pages; after an error, the next call is to request the same page again.
     A `proved` one yields none before the list is proved whole, or two readings find the same items. An item that is
     deleted while pages are read moves all behind it forward, and the first item of the next page is never returned. The
     number of items that Iterable names in each page and the ids show it. Not noticed: as many items created as deleted
     between the same two requests. An item that this hides is missing in this sync; a stream by content emits it in the next.
     """
 
-    def __init__(self, path: str, begin: Begin, logger: logging.Logger, proved: bool = True) -> None:
+    def __init__(
+        self, path: str, begin: Callable[[], Iterator[Page]], logger: logging.Logger, proved: bool = True
+    ) -> None:
         self.path = path
         self._begin = begin
         self._logger = logger

@@ -15,10 +15,8 @@ from typing import Any
 
 import msgspec
 
-from source_iterable.api import exact_json
 from source_iterable.api.ahead import run_ahead
-from source_iterable.api.item_file import ItemFile
-from source_iterable.api.paging import Fetch, Page, by_offset
+from source_iterable.api.paging import Fetch, by_offset
 from source_iterable.api.request import ShapeError, an_object, model_of
 from source_iterable.errors import Forbidden, IterableError, NotFound
 from source_iterable.reading.slices import skip, skipping
@@ -91,8 +89,11 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
         yield [each for each in some if not each.get(_GONE)]
 
 
-class _Details(Iterator[Page]):
-    """Each experiment of the list with its details, as a page. After an error, the next call requests the same again."""
+class _Details(Iterator[list[Fields]]):
+    """Each experiment of the list with its details, alone: one may be large.
+
+    After an error, the next call requests the same one again.
+    """
 
     def __init__(self, context: StreamContext, fetch: Fetch) -> None:
         self._context = context
@@ -100,7 +101,7 @@ class _Details(Iterator[Page]):
         self._ahead: Iterator[tuple[Fields, Fields]] | None = None
         self._number = 0
 
-    def __next__(self) -> Page:
+    def __next__(self) -> list[Fields]:
         if self._ahead is None:
             listed = chain.from_iterable(self._context.shared.blocks_by(PATH, self._fetch))
             rest = islice(_once_each(listed), self._number, None)
@@ -111,9 +112,7 @@ class _Details(Iterator[Page]):
             self._ahead = None
             raise
         self._number += 1
-        items = ItemFile()
-        items.add(exact_json.dumps([experiment]), 1)
-        return Page(items)
+        return [experiment]
 
 
 def _once_each(experiments: Iterable[Fields]) -> Iterator[Fields]:
