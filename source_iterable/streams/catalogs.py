@@ -17,7 +17,7 @@ CATALOGS = PlainList("catalogs", "catalogs", "catalogNames", "name", page_size=1
 class CatalogItems(ChildStream):
     """`GET catalogs/{catalogName}/items`, page by page.
 
-    Requests: 1 per catalog, plus 1 per further 200 items.
+    Requests: 1 per catalog, plus 1 per further 1,000 items.
     """
 
     name = "catalog_items"
@@ -25,8 +25,8 @@ class CatalogItems(ChildStream):
     parent = CATALOGS
     noun = "catalog"
     resumable = True
-    # Iterable returns up to 1,000 per page, of up to 30 KB each: too much to hold in memory.
-    page_size = 200
+    # The most that Iterable allows.
+    page_size = 1000
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{segment(key)}/items"
