@@ -89,7 +89,7 @@ class JsonItems:
         self._start, self._in_item = self._at, True
         self._value()
         size = self._dropped + self._at - self._start
-        item = b"" if size > self._max_bytes else bytes(self._data[self._start : self._at])
+        item = b"" if size > self._max_bytes else bytes(memoryview(self._data)[self._start : self._at])
         self._start, self._dropped, self._in_item = self._at, 0, False
         return item, size
 

@@ -116,6 +116,7 @@ class _Reader:
         if not self._block:
             return
         text = b"[%b]" % b",".join(self._block)
+        self._block, self._size = [], 0
         found = parsed(text)
         if found is NOT_JSON:
             raise NotJson
@@ -123,7 +124,6 @@ class _Reader:
         if len(self._kinds) > 1:
             raise ShapeError(f"holds items of {self._selector} with a {self._key} of different types")
         self._items.add(text, len(found), keys)
-        self._block, self._size = [], 0
 
     def _checked(self, item: Any, number: int) -> Any:
         """The key of an item."""
