@@ -29,8 +29,8 @@ from source_iterable.errors import BrokenResponse
 from source_iterable.exports import export_job, jobs
 from source_iterable.exports.file_host import FileHost
 
-# Bytes of memory that a sync may take, whatever is sent.
-MEMORY = 300 * 2**20
+# Bytes of memory that a sync may take, whatever is sent (docs/limits.md).
+MEMORY = 150 * 2**20
 # Scales the rate budgets down to nothing; no pause lasts longer than this.
 FACTOR = 1e6
 LONGEST_WAIT = 0.001

@@ -21,7 +21,7 @@ class ItemFile:
     """Items of one list, in their order. Closing it frees its space. Thread-safe once they were added.
 
     A block is a JSON array of items. `number` is that of all items, including those that were left out; `ids` the sum of the
-    hashes of their keys; `ascends` whether the keys ascend throughout; `digest` that of all blocks.
+    hashes of their keys; `ascends` whether the keys ascend throughout; `digest` that of all items.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,13 @@ class ItemFile:
         self._first: Any = None
         self._last: Any = None
 
-    def add(self, block: bytes, number: int, keys: Sequence[Any] = ()) -> None:
-        """Append a JSON array of so many items, which have these keys."""
-        self._digest.update(block)
+    def add(self, items: Sequence[Any], keys: Sequence[Any] = ()) -> None:
+        """Append a block of items, which have these keys."""
+        block = exact_json.dumps(items)
+        # Wherever blocks begin.
+        self._digest.update(block[1:-1] + b",")
         self._write(zlib.compress(block, _LEVEL))
-        self.number += number
+        self.number += len(items)
         self.ids = (self.ids + sum(map(_hashed, keys))) % 2**64
         for key in keys:
             self._follow(key, key)

@@ -17,6 +17,8 @@ _BLANKS = re.compile(rb"[ \t\r\n]*+")
 _IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.S)
 # Also over strings, but for one whose end has not arrived yet.
 _TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+', re.S)
+# As many short items as there are, each with its comma: a string, or an object without others in it.
+_SHORT_ITEMS = re.compile(rb'(?:(?:"[^"\\]*+"|\{%b\})[ \t\r\n]*+,[ \t\r\n]*+)++' % _TO_BRACKET.pattern, re.S)
 _TO_COMMA = re.compile(rb"[^,\]}\s]*+")
 _IN_PARAMS = re.compile(rb'(?<!\\)"params"[ \t\r\n]*:[ \t\r\n]*\Z')
 # More than any name of a list, and the blanks behind it.
@@ -30,7 +32,8 @@ class NotJson(ValueError):
 class JsonItems:
     """Iterates over the items of the list named `selector`, which is in the object itself or in its `params`.
 
-    Yields the text of each item and its size; for one over `max_bytes`, an empty text. Afterwards `rest` is the text of the
+    Yields the text of each item, or of several short ones with their commas, and its size; for an item over `max_bytes`, an
+    empty text. Afterwards `rest` is the text of the
     object with an empty list in the place of the items; it has not been parsed yet. `lists` is how many there were.
 
     Raises NotJson; TooLarge if the rest is over `max_bytes`; and what `pieces` raises.
@@ -74,16 +77,27 @@ class JsonItems:
         self._keep()
         byte = self._pass(_BLANKS)
         while byte != _END:
+            while short := self._short_items():
+                yield short
             yield self._item()
             byte = self._pass(_BLANKS)
             if byte == _COMMA:
                 self._at += 1
                 self._pass(_BLANKS)
-                continue
-            if byte != _END:
+            elif byte != _END:
                 raise NotJson
         self._start = self._at
         self._at += 1
+
+    def _short_items(self) -> tuple[bytes, int] | None:
+        """Those that begin here; passes the comma behind them, and the blanks."""
+        match = _SHORT_ITEMS.match(self._data, self._at)
+        if not match or match.end() - self._at > self._max_bytes:
+            return None
+        text = match[0].rstrip(b", \t\r\n")
+        self._start = self._at = match.end()
+        self._pass(_BLANKS)
+        return text, len(text)
 
     def _item(self) -> tuple[bytes, int]:
         self._start, self._in_item = self._at, True

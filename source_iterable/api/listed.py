@@ -123,7 +123,7 @@ class _Reader:
         keys = [self._checked(item, number) for number, item in enumerate(found, self._items.number + 1)]
         if len(self._kinds) > 1:
             raise ShapeError(f"holds items of {self._selector} with a {self._key} of different types")
-        self._items.add(text, len(found), keys)
+        self._items.add(found, keys)
 
     def _checked(self, item: Any, number: int) -> Any:
         """The key of an item."""

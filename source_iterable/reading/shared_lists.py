@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 
-from source_iterable.api import exact_json
 from source_iterable.api.client import IterableClient
 from source_iterable.api.item_file import ItemFile
 from source_iterable.api.paging import Fetch, Page, Pages, in_one, numbered
@@ -108,7 +107,7 @@ class SharedLists:
 def _page_of(items: Items) -> Page:
     """A page of these items."""
     made = ItemFile()
-    made.add(exact_json.dumps(items), len(items))
+    made.add(items)
     return Page(made)
 
 

@@ -26,6 +26,11 @@ def cut(pieces: Iterable[bytes], max_bytes: int = 100) -> tuple[list[tuple[bytes
     return list(items), items
 
 
+def joined(found: list[tuple[bytes, int]]) -> bytes:
+    assert all(len(text) == size for text, size in found)
+    return b",".join(text for text, _ in found)
+
+
 def test_items_are_found_wherever_the_text_is_split() -> None:
     assert [item for item, _ in cut([TRICKY], 1000)[0]] == ITEMS
     for at in range(len(TRICKY)):
@@ -74,11 +79,26 @@ def test_the_list_is_in_the_object_or_in_its_params(text: bytes, items: list[byt
         b'{"things":["a\\',
         b'{"things":["a\\"]}',
         b'{"things":[1}',
+        b'{"things":["a","b",]}',
+        b'{"things":["a","b",',
+        b'{"things":["a","b"',
+        b'{"things":["a",,"b"]}',
     ],
 )
 def test_what_ends_too_early_or_has_no_commas_is_no_json(text: bytes) -> None:
     with pytest.raises(NotJson):
         cut([text])
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 17, 100])
+def test_short_items_come_together(size: int) -> None:
+    text = b'{"things":["a" ,"b,", {"x":"}\\"{"},\n"c",[1],"d","e"],"f":0}'
+    found, items = cut(text[at : at + size] for at in range(0, len(text), size))
+    assert json.loads(b"[%b]" % joined(found)) == ["a", "b,", {"x": '}"{'}, "c", [1], "d", "e"]
+    assert items.rest == b'{"things":[],"f":0}'
+    if size == 100:
+        assert [item for item, _ in found] == [b'"a" ,"b,", {"x":"}\\"{"},\n"c"', b"[1]", b'"d"', b'"e"']
+        assert len(cut([text], 10)[0]) == 7, "unless they are not short"
 
 
 @pytest.mark.parametrize("size", [101, 250, 5000])
@@ -120,5 +140,5 @@ _JSON = st.recursive(
 def test_any_items_come_as_they_were_sent(items: list[Any], others: dict[str, Any], indented: bool, size: int) -> None:
     text = json.dumps({**others, "things": items}, indent=1 if indented else None).encode()
     found, cutter = cut((text[at : at + size] for at in range(0, len(text), size)), 10_000)
-    assert [json.loads(item) for item, _ in found] == items
+    assert json.loads(b"[%b]" % joined(found)) == items
     assert json.loads(cutter.rest) == {**others, "things": []}
