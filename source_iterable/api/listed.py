@@ -105,8 +105,8 @@ class _Reader:
             self.flush()
         if not item:
             self._items.leave_out()
-            what = f"item {self._items.number:,} of {self._selector} was left out"
-            self.left_out.append(f"{what}: it has {size / 2**20:,.1f} MB. Up to {MAX_LINE >> 20} MB are read.")
+            what, megabytes = f"item {self._items.number:,} of {self._selector}", f"{size / 2**20:,.1f}"
+            self.left_out.append(f"{what} was left out: it has {megabytes} MB. Up to {MAX_LINE >> 20} MB are read.")
             return
         self._block.append(item)
         self._size += size
@@ -120,21 +120,21 @@ class _Reader:
         found = parsed(text)
         if found is NOT_JSON:
             raise NotJson
-        keys = [self._checked(item, number) for number, item in enumerate(found, self._items.number + 1)]
+        self._items.add(found, list(self._keys(found)))
+
+    def _keys(self, items: list[Any]) -> Iterator[Any]:
+        """The keys of items; none if they are texts."""
+        for number, item in enumerate(items, self._items.number + 1):
+            if self._key is None:
+                if not isinstance(item, str):
+                    raise ShapeError(f"holds an item of {self._selector} that is not a text (number {number})")
+                continue
+            if not isinstance(item, dict):
+                raise ShapeError(f"holds an item of {self._selector} that is not an object (number {number})")
+            key = item.get(self._key)
+            self._kinds.add(type(key))
+            if not self._kinds <= {int, str}:
+                raise ShapeError(f"holds an item of {self._selector} without a valid {self._key} (number {number})")
+            yield key
         if len(self._kinds) > 1:
             raise ShapeError(f"holds items of {self._selector} with a {self._key} of different types")
-        self._items.add(found, keys)
-
-    def _checked(self, item: Any, number: int) -> Any:
-        """The key of an item."""
-        if self._key is None:
-            if not isinstance(item, str):
-                raise ShapeError(f"holds an item of {self._selector} that is not a text (number {number})")
-            return item
-        if not isinstance(item, dict):
-            raise ShapeError(f"holds an item of {self._selector} that is not an object (number {number})")
-        key = item.get(self._key)
-        self._kinds.add(type(key))
-        if not self._kinds <= {int, str}:
-            raise ShapeError(f"holds an item of {self._selector} without a valid {self._key} (number {number})")
-        return key
