@@ -13,12 +13,12 @@ from source_iterable.api import exact_json
 from source_iterable.api.spooled import MEMORY_BYTES
 from source_iterable.process.machine import local_errors
 
-# The fastest: texts and journeys become five to ten times smaller by it, at 100 MB a second.
+# The fastest: lists become two to nine times smaller by it (measured).
 _LEVEL = 1
 
 
 class ItemFile:
-    """Items of one list, in their order. Closing it frees its space. Thread-safe once they were added.
+    """Items of one list, in their order. Closing it frees its space. Several threads may read while one adds.
 
     A block is a JSON array of items. `number` is that of all items, including those that were left out; `ids` the sum of the
     hashes of their keys; `ascends` whether the keys ascend throughout; `digest` that of all items.
@@ -85,7 +85,7 @@ class ItemFile:
         self._file.close()
 
     def _write(self, block: bytes) -> None:
-        with local_errors():
+        with self._lock, local_errors():
             self._file.seek(self._ends[-1])
             self._file.write(block)
         self._ends.append(self._ends[-1] + len(block))

@@ -115,6 +115,7 @@ class SharedList:
     """The items of one list requested so far, in a temporary file. Thread-safe.
 
     `begin` makes an iterator of its pages; after an error, the next call is to request the same page again.
+
     A `proved` one yields none before the list is proved whole, or two readings find the same items. An item that is
     deleted while pages are read moves all behind it forward, and the first item of the next page is never returned. The
     number of items that Iterable names in each page and the ids show it. Not noticed: as many items created as deleted

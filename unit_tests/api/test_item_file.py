@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from source_iterable.api import item_file
@@ -69,3 +72,27 @@ def test_what_was_left_out_is_counted() -> None:
     part.leave_out()
     whole.extend(part)
     assert whole.number == 3
+
+
+def test_blocks_are_read_while_others_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(item_file, "MEMORY_BYTES", 1)
+    whole = a_file([0])
+    wrong: list[Any] = []
+
+    def read() -> None:
+        while len(whole) < 2000:
+            last = len(whole) - 1
+            try:
+                if whole[last] != [last]:
+                    wrong.append(last)
+            except Exception as error:
+                wrong.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(1, 2000):
+        whole.add([number])
+    for reader in readers:
+        reader.join()
+    assert wrong == []
