@@ -48,8 +48,9 @@ class ItemFile:
         for key in keys:
             self._follow(key, key)
 
-    def leave_out(self) -> None:
-        """Note an item that is not kept."""
+    def leave_out(self, size: int) -> None:
+        """Note an item of so many bytes that is not kept."""
+        self._digest.update(b"%d," % size)
         self.number += 1
 
     def extend(self, other: ItemFile) -> None:

@@ -104,7 +104,7 @@ class _Reader:
         if self._size + size > BLOCK_BYTES:
             self.flush()
         if not item:
-            self._items.leave_out()
+            self._items.leave_out(size)
             what, megabytes = f"item {self._items.number:,} of {self._selector}", f"{size / 2**20:,.1f}"
             self.left_out.append(f"{what} was left out: it has {megabytes} MB. Up to {MAX_LINE >> 20} MB are read.")
             return
