@@ -29,8 +29,8 @@ from source_iterable.errors import BrokenResponse
 from source_iterable.exports import export_job, jobs
 from source_iterable.exports.file_host import FileHost
 
-# Bytes of memory that a sync may take, whatever is sent.
-MEMORY = 300 * 2**20
+# Bytes of memory that a sync may take, whatever is sent (docs/limits.md).
+MEMORY = 150 * 2**20
 # Scales the rate budgets down to nothing; no pause lasts longer than this.
 FACTOR = 1e6
 LONGEST_WAIT = 0.001
@@ -217,10 +217,9 @@ def test_a_large_response_takes_little_memory(
     record_property("memory", memory)
     assert memory < MEMORY, f"{memory / 2**20:.0f} MB"
     word, _, text = case.verdict.partition(": ")
-    assert word == "incomplete"
     assert re.search(text, said), said[-2000:]
-    assert '"status":"INCOMPLETE"' in said
-    assert '"RECORD"' not in said
+    assert ('"status":"INCOMPLETE"' in said) == (word == "incomplete")
+    assert ('"RECORD"' in said) == (word == "records")
     assert not FAULTS.search(" ".join(messages_in(said)))
 
 

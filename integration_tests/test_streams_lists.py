@@ -10,6 +10,8 @@ import pytest
 from integration_tests.connector import config_for, sync
 from integration_tests.expected import assert_exact, in_any_order, truth, uncounted
 from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox, SandboxSettings
+from source_iterable.process.progress import STREAM
+from source_iterable.reading.shared_lists import SharedLists
 from source_iterable.streams.campaigns import Campaigns, ChildCampaigns, Journeys
 from source_iterable.streams.catalogs import CATALOGS, CatalogItems
 from source_iterable.streams.table import EXPORTS, STREAMS
@@ -201,6 +203,28 @@ def test_a_parent_is_requested_once_for_itself_and_all_its_children(sandbox: San
     assert sandbox.count("campaigns") == 5
     assert len(second.records["campaigns_metrics"]) == len(first.records["campaigns_metrics"])
     assert second.records["campaigns"] == second.records["templates"] == second.records["template_contents"] == []
+
+
+def test_every_stream_names_the_lists_that_it_shares_and_only_those(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or they are removed while it needs them, or kept while it does not."""
+    read: set[tuple[str | None, str]] = set()
+
+    def noting(real: Any) -> Any:
+        def noted(shared: SharedLists, path: str, *others: Any) -> Any:
+            read.add((STREAM.get(), path))
+            return real(shared, path, *others)
+
+        return noted
+
+    for reader in ("blocks_by", "growing"):
+        monkeypatch.setattr(SharedLists, reader, noting(getattr(SharedLists, reader)))
+    names = [*NAMES, "list_users", "events"]
+    assert sync(config_for(sandbox), names).failure is None
+    shared = {path for name in names for path in STREAMS[name].lists}
+    named = {(name, path) for name in names for path in STREAMS[name].lists}
+    assert {(name, path) for name, path in read if path in shared} == named
 
 
 def test_a_parent_that_fails_for_one_child_is_retried_by_the_next(sandbox: Sandbox) -> None:

@@ -9,6 +9,7 @@
     │   ├── Unreachable             no response: connection refused, reset, timed out
     │   ├── TimedOut                a response did not begin in time
     │   ├── BrokenResponse          a response began and did not arrive whole, or is not what it should be
+    │   │   └── WrongContent        it did arrive whole, and is not what it should be
     │   ├── EndUnknown              a response that nothing proves to be whole
     │   └── WindowFailed            a window could not be read whole; parts of it may be
     │       └── JobFailed           its export job failed; another job may not
@@ -79,6 +80,10 @@ class TimedOut(TransientError):
 
 class BrokenResponse(TransientError):
     """A response that did not arrive whole, or is not what was requested; str() says how."""
+
+
+class WrongContent(BrokenResponse):
+    """A response that arrived and is not what was requested: a smaller part of it would be no better."""
 
 
 class EndUnknown(TransientError):

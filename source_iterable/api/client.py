@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -14,8 +15,9 @@ import requests
 
 from source_iterable.api.clock import Clock, Key
 from source_iterable.api.exact_json import NOT_JSON, parsed
+from source_iterable.api.listed import Listed, receive_list
 from source_iterable.api.rate_budget import Permit, RateBudgets
-from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, ShapeError, Timeout
+from source_iterable.api.request import TIMEOUT, Parameters, Request, Shape, Timeout, as_requested
 from source_iterable.api.retry import (
     ONCE,
     RATE_LIMITED,
@@ -29,7 +31,7 @@ from source_iterable.api.session import Session
 from source_iterable.api.spooled import whole
 from source_iterable.api.wording import Wording, cause_before_the_server, lacks_permission
 from source_iterable.config import Config, is_loopback
-from source_iterable.errors import BadKey, BrokenResponse, RateLimited, Stopped
+from source_iterable.errors import BadKey, RateLimited, Stopped, TooLarge, WrongContent
 from source_iterable.process.progress import Progress
 
 T = TypeVar("T")
@@ -38,8 +40,7 @@ CANCEL_TIMEOUT = Timeout(5.0, 10.0)
 _OF_ITERABLE = (200, 400, 401, 403, 404, 429)
 # Seconds: shorter waits for a limit are not reported. Scaled by `pace`, but not below the second.
 SHORT_WAIT, SHORTEST_WAIT = 2.0, 0.2
-# Bytes of a JSON or text response: a page of 1,000 catalog items has up to 30 MB, a million hashes of forgotten users
-# 67 MB.
+# Bytes of a response that is no list: it is received into memory.
 JSON_BYTES = 80 * 2**20
 # Seconds that a Retry-After header may ask for; more ends the stream.
 MAX_RETRY_AFTER = 3600.0
@@ -104,6 +105,22 @@ class IterableClient:
         """
         request = Request(path, parameters or {})
         return self.fetch(request, partial(self._parsed, request, shape, as_text=True))
+
+    def get_list(
+        self,
+        path: str,
+        parameters: Parameters | None,
+        selector: str,
+        key: str | None,
+        shape: Callable[[Listed], T],
+    ) -> T:
+        """GET `path` and return what `shape` makes of its list named `selector`, which is received item by item.
+
+        Its ShapeError is a broken response. The items have a `key`, or are texts without one; the caller closes them. Those
+        that are too long are left out, with a warning.
+        """
+        request = Request(path, parameters or {})
+        return self.fetch(request, partial(self._received, request, selector, key, shape))
 
     def probe(self, path: str, timeout: Timeout = TIMEOUT, retry: RetryPolicy = ONCE) -> None:
         """GET `path`, and see that it returns JSON. Raises IterableError; BadKey for any 401."""
@@ -171,7 +188,10 @@ class IterableClient:
         def attempt() -> T:
             response = self._send(request, permit)
             with response, self.progress.waiting(f"the rest of the response to {request}"):
-                result = read(response)
+                try:
+                    result = read(response)
+                except TooLarge as error:
+                    raise TooLarge(f"{request}: {error}", error.expected_bytes) from None
             self.key.is_accepted = True
             return result
 
@@ -227,10 +247,32 @@ class IterableClient:
         """The JSON of a response, or its text, in the shape that was requested. Raises BrokenResponse."""
         body = whole(response, JSON_BYTES)
         content = parsed(body)
-        if content is NOT_JSON and not as_text:
-            raise BrokenResponse(f"The response to {request} is not JSON.")
-        self._wording.refuse_error_object(request, content)
-        try:
+        if not as_text or content is not NOT_JSON:
+            self._must_be_data(request, content)
+        with as_requested(request):
             return shape(body.decode("utf-8-sig", errors="replace") if as_text else content)
-        except ShapeError as error:
-            raise BrokenResponse(f"The response to {request} {error}.") from None
+
+    def _received(
+        self,
+        request: Request,
+        selector: str,
+        key: str | None,
+        shape: Callable[[Listed], T],
+        response: requests.Response,
+    ) -> T:
+        """The list in a response, in the shape that was requested. Raises BrokenResponse."""
+        with as_requested(request), ExitStack() as failing:
+            listed = receive_list(response, selector, key, partial(self._must_be_data, request))
+            failing.callback(listed.items.close)
+            made = shape(listed)
+            failing.pop_all()
+        for each in listed.left_out:
+            self.logger.warning(f"{request}: {each}")
+            self.progress.count("skipped")
+        return made
+
+    def _must_be_data(self, request: Request, content: Any) -> None:
+        """Raise BrokenResponse for what is no JSON, or an error of Iterable."""
+        if content is NOT_JSON:
+            raise WrongContent(f"The response to {request} is not JSON.")
+        self._wording.refuse_error_object(request, content)

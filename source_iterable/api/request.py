@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
@@ -10,6 +11,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from source_iterable.api.retry import RESPONSE, RetryPolicy
+from source_iterable.errors import WrongContent
 
 # Query parameters; a list repeats its key.
 Parameters = Mapping[str, "str | int | list[str] | list[int]"]
@@ -65,21 +67,13 @@ class ShapeError(ValueError):
     """JSON or text that is not what the endpoint returns; str() says how, as the end of a sentence."""
 
 
-def items_in(response: Any, selector: str, key: str) -> Items:
-    """The objects of a response's list named `selector`, whose keys are all numbers or all texts. Raises ShapeError."""
-    items = holder_of(response, selector)[selector]
-    if not isinstance(items, list):
-        raise ShapeError(f"holds no list named {selector}")
-    kinds = set()
-    for number, item in enumerate(items, 1):
-        if not isinstance(item, dict):
-            raise ShapeError(f"holds an item of {selector} that is not an object (number {number})")
-        kinds.add(type(item.get(key)))
-        if not kinds <= {int, str}:
-            raise ShapeError(f"holds an item of {selector} without a valid {key} (number {number})")
-    if len(kinds) > 1:
-        raise ShapeError(f"holds items of {selector} with a {key} of different types")
-    return items
+@contextmanager
+def as_requested(request: Request) -> Iterator[None]:
+    """Raises WrongContent, which names the request, for a ShapeError in the block."""
+    try:
+        yield
+    except ShapeError as error:
+        raise WrongContent(f"The response to {request} {error}.") from None
 
 
 def an_object(response: Any) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from source_iterable.errors import (
     TimedOut,
     TooLarge,
     Unreachable,
+    WrongContent,
 )
 from source_iterable.process.machine import causes, local_cause
 
@@ -87,11 +88,11 @@ class Wording:
         return kind(message.strip(), status, code, msg)
 
     def refuse_error_object(self, request: Request, value: Any) -> None:
-        """Raise BrokenResponse for the JSON of a response with status 200 that is an error."""
+        """Raise WrongContent for the JSON of a response with status 200 that is an error."""
         if is_error_object(value) and value["code"] != "Success":
             code = self._redacted(str(value["code"]), request, is_code=True)
             said = f"{code}: {self._redacted(str(value['msg']), request)}"[:_MESSAGE_LENGTH]
-            raise BrokenResponse(f"Iterable answered {request} with status 200 and an error ({said}).")
+            raise WrongContent(f"Iterable answered {request} with status 200 and an error ({said}).")
 
     def no_response(self, request: Request, error: Exception) -> IterableError:
         """The error for a request without a response, where neither this machine nor a proxy is to blame."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
-from itertools import islice
-from typing import TypeVar
 
 from source_iterable.api.request import Parameters
 from source_iterable.reading.done import Done
@@ -18,14 +16,6 @@ from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, S
 UPDATED_AT = "updatedAt"
 # The order that no update changes.
 BY_ID: Parameters = {"sort": "id"}
-T = TypeVar("T")
-
-
-def in_batches(items: Iterable[T], count: int) -> Iterator[list[T]]:
-    """The items in lists of so many."""
-    rest = iter(items)
-    while some := list(islice(rest, count)):
-        yield some
 
 
 class ListStream(Stream):
@@ -44,16 +34,20 @@ class ListStream(Stream):
         """The record for one item of the response."""
         return item
 
-    def pages(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
-        """Yield the items of each page, with their kind. Raises IterableError."""
+    @property
+    def lists(self) -> Collection[str]:
+        return (self.path,)
+
+    def blocks(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
+        """Yield the items, a megabyte at a time, with their kind. Raises IterableError."""
         key = self.primary_key[0]
         for kind, parameters in self.kinds.items():
-            for items in context.shared.pages(self.path, self.selector, key, parameters, self.page_size):
+            for items in context.shared.blocks(self.path, self.selector, key, parameters, self.page_size):
                 yield kind, items
 
     def items(self, context: StreamContext) -> Iterator[Fields]:
         """Yield every item, whatever the state."""
-        for _, items in self.pages(context):
+        for _, items in self.blocks(context):
             yield from items
 
     def keys(self, context: StreamContext) -> list[Key]:
@@ -72,7 +66,7 @@ class PlainList(ListStream):
         self.page_size = page_size
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for kind, items in self.pages(context):
+        for kind, items in self.blocks(context):
             yield [self.record(kind, item) for item in items]
 
 
@@ -89,7 +83,7 @@ class ByContentStream(ListStream):
     kinds = {"all": BY_ID}
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
-        """Yield what is emitted for the items of a page that are new or have changed."""
+        """Yield what is emitted for some items that are new or have changed."""
         yield [self.record(kind, item) for item in items]
 
     def _read(self, context: StreamContext, state: State) -> Reading:
@@ -97,13 +91,13 @@ class ByContentStream(ListStream):
         # A state must not give away what the options hide: whoever has the records could try values until the hash fits.
         secret = sha256(salt.encode()).digest() if salt else b""
         newest, now = 0, Contents()
-        for kind, items in self.pages(context):
+        for kind, items in self.blocks(context):
             for item in items:
                 updated_at = item.get(UPDATED_AT)
                 newest = max(newest, updated_at) if type(updated_at) is int else newest
                 now.add(fingerprint(kind, item[key], item, secret))
         is_new = now.since(Contents.from_state(state.get("content")))
-        for kind, items in self.pages(context):
+        for kind, items in self.blocks(context):
             if changed := [item for item in items if is_new(fingerprint(kind, item[key], item, secret))]:
                 yield from self.batches(context, kind, changed)
         yield Checkpoint({UPDATED_AT: newest, "content": now.state})
@@ -119,6 +113,10 @@ class ChildStream(Stream):
     parent: ListStream
     # What a slice is called in a warning.
     noun: str
+
+    @property
+    def lists(self) -> Collection[str]:
+        return self.parent.lists
 
     @abstractmethod
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:

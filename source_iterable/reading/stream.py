@@ -100,7 +100,7 @@ class Stream(ABC):
     was. `every_state`: all its states are written; those of the others only as often as they are worth it (reading/pace.py).
     `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x, too.
     `needs`: what it gets before other streams go on, or takes together with them. `exempt_key`: it is about things, and
-    excluded_fields leave its key.
+    excluded_fields leave its key. `lists`: the paths of the shared lists that it reads.
     """
 
     name: str
@@ -112,6 +112,10 @@ class Stream(ABC):
     needs: Need | None = None
     may_have_private_fields = True
     exempt_key = False
+
+    @property
+    def lists(self) -> Collection[str]:
+        return ()
 
     def read(self, context: StreamContext, state: State) -> Batches:
         """Yield the stream's records in batches, and a Checkpoint wherever everything before it is complete.

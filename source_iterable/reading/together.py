@@ -63,6 +63,7 @@ def read(
     """
     queue = _Queue()
     context.barrier.expect({name: stream.needs for name, (stream, _) in streams.items() if stream.needs})
+    context.shared.expect({name: stream.lists for name, (stream, _) in streams.items()})
     for stream, state in streams.values():
         stream.announce(context, state)
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="stream")
@@ -112,6 +113,7 @@ def _read_stream(context: StreamContext, name: str, stream: Stream, state: State
         error = trouble(failure) if isinstance(failure, (OSError, MemoryError)) else failure
     finally:
         context.barrier.done(name)
+        context.shared.done(name)
     if isinstance(error, LocalError):
         context.client.stop(f"The sync was ended: {error}")
     queue.put(name, Ended(error))

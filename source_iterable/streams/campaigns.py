@@ -40,7 +40,7 @@ class ChildCampaigns(ChildStream):
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"campaigns/recurring/{key}/childCampaigns"
-        yield from context.shared.unshared(path, "campaigns", "id", BY_ID, self.page_size)
+        yield from context.shared.blocks(path, "campaigns", "id", BY_ID, self.page_size)
 
 
 class Journeys(ByContentStream):

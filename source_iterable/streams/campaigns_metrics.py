@@ -34,6 +34,7 @@ class CampaignsMetrics(Stream):
     cursor_field = COUNTED_AT
     # Ten a minute at most.
     every_state = True
+    lists = CAMPAIGNS.lists
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         config, is_full = context.config, self.name in context.full

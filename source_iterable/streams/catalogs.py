@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 from source_iterable.api.paging import Pages, numbered
@@ -16,7 +17,7 @@ CATALOGS = PlainList("catalogs", "catalogs", "catalogNames", "name", page_size=1
 class CatalogItems(ChildStream):
     """`GET catalogs/{catalogName}/items`, page by page.
 
-    Requests: 1 per catalog, plus 1 per further 200 items.
+    Requests: 1 per catalog, plus 1 per further 1,000 items.
     """
 
     name = "catalog_items"
@@ -24,20 +25,23 @@ class CatalogItems(ChildStream):
     parent = CATALOGS
     noun = "catalog"
     resumable = True
-    # Iterable returns up to 1,000 per page, of up to 30 KB each: too much to hold in memory.
-    page_size = 200
+    # The most that Iterable allows.
+    page_size = 1000
 
     def read_slice(self, context: StreamContext, key: Key) -> Iterator[list[Fields]]:
         path = f"catalogs/{segment(key)}/items"
-        before: set[str] = set()
+        before: set[Key] = set()
         read, total = 0, None
         fetch = numbered(context.client, path, "catalogItemsWithProperties", "itemId", {}, self.page_size)
         for page in Pages(path, fetch):
-            # An item added meanwhile shifts others from the end of one page to the start of the next.
-            items = [{"catalogName": key, **item} for item in page.items if item["itemId"] not in before]
-            yield items
-            before = {item["itemId"] for item in page.items}
-            read, total = read + len(items), page.total
+            known: set[Key] = set()
+            with closing(page.items) as blocks:
+                for items in blocks:
+                    # An item added meanwhile shifts others from the end of one page to the start of the next.
+                    yield [{"catalogName": key, **item} for item in items if item["itemId"] not in before]
+                    known.update(item["itemId"] for item in items)
+            read, total = read + page.items.number - len(known & before), page.total
+            before = known
         if total is not None and read < total:
             # A deleted one shifts them the other way. A catalog may be too large to be kept and read again.
             context.logger.warning(

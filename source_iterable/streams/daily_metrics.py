@@ -54,6 +54,7 @@ class CampaignsMetricsDaily(DailyStream):
     primary_key = ("campaignId", DATE)
     # Ten a minute at most: a sync that is stopped comes further than the one before by every request.
     every_state = True
+    lists = CAMPAIGNS.lists
 
     def _read_days(self, context: StreamContext, state: State, today: date) -> Reading:
         config, read = context.config, Days(state, today)

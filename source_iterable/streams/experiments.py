@@ -7,25 +7,27 @@ src/client/experiments.ts). Not every project has them.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
 
 from source_iterable.api.ahead import run_ahead
-from source_iterable.api.paging import Page, by_offset
+from source_iterable.api.paging import Fetch, by_offset
 from source_iterable.api.request import ShapeError, an_object, model_of
-from source_iterable.errors import Forbidden, NotFound
+from source_iterable.errors import Forbidden, IterableError, NotFound
 from source_iterable.reading.slices import skip, skipping
 from source_iterable.reading.stream import Fields, Reading, State, Stream, StreamContext
 from source_iterable.records.timestamps import milliseconds
 
 PATH = "experiments"
-# Experiments a page, the most that Iterable allows; and those whose details are requested before any is written.
-PAGE_SIZE, DETAILS = 1000, 100
+# The name of the list of experiments with their details.
+_DETAILS = f"{PATH}/{{id}}"
+# Experiments a page, the most that Iterable allows.
+PAGE_SIZE = 1000
 # Requests at a time: the limit is ten a second.
 THREADS = 4
 # Marks an experiment that was deleted after it was listed. No field of Iterable's has a blank.
@@ -44,6 +46,7 @@ class Experiments(Stream):
     name = "experiments"
     primary_key = ("id",)
     exempt_key = True
+    lists = (PATH, _DETAILS)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         yield from _offered(context, self.name)
@@ -58,19 +61,19 @@ class ExperimentVariants(Stream):
     name = "experiment_variants"
     primary_key = ("experimentId", "id")
     exempt_key = True
+    lists = (PATH, _DETAILS)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        for experiments in _offered(context, self.name):
-            for _, variants in run_ahead(partial(_variants, context), experiments, THREADS):
-                yield variants
+        experiments = chain.from_iterable(_offered(context, self.name))
+        for _, variants in run_ahead(partial(_variants, context), experiments, THREADS):
+            yield variants
 
 
 def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]:
-    """All experiments, a page at a time; none, with a warning, where Iterable does not offer them to this key."""
+    """All experiments, some at a time; none, with a warning, where Iterable does not offer them to this key."""
     fetch = by_offset(context.client, PATH, "experiments", "id", PAGE_SIZE)
     try:
-        # By id: a new experiment shifts the pages, and the last one of a page comes again.
-        listed = {item["id"]: item for page in context.shared.pages_by(PATH, fetch, "id") for item in page}
+        next(context.shared.blocks_by(PATH, fetch), None)
     except (Forbidden, NotFound) as error:
         # A wrong base URL or a proxy may answer 404 to everything.
         if not context.client.key.works():
@@ -79,18 +82,46 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
             f"{stream_name}: Iterable does not offer experiments to this project or API key; there are no records. {error}"
         )
         return
-    for page in context.shared.pages_by(f"{PATH}/{{id}}", partial(_page, context, list(listed.values()))):
-        for each in page:
+    for some in context.shared.growing(_DETAILS, partial(_Details, context, fetch)):
+        for each in some:
             if each.get(_GONE):
                 skip(context, stream_name, f"experiment {each['id']}")
-        yield [each for each in page if not each.get(_GONE)]
+        yield [each for each in some if not each.get(_GONE)]
 
 
-def _page(context: StreamContext, listed: list[Fields], start: int | None) -> Page:
-    """The experiments from an index on."""
-    end = (start or 0) + DETAILS
-    page = run_ahead(partial(_experiment, context), listed[start or 0 : end], THREADS)
-    return Page([each for _, each in page], end if end < len(listed) else None)
+class _Details(Iterator[list[Fields]]):
+    """Each experiment of the list with its details, alone: one may be large.
+
+    After an error, the next call requests the same one again.
+    """
+
+    def __init__(self, context: StreamContext, fetch: Fetch) -> None:
+        self._context = context
+        self._fetch = fetch
+        self._ahead: Iterator[tuple[Fields, Fields]] | None = None
+        self._number = 0
+
+    def __next__(self) -> list[Fields]:
+        if self._ahead is None:
+            listed = chain.from_iterable(self._context.shared.blocks_by(PATH, self._fetch))
+            rest = islice(_once_each(listed), self._number, None)
+            self._ahead = run_ahead(partial(_experiment, self._context), rest, THREADS)
+        try:
+            _, experiment = next(self._ahead)
+        except IterableError:
+            self._ahead = None
+            raise
+        self._number += 1
+        return [experiment]
+
+
+def _once_each(experiments: Iterable[Fields]) -> Iterator[Fields]:
+    """A new experiment shifts the pages, and the last one of a page comes again."""
+    seen: set[int] = set()
+    for each in experiments:
+        if each["id"] not in seen:
+            seen.add(each["id"])
+            yield each
 
 
 def _experiment(context: StreamContext, listed: Fields) -> Fields:

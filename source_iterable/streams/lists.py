@@ -48,6 +48,7 @@ class ListUsers(Stream):
     primary_key = ("listId", "userIdentifier")
     resumable = True
     needs = ANY_RESPONSE
+    lists = LISTS.lists
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         done = Done(LISTS.keys(context), state)
@@ -137,6 +138,7 @@ class ListSizes(DailyStream):
     name = "list_sizes"
     primary_key = ("listId", DATE)
     needs = COUNTS
+    lists = LISTS.lists
 
     def announce(self, context: StreamContext, state: State) -> None:
         context.barrier.first = [list_id for _, list_id in _large_in(state)]

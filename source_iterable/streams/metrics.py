@@ -42,6 +42,7 @@ class ExperimentsMetrics(Stream):
 
     name = "experiments_metrics"
     primary_key = ()
+    lists = CAMPAIGNS.lists
 
     def _read(self, context: StreamContext, state: State) -> Reading:
         emails = {item["id"] for item in CAMPAIGNS.items(context) if item.get("messageMedium", "Email") == "Email"}

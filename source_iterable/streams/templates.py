@@ -12,14 +12,14 @@ import msgspec
 from source_iterable.api.ahead import run_ahead
 from source_iterable.api.request import Parameters, ShapeError, an_object, holder_of, model_of
 from source_iterable.errors import ApiError
-from source_iterable.reading.lists import BY_ID, ByContentStream, in_batches
+from source_iterable.reading.lists import BY_ID, ByContentStream
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields, StreamContext
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 MESSAGE_MEDIA = ("Email", "Push", "InApp", "SMS")
-# Contents requested at a time (the limit is a hundred a second), and contents per batch: each may be large.
-CONTENT_THREADS, CONTENTS = 8, 20
+# Contents requested at a time: the limit is a hundred a second.
+CONTENT_THREADS = 8
 # Statuses for a clientTemplateId that Iterable rejects: invalid, unknown, or too long for a URL.
 _REFUSED = (400, 404, 414)
 
@@ -78,7 +78,10 @@ class TemplateContents(Templates):
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
         found = run_ahead(partial(self.content, context, kind), items, CONTENT_THREADS)
-        yield from in_batches((content for _, content in found if content is not None), CONTENTS)
+        for _, content in found:
+            if content is not None:
+                # Alone: one may be large.
+                yield [content]
 
 
 class _Listed(msgspec.Struct):

@@ -136,6 +136,7 @@ class UserEvents(Stream):
     resumable = True
     of_people = True
     needs = ANY_RESPONSE
+    lists = LISTS.lists
 
     def __init__(self, streams: Iterable[EventStream]) -> None:
         types = {stream.data_type: stream for stream in streams}

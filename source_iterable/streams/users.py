@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from source_iterable.api.client import IterableClient
-from source_iterable.api.request import TIMEOUT, Request, ShapeError, Timeout, holder_of, model_of
+from source_iterable.api.request import TIMEOUT, Request, ShapeError, Timeout, model_of
 from source_iterable.api.retry import RESPONSE, RetryPolicy
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream
-from source_iterable.reading.lists import in_batches
 from source_iterable.reading.stream import IsColumn, Reading, State, Stream, StreamContext, no_column
 from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.lines import Dumps, RecordParser, ShapedRecords
@@ -25,8 +25,6 @@ from source_iterable.streams.lists import IDENTIFIERS
 
 # By kind of identifier: the path of forgotten users' hashes, and their name in the response.
 _FORGOTTEN = {"email": ("users/forgotten", "hashedEmails"), "userId": ("users/forgottenUserIds", "hashedUserIds")}
-# Hashes per batch.
-HASHES = 10_000
 # What to do about users without their key.
 _WITHOUT = {
     "email": "If users are known by their userId alone, set project_type to Hybrid; or sync with Append, which keeps all.",
@@ -161,10 +159,6 @@ class ForgottenUsers(Stream):
     def _read(self, context: StreamContext, state: State) -> Reading:
         for kind in IDENTIFIERS[context.config.project_type]:
             path, selector = _FORGOTTEN[kind]
-            hashes = context.client.get_json(path, None, partial(_hashes_in, selector))
-            for some in in_batches(hashes, HASHES):
-                yield [{"hash": each, "identifierType": kind} for each in some]
-
-
-def _hashes_in(selector: str, response: Any) -> list[str]:
-    return model_of(dict[str, list[str]], {selector: holder_of(response, selector)[selector]})[selector]
+            with closing(context.client.get_list(path, None, selector, None, lambda listed: listed.items)) as blocks:
+                for hashes in blocks:
+                    yield [{"hash": each, "identifierType": kind} for each in hashes]

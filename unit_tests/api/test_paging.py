@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from typing import Any
 
 import pytest
 import requests_mock
 
-from source_iterable.api.paging import Pages, by_marker, by_offset, numbered
-from source_iterable.errors import BadRequest, BrokenResponse, IterableError
-from unit_tests.contexts import ROOT, a_context, asked
+from source_iterable.api import listed
+from source_iterable.api.paging import Page, Pages, by_marker, by_offset, numbered
+from source_iterable.errors import BadRequest, BrokenResponse, IterableError, ServerError
+from unit_tests.contexts import ROOT, a_context, asked, query_of
 
 
 def read(server: requests_mock.Mocker, responses: list[Any]) -> list[list[int]]:
@@ -17,7 +20,12 @@ def read(server: requests_mock.Mocker, responses: list[Any]) -> list[list[int]]:
     server.get(f"{ROOT}things", [{"json": each} for each in responses])
     with a_context() as context:
         found = Pages("things", numbered(context.client, "things", "things", "id", {"sort": "id"}, 3))
-        return [[item["id"] for item in page.items] for page in found]
+        return [ids_of(page) for page in found]
+
+
+def ids_of(page: Page, key: str = "id") -> list[Any]:
+    with closing(page.items) as blocks:
+        return [item[key] for items in blocks for item in items]
 
 
 def page(*ids: int, following: Any = None) -> dict[str, Any]:
@@ -116,10 +124,10 @@ def test_a_page_that_failed_is_requested_again(requests_mock: requests_mock.Mock
     )
     with a_context() as context:
         found = Pages("things", numbered(context.client, "things", "things", "id", {}, 3))
-        assert next(found).items == [{"id": 1}]
+        assert ids_of(next(found)) == [1]
         with pytest.raises(BadRequest):
             next(found)
-        assert [each.items for each in found] == [[{"id": 2}]]
+        assert [ids_of(each) for each in found] == [[2]]
     assert numbers(requests_mock) == ["1", "2", "2"]
 
 
@@ -132,7 +140,7 @@ def test_pages_by_marker_go_on_to_the_one_without_one(requests_mock: requests_mo
     requests_mock.get(f"{ROOT}metadata/t", [{"json": each} for each in responses])
     with a_context() as context:
         found = Pages("metadata/t", by_marker(context.client, "metadata/t", "results", "key"))
-        assert [item["key"] for each in found for item in each.items] == ["a", "b", "d"]
+        assert [ids_of(each, "key") for each in found] == [["a", "b"], [], ["d"]]
     assert asked(requests_mock, "metadata/t") == [{}, {"nextMarker": "b"}, {"nextMarker": "c"}]
 
 
@@ -152,5 +160,95 @@ def test_pages_by_offset_end_where_the_total_says_or_with_an_empty_one(
     requests_mock.get(f"{ROOT}things", [{"json": {**page(*each), "totalCount": total}} for each in ids])
     with a_context() as context:
         found = Pages("things", by_offset(context.client, "things", "things", "id", 2))
-        assert [item["id"] for each in found for item in each.items] == [1, 2, 3, 4, 5]
+        assert [each for page in found for each in ids_of(page)] == [1, 2, 3, 4, 5]
     assert [query["offset"] for query in asked(requests_mock, "things")] == offsets
+
+
+class Weak:
+    """A list of 47 things whose server cannot return more than `most` of them at a time; `fails` is how."""
+
+    def __init__(self, most: int, **fails: Any) -> None:
+        self.most = most
+        self.fails = fails
+
+    def serve(self, server: requests_mock.Mocker) -> None:
+        server.get(f"{ROOT}things", content=self.answer)
+
+    def answer(self, request: Any, context: Any) -> bytes:
+        query = {name: int(value) for name, value in query_of(request).items()}
+        size = query.get("pageSize") or query["limit"]
+        start = query.get("offset", (query.get("page", 1) - 1) * size)
+        end = min(start + size, 47)
+        if size > self.most:
+            context.status_code = self.fails.get("status_code", 200)
+            return bytes(self.fails.get("content", b""))
+        return json.dumps({**page(*range(start, end), following="/x" if end < 47 else None), "totalCount": 47}).encode()
+
+
+def sizes(server: requests_mock.Mocker) -> list[int]:
+    """The sizes of the pages that were requested, each once."""
+    queries = asked(server, "things")
+    return list(dict.fromkeys(int(query.get("pageSize") or query["limit"]) for query in queries))
+
+
+BROKEN = [{"status_code": 500}, {"status_code": 504}, {"content": b'{"things":[' + b" " * 5000 + b'{"id":1}]}'}]
+
+
+@pytest.mark.parametrize("fails", BROKEN)
+@pytest.mark.parametrize(("most", "asked_for"), [(20, [20]), (2, [20, 2]), (10, [20, 2]), (1, [20, 2, 1])])
+@pytest.mark.parametrize("way", ["number", "offset"])
+def test_pages_that_cannot_be_read_are_read_in_parts(
+    requests_mock: requests_mock.Mocker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    way: str,
+    most: int,
+    asked_for: list[int],
+    fails: dict[str, Any],
+) -> None:
+    monkeypatch.setattr(listed, "LIST_BYTES", 5000)
+    Weak(most, **fails).serve(requests_mock)
+    with a_context() as context:
+        things = ("things", "things", "id")
+        fetch = numbered(context.client, *things, {}, 20) if way == "number" else by_offset(context.client, *things, 20)
+        assert [each for found in Pages("things", fetch) for each in ids_of(found)] == list(range(47))
+    assert sizes(requests_mock) == asked_for
+    told = [message for message in caplog.messages if "at a time" in message]
+    assert len(told) == len(asked_for) - 1
+    assert all(message.startswith("GET things: reading 2 items at a time instead of 20. ") for message in told[:1])
+
+
+def test_the_items_of_a_page_that_fails_later_are_read_once(requests_mock: requests_mock.Mocker) -> None:
+    weak = Weak(20)
+    weak.serve(requests_mock)
+    with a_context() as context:
+        found = Pages("things", numbered(context.client, "things", "things", "id", {}, 20))
+        assert ids_of(next(found)) == list(range(20))
+        weak.most, weak.fails = 2, {"status_code": 503}
+        assert [each for page in found for each in ids_of(page)] == list(range(20, 47))
+    last = [(query["page"], query["pageSize"]) for query in asked(requests_mock, "things")][6:8]
+    assert last == [("11", "2"), ("12", "2")]
+
+
+def test_the_last_error_is_that_of_a_single_item(requests_mock: requests_mock.Mocker) -> None:
+    Weak(0, status_code=500).serve(requests_mock)
+    with a_context() as context, pytest.raises(ServerError):
+        list(Pages("things", numbered(context.client, "things", "things", "id", {}, 50)))
+    assert sizes(requests_mock) == [50, 5, 1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status_code": 400},
+        {"status_code": 404},
+        {"content": b"<html>"},
+        {"content": b'{"other":[]}'},
+        {"json": {"code": "a", "msg": "b"}},
+    ],
+)
+def test_what_is_no_page_is_not_asked_for_in_parts(requests_mock: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+    requests_mock.get(f"{ROOT}things", **answer)
+    with a_context() as context, pytest.raises(IterableError):
+        list(Pages("things", numbered(context.client, "things", "things", "id", {}, 20)))
+    assert sizes(requests_mock) == [20]

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from source_iterable.api.request import ShapeError, an_object, items_in, segment
-
-
-def test_a_list_is_what_its_endpoint_names() -> None:
-    assert items_in({"things": [{"id": "a"}, {"id": "b"}]}, "things", "id") == [{"id": "a"}, {"id": "b"}]
+from source_iterable.api.request import ShapeError, an_object, segment
 
 
 def test_a_response_that_is_one_object() -> None:

@@ -299,7 +299,7 @@ class Leaves(ChildStream):
     def read_slice(self, context: StreamContext, key: Key) -> Any:
         fetch = numbered(context.client, f"branches/{key}", "leaves", "id", {}, 2)
         for page in Pages(f"branches/{key}", fetch):
-            yield page.items
+            yield from page.items
 
 
 def serve(server: requests_mock.Mocker, **branches: Any) -> None:

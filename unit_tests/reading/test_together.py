@@ -8,13 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests_mock
 
 from source_iterable.errors import LocalError, NotFound
 from source_iterable.reading import pace, together
 from source_iterable.reading.stream import Checkpoint, Reading, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, Nothing, Started, read
 from source_iterable.records.batch import RecordBatch
-from unit_tests.contexts import a_context
+from unit_tests.contexts import ROOT, a_context
 
 
 class Fake(Stream):
@@ -153,3 +154,36 @@ def test_readers_wait_for_room_and_stop_when_nobody_takes_anything_any_more(
     assert stream.yielded <= 2 + 300 // 30 + 2
     with pytest.raises(Exception, match="terminated"):
         context.client.wait(0)
+
+
+class OfList(Stream):
+    """Reads the list of channels once `begins` is set, and sets `ended`."""
+
+    primary_key = ("id",)
+    lists = ("channels",)
+
+    def __init__(self, name: str, begins: threading.Event, ended: threading.Event) -> None:
+        self.name = name
+        self.begins, self.ended = begins, ended
+
+    def _read(self, context: StreamContext, state: State) -> Reading:
+        self.begins.wait()
+        for items in context.shared.blocks("channels", "channels", "id", {}, None):
+            yield RecordBatch(self.name, len(items), b"{}\n" * len(items))
+        self.ended.set()
+
+
+def test_a_list_is_requested_once_for_all_streams_that_name_it_and_not_kept_for_the_others(
+    context: StreamContext, requests_mock: requests_mock.Mocker
+) -> None:
+    requests_mock.get(f"{ROOT}channels", json={"channels": [{"id": 1}, {"id": 2}]})
+    first, second, begun = threading.Event(), threading.Event(), threading.Event()
+    begun.set()
+    streams: list[Any] = [OfList("early", begun, first), OfList("late", first, second), Fake("other", second, 1)]
+    kept: dict[str, int] = {}
+    for name, item in read(context, {stream.name: (stream, {}) for stream in streams}):
+        if isinstance(item, Ended):
+            assert item.error is None
+            kept[name] = len(context.shared._lists)
+    assert requests_mock.call_count == 1
+    assert kept["late"] == 0
