@@ -38,7 +38,7 @@ SELECT event_name, field, json_type, view_name, column_name, place, made FROM (
         SELECT *, coalesce(min(place) OVER (PARTITION BY event_name, field), {most} + 1) AS known
         FROM {table} WHERE {of_events}
     ) AS placed
-) AS numbered WHERE nth <= {most} + 1 ORDER BY event_name
+) AS numbered WHERE nth <= {most} + 1
 """
 _MARK = """
 UPDATE {table} SET view_name = given.view_name, column_name = given.column_name, place = given.place, made = true
@@ -113,13 +113,14 @@ def make(database: Database, held: dict[str, dict[str, str]], here: str) -> None
         database.end_transaction()
         held[FIELDS] = _COLUMNS
     views = f"SELECT table_name::text FROM information_schema.tables WHERE {here} AND table_type = 'VIEW'"
-    waiting = f"NOT made OR view_name NOT IN ({views})"
-    events = database.run(f"SELECT event_name, count(*) FROM {FIELDS} WHERE {waiting} GROUP BY 1 ORDER BY 1")
-    taken = (
-        {name for (name,) in database.run(f"SELECT DISTINCT view_name FROM {FIELDS}")} | {*held} if events else set()
-    )
+    waiting = f"SELECT event_name FROM {FIELDS} WHERE NOT made OR view_name NOT IN ({views})"
+    events = database.run(f"SELECT event_name, count(*) FROM {FIELDS} WHERE event_name IN ({waiting}) GROUP BY 1")
+    if not events:
+        return
+    taken = {*held, *(name for (name,) in database.run(f"SELECT DISTINCT view_name FROM {FIELDS}"))}
     shown = [column for column in _SHOWN if column in columns]
-    for names in _batches(events):
+    # Names are given in this order: so did earlier versions.
+    for names in _batches(sorted(events)):
         database.begin()
         overflowing = _make_some(database, names, taken, shown)
         database.end_transaction()
@@ -134,7 +135,7 @@ def _make_some(database: Database, names: Iterable[str], taken: set[str], shown:
     """Make the views of these event names. Returns the names of those that leave out fields for the first time."""
     of_events = f"event_name IN ({', '.join(map(_text, names))})"
     rows = database.run(_OF_EVENTS.format(table=FIELDS, of_events=of_events, most=MOST_FIELDS))
-    made = [*views_of(rows, taken)]
+    made = [*views_of(sorted(rows, key=itemgetter(0)), taken)]
     marks = [
         f"({_text(view.event_name)}, {_text(field)}, {literal(view.name)}, {literal(name) if name else 'NULL'}, {place})"
         for view in made
@@ -182,7 +183,7 @@ def views_of(rows: Iterable[Sequence[Any]], taken: set[str]) -> Iterator[View]:
             name = name or free_name(field, {*_SHOWN, *columns})
             columns[name] = Column(field, name, type_for(types[field]))
         overflows = len(in_order) > MOST_FIELDS and not left_out
-        marks = [
+        marks: list[tuple[str, str | None, int]] = [
             (each.field, name, place) for place, (name, each) in enumerate(columns.items()) if each.field in waiting
         ]
         marks += [(field, None, MOST_FIELDS) for field in left_out or in_order[MOST_FIELDS:][:1] if field in waiting]
