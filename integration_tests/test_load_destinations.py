@@ -17,15 +17,12 @@ from source_iterable.load.command import open_destination
 from source_iterable.load.commits import Commits
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.rows import Spool
-from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import Table, table_of
 from source_iterable.records.batch import batch_of
 from source_iterable.streams.table import STREAMS
 
 CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
-MEMBERS, USERS, CAMPAIGNS, CUSTOM = (
-    table_of(STREAMS[name], CONFIG) for name in ("list_users", "users", "campaigns", "custom_event")
-)
+MEMBERS, USERS, CAMPAIGNS = (table_of(STREAMS[name], CONFIG) for name in ("list_users", "users", "campaigns"))
 
 
 @pytest.fixture
@@ -240,24 +237,3 @@ def test_a_stream_that_postgresql_rejects_fails_alone(
         assert list(tmp_path.glob("*.*")) == []
     assert len(postgres_warehouse.rows("campaigns")) == 2
     assert identifiers(postgres_warehouse) == ["1", "2"]
-
-
-@pytest.mark.warehouses
-def test_a_view_of_custom_events_gets_new_columns_unless_another_view_needs_it_as_it_is(
-    postgres_warehouse: PostgresWarehouse, tmp_path: Path
-) -> None:
-    def load(number: int, field: str) -> set[str]:
-        with closing(open_destination(postgres_warehouse.to, "iterable", "", tmp_path)) as destination:
-            event = {"_event_id": str(number), "createdAt": "2024-05-01T10:20:30+00:00", "eventName": "it's 100% %s"}
-            put(destination, CUSTOM, tmp_path, {**event, "data": {field: number}})
-            destination.commit({})
-            assert isinstance(destination, SqlDestination)
-            destination.make_custom_event_views()
-        rows = postgres_warehouse.rows("custom_event_it_s_100_s")
-        assert len(rows) == number
-        return {name for row in rows for name in row} - {"_event_id", "created_at"}
-
-    assert load(1, "own") == {"own"}
-    assert load(2, "earlier") == {"own", "earlier"}
-    postgres_warehouse.execute("CREATE VIEW iterable.mine AS SELECT own FROM iterable.custom_event_it_s_100_s")
-    assert load(3, "before") == {"own", "earlier"}

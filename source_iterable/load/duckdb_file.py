@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from source_iterable.load.destination import DestinationError
+from source_iterable.load.event_views import JSON_TYPE
 from source_iterable.load.incoming import errors_of, fetched, open_database, stage
 from source_iterable.load.rows import VECTOR, RowFile, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
-from source_iterable.load.tables import Table
+from source_iterable.load.tables import Column, Table
 from source_iterable.process.display import one_line
 
 # With 0, a checkpoint does not merge the row groups of earlier commits: it has VECTOR rows in memory, however long they are.
 _VACUUM = "max_vacuum_tasks"
 # Of 256 kB, for a tenth of what fits: HTML gets that small.
 _MANY_BLOCKS = 64
+# Bytes of JSON that are taken apart at a time, which takes 20 times of that.
+_UNNESTED = 4 * 2**20
+_JSON_TYPE = """CASE coalesce(json_type(value), 'NULL') WHEN 'VARCHAR' THEN 'string' WHEN 'UBIGINT' THEN 'number'
+WHEN 'BIGINT' THEN 'number' WHEN 'DOUBLE' THEN 'number' ELSE lower(coalesce(json_type(value), 'NULL')) END"""
 
 
 class DuckDBFile(SqlDestination):
@@ -31,7 +37,6 @@ class DuckDBFile(SqlDestination):
     ignores_case = True
     # A transaction is in memory, of which there are 256 MB (open_database).
     commit_bytes = 32 * 2**20
-    json_type = "CASE type WHEN 'VARCHAR' THEN 'string' WHEN 'DOUBLE' THEN 'number' ELSE lower(type) END"
 
     def __init__(self, path: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
         super().__init__(dataset, backfill, loaded)
@@ -61,11 +66,40 @@ class DuckDBFile(SqlDestination):
         self.run(f"ALTER TABLE {quoted(collecting)} RENAME TO {quoted(table.name)}")
         self._held[table.name] = self._held.pop(collecting)
 
-    def field(self, name: str, sql_type: str) -> str:
-        path = literal("/" + name.replace("~", "~0").replace("/", "~1"))
-        if sql_type == "json":
-            return f"json_extract(data, {path})"
-        return f"TRY_CAST(json_extract_string(data, {path}) AS {sql_type})"
+    def fields_of(self, source: str) -> Iterator[str]:
+        sizes = f"SELECT sum(strlen(data)) AS size FROM {source} GROUP BY rowid // {VECTOR}"
+        ((size,),) = self.run(f"SELECT max(size) FROM ({sizes})")
+        parts = int(size or 0) // _UNNESTED + 1
+        # Not json_each, which joins the rows to what they have.
+        each = """unnest(map_entries(from_json(data, '"MAP(VARCHAR, JSON)"')))"""
+        for part in range(parts):
+            rows = f"{source} WHERE event_name IS NOT NULL AND rowid % {parts} = {part}"
+            values = (
+                f"SELECT event_name, each.key AS field, each.value FROM (SELECT event_name, {each} AS each FROM {rows})"
+            )
+            yield f"SELECT event_name, field, {JSON_TYPE.format(_JSON_TYPE)} AS json_type FROM ({values})"
+
+    def select(self, columns: Sequence[Column]) -> str:
+        # An expression for each field takes twice the memory, in every program that opens the file.
+        structures: list[Any] = []
+        lower: set[str] = set()
+        for field, _, sql_type in columns:
+            if not field:
+                # No name for a field of a struct.
+                structures.append(sql_type)
+            elif structures and isinstance(structures[-1], dict) and field.lower() not in lower:
+                structures[-1][field] = sql_type
+            else:
+                # Nor is one that differs in case alone.
+                structures.append({field: sql_type})
+                lower = set()
+            lower.add(field.lower())
+        return ", ".join(
+            f"unnest(from_json(data, {literal(json.dumps(each))}))"
+            if isinstance(each, dict)
+            else f"from_json(json_extract(data, '/'), {literal(json.dumps(each))})"
+            for each in structures
+        )
 
     def close(self) -> None:
         # Once for all commits: it writes the row groups anew. If it fails, nothing is lost.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -16,11 +16,12 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from source_iterable.load.destination import ConnectionLost, DestinationError, Rejected, redact
+from source_iterable.load.event_views import JSON_TYPE
 from source_iterable.load.forgetting import CHUNK
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
-from source_iterable.load.tables import Table
+from source_iterable.load.tables import Column, Table
 from source_iterable.process.display import one_line
 
 # Seconds that a server has to restart.
@@ -45,7 +46,6 @@ class Postgres(SqlDestination):
     types = {**SqlDestination.types, "varchar": "text", "double": "double precision", "json": "jsonb"}
     indexed = True
     alters = True
-    json_type = "jsonb_typeof(value)"
     keeps_nul = False
 
     def __init__(self, url: str, dataset: str, backfill: str, folder: Path, loaded: bool = False) -> None:
@@ -158,18 +158,27 @@ class Postgres(SqlDestination):
         self._insert(table.name, columns, quoted(collecting))
         self._drop(collecting)
 
-    def field(self, name: str, sql_type: str) -> str:
-        value, text = f"data->{literal(name)}", f"data->>{literal(name)}"
+    def fields_of(self, source: str) -> list[str]:
+        json_type = JSON_TYPE.format("jsonb_typeof(value)")
+        names = f"SELECT event_name, data FROM {source} WHERE event_name IS NOT NULL"
+        return [f"SELECT event_name, key AS field, {json_type} AS json_type FROM ({names}) AS named, jsonb_each(data)"]
+
+    def select(self, columns: Sequence[Column]) -> str:
+        return ", ".join(self._value(column.field, column.type) for column in columns)
+
+    def _value(self, field: str, sql_type: str) -> str:
+        value, text = f"data->{literal(field)}", f"data->>{literal(field)}"
         if sql_type in ("json", "varchar"):
             return value if sql_type == "json" else text
         json_type = "number" if sql_type == "double" else sql_type
         fits = f"{text} ~ '^-?[0-9]{{1,18}}$'" if sql_type == "bigint" else f"jsonb_typeof({value}) = '{json_type}'"
         return f"CASE WHEN {fits} THEN ({text})::{self.types.get(sql_type, sql_type)} END"
 
-    def make_view(self, name: str, query: str) -> None:
-        create = f"CREATE OR REPLACE VIEW {name} AS {query};"
-        # It has other columns now. If a view of somebody else needs it as it is, it stays.
-        anew = f"BEGIN DROP VIEW {name}; {create} EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END;"
+    def make_view(self, name: str, columns: Iterable[str], query: str, otherwise: str) -> None:
+        create = f"CREATE OR REPLACE VIEW {quoted(name)} ({', '.join(map(quoted, columns))}) AS {query};"
+        # A column has another type now. If a view of somebody else needs it as it is, it stays.
+        kept = f"EXCEPTION WHEN dependent_objects_still_exist THEN {otherwise};"
+        anew = f"BEGIN DROP VIEW {quoted(name)}; {create} {kept} END;"
         self.run(f"DO {literal(f'BEGIN {create} EXCEPTION WHEN invalid_table_definition THEN {anew} END')}")
 
     def end_transaction(self) -> None:

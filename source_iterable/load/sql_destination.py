@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
-from source_iterable.errors import ConfigError
+from source_iterable.load import event_views
 from source_iterable.load.forgetting import Erasable, Part, no_tables
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
-from source_iterable.load.tables import EVENT_COLUMNS, FIELDS_OF_CUSTOM_EVENTS, Column, Table, views_of
+from source_iterable.load.tables import Column, Table
 from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
 
@@ -29,14 +29,13 @@ class SqlDestination(Erasable):
     Subclasses connect to the database and say how its SQL differs: `types` has its names of types where they are not
     DuckDB's, as its information schema shows them, `indexed` is whether it needs an index to find the rows of a table by
     their key, `alters` whether it can change the type of a column in a transaction that has deleted rows,
-    `ignores_case` whether Iterable is the schema iterable, `json_type` SQL for the type of a `value` of json_each.
+    `ignores_case` whether Iterable is the schema iterable.
     """
 
     types: Mapping[str, str] = {"timestamptz": "timestamp with time zone"}
     indexed = False
     alters = False
     ignores_case = False
-    json_type: str
 
     def __init__(self, dataset: str, backfill: str, loaded: bool) -> None:
         self._dataset = dataset
@@ -57,8 +56,12 @@ class SqlDestination(Erasable):
         """
 
     @abstractmethod
-    def field(self, name: str, sql_type: str) -> str:
-        """SQL for a field in the column `data`; NULL where a value is not of this type."""
+    def fields_of(self, source: str) -> Iterable[str]:
+        """SQL, in one query or several, for what is in a table of custom events: event name, field, and JSON type."""
+
+    @abstractmethod
+    def select(self, columns: Sequence[Column]) -> str:
+        """SQL for fields in the column `data`, in this order; NULL where a value is not of its column's type."""
 
     @abstractmethod
     def replace(self, table: Table, collecting: str) -> None:
@@ -81,7 +84,9 @@ class SqlDestination(Erasable):
     def _held(self) -> dict[str, dict[str, str]]:
         """The columns of existing tables, and their SQL types."""
         held: dict[str, dict[str, str]] = {}
-        columns = f"information_schema.columns WHERE {self._here}"
+        # Without views, which may be many.
+        tables = f"SELECT table_name FROM information_schema.tables WHERE {self._here} AND table_type = 'BASE TABLE'"
+        columns = f"information_schema.columns WHERE {self._here} AND table_name IN ({tables})"
         for table, column, sql_type in self.run(f"SELECT table_name, column_name, lower(data_type) FROM {columns}"):
             held.setdefault(table, {})[column] = sql_type
         return held
@@ -105,10 +110,12 @@ class SqlDestination(Erasable):
         return self.run(f"SELECT stream, part FROM {_STATES} WHERE part <> {literal(self._backfill)}")
 
     def reload(self, tables: Iterable[Table]) -> None:
-        self._begin()
+        self.begin()
         for table in tables:
             for name in self._loading(table.name):
                 self._drop(name)
+            if table.name == "custom_event":
+                self._drop(event_views.FIELDS)
             self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}")
             if table.name in self._held:
                 self._empty(table, self.sql_types(table.columns), "TRUNCATE")
@@ -116,7 +123,7 @@ class SqlDestination(Erasable):
         self.end_transaction()
 
     def start_over(self, tables: Iterable[Table]) -> None:
-        self._begin()
+        self.begin()
         for table in tables:
             self._begun[table.name] = table
             if table.merged and table.name in self._held:
@@ -130,16 +137,18 @@ class SqlDestination(Erasable):
         self.end_transaction()
 
     def add(self, file: RowFile) -> None:
-        self._begin()
+        self.begin()
         replaced = self.stage(file)
         name, columns = self._collecting(file.table), self.sql_types(file.columns)
         self._make_columns(name, file.table, columns)
         self.run(f"DELETE FROM {quoted(name)} AS old USING incoming WHERE {replaced}")
         self._insert(name, columns, "incoming")
+        if name == "custom_event" and event_views.FIELDS in self._held:
+            event_views.note(self, "incoming", columns)
         self.run("DROP TABLE incoming")
 
     def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
-        self._begin()
+        self.begin()
         for table in finished:
             self._show(table)
         for stream, state in states.items():
@@ -175,7 +184,7 @@ class SqlDestination(Erasable):
         return [Part(table, name != table, name, quoted(name), self._held[name], mark.get(name)) for table, name in at]
 
     def erase(self, part: Part, condition: str) -> Part:
-        self._begin()
+        self.begin()
         self.run(f"DELETE FROM {part.source} WHERE {condition}")
         if not part.loading:
             self.new_generation(part.table)
@@ -183,24 +192,17 @@ class SqlDestination(Erasable):
 
     def make_custom_event_views(self) -> None:
         """Make and commit a view for each name of custom events, with a column for each of their fields."""
-        held = self._held.get("custom_event")
-        if held is None:
-            return
-        json = self.types.get("json", "json")
-        if "event_name" not in held or held.get("data") != json:
-            raise ConfigError("There are no views of custom events without eventName and data: keep both as they are.")
-        shown = [quoted(column) for column in EVENT_COLUMNS if column in held]
-        self._begin()
-        fields = self.run(FIELDS_OF_CUSTOM_EVENTS.format(json=json, json_type=self.json_type))
-        for view, event_name, columns in views_of(fields):
-            own = [f"{self.field(field, sql_type)} AS {quoted(name)}" for field, name, sql_type in columns]
-            query = f"SELECT {', '.join(shown + own)} FROM custom_event WHERE event_name = {literal(event_name)}"
-            self.make_view(quoted(view), query)
-        self.end_transaction()
+        event_views.make(self, self._held, self._here)
 
-    def make_view(self, name: str, query: str) -> None:
-        """Make a view, or replace it. `name` is quoted."""
-        self.run(f"CREATE OR REPLACE VIEW {name} AS {query}")
+    def make_view(self, name: str, columns: Iterable[str], query: str, otherwise: str) -> None:
+        """Make a view with these names of columns, or replace it. `otherwise` is executed if it has to stay as it is."""
+        self.run(f"CREATE OR REPLACE VIEW {quoted(name)} ({', '.join(map(quoted, columns))}) AS {query}")
+
+    def begin(self) -> None:
+        """Begin a transaction, unless one is open."""
+        if not self._open:
+            self._open = True
+            self.run("BEGIN")
 
     def end_transaction(self) -> None:
         """Commit."""
@@ -262,18 +264,14 @@ class SqlDestination(Erasable):
             self._held[name] = dict(columns)
             if self.indexed and table.key:
                 self.run(f"CREATE INDEX ON {quoted(name)} ({', '.join(map(quoted, table.key))})")
+            if name == "custom_event":
+                self._drop(event_views.FIELDS)
         held = self._held[name]
         for column in [column for column in columns if column not in held]:
             held[column] = columns[column]
             self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
         if name == table.name and (made or self._private.get(name) is None):
             self.new_generation(name, table.private)
-
-    def _begin(self) -> None:
-        """Begin a transaction, unless one is open."""
-        if not self._open:
-            self._open = True
-            self.run("BEGIN")
 
 
 def _suffix(letter: str, digest: str) -> str:

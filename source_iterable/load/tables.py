@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from hashlib import sha256
-from itertools import groupby
-from operator import itemgetter
-from string import punctuation
 from typing import Any, NamedTuple
 
 from source_iterable.api.client import IterableClient
@@ -26,15 +23,6 @@ _NO_WORD = re.compile(r"[^A-Za-z0-9_]")
 _BETWEEN_WORDS = re.compile(r"(?<=[^_])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])")
 # The names of a table's columns, by the table's name.
 ColumnsOf = Callable[[str], Collection[str]]
-# The columns of custom_event that its views begin with.
-EVENT_COLUMNS = ("_event_id", "created_at", "email", "user_id", "itbl_user_id")
-
-# Their names, fields and types, for views_of; to be formatted. An integer of more than 64 bits has the type "json".
-FIELDS_OF_CUSTOM_EVENTS = """
-SELECT DISTINCT event_name, key, CASE
-    WHEN value::text ~ '^-?[0-9]{{19,}}$' THEN 'json' WHEN value::text ~ '^-?[0-9]+$' THEN 'integer' ELSE {json_type} END
-FROM (SELECT event_name, data FROM custom_event WHERE event_name IS NOT NULL) AS named, {json}_each(data)
-"""
 
 
 class Column(NamedTuple):
@@ -97,23 +85,6 @@ def table_of(
     return Table(stream.name, tuple(columns.values()), key, merged, event_time, stream.of_people, schema, private)
 
 
-def views_of(fields: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, list[Column]]]:
-    """The views of custom events: the name of each, the events' name, and a column for each field that they have.
-
-    `fields` are the event name, the field, and the JSON type of a value, each combination once. An integer of more than 64
-    bits has the type "json".
-    """
-    views = {"custom_event"}
-    for event_name, of_event in groupby(sorted(fields), itemgetter(0)):
-        view = free_name(f"custom_event_{event_name.strip(punctuation)}", views)
-        views.add(view)
-        columns: dict[str, Column] = {}
-        for field, of_field in groupby(of_event, itemgetter(1)):
-            name = free_name(field, [*EVENT_COLUMNS, *columns])
-            columns[name] = Column(field, name, _type_for(json_type for _, _, json_type in of_field))
-        yield view, event_name, list(columns.values())
-
-
 def backfill_key(config: Config) -> str:
     """Tells apart the states of configurations that load parts of a backfill into one dataset: "" without an end_date."""
     return f"{config.start_date}/{config.end_date}" if config.end_date else ""
@@ -131,10 +102,20 @@ def snake_case(field: str) -> str:
 
 def free_name(field: str, taken: Collection[str]) -> str:
     """The name of a field's column; another one if it is among those `taken`, or too long."""
-    name = snake_case(field)
-    if name not in taken and len(name) <= _LONGEST_NAME:
-        return name
-    return f"{name[: _LONGEST_NAME - 7]}_{sha256(field.encode()).hexdigest()[:6]}"
+    name = free = snake_case(field)
+    hashed = field
+    while free in taken or len(free) > _LONGEST_NAME:
+        hashed, digest = f"{hashed}+", sha256(hashed.encode()).hexdigest()
+        free = f"{name[: _LONGEST_NAME - 7]}_{digest[:6]}"
+    return free
+
+
+def type_for(json_types: Iterable[str]) -> str:
+    """The SQL type for values of these JSON types; varchar if all are null."""
+    types = {_TYPES.get(each, "json") for each in json_types if each != "null"} or {"varchar"}
+    if types == {"bigint", "double"}:
+        return "double"
+    return types.pop() if len(types) == 1 else "json"
 
 
 def _column_type(declared: Mapping[str, Any], in_milliseconds: bool) -> str:
@@ -143,12 +124,4 @@ def _column_type(declared: Mapping[str, Any], in_milliseconds: bool) -> str:
     # A time that is hashed is a string.
     if in_milliseconds and "integer" in types:
         return "timestamptz"
-    return _FORMATS.get(declared.get("format", ""), _type_for(types))
-
-
-def _type_for(json_types: Iterable[str]) -> str:
-    """The SQL type for values of these JSON types; varchar if all are null."""
-    types = {_TYPES.get(each, "json") for each in json_types if each != "null"} or {"varchar"}
-    if types == {"bigint", "double"}:
-        return "double"
-    return types.pop() if len(types) == 1 else "json"
+    return _FORMATS.get(declared.get("format", ""), type_for(types))

@@ -8,7 +8,7 @@ import requests_mock
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from source_iterable.api.client import IterableClient
-from source_iterable.load.tables import backfill_key, free_name, snake_case, table_of, views_of
+from source_iterable.load.tables import backfill_key, free_name, snake_case, table_of
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import a_config
 
@@ -30,6 +30,8 @@ def test_columns_are_named_as_dlt_names_them() -> None:
 def test_two_columns_never_share_a_name() -> None:
     assert free_name("x" * 90, {}) != free_name("x" * 91, {})
     assert free_name("fooBar", {"foo_bar": None}) not in ("foo_bar", "fooBar")
+    taken = {"foo_bar", free_name("fooBar", {"foo_bar"})}
+    assert free_name("fooBar", taken) not in taken
     assert all(len(free_name("f" * length, {"f" * length: None})) <= 63 for length in (50, 56, 60, 62, 63, 90))
 
 
@@ -57,29 +59,6 @@ def test_own_profile_fields_keep_the_columns_that_a_table_has() -> None:
     standard = len(table_of(users, config).columns)
     assert len(first.columns) == len(second.columns) == standard + 400
     assert {column.field for column in second.columns} - {column.field for column in first.columns} == {"zipCode", long}
-
-
-def test_a_field_of_several_types_is_json_in_its_view() -> None:
-    fields = [
-        ("a", "x", "integer"),
-        ("a", "x", "number"),
-        ("a", "y", "string"),
-        ("a", "y", "array"),
-        ("a", "z", "null"),
-    ]
-    ((view, event_name, columns),) = views_of(fields)
-    assert (view, event_name) == ("custom_event_a", "a")
-    assert columns == [("x", "x", "double"), ("y", "y", "json"), ("z", "z", "varchar")]
-
-
-def test_views_and_their_columns_have_names_of_their_own() -> None:
-    own = ("fooBar", "foo_bar", "createdAt")
-    fields = [(event, field, "string") for event, field in (("A b", "x"), *(("a-b", each) for each in own))]
-    views = list(views_of(fields))
-    assert len({view for view, _, _ in views}) == 2
-    names = [column.name for column in views[1][2]]
-    assert len(set(names)) == 3
-    assert "created_at" not in names, "that is the event's own"
 
 
 def test_times_are_times_however_they_are_sent_unless_they_are_hashed() -> None:
