@@ -44,7 +44,7 @@ class CampaignsMetrics(Stream):
         given = None if is_full else state_as(_State, state)
         if given is None or given.start_date != config.start_date:
             # Other numbers than those of another period.
-            given = _State(datetime.fromtimestamp(now, timezone.utc), config.start_date)
+            given = _State(datetime.fromtimestamp(now, timezone.utc), config.start_date, replaces=given is not None)
         since = min(given.countedAt.toordinal(), today)
         newer = [each.id for each in sent if each.last >= since]
         older = [each.id for each in sent if each.last < since]
@@ -54,12 +54,12 @@ class CampaignsMetrics(Stream):
             context.logger.info(f"{self.name}: {what}: about {minutes:,.0f} minutes.")
         turns = _Turns(given, today)
         begun: State = {COUNTED_AT: iso_time(now), "start_date": config.start_date}
-        for _, rows in self._rows(context, newer, iso_time(now)):
+        for _, rows in self._rows(context, newer, iso_time(now), given.replaces):
             yield rows
         yield Checkpoint({**begun, **turns.state})
         began, until = time.monotonic(), math.inf if is_full else config.metrics_backfill_minutes * 60.0
         while (due := turns.due(older)) is not None:
-            for asked, rows in self._rows(context, due, iso_time(now)):
+            for asked, rows in self._rows(context, due, iso_time(now), given.replaces):
                 yield rows
                 turns.after = asked[-1]
                 yield Checkpoint({**begun, **turns.state})
@@ -77,10 +77,13 @@ class CampaignsMetrics(Stream):
 
     @staticmethod
     def _rows(
-        context: StreamContext, campaign_ids: Iterable[int], counted_at: str
+        context: StreamContext, campaign_ids: Iterable[int], counted_at: str, replaces: bool
     ) -> Iterator[tuple[list[int], list[Fields]]]:
         for batch, rows in read_reports(context, "campaigns/metrics", campaign_ids, campaign_rows):
-            yield batch, [{"id": row["id"], COUNTED_AT: counted_at, "data": row} for row in rows]
+            # A report may leave out campaigns without numbers, and they may have a record of another period.
+            without = sorted({*batch}.difference(row["id"] for row in rows)) if replaces else []
+            items = [*rows, *({"id": each} for each in without)]
+            yield batch, [{"id": item["id"], COUNTED_AT: counted_at, "data": item} for item in items]
 
 
 class _Turn(msgspec.Struct):
@@ -89,14 +92,15 @@ class _Turn(msgspec.Struct):
 
 
 class _State(msgspec.Struct):
-    """When the numbers were last counted, from which start_date on; the day up to which the others had their turns, and the
-    turn that has begun.
+    """When the numbers were last counted, from which start_date on; the day up to which the others had their turns, the turn
+    that has begun, and whether there may still be records of another start_date.
     """
 
     countedAt: Time
     start_date: str
     turned: date | None = None
     turn: _Turn | None = None
+    replaces: bool = False
 
 
 class _Turns:
@@ -110,6 +114,7 @@ class _Turns:
         self._today = today
         self._day = given.turn.day.toordinal() if given.turn else today
         self.after = given.turn.after if given.turn else None
+        self._replaces = given.replaces
 
     def due(self, ids: list[int]) -> list[int] | None:
         """Those of these ids, which descend, that are left to be asked; None if all had their turns up to today."""
@@ -128,6 +133,7 @@ class _Turns:
     @property
     def state(self) -> dict[str, Any]:
         """What to continue from."""
-        turned = {} if self._turned is None else {"turned": str(date.fromordinal(self._turned))}
+        replaces = {"replaces": True} if self._replaces else {}
+        turned = replaces if self._turned is None else {"turned": str(date.fromordinal(self._turned))}
         begun = {"day": str(date.fromordinal(self._day)), "after": self.after}
         return {**turned, **({} if self.after is None else {"turn": begun})}

@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -41,9 +42,17 @@ class Hours:
 
 
 def a_sync(
-    state: dict[str, Any] | None, days: float = 0, full: bool = False, fails: bool = False, **changes: Any
+    state: dict[str, Any] | None,
+    days: float = 0,
+    full: bool = False,
+    fails: bool = False,
+    without: Collection[int] = (),
+    **changes: Any,
 ) -> tuple[Read, list[list[int]]]:
-    """A sync so many days after the first one: what it read, and the campaigns of each request."""
+    """A sync so many days after the first one: what it read, and the campaigns of each request.
+
+    The reports leave out the campaigns `without` numbers.
+    """
     asked: list[list[int]] = []
 
     def report(request: Any, context: Any) -> str:
@@ -51,7 +60,7 @@ def a_sync(
         if fails and not set(ids) & set(NEW):
             context.status_code = 400
         asked.append(ids)
-        return "id,Sends\n" + "".join(f"{each},5\n" for each in ids)
+        return "id,Sends\n" + "".join(f"{each},5\n" for each in ids if each not in without)
 
     listed = [{**a_campaign(each), "type": "Blast"} for each in [*OLD, *NEW]]
     with requests_mock.Mocker() as server, a_context(**changes) as context:
@@ -137,6 +146,21 @@ def test_another_start_date_reads_all() -> None:
     state = json.loads(json.dumps(a_sync(None)[0].states[-1]))
     read, _ = a_sync(state, start_date="2023-01-01T00:00:00Z")
     assert sorted(ids(read)) == [*OLD, *NEW]
+
+
+def test_another_start_date_leaves_no_numbers_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = a_sync(None)[0].states[-1]
+    monkeypatch.setattr(campaigns_metrics, "time", Hours)
+    latest: dict[int, Any] = {}
+    for _ in range(9):
+        read, _ = a_sync(state, start_date="2024-05-01T00:00:00Z", without=[NEW[0], *OLD[::2]])
+        state = read.states[-1]
+        latest |= {each["id"]: each["data"] for each in read.records}
+    assert latest == {
+        each: {"id": each} if each in (NEW[0], *OLD[::2]) else {"id": each, "Sends": 5} for each in [*OLD, *NEW]
+    }
+    assert state == {"countedAt": NOW.isoformat(), "start_date": "2024-05-01T00:00:00Z", "turned": "2024-06-01"}
+    assert ids(a_sync(state, start_date="2024-05-01T00:00:00Z", without=NEW)[0]) == []
 
 
 def test_a_state_from_the_future_loses_nothing() -> None:
