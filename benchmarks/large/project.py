@@ -188,7 +188,8 @@ def _usual_users() -> Sequence[bytes]:
     """Profiles with marks in place of what differs."""
     (kind,) = (each for each in KINDS if each.stream == "users")
     draw = random.Random(2)
-    return [_dumped({**kind.draw(draw, _TIME, _MARK), "email": f"{_MARK}@example.com"}) for _ in range(100)]
+    own = {"email": f"{_MARK}@example.com", "customerNumber": _MARK}
+    return [_dumped({**kind.draw(draw, _TIME, _MARK), **own}) for _ in range(1_000)]
 
 
 def _own(count: int, number: int) -> dict[str, Any]:
