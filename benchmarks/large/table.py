@@ -44,19 +44,24 @@ def cells(row: Row) -> list[str]:
     return [
         name,
         way,
-        _cell(row.syncs, lambda sync: f"{sync.seconds:,.1f}"),
-        _cell(row.syncs, lambda sync: f"{sync.cpu:,.1f}"),
-        _cell(row.syncs, lambda sync: _bytes(sync.peak_bytes, 1e6, memory)),
+        _cell(row.syncs, lambda sync: _known(sync, f"{sync.seconds:,.1f}")),
+        _cell(row.syncs, lambda sync: _known(sync, f"{sync.cpu:,.1f}")),
+        _cell(row.syncs, lambda sync: _known(sync, _bytes(sync.peak_bytes, 1e6, memory))),
         _cell(row.syncs, lambda sync: _bytes(sync.temporary_bytes, 1e6, bars.TEMPORARY)),
         _cell(row.syncs, lambda sync: "" if sync.state_bytes is None else _bytes(sync.state_bytes, 1e3, bars.STATES)),
         _BETWEEN.join(_records(row, sync, sync is row.syncs[0]) for sync in row.syncs),
-        _cell(row.syncs, lambda sync: "0" if sync.exit_code == 0 else _bold(sync.exit_code)),
+        _cell(row.syncs, lambda sync: "0" if sync.exit_code == 0 else _bold(_known(sync, f"{sync.exit_code}"))),
     ]
 
 
 def _cell(syncs: Sequence[Sync], text: Callable[[Sync], str]) -> str:
     """The first sync and the one after it."""
     return _BETWEEN.join(filter(None, map(text, syncs)))
+
+
+def _known(sync: Sync, text: str) -> str:
+    """A sync that did not end was not measured."""
+    return "?" if sync.exit_code is None else text
 
 
 def _bytes(size: int, unit: float, most: float) -> str:
