@@ -10,6 +10,7 @@
 # make lint       style, types and declared dependencies
 # make docs       the tables and diagrams of docs/, from the code
 # make bench      the connector against its published peers
+# make bench-large  what syncs of large projects take (ARGS="--only journeys": some; ARGS=--write: also into benchmarks/README.md)
 # make simulate   how long whole syncs take, in virtual time (ARGS=--check: the small ones, fails if one takes too long;
 #                 ARGS="--write --processes 2": also into benchmarks/README.md)
 # make witnesses  what published connectors and Iterable's own client read in the local Iterable (needs Node)
@@ -37,7 +38,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench simulate witnesses image test-on release lock clean
+.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench bench-large simulate witnesses image test-on release lock clean
 
 run: $(DEMO)/.installed $(MODELS)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -82,6 +83,9 @@ docs: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-large: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.large $(ARGS)
 
 simulate: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.simulate $(ARGS)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 # A program that takes longer has hung. Seconds.
 _TIMEOUT = 3600
+# Between two looks at a program that runs, in seconds.
+_LOOK_SECONDS = 0.05
 _READ_BYTES = 2**20
 
 
@@ -52,12 +54,12 @@ def run(command: Sequence[str], environment: Mapping[str, str], work: Path, iden
     """
     path = work / "output"
     with open(path, "wb") as output:
-        measured = _measure(command, environment, work, output.fileno())
+        measured = measure(command, environment, work, output.fileno())
     try:
         with open(path, "rb") as output:
             measured.output = check(iter(lambda: output.read(_READ_BYTES), b""), identifier)
         if measured.exit_code:
-            raise Failed(f"exit code {measured.exit_code}: {_tail(work / 'errors')} {_tail(path)}".strip())
+            raise Failed(f"exit code {measured.exit_code}: {tail(work / 'errors')} {tail(path)}".strip())
     finally:
         path.unlink()
     return measured
@@ -75,9 +77,9 @@ def run_load(
     for old in (warehouse, Path(f"{warehouse}.wal")):
         shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
     with open(work / "output", "wb") as output:
-        measured = _measure(command, environment, work, output.fileno())
+        measured = measure(command, environment, work, output.fileno())
     if measured.exit_code:
-        raise Failed(f"exit code {measured.exit_code}: {_tail(work / 'errors')}")
+        raise Failed(f"exit code {measured.exit_code}: {tail(work / 'errors')}")
     with duckdb.connect() as database:
         if warehouse.is_file():
             database.execute(f"ATTACH '{warehouse}' AS there (READ_ONLY)")
@@ -99,11 +101,11 @@ def run_through_pipe(command: Sequence[str], environment: Mapping[str, str], wor
         cwd=ROOT,
     )
     assert checker.stdin is not None
-    measured = _measure(command, environment, work, checker.stdin.fileno())
+    measured = measure(command, environment, work, checker.stdin.fileno())
     records, checksum = checker.communicate()[0].split()
     measured.output = Checked(int(records), int(checksum))
     if measured.exit_code:
-        raise Failed(f"exit code {measured.exit_code}: {_tail(work / 'errors')}".strip())
+        raise Failed(f"exit code {measured.exit_code}: {tail(work / 'errors')}".strip())
     return measured
 
 
@@ -121,7 +123,7 @@ def first_record_at(command: Sequence[str], environment: Mapping[str, str], work
                 seen = time.monotonic()
             last = piece[-20:]
     if seen is None:
-        raise Failed(f"no record: {_tail(work / 'errors')}")
+        raise Failed(f"no record: {tail(work / 'errors')}")
     return seen
 
 
@@ -141,7 +143,19 @@ def process(command: Sequence[str]) -> Iterator[str]:
             started.kill()
 
 
-def _measure(command: Sequence[str], environment: Mapping[str, str], work: Path, output: int) -> Run:
+def measure(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    work: Path,
+    output: int,
+    timeout: float = _TIMEOUT,
+    look: Callable[[int], None] | None = None,
+) -> Run:
+    """Run `command` with its stdout to the descriptor `output`, and its stderr to the file `errors` in `work`.
+
+    While it runs, `look` gets the id of its parent process, again and again. Raises Failed if it takes longer than `timeout`
+    seconds; whatever its exit code, the run is returned, without its output.
+    """
     result = work / "result"
     launch = [sys.executable, "-I", "-S", str(_LAUNCHER), str(result), *command]
     # In its own session, so that a hanging command can be killed with its launcher.
@@ -158,24 +172,34 @@ def _measure(command: Sequence[str], environment: Mapping[str, str], work: Path,
         ) as launcher,
     ):
         try:
-            launcher.wait(_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            os.killpg(launcher.pid, signal.SIGKILL)
-            raise Failed(f"not done after {_TIMEOUT} seconds") from None
+            _wait(launcher, timeout, look)
         except BaseException:
             os.killpg(launcher.pid, signal.SIGKILL)
             raise
     if launcher.returncode:
-        raise Failed(f"could not be started: {_tail(work / 'errors')}")
+        raise Failed(f"could not be started: {tail(work / 'errors')}")
     begun, ended, cpu, peak, exit_code = result.read_text().split()
     return Run(float(begun), float(ended), float(cpu), int(peak), int(exit_code), NOTHING)
+
+
+def _wait(launcher: subprocess.Popen[bytes], timeout: float, look: Callable[[int], None] | None) -> None:
+    until = time.monotonic() + timeout
+    while launcher.poll() is None:
+        if look:
+            look(launcher.pid)
+        try:
+            launcher.wait(_LOOK_SECONDS if look else timeout)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= until:
+                raise Failed(f"not done after {timeout:g} seconds") from None
 
 
 def _all(environment: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **environment}
 
 
-def _tail(path: Path, size: int = 600) -> str:
+def tail(path: Path, size: int = 600) -> str:
+    """The end of a text."""
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - size))
         return file.read().decode(errors="replace").strip()

@@ -23,10 +23,10 @@ PYAIRBYTE = "airbyte"
 PEERS = {AIRBYTE: "1.0.1", SINGER: "1.0.1", PYAIRBYTE: "0.71.3"}
 _COMMANDS = {AIRBYTE: "source-iterable", SINGER: "tap-iterable", PYAIRBYTE: "python"}
 # A made-up key, as long as a real one, since the CDK searches every line that it logs for it.
-_KEY = "0123456789abcdef0123456789abcdef"
+KEY = "0123456789abcdef0123456789abcdef"
 _SHIM = str(ROOT / "benchmarks" / "shim")
 # Scales away the pauses between requests, to measure the connector and not Iterable's limits.
-_NO_PAUSES = 1000
+NO_PAUSES = 1000
 
 
 @dataclass
@@ -64,11 +64,11 @@ class Workshop:
         """This connector, with default settings except that Iterable's rate limits are scaled away."""
         command = [sys.executable, "-m", "source_iterable"]
         config = {
-            "api_key": _KEY,
+            "api_key": KEY,
             "start_date": self._start_date,
             "api_base_url": f"{self._url}/api/",
             "export_method": export_method,
-            "rate_limit_factor": _NO_PAUSES,
+            "rate_limit_factor": NO_PAUSES,
         }
         config_path = self._write(f"ours-{export_method}.json", config)
         discover = [*command, "discover", "--config", config_path]
@@ -86,7 +86,7 @@ class Workshop:
         """Airbyte's published connector."""
         command = self._installed(AIRBYTE)
         environment = self._shim()
-        config = self._write("airbyte.json", {"api_key": _KEY, "start_date": self._start_date, "region": "US"})
+        config = self._write("airbyte.json", {"api_key": KEY, "start_date": self._start_date, "region": "US"})
         discover = [command, "discover", "--config", config]
         catalog = self._write("airbyte-catalog.json", _airbyte_catalog(discover, environment, self._kind.stream))
         return Program(
@@ -101,7 +101,7 @@ class Workshop:
         environment = self._shim()
         config = self._write(
             "singer.json",
-            {"api_key": _KEY, "start_date": self._start_date, "user_agent": "benchmark", "api_window_in_days": "30"},
+            {"api_key": KEY, "start_date": self._start_date, "user_agent": "benchmark", "api_window_in_days": "30"},
         )
         discover = [command, "--config", config, "--discover"]
         catalog = self._write("singer-catalog.json", _singer_catalog(discover, environment, self._kind.stream))

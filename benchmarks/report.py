@@ -39,11 +39,11 @@ def machine() -> str:
     return f"{_processor()}, {os.cpu_count()} cores, {system}, Python {platform.python_version()}, {now}{load}"
 
 
-def with_tables(page: str, text: str) -> str:
-    """The page with its tables replaced."""
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n\n{text}\n{END}{after}"
+def with_tables(page: str, text: str, start: str = START, end: str = END) -> str:
+    """The page with its tables replaced: what is between these lines."""
+    before, _, rest = page.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n\n{text}\n{end}{after}"
 
 
 def tables(results: Results) -> str:
@@ -56,7 +56,7 @@ def tables(results: Results) -> str:
         "Into a warehouse:\n\n" + _rates(results.loads),
         "Memory:\n\n" + _rates(results.memory),
         "First record, after the last byte of the first complete part has left the server:\n\n"
-        + _table(
+        + table(
             ["export method", "seconds"],
             [[name, "failed" if each is None else f"{each:.3f}"] for name, each in results.first_record.items()],
         ),
@@ -76,7 +76,7 @@ def _comparison(rows: list[Row]) -> str:
             continue
         ratio = "" if row is ours or not ours.runs else _ratio(ours, row)
         lines.append([row.name, *_cells(row), ratio, f"{row.data.records:,}", "yes" if row.complete else "**no**"])
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def _kinds(kinds: dict[str, list[Row]]) -> str:
@@ -97,7 +97,7 @@ def _kinds(kinds: dict[str, list[Row]]) -> str:
             _times(ours.rate / row.rate) if _ran(row) and _ran(ours) else _one_line(row.problem) for row in others
         ]
         lines.append([title, *rates, *ratios])
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def _ran(row: Row) -> bool:
@@ -120,7 +120,7 @@ def _rates(rows: list[Row]) -> str:
             lines.append([row.name, f"{row.data.records:,}", f"did not run: {_one_line(row.problem)}", *[""] * 5])
         else:
             lines.append([row.name, f"{row.data.records:,}", *_cells(row), "yes" if row.complete else "**no**"])
-    return _table(["program", "records", *_CELL_HEADS, "all of them, once"], lines)
+    return table(["program", "records", *_CELL_HEADS, "all of them, once"], lines)
 
 
 def _cells(row: Row) -> list[str]:
@@ -139,7 +139,7 @@ def _record_path(times: dict[str, list[float]]) -> str:
         for title, (plain, whole) in times.items()
     ]
     heads = ["records", "parsed and written, µs", "with everything, µs", "records a second", "share of the plain rate"]
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def _commands(results: Results) -> str:
@@ -148,10 +148,11 @@ def _commands(results: Results) -> str:
         [command, *(f"{each[name]:.2f}" if name in each else "" for name in names)]
         for command, each in results.commands.items()
     ]
-    return _table(["command", *names], lines)
+    return table(["command", *names], lines)
 
 
-def _table(heads: list[str], lines: list[list[str]]) -> str:
+def table(heads: list[str], lines: list[list[str]]) -> str:
+    """A Markdown table."""
     rows = [heads, ["---"] * len(heads), *lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 

@@ -27,6 +27,9 @@ class Warehouse(Protocol):
     def rows(self, table: str) -> list[Row]:
         """The rows of a table without what is NULL."""
 
+    def count(self, table: str) -> int:
+        """The number of a table's rows."""
+
 
 class DuckDBWarehouse:
     """A DuckDB file."""
@@ -38,6 +41,9 @@ class DuckDBWarehouse:
 
     def rows(self, table: str) -> list[Row]:
         return self.query(f'FROM "{table}"')
+
+    def count(self, table: str) -> int:
+        return int(self.query(f"SELECT count(*) AS rows FROM {table}")[0]["rows"])
 
     def query(self, sql: str) -> list[Row]:
         """The result of a query, without what is NULL."""
@@ -55,10 +61,18 @@ class ParquetWarehouse:
         self.to = f"{folder / 'lake'}/"
 
     def rows(self, table: str) -> list[Row]:
+        return self._query(f"FROM {self._files(table)}")
+
+    def count(self, table: str) -> int:
+        return int(self._query(f"SELECT count(*) AS rows FROM {self._files(table)}")[0]["rows"])
+
+    def _files(self, table: str) -> str:
+        return f"read_parquet('{self.to}iterable/{table}/*.parquet', union_by_name=true)"
+
+    @staticmethod
+    def _query(sql: str) -> list[Row]:
         with duckdb.connect() as database:
-            return _rows(
-                database.execute(f"FROM read_parquet('{self.to}iterable/{table}/*.parquet', union_by_name=true)")
-            )
+            return _rows(database.execute(sql))
 
 
 class PostgresWarehouse:
@@ -144,6 +158,9 @@ class PostgresWarehouse:
 
     def rows(self, table: str) -> list[Row]:
         return self.query(f'SELECT * FROM "{table}"')
+
+    def count(self, table: str) -> int:
+        return int(self.query(f"SELECT count(*) AS rows FROM {table}")[0]["rows"])
 
     def query(self, sql: str) -> list[Row]:
         """The result of a query, without what is NULL."""

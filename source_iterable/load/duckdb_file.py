@@ -35,8 +35,10 @@ class DuckDBFile(SqlDestination):
 
     remains = "The DuckDB file may hold bytes of deleted rows: copy its tables to a new file, and delete this one."
     ignores_case = True
-    # A transaction is in memory, of which there are 256 MB (open_database).
-    commit_bytes = 32 * 2**20
+    # A transaction is in memory, of which there are 256 MB (open_database), and a commit has VECTOR rows in several forms.
+    # More commits would leave more row groups to merge, which costs as much CPU as adding the rows, and twice the file.
+    commit_bytes = 128 * 2**20
+    long_rows_count = 4
 
     def __init__(self, path: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
         super().__init__(dataset, backfill, loaded)
@@ -101,11 +103,13 @@ class DuckDBFile(SqlDestination):
             for each in structures
         )
 
-    def close(self) -> None:
-        # Once for all commits: it writes the row groups anew. If it fails, nothing is lost.
+    def compact(self) -> None:
+        # It writes row groups anew: once for all commits.
         with suppress(DestinationError):
-            if not (self._open or self._has_long_rows()):
+            if not self._has_long_rows():
                 self.run(f"RESET {_VACUUM}; CHECKPOINT")
+
+    def close(self) -> None:
         # With a checkpoint: nothing is left in the log.
         self._database.close()
 

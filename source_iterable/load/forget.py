@@ -84,6 +84,7 @@ def _forget(options: argparse.Namespace) -> int:
                 "Nothing was deleted: this command cannot delete rows in destinations of dlt. Run the SQL on stdout there."
             )
         erased = forget(destination, persons, marks, options.forgotten, options.all_profiles)
+        destination.compact()
     write_report(
         _report(erased, destination.remains), "The rows are deleted, but the report cannot be written to stdout"
     )

@@ -16,7 +16,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.retry import RESPONSE
 from source_iterable.errors import BadKey, Forbidden, IterableError
 from source_iterable.load.commits import Commits
-from source_iterable.load.destination import Destination, mixed_rows
+from source_iterable.load.destination import LONG_ROW, Destination, mixed_rows
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Table, table_of
 from source_iterable.process.machine import local_errors
@@ -105,7 +105,8 @@ def load(
         for name, item in reading:
             if isinstance(item, RecordBatch):
                 spool.add(tables[name], item)
-                rows, size = rows + item.count, size + len(item.lines)
+                is_long = len(item.lines) > LONG_ROW * item.count
+                rows, size = rows + item.count, size + len(item.lines) * (destination.long_rows_count if is_long else 1)
             elif isinstance(item, Checkpoint):
                 checkpoints[name] = item.state
             elif isinstance(item, Ended):
@@ -122,6 +123,7 @@ def load(
                 rows, size, due = 0, 0, time.monotonic() + COMMIT_SECONDS
         spool.flush()
         do(commits.commit, checkpoints, finished)
+        do(destination.compact)
     return results | {name: Loaded(error=error) for name, error in commits.errors.items()}
 
 

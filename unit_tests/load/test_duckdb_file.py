@@ -60,9 +60,9 @@ def test_views_stay_when_their_table_is_replaced_also_if_it_has_more_columns_tha
         assert [name for (name,) in destination.run("SELECT name FROM _source_iterable_tables")] == ["channels"]
 
 
-@pytest.mark.parametrize("long", [False, True])
-def test_small_row_groups_are_merged_unless_their_rows_are_long(
-    long: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("long", "stopped"), [(False, False), (True, False), (False, True)])
+def test_small_row_groups_are_merged_at_the_end_unless_their_rows_are_long(
+    long: bool, stopped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DuckDB merges VECTOR rows in memory: with long ones, no load would ever end again."""
     monkeypatch.setattr(duckdb_file, "_MANY_BLOCKS", 3)
@@ -71,6 +71,8 @@ def test_small_row_groups_are_merged_unless_their_rows_are_long(
             destination.run("CREATE TABLE IF NOT EXISTS contents (id bigint, html varchar)")
             size = 600_000 if long else 60
             destination.run(f"INSERT INTO contents VALUES ({number}, '{token_hex(size)}')")
+            if not stopped:
+                destination.compact()
     with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
         ((groups,),) = destination.run("SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('contents')")
-        assert (groups > 1) == long
+        assert (groups > 1) == (long or stopped)
