@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from integration_tests.connector import Sync, config_for, sync
-from integration_tests.sandbox import Fault, Sandbox
+from integration_tests.sandbox import Fault, RequestLogEntry, Sandbox
 from integration_tests.test_streams_daily import (
     DAY,
     METRICS,
@@ -80,6 +80,19 @@ def test_old_days_are_asked_for_campaigns_that_have_numbers_only() -> None:
     assert {key for key in expected if key[1] <= old.isoformat()} <= singly < everything
     assert min(shown.values()) == 1
     assert len(shown) < 150
+
+
+def test_days_are_asked_for_where_iterable_does_not_report_on_ranges() -> None:
+    def is_range(entry: RequestLogEntry) -> bool:
+        first, end = (date.fromisoformat(entry.query[name][0]) for name in ("startDateTime", "endDateTime"))
+        return end - first > DAY
+
+    with a_sandbox(campaigns=20, days=100) as sandbox:
+        sandbox.add_fault(Fault(METRICS, "status", status=400, times=None, when=is_range))
+        result = sync(config_for(sandbox, days=90, metrics_days=50), ["campaigns_metrics_daily"])
+        expected = truth(sandbox, TODAY - 49 * DAY)
+    assert result.failure is None
+    assert by_key(result.records["campaigns_metrics_daily"]) == expected
 
 
 def span(first: date, last: date) -> list[date]:

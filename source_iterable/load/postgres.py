@@ -129,6 +129,8 @@ class Postgres(SqlDestination):
                 return []
             for step in self._since_commit:
                 rows = self._execute(*step)
+        except Rejected:
+            raise
         except DestinationError as error:
             raise DestinationError(f"{lost} The load could not resume: {error} {_KEPT}") from None
         return rows
@@ -218,8 +220,9 @@ class Postgres(SqlDestination):
             return ConnectionLost(f"The connection to PostgreSQL was lost: {said}.")
         if isinstance(error, psycopg2.errors.DiskFull):
             return DestinationError(f"The disk of the PostgreSQL server is full: {said}. Free space there.")
-        # 54: a limit of the program, such as the size of a value, or of a key in an index.
-        if isinstance(error, psycopg2.OperationalError) and code[:2] != "54":
+        # 54: a limit of the program, such as the size of a value, or of a key in an index. 53200: memory for a value, or for
+        # the locks that a change of many tables takes.
+        if isinstance(error, psycopg2.OperationalError) and code[:2] != "54" and code != "53200":
             return DestinationError(f"PostgreSQL cannot be used: {said}.")
         if isinstance(error, psycopg2.NotSupportedError) and (detail := error.diag.message_detail):
             # ALTER COLUMN: "rule _RETURN on view v depends on column c".

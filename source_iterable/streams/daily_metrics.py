@@ -13,6 +13,7 @@ from itertools import accumulate
 
 from source_iterable.api.request import ShapeError
 from source_iterable.config import Config, parse_date
+from source_iterable.errors import BadRequest, ServerError, TimedOut, TooLarge
 from source_iterable.reading.days import DATE, ONE_DAY, DailyStream, Days
 from source_iterable.reading.search import Moving, Range, Search
 from source_iterable.reading.stream import Checkpoint, Fields, Reading, State, StreamContext
@@ -87,10 +88,12 @@ class CampaignsMetricsDaily(DailyStream):
                         context.logger.info(f"{self.name}: {_how_far(config, day, first, asked)}")
                         return
                     began = time.monotonic() if is_old and began is None else began
-                    batch, rows = _report(context, asked, ids)
+                    batch = next(url_batches(config, _LONGEST, ids))
+                    rows = _report(context, asked, batch)
                     if asked.is_day:
-                        yield [_record(row, day) for row in rows]
-                    of_day.asked(batch[-1], (row["id"] for row in rows if has_numbers(row)))
+                        yield [_record(row, day) for row in rows or ()]
+                    # What Iterable does not report on excludes nobody.
+                    of_day.asked(batch[-1], batch if rows is None else (row["id"] for row in rows if has_numbers(row)))
                     del ids[: len(batch)]
                     if ids and is_old:
                         yield Checkpoint(_state(read, search))
@@ -127,13 +130,22 @@ def has_numbers(row: Fields) -> bool:
     return any(value != 0 for name, value in row.items() if name != "id")
 
 
-def _report(context: StreamContext, asked: Range, ids: list[int]) -> tuple[list[int], list[Fields]]:
-    """The first of these campaigns, as many as a request can name, and what the report on these days says of them."""
+def _report(context: StreamContext, asked: Range, batch: list[int]) -> list[Fields] | None:
+    """What the report on these days says of these campaigns; None if Iterable fails to report on a range of days.
+
+    Raises IterableError for a day.
+    """
     days = map(date.fromordinal, (asked.first, asked.last))
-    batch, rows = next(read_reports(context, "campaigns/metrics", ids, _one_row_each, *days))
+    try:
+        ((_, rows),) = read_reports(context, "campaigns/metrics", batch, _one_row_each, *days)
+    except (BadRequest, ServerError, TimedOut, TooLarge) as error:
+        if asked.is_day:
+            raise
+        context.logger.info(f"{CampaignsMetricsDaily.name}: fewer days are asked for at a time. {error}")
+        return None
     # The report may have other campaigns, too: they have nothing new.
     requested = set(batch)
-    return batch, [row for row in rows if row["id"] in requested]
+    return [row for row in rows if row["id"] in requested]
 
 
 def _state(read: Days, search: Search) -> State:
