@@ -33,8 +33,8 @@ class JsonItems:
     """Iterates over the items of the list named `selector`, which is in the object itself or in its `params`.
 
     Yields the text of each item, or of several short ones with their commas, and its size; for an item over `max_bytes`, an
-    empty text. Afterwards `rest` is the text of the
-    object with an empty list in the place of the items; it has not been parsed yet. `lists` is how many there were.
+    empty text. Afterwards `rest` is the text of the object with an empty list in the place of the items; it has not been
+    parsed yet. `lists` is how many there were.
 
     Raises NotJson; TooLarge if the rest is over `max_bytes`; and what `pieces` raises.
     """
