@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from source_iterable.api import json_items
 from source_iterable.api.json_items import JsonItems, NotJson
 from source_iterable.errors import TooLarge
 
@@ -39,6 +42,20 @@ def test_items_are_found_wherever_the_text_is_split() -> None:
         assert bytes(items.rest) == TRICKY[: TRICKY.index(b" {", 60)] + TRICKY[TRICKY.index(b'] , "after') :]
         assert items.lists == 1
     assert [item for item, _ in cut((bytes([byte]) for byte in TRICKY), 1000)[0]] == ITEMS
+
+
+def test_python_3_10_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("json_items_3_10", json_items.__file__)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    spec.loader.exec_module(module)
+    for at in range(len(TRICKY)):
+        found = module.JsonItems([TRICKY[:at], TRICKY[at:]], "things", 1000)
+        assert [item for item, _ in found] == ITEMS
+    some = b'{"things": ["a", {"b": "c\\"}"}, "d" , {"e": [1]}, "f"]}'
+    assert list(module.JsonItems([some], "things", 1000)) == cut([some], 1000)[0]
 
 
 @pytest.mark.parametrize(
