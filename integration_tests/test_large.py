@@ -41,7 +41,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Large]:
         yield large
 
 
-@pytest.mark.parametrize(("case", "way"), rows())
+@pytest.mark.parametrize(("case", "way"), list(rows()))
 def test_a_large_project_comes_whole(case: Case, way: str, large: Large) -> None:
     row = large.run(case, way)
     for sync, is_first in zip(row.syncs, (True, False), strict=True):
