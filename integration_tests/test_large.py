@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.large.cases import DUCKDB, FOLDER, POSTGRES, Case, cases
+from benchmarks.large.cases import FOLDER, POSTGRES, Case, cases
 from benchmarks.large.project import Project
 from benchmarks.large.syncs import Large, Row, Sync
 from benchmarks.large.table import missed, results
@@ -19,19 +19,12 @@ from benchmarks.large.temporary import Watch
 from integration_tests import preloaded
 
 TIMEOUT = 120.0
-# Not done yet: views of 2,000 columns, and tables of more than PostgreSQL has.
-LATER = {
-    ("1,000 custom events with 2,000 fields", DUCKDB),
-    ("1,000 custom events with 2,000 fields", POSTGRES),
-    ("1,000 users with 2,000 columns", POSTGRES),
-}
 
 
 def rows() -> Iterator[Any]:
     for case in cases():
         for way in case.ways:
             marks = [pytest.mark.warehouses] if way in (FOLDER, POSTGRES) else []
-            marks += [pytest.mark.xfail(strict=True)] if (case.name, way) in LATER else []
             yield pytest.param(case.smaller(100), way, marks=marks, id=f"{case.name}, {way}")
 
 
@@ -41,7 +34,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Large]:
         yield large
 
 
-@pytest.mark.parametrize(("case", "way"), rows())
+@pytest.mark.parametrize(("case", "way"), list(rows()))
 def test_a_large_project_comes_whole(case: Case, way: str, large: Large) -> None:
     row = large.run(case, way)
     for sync, is_first in zip(row.syncs, (True, False), strict=True):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import lru_cache
+from hashlib import shake_128
 from typing import Any
 
 from benchmarks.kinds import KINDS
@@ -19,7 +20,8 @@ NOW_SECONDS = int(NOW.timestamp())
 SPAN = 14 * 24 * 3_600
 START = NOW_SECONDS - SPAN - 3_600
 _TILE_BYTES = 5_000
-_MARK, _TIME = "########", "@@@@"
+# Stand for what differs from user to user; a token is not compressed to nothing.
+_MARK, _TIME, _TOKEN = "########", "@@@@", "~~~~"
 # Sizes that are of one thing, whatever the scale.
 _OF_ONE = ("bytes", "longest", "fields")
 
@@ -151,9 +153,10 @@ class Project:
 
     def _user(self, number: int, time: str) -> bytes:
         if self.user_fields is None:
-            mark = (b"%08x" % number, time.encode())
-            line = _usual_users()[number % len(_usual_users())].replace(_MARK.encode(), mark[0])
-            line = line.replace(_TIME.encode(), mark[1])
+            own = (b"%08x" % number, time.encode(), shake_128(b"%d" % number).hexdigest(256).encode())
+            line = _usual_users()[number % len(_usual_users())]
+            for mark, value in zip((_MARK, _TIME, _TOKEN), own, strict=True):
+                line = line.replace(mark.encode(), value)
         else:
             own = _own(self.user_fields, number)
             line = _dumped({"email": f"{number:08x}@example.com", "profileUpdatedAt": time, **own})
@@ -188,7 +191,7 @@ def _usual_users() -> Sequence[bytes]:
     """Profiles with marks in place of what differs."""
     (kind,) = (each for each in KINDS if each.stream == "users")
     draw = random.Random(2)
-    own = {"email": f"{_MARK}@example.com", "customerNumber": _MARK}
+    own = {"email": f"{_MARK}@example.com", "token": _TOKEN}
     return [_dumped({**kind.draw(draw, _TIME, _MARK), **own}) for _ in range(1_000)]
 
 

@@ -15,8 +15,6 @@ from source_iterable.reading.stream import State
 _URL = re.compile(r"([a-z][a-z0-9+._-]*):(.*)", re.IGNORECASE | re.DOTALL)
 _PATH_OR_NAME = re.compile(r"[\w./~ -]+")
 _DELIMITERS = re.compile(r"[:/?#\[\]@&=,;\s]+")
-# Bytes of a row, in JSON, from which on a destination may count it several times.
-LONG_ROW = 4096
 # PostgreSQL shows no more of a name.
 _LONGEST_NAME = 63
 
@@ -37,13 +35,11 @@ class Destination(Protocol):
     """A warehouse, used by one thread at a time. Rows and states become visible together, at `commit`.
 
     Every method raises DestinationError. After Rejected, `rollback` makes it usable again. `keeps_nul`: the warehouse stores
-    the character U+0000. `commit_bytes`: a load commits after so many bytes of rows at the latest. Those of rows longer than
-    LONG_ROW count `long_rows_count` times.
+    the character U+0000. `commit_bytes`: a load commits after so many bytes of rows at the latest.
     """
 
     keeps_nul: bool = True
     commit_bytes: int = 256 * 2**20
-    long_rows_count: int = 1
 
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
         """The states that were committed last, by stream, of those whose rows are still there: for a table that is replaced,

@@ -35,10 +35,8 @@ class DuckDBFile(SqlDestination):
 
     remains = "The DuckDB file may hold bytes of deleted rows: copy its tables to a new file, and delete this one."
     ignores_case = True
-    # A transaction is in memory, of which there are 256 MB (open_database), and a commit has VECTOR rows in several forms.
-    # More commits would leave more row groups to merge, which costs as much CPU as adding the rows, and twice the file.
-    commit_bytes = 128 * 2**20
-    long_rows_count = 4
+    # A transaction is in memory, of which there are 256 MB (open_database).
+    commit_bytes = 32 * 2**20
 
     def __init__(self, path: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
         super().__init__(dataset, backfill, loaded)

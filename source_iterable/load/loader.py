@@ -16,7 +16,7 @@ from source_iterable.api.client import IterableClient
 from source_iterable.api.retry import RESPONSE
 from source_iterable.errors import BadKey, Forbidden, IterableError
 from source_iterable.load.commits import Commits
-from source_iterable.load.destination import LONG_ROW, Destination, mixed_rows
+from source_iterable.load.destination import Destination, mixed_rows
 from source_iterable.load.rows import Spool
 from source_iterable.load.tables import Table, table_of
 from source_iterable.process.machine import local_errors
@@ -105,8 +105,7 @@ def load(
         for name, item in reading:
             if isinstance(item, RecordBatch):
                 spool.add(tables[name], item)
-                is_long = len(item.lines) > LONG_ROW * item.count
-                rows, size = rows + item.count, size + len(item.lines) * (destination.long_rows_count if is_long else 1)
+                rows, size = rows + item.count, size + len(item.lines)
             elif isinstance(item, Checkpoint):
                 checkpoints[name] = item.state
             elif isinstance(item, Ended):

@@ -18,7 +18,7 @@ from typing import Any
 
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.forgetting import Erasable, Part, no_tables
-from source_iterable.load.incoming import errors_of, fetched, open_database, stage
+from source_iterable.load.incoming import errors_of, fetched, open_database, stage, uncompressed
 from source_iterable.load.rows import RowFile, literal, no_rows
 from source_iterable.load.tables import Table
 from source_iterable.process.display import one_line
@@ -31,7 +31,8 @@ _FILE = "_source_iterable_file"
 # A file that does not count yet: readers of *.parquet do not see it.
 _UNSEEN = ".part"
 _OURS = re.compile(r"[0-9a-f]{16}\.parquet(\.part)?")
-# New rows go into the newest file as long as that is smaller, so that many small loads do not make thousands of files.
+# New rows go into the newest file as long as that has less, so that many small loads do not make thousands of files. Before
+# it is compressed: texts that are alike get small, and must fit in memory all the same.
 _SMALL_BYTES = 2 * 2**20
 
 
@@ -137,7 +138,7 @@ class ParquetFolder(Erasable):
                     rest = f"FROM read_parquet({literal(path)}) AS old ANTI JOIN incoming ON {replaced}"
                     files[files.index(Path(path).name.removesuffix(_UNSEEN))] = self._written(name, rest)
             query = "FROM incoming"
-            if files and self._path(name, files[-1]).stat().st_size < _SMALL_BYTES:
+            if files and uncompressed(self._database, self._path(name, files[-1])) < _SMALL_BYTES:
                 query = f"FROM {self._reader(name, files.pop())} UNION ALL BY NAME {query}"
             files.append(self._written(name, query))
 

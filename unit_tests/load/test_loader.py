@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from source_iterable.load import loader
 from source_iterable.load.duckdb_file import DuckDBFile
 from source_iterable.load.loader import Loaded, _worker, load, work_folder
 from source_iterable.streams.table import STREAMS
@@ -41,23 +40,17 @@ def opened(folder: Path) -> DuckDBFile:
     return DuckDBFile(folder / "x.duckdb", "iterable", "", folder)
 
 
-@pytest.mark.parametrize(("long_row", "pages"), [(4096, 5), (500, 2)])
-def test_a_commit_is_due_after_so_many_bytes_of_which_those_of_long_rows_count_more(
-    long_row: int,
-    pages: int,
-    loaded: Callable[..., dict[str, Loaded]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_commit_is_due_after_so_many_bytes(
+    loaded: Callable[..., dict[str, Loaded]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commits: list[int] = []
-    monkeypatch.setattr(loader, "LONG_ROW", long_row)
     with closing(opened(tmp_path)) as destination:
         monkeypatch.setattr(destination, "commit_bytes", 50_000)
         monkeypatch.setattr(
             destination, "end_transaction", lambda: commits.append(DuckDBFile.end_transaction(destination))
         )
         assert [each.rows for each in loaded(destination).values()] == [100, 100]
-        assert len(commits) == 1 + 20 // pages + 1, "the beginning, so many pages each, the end"
+        assert len(commits) == 1 + 200_000 // 50_000 + 1, "the beginning, four of five pages each, the end"
         assert (
             destination.run("SELECT count(*) FROM campaigns")
             == destination.run("SELECT count(*) FROM snippets")

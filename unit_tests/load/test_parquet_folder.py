@@ -46,3 +46,13 @@ def test_a_column_may_be_called_filename(tmp_path: Path) -> None:
     files = tmp_path / "lake" / "iterable" / "users" / "*.parquet"
     rows = duckdb.sql(f"SELECT email, filename FROM read_parquet('{files}') ORDER BY 1").fetchall()
     assert rows == [("a", "2"), ("b", "1")]
+
+
+def test_a_file_of_texts_that_are_alike_does_not_grow(tmp_path: Path) -> None:
+    # Compressed they are small, and whatever is added to the file needs all of them in memory.
+    for number in range(2):
+        rows = [{"email": f"{number} {each}", "filename": f"{each}{'x' * 200_000}"} for each in range(20)]
+        load(tmp_path / "lake", tmp_path / "work", *rows)
+    files = list((tmp_path / "lake" / "iterable" / "users").glob("*.parquet"))
+    assert len(files) == 2
+    assert max(file.stat().st_size for file in files) < 2**20
