@@ -130,7 +130,7 @@ def test_a_full_refresh_that_is_complete_begins_anew(sandbox: Sandbox, tmp_path:
 
 
 def test_what_an_attempt_has_completed_the_next_one_does_not_emit_again(sandbox: Sandbox, tmp_path: Path) -> None:
-    for endpoint in ("catalogs/{catalogName}/items", "metadata/{table}/{key}"):
+    for endpoint in ("catalogs/{catalogName}/items", "metadata/{table}"):
         sandbox.add_fault(Fault(endpoint, "status", status=403))
     first, second, third = attempts(sandbox, tmp_path, ("7", "7", "7"), [1, 0, 0])
     assert set(first) >= {"list_users", "events"}
