@@ -23,7 +23,7 @@ USER = "user"
 # How much more or less happens on a day than on average; Saturdays and Sundays are those of the calendar, in UTC.
 WEEKDAY, WEEKEND = 1.3, 0.25
 # At the end of a campaign's life this share of its messages is of no interest any more that was at its beginning.
-FADED = 0.8
+FADED = 0.85
 # A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
 HOURS, HOURS_BEFORE = 6, 48
 _MESSAGE = re.compile(fixture("events")["message"])  # a family of messages, and what happens to one of them

@@ -6,6 +6,7 @@ of metric definitions); messages that arrived; a sum; or one metric divided by a
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from .events import Events
@@ -14,24 +15,21 @@ from .settings import SandboxSettings
 from .times import DAY_MS, HOUR_MS, Clock, iso_time
 from .world import World
 
-_NEVER_SENT, _GOING_ON = ("Draft", "Scheduled"), ("Recurring", "Running")  # states of campaigns
-_AFTERWARDS = 20  # days on which opens and clicks follow the end of a campaign
-_ALL_DAYS = (0, 2**62)
+_NEVER_SENT = ("Draft", "Scheduled")  # states of campaigns
 _OF_EXPERIMENTS = fixture("metrics")["experiment"]
 
 
 class _Event(NamedTuple):
-    """What counts of an event. `total`: of a purchase; `is_lost`: for a send, whether it bounced by the end of the next day."""
+    """What counts of an event."""
 
     template: object
     person: str
     is_machine: bool
-    total: float
-    is_lost: bool
+    total: float  # of a purchase
+    is_lost: bool  # of a send: whether the message bounced by the end of the next day
 
 
 _Counted = dict[int, dict[str, list[_Event]]]  # by campaign and data type
-_Days = tuple[int, int]  # the first and the last
 
 
 class Metrics:
@@ -45,29 +43,31 @@ class Metrics:
     def rows(self, start_ms: int | None = None, end_ms: int | None = None, ids: set[int] | None = None) -> list[Record]:
         """The report of [start, end) for these campaigns, or all: texts; a cell may be missing.
 
-        Campaigns of which nothing can have happened have zeros, empty cells, or no row at all: each always the same.
+        Campaigns of which nothing happened have zeros, empty cells, or no row at all: each always the same.
         """
-        days = self._days_of(start_ms, end_ms)
+        counted = self._of_days(start_ms, end_ms)
         having = [c for c in self._world.things("campaigns") if c["campaignState"] not in _NEVER_SENT]
-        rows = {c["id"]: self._cells(c, days) for c in having if ids is None or c["id"] in ids}
+        rows = {c["id"]: self._cells(c, counted) for c in having if ids is None or c["id"] in ids}
         return [{"id": str(id), **cells} for id, cells in rows.items() if cells is not None]
 
     def days(self) -> list[Record]:
-        """The cells of each campaign on each day on which its numbers move, with `campaignId` and `date`."""
+        """The cells of each campaign on each day on which something happened, with `campaignId` and `date`."""
+        having = [each for each in self._world.things("campaigns") if each["campaignState"] not in _NEVER_SENT]
         return [
-            {"campaignId": c["id"], "date": iso_time(day * DAY_MS)[:10], **(self._cells(c, (day, day)) or {})}
-            for c in self._world.things("campaigns")
-            for day in self._active(c, _ALL_DAYS)
+            {"campaignId": each["id"], "date": iso_time((self._first_day + place) * DAY_MS)[:10], **cells}
+            for each in having
+            for place, day in enumerate(self._of_days())
+            if each["id"] in day and (cells := self._cells(each, [day]))
         ]
 
     def experiments(self, start_ms: int | None = None, end_ms: int | None = None) -> list[Record]:
         """The report of experiments for [start, end): a row of text for each of the three variants of each."""
-        rows, days = [], self._days_of(start_ms, end_ms)
+        rows, counted = [], self._of_days(start_ms, end_ms)
         for campaign, experiment in self._world.experiment_ids.items():
             control = None
             for place, template in enumerate(self._world.variants[campaign]):
                 cells = self._world.fill("experiments", place, "experiment", experiment, place)
-                told = self._numbers(_OF_EXPERIMENTS, campaign, days, template)
+                told = self._numbers(_OF_EXPERIMENTS, campaign, counted, template)
                 rate = told.pop("Email Open Rate", None)
                 better = "" if not control or rate is None else round(100 * (rate / control - 1), 2)
                 control = rate if place == 0 else control
@@ -78,49 +78,32 @@ class Metrics:
 
     def variants(self) -> list[Record]:
         """The variants of experiments with their lifetime metrics, which drafts do not have."""
-        found = []
+        found, counted = [], self._of_days()
         campaigns = {experiment: campaign for campaign, experiment in self._world.experiment_ids.items()}
         for variant in self._world.things("experiment_variants"):
             campaign, template = campaigns[variant["experimentId"]], variant["value"]["templateId"]
-            numbers = {"metrics": self._numbers(_OF_EXPERIMENTS, campaign, _ALL_DAYS, template)}
+            numbers = {"metrics": self._numbers(_OF_EXPERIMENTS, campaign, counted, template)}
             found.append({**variant, **(numbers if "content" in variant else {})})
         return found
 
-    def _today(self) -> int:
-        return self._clock.now_ms() // DAY_MS
-
-    def _days_of(self, start_ms: int | None, end_ms: int | None) -> _Days:
-        return (start_ms or 0) // DAY_MS, self._today() if end_ms is None else (end_ms - 1) // DAY_MS
-
-    def _active(self, campaign: Record, days: _Days) -> range:
-        """The days on which a campaign's numbers move."""
-        if campaign["campaignState"] in _NEVER_SENT:
-            return range(0)
-        start = (campaign.get("startAt") or campaign["createdAt"]) // DAY_MS
-        times = [campaign[name] for name in ("startAt", "createdAt", "updatedAt") if name in campaign]
-        end = campaign.get("endedAt", max(times)) // DAY_MS + _AFTERWARDS
-        if campaign["campaignState"] in _GOING_ON or campaign["type"] == "Triggered":
-            end = self._today()
-        return range(max(start, days[0]), min(end, days[1], self._today()) + 1)
-
-    def _cells(self, campaign: Record, days: _Days) -> Record | None:
-        """The metrics of the days, as text; for days on which nothing can have happened, zeros, no cells, or no row."""
-        if not self._active(campaign, days) and campaign["id"] % 3:
+    def _cells(self, campaign: Record, counted: list[_Counted]) -> Record | None:
+        """The metrics of these days, as text; for days on which nothing happened, zeros, no cells, or no row."""
+        if campaign["id"] % 3 and not any(campaign["id"] in day for day in counted):
             return {} if campaign["id"] % 3 == 1 else None
-        numbers = self._numbers(fixture(f"metrics {campaign['messageMedium']}"), campaign["id"], days)
+        numbers = self._numbers(fixture(f"metrics {campaign['messageMedium']}"), campaign["id"], counted)
         return {name: str(value) for name, value in numbers.items()}
 
-    def _numbers(self, formulas: dict[str, str], campaign: int, days: _Days, template: object = None) -> dict[str, Any]:
+    def _numbers(
+        self, formulas: dict[str, str], campaign: int, counted: list[_Counted], template: object = None
+    ) -> dict[str, Any]:
         """The metrics of these days, of one template or all; without those that would be divided by 0."""
-        counted: dict[str, list[_Event]] = {}
-        for day in range(max(days[0], self._first_day), min(days[1], self._today()) + 1):
-            for data_type, events in self._of_day(day).get(campaign, {}).items():
-                its = [each for each in events if template in (None, each.template)]
-                counted.setdefault(data_type, []).extend(its)
+        found: dict[str, list[_Event]] = {}
+        for data_type, events in chain.from_iterable(day[campaign].items() for day in counted if campaign in day):
+            found.setdefault(data_type, []).extend(each for each in events if template in (None, each.template))
         numbers: dict[str, Any] = {}
         for name, formula in sorted(formulas.items(), key=lambda each: each[1][0].isdigit()):
             how, _, of = formula.partition(" ")
-            events = [event for data_type in of.split() for event in counted.get(data_type, ())]
+            events = [event for data_type in of.split() for event in found.get(data_type, ())]
             if how.isdigit():
                 part, whole = (numbers[each] for each in of.split(" : "))
                 numbers |= {name: int(how) * part / whole} if whole else {}
@@ -133,11 +116,13 @@ class Metrics:
                 numbers[name] = sum(how == "events" or not each.is_lost for each in events)
         return numbers
 
-    def _of_day(self, day: int) -> _Counted:
-        """What happened on a day, as far as it is known now."""
-        lag_ms = self._settings.index_lag * 1000 + self._settings.late_hours * HOUR_MS
-        # Nothing comes after that, so that it is the same from then on.
-        return self._day(day, min(self._clock.now_ms(), (day + 2) * DAY_MS + int(lag_ms)))
+    def _of_days(self, start_ms: int | None = None, end_ms: int | None = None) -> list[_Counted]:
+        """What happened on each day of [start, end), from the first of all up to now, as far as it is known now."""
+        now_ms, lag_ms = self._clock.now_ms(), self._settings.index_lag * 1000 + self._settings.late_hours * HOUR_MS
+        first, last = (start_ms or 0) // DAY_MS, (min(now_ms, end_ms or now_ms) - 1) // DAY_MS
+        days = range(max(first, self._first_day), last + 1)
+        # When nothing more can come to a day, it is not counted again.
+        return [self._day(day, min(now_ms, (day + 2) * DAY_MS + int(lag_ms))) for day in days]
 
     def _count(self, day: int, as_of_ms: int) -> _Counted:
         edges, found = (day * DAY_MS, (day + 2) * DAY_MS), _Counted()
@@ -145,13 +130,13 @@ class Metrics:
         lost = {each.get("messageId") for name in bounces for each in self._events.records(name, *edges, as_of_ms)}
         for data_type in self._types:
             for record in self._records(data_type, day, as_of_ms):
-                total, machine = record.get("total"), record.get("isBot") is True or record.get("proxySource") is not None
+                total = record.get("total")
                 event = _Event(
-                    record.get("templateId"),
-                    record["itblUserId"],
-                    machine,
-                    total if isinstance(total, float) else 0.0,
-                    record.get("messageId") in lost,
+                    template=record.get("templateId"),
+                    person=record["itblUserId"],
+                    is_machine=record.get("isBot") is True or record.get("proxySource") is not None,
+                    total=total if isinstance(total, float) else 0.0,
+                    is_lost=record.get("messageId") in lost,
                 )
                 if isinstance(record.get("campaignId"), int):
                     found.setdefault(record["campaignId"], {}).setdefault(data_type, []).append(event)

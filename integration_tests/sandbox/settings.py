@@ -33,8 +33,8 @@ class SandboxSettings:
     index_lag: float = 0.0  # seconds; an event is visible after its own share of it
     late_share: float = 0.0  # share of events that a device, being offline, sends up to late_hours later
     late_hours: float = 6.0
-    # How metrics differ from the events: "machines apart" (bots and proxies are no people), "late missing" (what is seen after
-    # its day never counts), "counted later" (an event counts up to a day after it is seen)
+    # How metrics differ from the events: "machines apart" (bots and proxies are no people), "late missing" (what is seen
+    # after its day never counts), "counted later" (an event counts up to a day after it is seen)
     metrics_deviations: tuple[str, ...] = ()
 
     rate_limit_factor: float | None = 0  # 0 or None = no limits; N = every limit N times as fast

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from hashlib import sha256
-from itertools import chain, cycle, product
+from itertools import chain, cycle
 from typing import Any, NamedTuple
 
 from .fixtures import Draw, Fixtures, Record, fixture, seeded
@@ -54,8 +54,9 @@ class World:
         # The template type and medium of every template by its id: all sixteen in turn.
         ids = [thing["templateId"] for thing in self.things("templates")]
         self.template_kinds = {each: (TEMPLATE_TYPES[n // 4 % 4], _medium_at(n)) for n, each in enumerate(ids)}
-        # Every third email campaign has an experiment: id of the campaign -> id of its experiment.
-        emails = [thing for thing in self.things("campaigns") if thing["messageMedium"] == "Email"]
+        # Every third email campaign that sends has an experiment: id of the campaign -> id of its experiment.
+        sending = [thing for thing in self.things("campaigns") if thing["campaignState"] != "Recurring"]
+        emails = [thing for thing in sending if thing["messageMedium"] == "Email"]
         tested = emails[::3][: settings.experiments]
         self.experiment_ids = {thing["id"]: thing["id"] - 440_000 for thing in tested}
         # The templates of its three variants, the first of which is the campaign's, by the id of the campaign.
@@ -158,13 +159,15 @@ class World:
         for campaign in campaigns[3:4] if self._settings.odd else ():
             campaign["name"] = _IN_ANOTHER_SCRIPT
         for medium, name in zip(MEDIA, fixture("words")["evergreens"], strict=True):
-            _send_from_the_first_hour([each for each in campaigns if each["messageMedium"] == medium], self.epoch_ms, name)
+            its = [each for each in campaigns if each["messageMedium"] == medium]
+            _send_from_the_first_hour(its, self.epoch_ms, name)
         # The scheduled ones start on the next days, one after the other.
         scheduled = [each for each in campaigns if each["campaignState"] == "Scheduled"]
         for place, campaign in enumerate(scheduled):
             campaign["startAt"] = self.start_day_ms + (1 + place % 3) * DAY_MS + place * HOUR_MS
         for child in (each for each in campaigns if "recurringCampaignId" in each):
-            child["name"] += format_time(child.get("startAt", child["createdAt"]), ", {day}")
+            day_ms = child["startAt"] if "startAt" in child else child["createdAt"]
+            child["name"] += format_time(day_ms, ", {day}")
         self._scheduled = {each["id"]: each["startAt"] for each in scheduled}
         return campaigns
 
@@ -227,7 +230,7 @@ class World:
         return {"messageMedium": medium, **fields}
 
     def _make_senders(self) -> Iterator[Sender]:
-        """One for each campaign that was or will be started, or for each variant of one. Of recurring ones their children."""
+        """One for each campaign that was or will be started, or for each of its variants; recurring ones send nothing."""
         types = {thing["templateId"]: thing["messageTypeId"] for thing in self.things("templates")}
         channels = {thing["id"]: thing.get("channelId") for thing in self.things("message_types")}
         journeys = {thing["id"]: thing["name"] for thing in self.things("journeys")}
