@@ -1,7 +1,8 @@
 """Events from the seed: any window of any data type, made on request and stored nowhere.
 
 They follow on each other: an open, click or bounce belongs to a message sent some hours before, and has its user, campaign,
-template and messageId. The name of a type decides what its events hold.
+template and messageId. Some media have more of their messages opened than others, and each campaign fewer as it goes on. The
+name of a type decides what its events hold.
 """
 
 import random
