@@ -80,7 +80,9 @@ def _experiment(core: Core, params: Params) -> Response:
         raise Refusal(f"Experiment {wanted} not found", 404)
     if not part:
         return json_response({name: value for name, value in thing.items() if name != "author"})
-    things = core.things if part == "totals" else core.world.things  # only totals have metrics, which take time to count
+    things = (
+        core.things if part == "totals" else core.world.things
+    )  # only totals have metrics, which take time to count
     variants = [each for each in things("experiment_variants") if each["experimentId"] == wanted]
     if part == "variants":
         fields = ("name", "value", "currentPercentage", "content")

@@ -132,7 +132,7 @@ class Events:
             if kind.senders and (data_type != "purchase" or draw.below(2)):
                 sent = self._earlier(kind, hour, draw, data_type.endswith("Bounce")) if kind.before else None
                 user = user if sent is None else sent.user
-                message = _sent(kind.senders, hour, draw) if sent is None else sent.message
+                message = _sent(kind.senders, ms, draw) if sent is None else sent.message
             moments.append(Moment(draw.bits, ms, visible_ms, user, message))
         return moments
 
@@ -199,11 +199,10 @@ class Events:
                 yield as_user_event(data_type, self._record(data_type, moment))
 
 
-def _sent(senders: list[Sender], hour: int, draw: Draw) -> Message:
-    """A message of one that sends all of this hour, or of any if there is none, as in small projects."""
-    start_ms, end_ms = hour * HOUR_MS, (hour + 1) * HOUR_MS
-    sender = draw.pick([each for each in senders if each.start_ms <= start_ms and end_ms <= each.end_ms] or senders)
-    age = min(max(start_ms - sender.start_ms, 0) / max(sender.life_ms, 1), 1.0)
+def _sent(senders: list[Sender], ms: int, draw: Draw) -> Message:
+    """A message of one that sends at this time, or of any if there is none, as in small projects."""
+    sender = draw.pick([each for each in senders if each.start_ms <= ms < each.end_ms] or senders)
+    age = min(max(ms - sender.start_ms, 0) / max(sender.life_ms, 1), 1.0)
     return Message(sender.fields, draw.hex(32), draw.below(1024) / 1024 / (1 - FADED * age))
 
 

@@ -303,7 +303,7 @@ def _send_from_the_first_hour(campaigns: list[Record], epoch_ms: int, name: str)
     """Let one of these go on all the time, preferably one that is running: no hour is without a sender."""
     sent = [each for each in campaigns if "startAt" in each and each["campaignState"] not in _NOT_SENT_ITSELF]
     for campaign in sorted(sent, key=lambda each: each["campaignState"] != "Running")[:1]:
-        times = dict.fromkeys(("createdAt", "updatedAt", "startAt"), epoch_ms)
+        times = {"createdAt": epoch_ms, "updatedAt": epoch_ms, "startAt": epoch_ms + 1}
         campaign |= {"campaignState": "Running", "type": "Triggered", "name": name, **times}
         campaign.pop("endedAt", None), campaign.pop("sendSize", None)
 
