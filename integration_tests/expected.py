@@ -46,6 +46,13 @@ def _things(sandbox: Sandbox, name: str, config: Config) -> list[Record]:
         return [{"id": row["id"], "data": row} for row in rows]
     if name == "campaigns_metrics_daily":
         return days_of_metrics(sandbox, config)
+    if name == "experiments_metrics":
+        rows = [
+            {column: number(cell) for column, cell in row.items() if cell}
+            for row in sandbox.experiments_metrics(config.start_date[:10])
+        ]
+        names = {"campaignId": "Campaign ID", "experimentId": "Experiment ID", "templateId": "Template ID"}
+        return [{**{column: row[named] for column, named in names.items()}, "data": row} for row in rows]
     things = sandbox.truth_list(name)
     if name == "templates":
         kinds = sandbox.core.world.template_kinds
@@ -94,10 +101,6 @@ def _things(sandbox: Sandbox, name: str, config: Config) -> list[Record]:
         ]
     if name == "list_sizes":
         return [{"date": sandbox.now().date().isoformat(), **thing} for thing in things]
-    if name == "experiments_metrics":
-        rows = [{column: number(cell) for column, cell in thing.items() if cell} for thing in things]
-        names = {"campaignId": "Campaign ID", "experimentId": "Experiment ID", "templateId": "Template ID"}
-        return [{**{column: row[named] for column, named in names.items()}, "data": row} for row in rows]
     if name == "webhooks":
         return [
             {field: value for field, value in thing.items() if field not in ("authToken", "headers")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -48,9 +48,16 @@ def in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """With 360 KB of email_send a day."""
+    """With 400 KB of email_send a weekday, and 77 KB on a day of the weekend; on a Friday."""
     settings = SandboxSettings(
-        seed=7, users=40, days=9, events_per_day=4000, rate_limit_factor=FACTOR, file_bytes=10_000, job_seconds=0.05
+        seed=7,
+        users=40,
+        days=9,
+        events_per_day=4000,
+        rate_limit_factor=FACTOR,
+        file_bytes=10_000,
+        job_seconds=0.05,
+        now=datetime(2025, 6, 20, 12, 34, 56, 789_000, tzinfo=timezone.utc),
     )
     with Sandbox(settings) as running:
         yield running
@@ -89,35 +96,35 @@ def asked(sandbox: Sandbox, endpoint: str) -> list[float]:
 def test_what_a_sync_has_read_keeps_the_next_one_from_receiving_in_vain(
     sandbox: Sandbox, small: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = config_for(sandbox, days=8, export_method="streaming")
-    first = sync({**config, "end_date": time_text(sandbox.now() - timedelta(days=6))}, ["email_send"])
+    config = config_for(sandbox, days=4, export_method="streaming")
+    first = sync({**config, "end_date": time_text(sandbox.now() - timedelta(days=3))}, ["email_send"])
     assert "in smaller windows: " in caplog.text, "of an unknown size, it was too large"
-    assert first.states["email_send"]["bytesADay"] == pytest.approx(360_000, rel=0.1)
+    assert first.states["email_send"]["bytesADay"] == pytest.approx(400_000, rel=0.1)
     caplog.clear()
     sandbox.clear_requests()
     second = sync(config, ["email_send"], first.state)
     assert_truth(sandbox, second, start_of(first.state))
     assert "in smaller windows: " not in caplog.text
     # 150 KB each.
-    assert sandbox.count(DATA) == pytest.approx(6 * 360 / 150, abs=3)
+    assert sandbox.count(DATA) == pytest.approx(3 * 400 / 150, abs=3)
 
 
 def test_a_daily_sync_remembers_the_size_for_ever(sandbox: Sandbox) -> None:
     """Also if all of it is one window."""
-    state = state_days_ago(sandbox, 3, bytesADay=360_000)
+    state = state_days_ago(sandbox, 3, bytesADay=400_000)
     for day in (2, 1, 0):
         end = time_text(sandbox.now() - timedelta(days=day))
         result = sync(config_for(sandbox, export_method="jobs", end_date=end), ["email_send"], state)
         assert_truth(sandbox, result, start_of(state))
         state = result.state
-        assert result.states["email_send"]["bytesADay"] == pytest.approx(360_000, rel=0.1)
+        assert result.states["email_send"]["bytesADay"] == pytest.approx(400_000, rel=0.1)
     assert sandbox.count(START) == 3
 
 
 def test_a_large_stream_goes_through_both_transports_by_windows_of_their_size(
     sandbox: Sandbox, small: None, in_proportion: None
 ) -> None:
-    state = state_days_ago(sandbox, 8, bytesADay=360_000, took={"jobs": [900_000, 0.1], "streaming": [150_000, 0.0]})
+    state = state_days_ago(sandbox, 8, bytesADay=400_000, took={"jobs": [900_000, 0.1], "streaming": [150_000, 0.0]})
     result = sync(config_for(sandbox), ["email_send"], state)
     assert_truth(sandbox, result, start_of(state))
     streamed, exported = asked(sandbox, DATA), asked(sandbox, START)
@@ -166,7 +173,7 @@ def test_a_state_without_sizes_or_with_odd_ones_loses_nothing(
     result = sync(config_for(sandbox, export_method=method), ["email_send"], state)
     assert_truth(sandbox, result, start_of(state))
     after = result.states["email_send"]
-    assert after["bytesADay"] == pytest.approx(360_000, rel=0.1) or after["bytesADay"] == odd["bytesADay"] // 2
+    assert after["bytesADay"] == pytest.approx(400_000, rel=0.1) or after["bytesADay"] == odd["bytesADay"] // 2
     sandbox.clear_requests()
     assert sync(config_for(sandbox, export_method=method), ["email_send"], result.state).records["email_send"] == []
 

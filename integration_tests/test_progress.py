@@ -2,6 +2,7 @@
 
 import os
 import pty
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from integration_tests.sandbox import Sandbox, SandboxSettings
 def test_an_estimate_is_emitted_once_a_fair_share_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("source_iterable.exports.windows.FIRST_SIZE", 12 * 3600)
     monkeypatch.setattr("source_iterable.exports.windows.MAX_CHANGE", 1)
-    with Sandbox(SandboxSettings(seed=4, users=40, days=6, events_per_day=2000, rate_limit_factor=FACTOR)) as sandbox:
+    # A Friday: fewer messages are sent at weekends.
+    now = datetime(2025, 6, 20, 12, 34, 56, tzinfo=timezone.utc)
+    settings = SandboxSettings(seed=4, users=40, days=6, events_per_day=2000, rate_limit_factor=FACTOR, now=now)
+    with Sandbox(settings) as sandbox:
         result = sync(config_for(sandbox, days=4), ["email_send"])
     assert result.estimates
     total = len(result.records["email_send"])

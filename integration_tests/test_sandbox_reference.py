@@ -43,6 +43,11 @@ def _open_states(schema: Schema) -> Schema:
     return {"type": "string", "enum": [*schema["enum"], *UNKNOWN_STATES]}
 
 
+def _more_media(schema: Schema) -> Schema:
+    # Iterable's page of message channels names in-app, too.
+    return {"type": "string", "enum": [*schema["enum"], "InApp"]}
+
+
 def _in_any_case(schema: Schema) -> Schema:
     # Cancelled is missing in the reference, and states come in any case (both seen).
     states = [*schema["enum"], "Cancelled"]
@@ -62,6 +67,7 @@ DIFFERENCES: dict[tuple[str, str], Callable[[Schema], Schema]] = {
     # States that the reference does not name were seen: the set is open.
     ("CampaignDetails", "campaignState"): _open_states,
     ("ExportJobStatusAndFiles", "jobState"): _in_any_case,
+    ("ChannelDetails", "messageMedium"): _more_media,
     # Types of the server's own language that leaked into the reference; its own examples show a name or number.
     ("JobModel", "jobState"): _string,
     ("JobModel", "dataTypeName"): _string,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -48,7 +47,7 @@ def test_a_response_larger_than_all_buffers_arrives_whole_while_nobody_reads_std
         assert process.returncode == 0
         assert len({each["_event_id"] for each in records}) == len(records) > 2000
         assert len(output) > 20_000_000
-        assert len(sandbox.truth("emailSend", start, sandbox.now() + timedelta(seconds=1))) == len(records)
+        assert len(sandbox.truth("emailSend", start, sandbox.now())) == len(records)
         if method == "streaming":
             assert sandbox.count("export/data.json") == 1, "nothing was cut, nothing was retried"
 

@@ -25,8 +25,8 @@ class Core:
         self.settings = settings
         self.clock = Clock(settings.now)
         self.world = World(settings, self.clock)
-        self.metrics = Metrics(self.world, self.clock)
         self.events = Events(settings, self.world)
+        self.metrics = Metrics(settings, self.world, self.events, self.clock)
         self.exports = Exports(self.world.people, self.events, self.clock)
         self.jobs = Jobs(settings, self.exports, self.clock)
         self.faults: list[Fault] = []
@@ -38,6 +38,7 @@ class Core:
     def things(self, stream: str) -> list[Record]:
         """What the endpoints of a stream hold now."""
         metrics = {"campaigns_metrics": self.metrics.rows, "campaigns_metrics_daily": self.metrics.days}
+        metrics |= {"experiments_metrics": self.metrics.experiments, "experiment_variants": self.metrics.variants}
         made = {"jobs": self.jobs.recent, "events": self._events, **metrics}
         return made[stream]() if stream in made else self.world.things(stream)
 

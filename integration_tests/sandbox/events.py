@@ -1,7 +1,8 @@
 """Events from the seed: any window of any data type, made on request and stored nowhere.
 
 They follow on each other: an open, click or bounce belongs to a message sent some hours before, and has its user, campaign,
-template and messageId. The name of a type decides what its events hold.
+template and messageId. Some media have more of their messages opened than others, and each campaign fewer as it goes on. The
+name of a type decides what its events hold.
 """
 
 import random
@@ -17,9 +18,13 @@ from source_iterable.streams import table
 from .fixtures import Draw, Maker, Record, fixture, oddities, seeded
 from .settings import SandboxSettings
 from .times import HOUR_MS, format_time
-from .world import World
+from .world import Sender, World
 
 USER = "user"
+# How much more or less happens on a day than on average; Saturdays and Sundays are those of the calendar, in UTC.
+WEEKDAY, WEEKEND = 1.3, 0.25
+# At the end of a campaign's life this share of its messages is of no interest any more that was at its beginning.
+FADED = 0.85
 # A message is opened up to so many hours after it was sent, or later where nothing was sent within them.
 HOURS, HOURS_BEFORE = 6, 48
 _MESSAGE = re.compile(fixture("events")["message"])  # a family of messages, and what happens to one of them
@@ -47,22 +52,34 @@ def medium_of(data_type: str) -> str | None:
 
 
 class Kind(NamedTuple):
-    """A data type: events an hour, the type that comes before, the fields of its campaigns, the makers of its own."""
+    """A data type: events an hour, the type that comes before, what sends its messages, the makers of its fields.
+
+    `appeal`: about the share of new messages to which it happens at all; None for all, or all that arrived.
+    """
 
     hourly: float
     before: str | None
-    messages: list[Record]
+    senders: list[Sender]
+    appeal: float | None
     shapes: list[Maker]
 
 
+class Message(NamedTuple):
+    """A message: the fields of its campaign, its messageId, and how dull it is, from 0 up."""
+
+    fields: Record
+    id: str
+    dullness: float
+
+
 class Moment(NamedTuple):
-    """An event before its fields are made. `message`: the fields of its campaign, and its messageId."""
+    """An event before its fields are made."""
 
     bits: int
     ms: int
     visible_ms: int
     user: int
-    message: tuple[Record, str] | None
+    message: Message | None
 
 
 class Events:
@@ -90,13 +107,16 @@ class Events:
         while earlier and not self._weights.get(earlier):
             earlier = before(earlier)
         share = self._weights.get(data_type, 0.0) / (sum(self._weights.values()) or 1.0)
-        messages = self._world.messages(medium_of(data_type))
+        medium, appeal = medium_of(data_type), fixture("events")["appeal"].get(data_type)
+        senders = [each for each in self._world.senders if each.medium == medium]
         makers = [self._fixtures.maker(shape) for form, shape in forms if re.search(form, data_type)]
-        return Kind(self._settings.events_per_day * share / 24, earlier, messages, makers)
+        return Kind(self._settings.events_per_day * share / 24, earlier, senders, appeal, makers)
 
     def _make_moments(self, data_type: str, hour: int) -> list[Moment]:
         """The events of one hour, in no order of time."""
-        settings, (hourly, earlier, messages, _), moments = self._settings, self._kind(data_type), []
+        settings, kind, moments = self._settings, self._kind(data_type), []
+        # The first day of all was a Thursday.
+        hourly = kind.hourly * (WEEKEND if (hour // 24 + 3) % 7 >= 5 else WEEKDAY)
         # Hours count from the first one: on another day the same events happen, that much later.
         chance = random.Random(seeded(settings.seed, "events", data_type, hour - self._epoch_hour, size=16))
         for _ in range(int(hourly + chance.random())):
@@ -109,31 +129,35 @@ class Events:
             visible_ms = ms + int(lag * settings.index_lag * 1000 + late_ms)
             message = None
             # One purchase in two is attributed to a message.
-            if messages and (data_type != "purchase" or draw.below(2)):
-                sent = self._earlier(earlier, hour, draw, data_type.endswith("Bounce")) if earlier else None
+            if kind.senders and (data_type != "purchase" or draw.below(2)):
+                sent = self._earlier(kind, hour, draw, data_type.endswith("Bounce")) if kind.before else None
                 user = user if sent is None else sent.user
-                message = (draw.pick(messages), draw.hex(32)) if sent is None else sent.message
+                message = _sent(kind.senders, ms, draw) if sent is None else sent.message
             moments.append(Moment(draw.bits, ms, visible_ms, user, message))
         return moments
 
-    def _earlier(self, data_type: str, hour: int, draw: Draw, bounced: bool) -> Moment | None:
+    def _earlier(self, kind: Kind, hour: int, draw: Draw, bounced: bool) -> Moment | None:
         """An event of an hour before; None if there is none, as for a message sent before all history."""
-        last, place = hour - 1 - draw.below(HOURS), draw.below(2**32)
+        last, place, best = hour - 1 - draw.below(HOURS), draw.below(2**32), None
         for each in range(last, max(last - HOURS_BEFORE, self._epoch_hour - 1), -1):
-            moments = self._moments(data_type, each)
-            for step in range(min(len(moments), 16)):
+            moments = self._moments(kind.before or "", each)
+            for step in range(min(len(moments), 32)):
                 moment = moments[(place + step) % len(moments)]
                 # An eighth of all messages bounce; these are never opened.
-                if (moment.message is not None and moment.message[1] < "2") == bounced:
+                if moment.message is None or (moment.message.id < "2") != bounced:
+                    continue
+                if kind.appeal is None or moment.message.dullness < kind.appeal:
                     return moment
-        return None
+                if best is None or best.message is None or moment.message.dullness < best.message.dullness:
+                    best = moment
+        return best
 
     def _record(self, data_type: str, moment: Moment) -> Record:
         user = self._world.people.users[moment.user]
         draw = Draw(moment.bits, moment.ms, user, moment.ms % 10_000)
         record: Record = {"createdAt": format_time(moment.ms, draw.pick(self._fixtures.shapes)), **user.identifiers}
         if moment.message is not None:
-            record.update(moment.message[0], messageId=moment.message[1])
+            record.update(moment.message.fields, messageId=moment.message.id)
         for make in self._kind(data_type).shapes:
             record.update(make(draw))
         if data_type == "purchase":
@@ -173,6 +197,13 @@ class Events:
         for data_type, moment in found:
             if moment.visible_ms <= as_of_ms and (include_custom or data_type != "customEvent"):
                 yield as_user_event(data_type, self._record(data_type, moment))
+
+
+def _sent(senders: list[Sender], ms: int, draw: Draw) -> Message:
+    """A message of one that sends at this time, or of any if there is none, as in small projects."""
+    sender = draw.pick([each for each in senders if each.start_ms <= ms < each.end_ms] or senders)
+    age = min(max(ms - sender.start_ms, 0) / max(sender.life_ms, 1), 1.0)
+    return Message(sender.fields, draw.hex(32), draw.below(1024) / 1024 / (1 - FADED * age))
 
 
 def as_user_event(data_type: str, record: Record) -> Record:

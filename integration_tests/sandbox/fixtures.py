@@ -5,6 +5,7 @@ A text may hold placeholders. One that is nothing else becomes the value itself,
 - {hex 8}, {int 100}, {float 100}, {bool 3}, {big}: at random: digits, a number below 100, an eighth of one, true once
   in 3 times, a number that no float holds
 - {titles} or another list of words.json: one of its words, filled; {odd}: text that careless readers get wrong
+- {nth themes}: the word of a list at the thing's place; lists of different lengths make many names
 - {n}, {n 2}, {seq 1001 7}: a thing's place in its list, also padded with zeros, and a number that grows with it
 - {ms created}, {iso created}, {utc created}: a time of the thing, as a number or text: created, updated, started, ended
 - {time created}, {time -5000}: the same, or a time so many milliseconds after the event's, in any form that exports use
@@ -123,6 +124,7 @@ class Fixtures:
             "float": lambda draw: draw.below(size) / 8,
             "bool": lambda draw: draw.below(size) == 0,
             "big": lambda draw: 2**53 + 1 + draw.below(2**61),
+            "nth": lambda draw: self.words[argument][draw.n % len(self.words[argument])],
             "n": lambda draw: f"{draw.n:0{size}d}" if size else draw.n,
             "seq": lambda draw: size + step * draw.n,
             "ms": lambda draw: draw.times[argument],

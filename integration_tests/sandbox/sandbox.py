@@ -85,8 +85,8 @@ class Sandbox:
         """What the endpoints of any other stream hold now, as the API sends it.
 
         Lists: the things of their responses, archived journeys, children and secrets of webhooks included.
-        campaigns_metrics and experiments_metrics: a row's cells by column, as text; campaigns without empty ones, and of all
-        days up to now. campaigns_metrics_daily: those of each day on which a campaign was active, with campaignId and date.
+        campaigns_metrics and experiments_metrics: a row's cells by column, as text, of all days up to now; campaigns without
+        empty ones. campaigns_metrics_daily: those of each day on which a campaign was active, with campaignId and date.
         experiments: the response and the author. experiment_variants: all fields of all endpoints, with experimentId.
         template_contents: the response and messageMedium. template_locales: the same in all locales but the default ones.
         list_users: {listId, userIdentifier}. list_sizes: {listId, size}. events: what export/userEvents sends for members
@@ -99,6 +99,10 @@ class Sandbox:
     def metrics(self, start: Edge, end: Edge | None = None) -> list[Record]:
         """The rows of campaigns/metrics for [start, end), or up to now: the cells by column, as text, without empty ones."""
         return self.core.metrics.rows(window_ms(start), None if end is None else window_ms(end))
+
+    def experiments_metrics(self, start: Edge) -> list[Record]:
+        """The rows of experiments/metrics from a time up to now, as text."""
+        return self.core.metrics.experiments(window_ms(start))
 
     def add_fault(self, fault: Fault) -> Fault:
         """Add a fault; it counts in `struck` how often it strikes."""

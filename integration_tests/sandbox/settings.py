@@ -15,12 +15,12 @@ NOW = datetime.fromisoformat(os.environ.get("SANDBOX_NOW", "2025-06-18T12:34:56.
 
 @dataclass
 class SandboxSettings:
-    """The same settings give the same data and responses; on another day, that much later."""
+    """The same settings give the same data and responses; on another day of the same weekday, that much later."""
 
     seed: int = 1
     users: int = 200
     days: int = 30  # history before the start day; nothing is older
-    events_per_day: int = 400  # over all event types together
+    events_per_day: int = 400  # on average, over all event types together: weekends have fewer
     event_weights: dict[str, float] = field(default_factory=dict)  # replaces the default share of a type
     data_types: Collection[str] | None = None  # only these hold records
     odd: bool = True  # records, userIds, states and times as odd as the API's; False = none of that
@@ -33,6 +33,9 @@ class SandboxSettings:
     index_lag: float = 0.0  # seconds; an event is visible after its own share of it
     late_share: float = 0.0  # share of events that a device, being offline, sends up to late_hours later
     late_hours: float = 6.0
+    # How metrics differ from the events: "machines apart" (bots and proxies are no people), "late missing" (what is seen
+    # after its day never counts), "counted later" (an event counts up to a day after it is seen)
+    metrics_deviations: tuple[str, ...] = ()
 
     rate_limit_factor: float | None = 0  # 0 or None = no limits; N = every limit N times as fast
     retry_after: bool = False  # 429 says how long to wait; Iterable often does not

@@ -1,16 +1,16 @@
 """The project: everything that the API lists, made from fixtures, the same every time; tests can change it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from hashlib import sha256
-from itertools import chain, cycle, product
-from typing import Any
+from itertools import chain, cycle
+from typing import Any, NamedTuple
 
 from .fixtures import Draw, Fixtures, Record, fixture, seeded
 from .people import People
 from .settings import EMAIL_BASED, USER_ID_BASED, SandboxSettings
-from .times import DAY_MS, HOUR_MS, Clock
+from .times import DAY_MS, HOUR_MS, Clock, format_time
 
 # The states of the reference, then two that were seen though it names neither, then an invented one.
 REFERENCE_STATES = (*dict.fromkeys(fixture("campaigns")["campaignState"]["$cycle"]), "Recurring")
@@ -20,6 +20,20 @@ TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 # Made of other things, so made anew when one of those changes.
 _DERIVED = ("list_users", "list_sizes", "child_campaigns", "template_contents", "template_locales")
 _SENDING_MS = 2 * HOUR_MS  # how long a scheduled campaign is being sent
+_SENT_FOR_MS = 2 * DAY_MS  # the same of a campaign that has neither ended nor goes on, such as an aborted one
+_FOR_EVER_MS = 2**62
+_NOT_SENT_ITSELF = ("Recurring", "Scheduled")  # states of campaigns whose children send, or that will send
+_IN_ANOTHER_SCRIPT = "新着情報：春のセール"  # the name of one campaign
+
+
+class Sender(NamedTuple):
+    """What sends messages from one time to another: the fields of its events. `life_ms`: how long its content is news."""
+
+    fields: Record
+    medium: str
+    start_ms: int
+    end_ms: int
+    life_ms: int
 
 
 class World:
@@ -39,10 +53,18 @@ class World:
         self.people = People(settings, self.epoch_ms, [thing["id"] for thing in self._lists], self.fixtures)
         # The template type and medium of every template by its id: all sixteen in turn.
         ids = [thing["templateId"] for thing in self.things("templates")]
-        self.template_kinds = {each: (TEMPLATE_TYPES[n // 4 % 4], MEDIA[n % 4]) for n, each in enumerate(ids)}
-        # Every third email campaign has an experiment: id of the campaign -> id of its experiment.
-        emails = [thing["id"] for thing in self.things("campaigns") if thing["messageMedium"] == "Email"]
-        self.experiment_ids = {campaign: campaign - 440_000 for campaign in emails[::3][: settings.experiments]}
+        self.template_kinds = {each: (TEMPLATE_TYPES[n // 4 % 4], _medium_at(n)) for n, each in enumerate(ids)}
+        # Every third email campaign that sends has an experiment: id of the campaign -> id of its experiment.
+        sending = [thing for thing in self.things("campaigns") if thing["campaignState"] != "Recurring"]
+        emails = [thing for thing in sending if thing["messageMedium"] == "Email"]
+        tested = emails[::3][: settings.experiments]
+        self.experiment_ids = {thing["id"]: thing["id"] - 440_000 for thing in tested}
+        # The templates of its three variants, the first of which is the campaign's, by the id of the campaign.
+        of_emails = [each for each, (_, medium) in self.template_kinds.items() if medium == "Email"]
+        places = {thing["id"]: of_emails.index(thing["templateId"]) for thing in tested}
+        self.variants = {each: [of_emails[(n + k) % len(of_emails)] for k in range(3)] for each, n in places.items()}
+        # Of the project as it was at first: what a test changes or deletes later has sent what it sent.
+        self.senders = list(self._make_senders())
 
     def things(self, name: str) -> list[Record]:
         """A stream's things by id, from `_make_{name}` or a fixture: as many as the setting of that name says, or ten."""
@@ -63,13 +85,13 @@ class World:
         """A thing of this fixture at this place of its list; its name decides its values and times."""
         draw = Draw(seeded(self._settings.seed, *name), n=place)
         created_ms = self.epoch_ms + draw.below(max(self._settings.days, 1) * DAY_MS)
-        updated_ms = created_ms + draw.below(max(self.start_day_ms - created_ms, 1))
+        updated_ms = created_ms + draw.below(max((self.start_day_ms - created_ms) // 2, 1))
         if draw.below(2):
             # Several things share an update's time, as after a bulk edit: a page may end between two of them.
             updated_ms = max(created_ms, updated_ms // (6 * HOUR_MS) * (6 * HOUR_MS))
-        # What is sent is sent after its last edit.
-        started_ms = (updated_ms + self.start_day_ms) // 2
-        ended_ms = (started_ms + self.start_day_ms) // 2
+        # What is sent is sent soon after its last edit.
+        started_ms = updated_ms + (self.start_day_ms - updated_ms) // 8
+        ended_ms = started_ms + (self.start_day_ms - started_ms) // 3
         draw.times = {"created": created_ms, "updated": updated_ms, "started": started_ms, "ended": ended_ms}
         thing: Record = self._maker(template)(draw)
         return thing
@@ -107,47 +129,62 @@ class World:
         ended = {"endedAt": start_ms + _SENDING_MS, "sendSize": campaign["id"] % 1000}
         return {**campaign, "campaignState": "Finished", **ended}
 
+    def _make_templates(self) -> list[Record]:
+        """Each of a message type whose channel is of its medium."""
+        templates, channels = self._of_fixture("templates"), {each["id"]: each for each in self.things("channels")}
+        for place, template in enumerate(templates):
+            all_types, medium = self.things("message_types"), _medium_at(place)
+            its = [each for each in all_types if channels[each["channelId"]]["messageMedium"] == medium] or all_types
+            template["messageTypeId"] = its[place // len(MEDIA) % len(its)]["id"]
+            if place >= self._settings.campaigns:
+                template.pop("campaignId", None)
+        return templates
+
     def _make_campaigns(self) -> list[Record]:
         """First those made by hand, then the children of recurring ones."""
         campaigns = self._of_fixture("campaigns")
         for place in range(12, len(campaigns), 13) if self._settings.odd else ():
             campaigns[place]["campaignState"] = UNKNOWN_STATES[place % 3]
-        for parent, count in zip(list(campaigns), self._settings.recurring_children, strict=False):
-            parent["campaignState"] = "Recurring"
+        for parent, count, name in zip(
+            list(campaigns), self._settings.recurring_children, cycle(fixture("words")["recurring"]), strict=False
+        ):
+            parent |= {"campaignState": "Recurring", "name": name}
+            parent.pop("endedAt", None), parent.pop("sendSize", None)
             for place in range(len(campaigns), len(campaigns) + count):
                 child = self.fill("campaigns", place, "campaigns", place)
-                child |= {name: parent[name] for name in ("messageMedium", "templateId") if name in parent}
-                child |= {"name": f"{parent['name']} #{place}", "recurringCampaignId": parent["id"]}
+                child |= {"name": name, "templateId": parent["templateId"], "recurringCampaignId": parent["id"]}
                 campaigns.append(child)
+        for campaign in campaigns:
+            campaign["messageMedium"] = self.template_kinds[campaign["templateId"]][1]
+        for campaign in campaigns[3:4] if self._settings.odd else ():
+            campaign["name"] = _IN_ANOTHER_SCRIPT
+        for medium, name in zip(MEDIA, fixture("words")["evergreens"], strict=True):
+            its = [each for each in campaigns if each["messageMedium"] == medium]
+            _send_from_the_first_hour(its, self.epoch_ms, name)
         # The scheduled ones start on the next days, one after the other.
         scheduled = [each for each in campaigns if each["campaignState"] == "Scheduled"]
         for place, campaign in enumerate(scheduled):
             campaign["startAt"] = self.start_day_ms + (1 + place % 3) * DAY_MS + place * HOUR_MS
+        for child in (each for each in campaigns if "recurringCampaignId" in each):
+            day_ms = child["startAt"] if "startAt" in child else child["createdAt"]
+            child["name"] += format_time(day_ms, ", {day}")
         self._scheduled = {each["id"]: each["startAt"] for each in scheduled}
         return campaigns
 
     def _make_child_campaigns(self) -> list[Record]:
         return [thing for thing in self.things("campaigns") if "recurringCampaignId" in thing]
 
-    def _make_experiments_metrics(self) -> list[Record]:
-        """A row of text for each of the three variants of each."""
-        rows = []
-        for (campaign, experiment), place in product(self.experiment_ids.items(), range(3)):
-            cells = self.fill("experiments", place, "experiment", experiment, place)
-            row = {"Campaign ID": campaign, "Experiment ID": experiment, **cells}
-            rows.append({name: str(value) for name, value in row.items()})
-        return rows
-
     def _make_experiment_variants(self) -> list[Record]:
-        """All fields of all endpoints; variants of drafts have neither content nor metrics."""
+        """All fields of all endpoints but metrics; variants of drafts have no content."""
         states, variants = fixture("experiment_details")["status"]["$cycle"], []
-        for experiment, status in zip(self.experiment_ids.values(), cycle(states), strict=False):
-            for number in range(3):
+        for (campaign, experiment), status in zip(self.experiment_ids.items(), cycle(states), strict=False):
+            for number, template in enumerate(self.variants[campaign]):
                 variant = self.fill("experiment_variants", number, "variant", experiment, number)
                 won = status == "winner_found" and number == 1
                 variant |= {"experimentId": experiment, "id": experiment * 10 + number, "isWinner": won}
+                variant["value"]["templateId"] = template
                 if status == "draft":
-                    del variant["content"], variant["metrics"]
+                    del variant["content"]
                 variants.append(variant)
         return variants
 
@@ -192,28 +229,34 @@ class World:
             fields["metadata"] = {name: value for name, value in template.items() if name != "campaignId"}
         return {"messageMedium": medium, **fields}
 
-    def messages(self, medium: str | None) -> list[Record]:
-        """The fields of events about a message, for every campaign of the medium that was started."""
-        templates = {thing["templateId"]: thing for thing in self.things("templates")}
+    def _make_senders(self) -> Iterator[Sender]:
+        """One for each campaign that was or will be started, or for each of its variants; recurring ones send nothing."""
+        types = {thing["templateId"]: thing["messageTypeId"] for thing in self.things("templates")}
         channels = {thing["id"]: thing.get("channelId") for thing in self.things("message_types")}
         journeys = {thing["id"]: thing["name"] for thing in self.things("journeys")}
-        messages = []
         for campaign in self.things("campaigns"):
-            if campaign["messageMedium"] == medium and "startAt" in campaign:
-                template, journey = campaign.get("templateId"), campaign.get("workflowId")
-                kind = templates.get(template, {}).get("messageTypeId")
-                message = {
+            if "startAt" not in campaign or campaign["campaignState"] == "Recurring":
+                continue
+            start_ms, journey = campaign["startAt"], campaign.get("workflowId")
+            end_ms = campaign.get("endedAt", start_ms + _SENT_FOR_MS)
+            if campaign["campaignState"] == "Scheduled":
+                end_ms = start_ms + _SENDING_MS
+            elif campaign["campaignState"] == "Running":
+                end_ms = _FOR_EVER_MS
+            for template in self.variants.get(campaign["id"], [campaign["templateId"]]):
+                fields = {
                     "campaignId": campaign["id"],
                     "contentId": campaign["id"] + 3_000_000,
                     "templateId": template,
                     "workflowId": journey,
-                    "messageTypeId": kind,
-                    "channelId": channels.get(kind),
+                    "messageTypeId": types.get(template),
+                    "channelId": channels.get(types.get(template)),
                     "workflowName": journeys.get(journey),
                     "experimentId": self.experiment_ids.get(campaign["id"]),
                 }
-                messages.append({name: value for name, value in message.items() if value is not None})
-        return messages
+                told = {name: value for name, value in fields.items() if value is not None}
+                life_ms = min(end_ms - start_ms, max(self._settings.days, 1) * DAY_MS)
+                yield Sender(told, campaign["messageMedium"], start_ms, end_ms, life_ms)
 
     def _make_catalog_items(self) -> list[Record]:
         shares = _shares(self.things("catalogs"), self._settings.catalog_items)
@@ -249,6 +292,20 @@ class World:
         """As a connector requests them: userIds unless the project is email-based."""
         ids = [thing["id"] for thing in self.things("lists")]
         return [{"listId": each, "userIdentifier": line} for each in ids for line in self.people.lines(each)]
+
+
+def _medium_at(place: int) -> str:
+    """The medium of the template at this place."""
+    return MEDIA[place % len(MEDIA)]
+
+
+def _send_from_the_first_hour(campaigns: list[Record], epoch_ms: int, name: str) -> None:
+    """Let one of these go on all the time, preferably one that is running: no hour is without a sender."""
+    sent = [each for each in campaigns if "startAt" in each and each["campaignState"] not in _NOT_SENT_ITSELF]
+    for campaign in sorted(sent, key=lambda each: each["campaignState"] != "Running")[:1]:
+        times = {"createdAt": epoch_ms, "updatedAt": epoch_ms, "startAt": epoch_ms + 1}
+        campaign |= {"campaignState": "Running", "type": "Triggered", "name": name, **times}
+        campaign.pop("endedAt", None), campaign.pop("sendSize", None)
 
 
 def _shares(parents: list[Record], count: int) -> list[tuple[str, int]]:
