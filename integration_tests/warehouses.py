@@ -7,15 +7,19 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta, timezone
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
+import requests
 
 from source_iterable.load.tables import snake_case
 from source_iterable.records.timestamps import rfc3339
 
 Row = dict[str, Any]
+# The S3 server of the tests asks only that there is one.
+ANYONE = "AWS4-HMAC-SHA256 Credential=loader/20260101/us-east-1/s3/aws4_request"
 
 
 class Warehouse(Protocol):
@@ -59,6 +63,56 @@ class ParquetWarehouse:
             return _rows(
                 database.execute(f"FROM read_parquet('{self.to}iterable/{table}/*.parquet', union_by_name=true)")
             )
+
+
+class BucketWarehouse:
+    """A bucket of an S3 server on this machine: `server` is its URL."""
+
+    keeps_nul = True
+
+    def __init__(self, server: str, bucket: str) -> None:
+        self.to = f"s3://{bucket}/lake"
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "loader",
+            "AWS_SECRET_ACCESS_KEY": "S3cretPw",
+            "AWS_ENDPOINT_URL": server,
+            "AWS_REGION": "us-east-1",
+        }
+        options = {name.removeprefix("AWS_").lower(): value for name, value in self.environment.items()}
+        self._options: Any = {**options, "client_options": {"allow_http": True}}
+        self._bucket = bucket
+        # What S3 calls creating a bucket.
+        requests.put(f"{server}/{bucket}", headers={"Authorization": ANYONE}, timeout=60).raise_for_status()
+
+    def files(self) -> dict[str, int]:
+        """The bytes of each file, by its path in the dataset."""
+        from obstore.store import S3Store
+
+        store = S3Store(self._bucket, prefix="lake/iterable", **self._options)
+        return {each["path"]: each["size"] for some in store.list() for each in some}
+
+    def rows(self, table: str) -> list[Row]:
+        from obstore.fsspec import FsspecStore
+
+        with duckdb.connect() as database:
+            database.register_filesystem(FsspecStore("s3", **self._options))
+            there = [path for path in self.files() if fnmatch(path, f"{table}/*.parquet")]
+            files = [f"{self.to}/iterable/{path}" for path in there]
+            return _rows(database.execute(f"FROM read_parquet({files}, union_by_name=true)"))
+
+
+@contextmanager
+def s3() -> Iterator[str]:
+    """An S3 server on this machine: its URL."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
 
 
 class PostgresWarehouse:

@@ -61,7 +61,7 @@ def fetched(database: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Sequence[
 
 
 @contextmanager
-def errors_of(place: Path) -> Iterator[None]:
+def errors_of(place: str | Path) -> Iterator[None]:
     """What goes wrong with DuckDB, or with its files at `place`, raises DestinationError."""
     try:
         yield

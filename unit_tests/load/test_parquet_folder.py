@@ -12,6 +12,7 @@ import pytest
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.parquet_folder import ParquetFolder
 from source_iterable.load.rows import Spool
+from source_iterable.load.storage import LocalFolder
 from source_iterable.load.tables import Column, Table
 from source_iterable.records.batch import batch_of
 
@@ -21,7 +22,7 @@ USERS = Table("users", COLUMNS, ("email",), merged=True, event_time=None, fits=T
 
 def load(folder: Path, work: Path, *rows: dict[str, Any]) -> None:
     work.mkdir(exist_ok=True)
-    with closing(ParquetFolder(folder, "iterable", "", work)) as destination:
+    with closing(ParquetFolder(LocalFolder(folder / "iterable"), "", work)) as destination:
         spool = Spool(work, destination.add)
         spool.add(USERS, batch_of("users", rows))
         spool.flush()
