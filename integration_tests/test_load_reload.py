@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,13 @@ from integration_tests import preloaded
 from integration_tests.connector import config_for, time_text
 from integration_tests.sandbox import NOW, Fault, Sandbox, SandboxSettings
 from integration_tests.test_load import load_words
-from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, PostgresWarehouse, Warehouse
+from integration_tests.warehouses import (
+    BucketWarehouse,
+    DuckDBWarehouse,
+    ParquetWarehouse,
+    PostgresWarehouse,
+    Warehouse,
+)
 
 pytestmark = pytest.mark.warehouses
 
@@ -49,10 +54,10 @@ class DltWarehouse(DuckDBWarehouse):
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-@pytest.fixture(params=["duckdb", "parquet", "postgres", "dlt"])
+@pytest.fixture(params=["duckdb", "parquet", "bucket", "postgres", "dlt"])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    if request.param == "postgres":
-        yield request.getfixturevalue("postgres_warehouse")
+    if request.param in ("postgres", "bucket"):
+        yield request.getfixturevalue(f"{request.param}_warehouse")
     else:
         yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse, "dlt": DltWarehouse}[request.param](tmp_path)
 
@@ -82,8 +87,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drop(warehouse: Warehouse, table: str) -> None:
     """Drop a table, as by hand."""
-    if isinstance(warehouse, ParquetWarehouse):
-        shutil.rmtree(f"{warehouse.to}iterable/{table}")
+    if isinstance(warehouse, (ParquetWarehouse, BucketWarehouse)):
+        warehouse.drop(table)
     elif isinstance(warehouse, PostgresWarehouse):
         warehouse.execute(f"DROP TABLE iterable.{table}")
     else:
@@ -198,7 +203,7 @@ def test_a_reload_takes_only_the_streams_that_it_names(warehouse: Warehouse, san
     arguments = ["--streams", "users,email_send"]
     assert run(warehouse, config, *arguments).returncode == 0
     users = len(warehouse.rows("users"))
-    before = {} if isinstance(warehouse, (ParquetWarehouse, DltWarehouse)) else generations(warehouse)
+    before = {} if isinstance(warehouse, (ParquetWarehouse, BucketWarehouse, DltWarehouse)) else generations(warehouse)
     refused = run(warehouse, config, *arguments, "--reload", "users,channels,lists")
     assert refused.returncode == 1
     assert "--reload names streams that this load does not read: channels, lists, " in refused.stderr

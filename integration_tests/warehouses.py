@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta, timezone
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
 import requests
 
+from source_iterable.load.storage import MANIFEST
 from source_iterable.load.tables import snake_case
 from source_iterable.records.timestamps import rfc3339
 
@@ -58,6 +61,17 @@ class ParquetWarehouse:
     def __init__(self, folder: Path) -> None:
         self.to = f"{folder / 'lake'}/"
 
+    def files(self) -> list[str]:
+        """The paths of all files."""
+        return [str(path) for path in sorted(Path(self.to).rglob("*"))]
+
+    def manifest(self) -> Any:
+        return json.loads(Path(self.to, "iterable", MANIFEST).read_text())
+
+    def drop(self, table: str) -> None:
+        """Delete all files of a table, as by hand."""
+        shutil.rmtree(f"{self.to}iterable/{table}")
+
     def rows(self, table: str) -> list[Row]:
         with duckdb.connect() as database:
             return _rows(
@@ -84,21 +98,29 @@ class BucketWarehouse:
         # What S3 calls creating a bucket.
         requests.put(f"{server}/{bucket}", headers={"Authorization": ANYONE}, timeout=60).raise_for_status()
 
-    def files(self) -> dict[str, int]:
-        """The bytes of each file, by its path in the dataset."""
+    @property
+    def store(self) -> Any:
+        """The dataset, to obstore."""
         from obstore.store import S3Store
 
-        store = S3Store(self._bucket, prefix="lake/iterable", **self._options)
-        return {each["path"]: each["size"] for some in store.list() for each in some}
+        return S3Store(self._bucket, prefix="lake/iterable", **self._options)
+
+    def files(self) -> list[str]:
+        """The paths of all files in the dataset."""
+        return sorted(each["path"] for some in self.store.list() for each in some)
+
+    def manifest(self) -> Any:
+        return json.loads(bytes(self.store.get(MANIFEST).bytes()))
+
+    def drop(self, table: str) -> None:
+        """Delete all files of a table, as by hand."""
+        self.store.delete([path for path in self.files() if path.startswith(f"{table}/")])
 
     def rows(self, table: str) -> list[Row]:
-        from obstore.fsspec import FsspecStore
-
-        with duckdb.connect() as database:
-            database.register_filesystem(FsspecStore("s3", **self._options))
-            there = [path for path in self.files() if fnmatch(path, f"{table}/*.parquet")]
-            files = [f"{self.to}/iterable/{path}" for path in there]
-            return _rows(database.execute(f"FROM read_parquet({files}, union_by_name=true)"))
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
+            for path in fnmatch.filter(self.files(), f"{table}/*.parquet"):
+                Path(folder, Path(path).name).write_bytes(self.store.get(path).bytes())
+            return _rows(database.execute(f"FROM read_parquet('{folder}/*.parquet', union_by_name=true)"))
 
 
 @contextmanager
