@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from integration_tests.models import BIN, FILE, SETTINGS, Built, in_duckdb, load
+from integration_tests.s3_server import S3Server
 from integration_tests.sandbox import Sandbox
 from integration_tests.warehouses import (
     BucketWarehouse,
@@ -19,7 +20,6 @@ from integration_tests.warehouses import (
     PostgresWarehouse,
     Warehouse,
     postgres,
-    s3,
 )
 from source_iterable.load.command import open_destination
 
@@ -44,14 +44,14 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
+def s3_server() -> Iterator[S3Server]:
     """For buckets with names of their own."""
-    with s3() as url:
-        yield url
+    with S3Server() as server:
+        yield server
 
 
 @pytest.fixture
-def bucket_warehouse(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketWarehouse:
+def bucket_warehouse(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketWarehouse:
     warehouse = BucketWarehouse(s3_server, f"lake-{token_hex(4)}")
     for name, value in warehouse.environment.items():
         monkeypatch.setenv(name, value)

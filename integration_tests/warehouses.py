@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
-import requests
 
+from integration_tests.s3_server import S3Server
 from source_iterable.load.storage import MANIFEST
 from source_iterable.load.tables import snake_case
 from source_iterable.records.timestamps import rfc3339
 
 Row = dict[str, Any]
-# The S3 server of the tests asks only that there is one.
-ANYONE = "AWS4-HMAC-SHA256 Credential=loader/20260101/us-east-1/s3/aws4_request"
+SECRET = "S3cretPw"
 
 
 class Warehouse(Protocol):
@@ -80,61 +79,45 @@ class ParquetWarehouse:
 
 
 class BucketWarehouse:
-    """A bucket of an S3 server on this machine: `server` is its URL."""
+    """A bucket of an S3 server, which is made."""
 
     keeps_nul = True
 
-    def __init__(self, server: str, bucket: str) -> None:
+    def __init__(self, server: S3Server, bucket: str) -> None:
         self.to = f"s3://{bucket}/lake"
         self.environment = {
             "AWS_ACCESS_KEY_ID": "loader",
-            "AWS_SECRET_ACCESS_KEY": "S3cretPw",
-            "AWS_ENDPOINT_URL": server,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ENDPOINT_URL": server.url,
             "AWS_REGION": "us-east-1",
         }
         options = {name.removeprefix("AWS_").lower(): value for name, value in self.environment.items()}
         self._options: Any = {**options, "client_options": {"allow_http": True}}
         self._bucket = bucket
-        # What S3 calls creating a bucket.
-        requests.put(f"{server}/{bucket}", headers={"Authorization": ANYONE}, timeout=60).raise_for_status()
+        server.make(bucket)
 
-    @property
-    def store(self) -> Any:
+    def store(self, dataset: str = "iterable") -> Any:
         """The dataset, to obstore."""
         from obstore.store import S3Store
 
-        return S3Store(self._bucket, prefix="lake/iterable", **self._options)
+        return S3Store(self._bucket, prefix=f"lake/{dataset}", **self._options)
 
-    def files(self) -> list[str]:
+    def files(self, dataset: str = "iterable") -> list[str]:
         """The paths of all files in the dataset."""
-        return sorted(each["path"] for some in self.store.list() for each in some)
+        return sorted(each["path"] for some in self.store(dataset).list() for each in some)
 
-    def manifest(self) -> Any:
-        return json.loads(bytes(self.store.get(MANIFEST).bytes()))
+    def manifest(self, dataset: str = "iterable") -> Any:
+        return json.loads(bytes(self.store(dataset).get(MANIFEST).bytes()))
 
     def drop(self, table: str) -> None:
         """Delete all files of a table, as by hand."""
-        self.store.delete([path for path in self.files() if path.startswith(f"{table}/")])
+        self.store().delete([path for path in self.files() if path.startswith(f"{table}/")])
 
-    def rows(self, table: str) -> list[Row]:
+    def rows(self, table: str, dataset: str = "iterable") -> list[Row]:
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
-            for path in fnmatch.filter(self.files(), f"{table}/*.parquet"):
-                Path(folder, Path(path).name).write_bytes(self.store.get(path).bytes())
+            for path in fnmatch.filter(self.files(dataset), f"{table}/*.parquet"):
+                Path(folder, Path(path).name).write_bytes(self.store(dataset).get(path).bytes())
             return _rows(database.execute(f"FROM read_parquet('{folder}/*.parquet', union_by_name=true)"))
-
-
-@contextmanager
-def s3() -> Iterator[str]:
-    """An S3 server on this machine: its URL."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
 
 
 class PostgresWarehouse:

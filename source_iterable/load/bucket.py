@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from source_iterable.load.bucket_files import BucketFiles
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.forgetting import no_tables
 from source_iterable.load.incoming import errors_of
-from source_iterable.load.storage import MANIFEST
+from source_iterable.load.storage import MANIFEST, unseen
 
 # A name, and a path without anything that could be a password.
 _ADDRESS = re.compile(r"//([\w.-]+)((?:/+[\w.=~ -]+)*)/*")
@@ -65,6 +65,8 @@ class Bucket:
         found = _ADDRESS.fullmatch(rest)
         if not found or {".", ".."}.intersection(rest.split("/")):
             raise ConfigError(f"--to {scheme}:… is no bucket: give {scheme}://bucket/path, and nothing else.")
+        if not os.environ.get("AWS_ENDPOINT_URL", "https://").startswith(("https://", "http://")):
+            raise ConfigError("AWS_ENDPOINT_URL must begin with https://.")
         self._scheme, self._name = scheme, found[1]
         self._spill = spill
         self._folder = "/".join([*filter(None, found[2].split("/")), dataset])
@@ -120,7 +122,8 @@ class Bucket:
         self.delete([path])
 
     def delete(self, paths: Collection[str]) -> None:
-        if paths:
+        # Google and Azure tell of files that are gone already.
+        with suppress(FileNotFoundError):
             obstore.delete(self._store, [f"{self._folder}/{path}" for path in paths])
 
     def replace_manifest(self, manifest: bytes) -> None:
@@ -171,7 +174,10 @@ class Bucket:
 
     def _try_out(self) -> None:
         """Do once what a load will do: better it fails before anything was read. Raises ConfigError."""
-        path = f"{self._folder}/_{secrets.token_hex(8)}"
+        # If it stays, the next load takes it for a file that does not count.
+        copy = f"_probe/{secrets.token_hex(8)}.parquet"
+        name = unseen(copy)
+        path = f"{self._folder}/{name}"
         obstore.put(self._store, path, b"", mode="create", use_multipart=False)
         try:
             for mode in ("create", _NOT_THE_VERSION):
@@ -183,9 +189,9 @@ class Bucket:
                     f"The store of {self.shown} ignores the conditions of a put (If-None-Match, If-Match). There, two loads"
                     " at once could destroy each other's rows."
                 )
-            obstore.copy(self._store, path, f"{path}.copy")
+            obstore.copy(self._store, path, f"{self._folder}/{copy}")
         finally:
-            obstore.delete(self._store, [path, f"{path}.copy"])
+            self.delete([name, copy])
 
     def _no_credentials(self) -> ConfigError:
         return ConfigError(f"No credentials for {self.shown} were found: set {_ENVIRONMENT[self._scheme]}.")

@@ -244,7 +244,8 @@ class ParquetFolder(Erasable):
         left_over = [
             path for path, name in shown.items() if path not in hidden and name not in waits and _is_ours(path)
         ]
-        self._storage.delete(left_over)
+        if left_over:
+            self._storage.delete(left_over)
         for path in left_over:
             del self._files[path]
         for path in hidden:
