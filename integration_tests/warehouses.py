@@ -115,9 +115,11 @@ class BucketWarehouse:
 
     def rows(self, table: str, dataset: str = "iterable") -> list[Row]:
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
-            for path in fnmatch.filter(self.files(dataset), f"{table}/*.parquet"):
+            there = fnmatch.filter(self.files(dataset), f"{table}/*.parquet")
+            for path in there:
                 Path(folder, Path(path).name).write_bytes(self.store(dataset).get(path).bytes())
-            return _rows(database.execute(f"FROM read_parquet('{folder}/*.parquet', union_by_name=true)"))
+            sql = f"FROM read_parquet('{folder}/*.parquet', union_by_name=true)"
+            return _rows(database.execute(sql)) if there else []
 
 
 class PostgresWarehouse:

@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ _ENDPOINT = {"s3": "AWS_ENDPOINT_URL and AWS_REGION", "gs": "the name", "az": "A
 _OPTIONS: Any = {"timeout": "300s", "allow_http": True}
 # As long as nothing was read, an address is more likely to be wrong than a store to be down.
 _FEW_RETRIES: Any = {"max_retries": 2}
+_AT_A_TIME = 16
 _NOT_THE_VERSION: Any = {"e_tag": '"0"', "version": "1"}
 
 
@@ -117,9 +119,14 @@ class Bucket:
         finally:
             file.unlink(missing_ok=True)
 
-    def rename(self, path: str, new: str) -> None:
-        obstore.copy(self._store, f"{self._folder}/{path}", f"{self._folder}/{new}")
-        self.delete([path])
+    def rename(self, paths: Mapping[str, str]) -> None:
+        def copy(path: str) -> None:
+            obstore.copy(self._store, f"{self._folder}/{path}", f"{self._folder}/{paths[path]}")
+
+        # As fast as possible: meanwhile readers miss these rows.
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            list(pool.map(copy, paths))
+        self.delete(paths)
 
     def delete(self, paths: Collection[str]) -> None:
         # Google and Azure tell of files that are gone already.

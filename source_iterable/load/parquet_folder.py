@@ -239,18 +239,17 @@ class ParquetFolder(Erasable):
         tables = self._manifest["tables"].items()
         counts = {f"{table}/{name}" for table, entry in tables for name in entry["files"]}
         waits = {f"{table}/{name}" for table, entry in tables for files in entry["loading"].values() for name in files}
-        shown = {path: seen(path) for path in self._files if path not in counts}
-        hidden = [path for path, name in shown.items() if name in counts and name not in self._files]
-        left_over = [
-            path for path, name in shown.items() if path not in hidden and name not in waits and _is_ours(path)
-        ]
+        others = {path: seen(path) for path in self._files if path not in counts and _is_ours(path)}
+        hidden = {path: name for path, name in others.items() if name in counts and name not in self._files}
+        left_over = [path for path, name in others.items() if path not in hidden and name not in waits]
         if left_over:
             self._storage.delete(left_over)
+        if hidden:
+            self._storage.rename(hidden)
         for path in left_over:
             del self._files[path]
-        for path in hidden:
-            self._storage.rename(path, shown[path])
-            self._files[shown[path]] = self._files.pop(path)
+        for path, name in hidden.items():
+            self._files[name] = self._files.pop(path)
 
     def _path(self, table: str, name: str) -> str:
         """The path of a file; it is among _files if the file is there."""

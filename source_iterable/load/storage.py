@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -45,8 +45,8 @@ class Storage(Protocol):
     def write(self, path: str, copy: Callable[[str], object]) -> int:
         """Make a file, which `copy` writes to the local file that it is given. Returns its bytes."""
 
-    def rename(self, path: str, new: str) -> None:
-        """Give a file another path."""
+    def rename(self, paths: Mapping[str, str]) -> None:
+        """Give files other paths."""
 
     def delete(self, paths: Collection[str]) -> None:
         """Delete files, if they are there."""
@@ -107,8 +107,9 @@ class LocalFolder:
         copy(str(file))
         return file.stat().st_size
 
-    def rename(self, path: str, new: str) -> None:
-        (self._root / path).rename(self._root / new)
+    def rename(self, paths: Mapping[str, str]) -> None:
+        for path, new in paths.items():
+            (self._root / path).rename(self._root / new)
 
     def delete(self, paths: Collection[str]) -> None:
         for path in paths:
