@@ -45,7 +45,11 @@ _ENVIRONMENT = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
-_ENDPOINT = {"s3": "AWS_ENDPOINT_URL and AWS_REGION", "gs": "the name", "az": "AZURE_STORAGE_ACCOUNT_NAME"}
+_ENDPOINT = {
+    "s3": "AWS_ENDPOINT_URL and AWS_REGION",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME",
+}
 # Of a part of a file; obstore's 30 seconds are short for twelve parts at a time. It tries ten times within three minutes.
 _OPTIONS: Any = {"timeout": "300s", "allow_http": True}
 # As long as nothing was read, an address is more likely to be wrong than a store to be down.
@@ -107,7 +111,7 @@ class Bucket:
         return manifest, files
 
     def connect(self, database: duckdb.DuckDBPyConnection) -> None:
-        self._files = BucketFiles(self._store, self._folder)
+        self._files = BucketFiles(self._size, self._read)
         database.register_filesystem(self._files)
 
     def write(self, path: str, copy: Callable[[str], object]) -> int:
@@ -139,7 +143,9 @@ class Bucket:
             self._version = _version(obstore.put(self._store, path, manifest, mode=self._version, use_multipart=False))
         except (AlreadyExistsError, PreconditionError):
             # It may have been this one, whose response was lost, and which was then repeated.
+            mine = self._version
             if self._manifest() != manifest:
+                self._version = mine
                 raise DestinationError(
                     f"Another load is writing to {self.shown}. This one ends; what it has committed is kept."
                 ) from None
@@ -150,6 +156,12 @@ class Bucket:
     def how_to_open(self, files: str) -> str:
         secret = "CREATE SECRET (TYPE s3, PROVIDER credential_chain); " if self._scheme == "s3" else ""
         return f"duckdb -c \"{secret}FROM read_parquet('{self.shown}{files}', union_by_name=true) LIMIT 10\""
+
+    def _size(self, path: str) -> int:
+        return obstore.head(self._store, f"{self._folder}/{path}")["size"]
+
+    def _read(self, path: str, start: int, length: int) -> bytes:
+        return bytes(obstore.get_range(self._store, f"{self._folder}/{path}", start=start, length=length))
 
     def _connected(self, retries: Any = None) -> Any:
         more: dict[str, Any] = {}
@@ -210,7 +222,7 @@ class Bucket:
         code = found[1] if (found := re.search(r"<Code>(\w+)</Code>", text)) else ""
         if _is_missing_bucket(error):
             return ConfigError(
-                f"There is no bucket {self._scheme}://{self._name}: check --to, {_ENDPOINT[self._scheme]}."
+                f"There is no bucket {self._scheme}://{self._name}: check --to, and {_ENDPOINT[self._scheme]}."
             )
         if isinstance(error, FileNotFoundError):
             return DestinationError(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-import obstore
 from fsspec import AbstractFileSystem
 
 # DuckDB's name of it. By "s3" it would look for its own extension, which takes other credentials.
@@ -15,15 +14,18 @@ _PROTOCOL = "bucket"
 
 
 class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Reads files of a bucket, for DuckDB. `error` is the last one, which DuckDB would only quote."""
+    """Files that never change. `size` returns the bytes of one, and `read` those from a position on, so many of them.
+
+    `error` is what they raised last: DuckDB would only quote it.
+    """
 
     protocol = _PROTOCOL
     address = f"{_PROTOCOL}://"
     cachable = False
 
-    def __init__(self, store: Any, folder: str) -> None:
+    def __init__(self, size: Callable[[str], int], read: Callable[[str, int, int], bytes]) -> None:
         super().__init__()
-        self._store, self._folder = store, folder
+        self._size, self._read = size, read
         self._sizes: dict[str, int] = {}
         self.error: Exception | None = None
 
@@ -32,32 +34,30 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def info(self, path: str, **options: Any) -> dict[str, Any]:
         if path not in self._sizes:
-            self._sizes[path] = self.ask(lambda: obstore.head(self._store, self._key(path)))["size"]
+            self._sizes[path] = self._ask(self._size, path)
         return {"name": path, "size": self._sizes[path], "type": "file"}
 
     def modified(self, path: str) -> datetime:
-        """They never change."""
         return datetime.fromtimestamp(0, timezone.utc)
 
     def glob(self, path: str, **options: Any) -> list[str]:
         return [path]
 
     def range(self, path: str, start: int, length: int) -> bytes:
-        return bytes(self.ask(lambda: obstore.get_range(self._store, self._key(path), start=start, length=length)))
+        """Some bytes of a file."""
+        found: bytes = self._ask(self._read, path, start, length)
+        return found
 
-    def ask(self, request: Callable[[], Any]) -> Any:
+    def _ask(self, request: Callable[..., Any], path: str, *more: int) -> Any:
         try:
-            return request()
+            return request(path.removeprefix(self.address), *more)
         except Exception as error:
             self.error = error
             raise
 
-    def _key(self, path: str) -> str:
-        return f"{self._folder}/{path.removeprefix(self.address)}"
-
 
 class _File:
-    """An open file: DuckDB reads a range at a time."""
+    """An open file, of which DuckDB reads a range at a time."""
 
     def __init__(self, files: BucketFiles, path: str, size: int) -> None:
         self._files, self._path, self._size = files, path, size
