@@ -188,9 +188,10 @@ def test_what_is_wrong_with_a_bucket_is_said_before_anything_is_read(
     [
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "cannot be reached: check the network, and AWS_ENDPOINT_URL"),
         ({"AWS_ENDPOINT_URL": "127.0.0.1"}, "AWS_ENDPOINT_URL must begin with https://."),
+        ({"AWS_ENDPOINT_URL": "HTTP://store.invalid"}, "AWS_ENDPOINT_URL must begin with https://."),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_PROFILE": "typo"}, "No credentials for s3://"),
     ],
-    ids=["unreachable", "no URL", "no profile"],
+    ids=["unreachable", "no URL", "no TLS", "no profile"],
 )
 def test_what_is_wrong_with_the_environment_is_said(
     environment: dict[str, str],

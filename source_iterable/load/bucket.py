@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import duckdb
 import obstore
@@ -31,6 +32,7 @@ from obstore.exceptions import (
 )
 from obstore.store import from_url
 
+from source_iterable.config import is_loopback
 from source_iterable.errors import ConfigError
 from source_iterable.load.bucket_files import BucketFiles
 from source_iterable.load.destination import DestinationError
@@ -51,7 +53,7 @@ _ENDPOINT = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME",
 }
 # Of a part of a file; obstore's 30 seconds are short for twelve parts at a time. It tries ten times within three minutes.
-_OPTIONS: Any = {"timeout": "300s", "allow_http": True}
+_TIMEOUT = "300s"
 # As long as nothing was read, an address is more likely to be wrong than a store to be down.
 _FEW_RETRIES: Any = {"max_retries": 2}
 _AT_A_TIME = 16
@@ -71,8 +73,14 @@ class Bucket:
         found = _ADDRESS.fullmatch(rest)
         if not found or {".", ".."}.intersection(rest.split("/")):
             raise ConfigError(f"--to {scheme}:… is no bucket: give {scheme}://bucket/path, and nothing else.")
-        if not os.environ.get("AWS_ENDPOINT_URL", "https://").startswith(("https://", "http://")):
-            raise ConfigError("AWS_ENDPOINT_URL must begin with https://.")
+        endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL") or "https://amazonaws.com")
+        plain = endpoint.scheme == "http" and (is_loopback(endpoint.hostname) or "AWS_ALLOW_HTTP" in os.environ)
+        if not endpoint.hostname or not (plain or endpoint.scheme == "https"):
+            raise ConfigError(
+                "AWS_ENDPOINT_URL must begin with https://. For a store without TLS in your own network, set "
+                "AWS_ALLOW_HTTP=true."
+            )
+        self._options: Any = {"timeout": _TIMEOUT, **({"allow_http": True} if plain else {})}
         self._scheme, self._name = scheme, found[1]
         self._spill = spill
         self._folder = "/".join([*filter(None, found[2].split("/")), dataset])
@@ -176,7 +184,9 @@ class Bucket:
             except Exception:
                 raise self._no_credentials() from None
         try:
-            return from_url(f"{self._scheme}://{self._name}", client_options=_OPTIONS, retry_config=retries, **more)
+            return from_url(
+                f"{self._scheme}://{self._name}", client_options=self._options, retry_config=retries, **more
+            )
         except (BaseError, ValueError, OSError):
             raise self._no_credentials() from None
 
