@@ -7,7 +7,6 @@ happens or does not. Files are never changed: one with rows that newer ones repl
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -16,15 +15,15 @@ from typing import Any
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.forgetting import Erasable, Part
 from source_iterable.load.incoming import fetched, open_database, stage
+from source_iterable.load.periods import may_share, of_incoming, together
 from source_iterable.load.rows import RowFile, literal, no_rows
-from source_iterable.load.storage import MANIFEST, Storage, seen, unseen
+from source_iterable.load.storage import MANIFEST, Storage, is_ours, seen, unseen
 from source_iterable.load.tables import Table
 from source_iterable.process.display import one_line
 from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
 
 _FILE = "_source_iterable_file"
-_OURS = re.compile(r"_?[0-9a-f]{16}\.parquet(\.part)?")
 # New rows go into the newest file as long as that is smaller, so that many small loads do not make thousands of files.
 _SMALL_BYTES = 2 * 2**20
 
@@ -43,17 +42,16 @@ class ParquetFolder(Erasable):
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
         with storage.errors():
-            # The bytes of each file by path: what was there, and what this load has made of it.
+            # The bytes of each file by path.
             committed, self._files = storage.open(loaded)
-        # By table the files that count, its marks, and by _loading_key those that wait until its stream was read.
+        # By table the files that count, their periods, its marks, and by _loading_key those that wait for their stream.
         self._committed = committed if committed is not None else b'{"states": {}, "tables": {}}'
         try:
             self._manifest: Any = json.loads(self._committed.decode())
         except ValueError:
             storage.close()
             raise DestinationError(f"{storage.shown}{MANIFEST} is damaged: load into another folder.") from None
-        # No two loads write the same manifest.
-        self._manifest["writer"] = secrets.token_hex(8)
+        self._manifest["writer"] = secrets.token_hex(8)  # no two loads write the same manifest
         self._database = open_database(spill)
         with storage.errors():
             storage.connect(self._database)
@@ -122,17 +120,21 @@ class ParquetFolder(Erasable):
         files: list[str] = entry["files"] if file.table.merged else entry["loading"].setdefault(key, [])
         with self._storage.errors():
             replaced = stage(self._database, file)
-            if files:
+            period, periods = of_incoming(self._database, file.table.event_time), entry.setdefault("periods", {})
+            if searched := [each for each in files if may_share(periods.get(each), period)]:
                 # A profile field may be called filename, as this column of DuckDB's is by default.
-                rows = self._reader(name, *files, more=f", filename={literal(_FILE)}")
+                rows = self._reader(name, *searched, more=f", filename={literal(_FILE)}")
                 query = f"SELECT DISTINCT old.{_FILE} FROM {rows} AS old, incoming WHERE {replaced}"
                 for (path,) in self._database.sql(query).fetchall():
                     rest = f"FROM read_parquet({literal(path)}) AS old ANTI JOIN incoming ON {replaced}"
-                    files[files.index(PurePath(seen(path)).name)] = self._written(name, rest)
+                    self._rewrite(name, files, PurePath(seen(path)).name, rest)
             query = "FROM incoming"
             if files and self._files[self._path(name, files[-1])] < _SMALL_BYTES:
-                query = f"FROM {self._reader(name, files.pop())} UNION ALL BY NAME {query}"
+                small = files.pop()
+                query = f"FROM {self._reader(name, small)} UNION ALL BY NAME {query}"
+                period = together(periods.pop(small, None), period)
             files.append(self._written(name, query))
+            periods[files[-1]] = period
 
     def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
         self._manifest["states"].setdefault(self._backfill, {}).update(states)
@@ -196,8 +198,7 @@ class ParquetFolder(Erasable):
         (files,) = [files for files in (entry["files"], *entry["loading"].values()) if part.name in files]
         with self._storage.errors():
             rest = f"FROM {part.source} WHERE ({condition}) IS NOT TRUE"
-            name = self._written(part.table, rest)
-        files[files.index(part.name)] = name
+            name = self._rewrite(part.table, files, part.name, rest)
         if not part.loading:
             self.new_generation(part.table)
         return part._replace(name=name, source=self._reader(part.table, name))
@@ -239,7 +240,7 @@ class ParquetFolder(Erasable):
         tables = self._manifest["tables"].items()
         counts = {f"{table}/{name}" for table, entry in tables for name in entry["files"]}
         waits = {f"{table}/{name}" for table, entry in tables for files in entry["loading"].values() for name in files}
-        others = {path: seen(path) for path in self._files if path not in counts and _is_ours(path)}
+        others = {path: seen(path) for path in self._files if path not in counts and is_ours(path)}
         hidden = {path: name for path, name in others.items() if name in counts and name not in self._files}
         left_over = [path for path, name in others.items() if path not in hidden and name not in waits]
         if left_over:
@@ -248,8 +249,7 @@ class ParquetFolder(Erasable):
             self._storage.rename(hidden)
         for path in left_over:
             del self._files[path]
-        for path, name in hidden.items():
-            self._files[name] = self._files.pop(path)
+        self._files.update({name: self._files.pop(path) for path, name in hidden.items()})
 
     def _path(self, table: str, name: str) -> str:
         """The path of a file; it is among _files if the file is there."""
@@ -261,17 +261,20 @@ class ParquetFolder(Erasable):
         paths = ", ".join(literal(f"{self._storage.read}{self._path(table, name)}") for name in files)
         return f"read_parquet([{paths}], union_by_name=true{more})"
 
+    def _rewrite(self, table: str, files: list[str], name: str, rest: str) -> str:
+        """Replace a file by one with the rest of its rows, whose name is returned."""
+        new = self._written(table, rest)
+        files[files.index(name)] = new
+        periods = self._entry(table).setdefault("periods", {})
+        periods[new] = periods.pop(name, None)
+        return new
+
     def _written(self, table: str, query: str) -> str:
         """The name of a new file with the rows of a query."""
         name = f"{secrets.token_hex(8)}.parquet"
         path = unseen(f"{table}/{name}")
-
-        def copy(file: str) -> None:
-            self._database.execute(f"COPY ({query}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)")
-
-        self._files[path] = self._storage.write(path, copy)
+        copy = f"COPY ({query}) TO"
+        self._files[path] = self._storage.write(
+            path, lambda file: self._database.execute(f"{copy} {literal(file)} (FORMAT parquet, COMPRESSION zstd)")
+        )
         return name
-
-
-def _is_ours(path: str) -> bool:
-    return bool(_OURS.fullmatch(PurePath(path).name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ from source_iterable.load.incoming import errors_of
 MANIFEST = "_source_iterable.json"
 _LOCK = ".lock"
 _UNSEEN = ".part"
+_OURS = re.compile(r"/_?[0-9a-f]{16}\.parquet(\.part)?$")
 
 
 class Storage(Protocol):
@@ -73,6 +75,11 @@ def seen(path: str) -> str:
     """The path that a file gets once it counts."""
     folder, _, name = path.rpartition("/")
     return f"{folder}/{name.removeprefix('_').removesuffix(_UNSEEN)}"
+
+
+def is_ours(path: str) -> bool:
+    """Whether a load has made a file, by its name."""
+    return bool(_OURS.search(path))
 
 
 class LocalFolder:

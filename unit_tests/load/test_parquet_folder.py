@@ -47,3 +47,30 @@ def test_a_column_may_be_called_filename(tmp_path: Path) -> None:
     files = tmp_path / "lake" / "iterable" / "users" / "*.parquet"
     rows = duckdb.sql(f"SELECT email, filename FROM read_parquet('{files}') ORDER BY 1").fetchall()
     assert rows == [("a", "2"), ("b", "1")]
+
+
+def test_a_merge_opens_the_files_that_may_have_its_events_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("source_iterable.load.parquet_folder._SMALL_BYTES", 0)
+    columns = (Column("_event_id", "_event_id", "varchar"), Column("createdAt", "created_at", "timestamptz"))
+    opens = Table("email_open", columns, ("_event_id",), merged=True, event_time="created_at", fits=True, schema={})
+    folder = tmp_path / "lake" / "iterable"
+    for day in (1, 2, 3, 2):
+        with closing(ParquetFolder(LocalFolder(folder), "", tmp_path)) as destination:
+            spool = Spool(tmp_path, destination.add)
+            time = f"2026-01-0{day}T00:00:00Z"
+            spool.add(opens, batch_of("email_open", [{"_event_id": f"{n}{day}", "createdAt": time} for n in "ab"]))
+            if len(list(folder.glob("email_open/*"))) == 3:
+                # Opening one of these would fail.
+                there = {file: file.read_bytes() for file in folder.glob("email_open/*")}
+                others = [file for file in there if not duckdb.sql(f"FROM '{file}' WHERE _event_id = 'a2'").fetchall()]
+                for file in others:
+                    file.write_bytes(b"")
+            spool.flush()
+            destination.commit({})
+    assert len(others) == 2
+    for file in others:
+        file.write_bytes(there[file])
+    rows = duckdb.sql(f"SELECT _event_id FROM read_parquet('{folder}/email_open/*.parquet') ORDER BY 1").fetchall()
+    assert rows == [(f"{n}{day}",) for n in "ab" for day in (1, 2, 3)], "each event once"
