@@ -5,13 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
 
 from integration_tests.models import BIN, FILE, SETTINGS, Built, in_duckdb, load
+from integration_tests.s3_server import S3Server
 from integration_tests.sandbox import Sandbox
-from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, PostgresWarehouse, Warehouse, postgres
+from integration_tests.warehouses import (
+    BucketWarehouse,
+    DuckDBWarehouse,
+    ParquetWarehouse,
+    PostgresWarehouse,
+    Warehouse,
+    postgres,
+)
 from source_iterable.load.command import open_destination
 
 
@@ -34,6 +43,21 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
         yield server
 
 
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """For buckets with names of their own."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket_warehouse(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketWarehouse:
+    warehouse = BucketWarehouse(s3_server, f"lake-{token_hex(4)}")
+    for name, value in warehouse.environment.items():
+        monkeypatch.setenv(name, value)
+    return warehouse
+
+
 @pytest.fixture
 def postgres_warehouse(postgres_server: PostgresWarehouse) -> Iterator[PostgresWarehouse]:
     with postgres_server.database("warehouse") as database:
@@ -41,13 +65,13 @@ def postgres_warehouse(postgres_server: PostgresWarehouse) -> Iterator[PostgresW
 
 
 # `make test` asks a DuckDB file alone; what differs by engine, `make test-warehouses` tests.
-OTHERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("parquet", "postgres")]
+OTHERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("parquet", "bucket", "postgres")]
 
 
 @pytest.fixture(params=["duckdb", *OTHERS])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    if request.param == "postgres":
-        yield request.getfixturevalue("postgres_warehouse")
+    if request.param in ("postgres", "bucket"):
+        yield request.getfixturevalue(f"{request.param}_warehouse")
     else:
         yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse}[request.param](tmp_path)
 

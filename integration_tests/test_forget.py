@@ -19,7 +19,7 @@ from integration_tests.connector import config_for, time_text
 from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.test_load import load
 from integration_tests.test_load_destinations import put
-from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, Row, Warehouse, texts
+from integration_tests.warehouses import BucketWarehouse, DuckDBWarehouse, ParquetWarehouse, Row, Warehouse, texts
 from source_iterable.config import Config
 from source_iterable.load.tables import table_of
 from source_iterable.records.private_fields import PrivateFields
@@ -63,9 +63,8 @@ def tables(warehouse: Warehouse) -> Tables:
 
 
 def generations(warehouse: Warehouse) -> dict[str, str]:
-    if isinstance(warehouse, ParquetWarehouse):
-        manifest = json.loads(Path(warehouse.to, "iterable", "_source_iterable.json").read_text())
-        return {name: entry.get("generation", "") for name, entry in manifest["tables"].items()}
+    if isinstance(warehouse, (ParquetWarehouse, BucketWarehouse)):
+        return {name: entry.get("generation", "") for name, entry in warehouse.manifest()["tables"].items()}
     rows = warehouse.query("SELECT name, generation FROM _source_iterable_tables")  # type: ignore[attr-defined]
     return {row["name"]: row["generation"] for row in rows}
 
@@ -224,8 +223,8 @@ def test_a_dataset_that_no_load_has_made_is_not_made(
     opened().close()
 
     def made() -> list[str]:
-        if isinstance(warehouse, ParquetWarehouse):
-            return sorted(map(str, Path(warehouse.to).rglob("*")))
+        if isinstance(warehouse, (ParquetWarehouse, BucketWarehouse)):
+            return warehouse.files()
         return texts(warehouse.query("SELECT table_schema, table_name FROM information_schema.tables"))  # type: ignore[attr-defined]
 
     before = made()

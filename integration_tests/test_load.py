@@ -23,6 +23,7 @@ from integration_tests import preloaded
 from integration_tests.connector import config_for, sync, time_text
 from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.warehouses import (
+    BucketWarehouse,
     ParquetWarehouse,
     PostgresWarehouse,
     Warehouse,
@@ -254,7 +255,7 @@ def test_custom_events_have_a_view_for_each_name(warehouse: Warehouse, tmp_path:
         arguments = ["--to", warehouse.to, "--streams", "custom_event", "--custom-event-tables"]
         config = config_for(sandbox, days=1)
         done = [load(tmp_path, config, *arguments) for _ in range(2)][-1]
-    if isinstance(warehouse, ParquetWarehouse):
+    if isinstance(warehouse, (ParquetWarehouse, BucketWarehouse)):
         assert done.returncode == 1
         assert "DuckDB file and PostgreSQL" in done.stderr
         return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,13 @@ from integration_tests import preloaded
 from integration_tests.connector import config_for, time_text
 from integration_tests.sandbox import NOW, Fault, Sandbox, SandboxSettings
 from integration_tests.test_load import load_words
-from integration_tests.warehouses import DuckDBWarehouse, ParquetWarehouse, PostgresWarehouse, Warehouse
+from integration_tests.warehouses import (
+    BucketWarehouse,
+    DuckDBWarehouse,
+    ParquetWarehouse,
+    PostgresWarehouse,
+    Warehouse,
+)
 
 pytestmark = pytest.mark.warehouses
 
@@ -49,10 +55,10 @@ class DltWarehouse(DuckDBWarehouse):
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-@pytest.fixture(params=["duckdb", "parquet", "postgres", "dlt"])
+@pytest.fixture(params=["duckdb", "parquet", "bucket", "postgres", "dlt"])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    if request.param == "postgres":
-        yield request.getfixturevalue("postgres_warehouse")
+    if request.param in ("postgres", "bucket"):
+        yield request.getfixturevalue(f"{request.param}_warehouse")
     else:
         yield {"duckdb": DuckDBWarehouse, "parquet": ParquetWarehouse, "dlt": DltWarehouse}[request.param](tmp_path)
 
@@ -82,8 +88,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drop(warehouse: Warehouse, table: str) -> None:
     """Drop a table, as by hand."""
-    if isinstance(warehouse, ParquetWarehouse):
-        shutil.rmtree(f"{warehouse.to}iterable/{table}")
+    if isinstance(warehouse, (ParquetWarehouse, BucketWarehouse)):
+        warehouse.drop(table)
     elif isinstance(warehouse, PostgresWarehouse):
         warehouse.execute(f"DROP TABLE iterable.{table}")
     else:
@@ -198,7 +204,7 @@ def test_a_reload_takes_only_the_streams_that_it_names(warehouse: Warehouse, san
     arguments = ["--streams", "users,email_send"]
     assert run(warehouse, config, *arguments).returncode == 0
     users = len(warehouse.rows("users"))
-    before = {} if isinstance(warehouse, (ParquetWarehouse, DltWarehouse)) else generations(warehouse)
+    before = {} if isinstance(warehouse, (ParquetWarehouse, BucketWarehouse, DltWarehouse)) else generations(warehouse)
     refused = run(warehouse, config, *arguments, "--reload", "users,channels,lists")
     assert refused.returncode == 1
     assert "--reload names streams that this load does not read: channels, lists, " in refused.stderr
@@ -290,7 +296,10 @@ def test_a_folder_that_lacks_some_files_names_the_way_out(tmp_path: Path, sandbo
     assert run(warehouse, config, "--streams", "email_send").returncode == 0
     (file,) = (folder / "email_send").iterdir()
     manifest = folder / "_source_iterable.json"
-    manifest.write_text(manifest.read_text().replace(f'"{file.name}"', f'"{file.name}", "{"0" * 16}.parquet"'))
+    listed = warehouse.manifest()
+    assert listed["tables"]["email_send"]["files"] == [file.name]
+    listed["tables"]["email_send"]["files"].append(f"{'0' * 16}.parquet")
+    manifest.write_text(json.dumps(listed))
     done = run(warehouse, config, "--streams", "email_send")
     assert done.returncode == 1
     assert "lacks some files of email_send that its manifest lists" in done.stderr

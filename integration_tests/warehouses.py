@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta, timezone
@@ -12,10 +15,13 @@ from typing import Any, Protocol
 
 import duckdb
 
+from integration_tests.s3_server import S3Server
+from source_iterable.load.storage import MANIFEST
 from source_iterable.load.tables import snake_case
 from source_iterable.records.timestamps import rfc3339
 
 Row = dict[str, Any]
+SECRET = "S3cretPw"
 
 
 class Warehouse(Protocol):
@@ -60,6 +66,17 @@ class ParquetWarehouse:
     def __init__(self, folder: Path) -> None:
         self.to = f"{folder / 'lake'}/"
 
+    def files(self) -> list[str]:
+        """The paths of all files."""
+        return [str(path) for path in sorted(Path(self.to).rglob("*"))]
+
+    def manifest(self) -> Any:
+        return json.loads(Path(self.to, "iterable", MANIFEST).read_text())
+
+    def drop(self, table: str) -> None:
+        """Delete all files of a table, as by hand."""
+        shutil.rmtree(f"{self.to}iterable/{table}")
+
     def rows(self, table: str) -> list[Row]:
         return self._query(f"FROM {self._files(table)}")
 
@@ -73,6 +90,50 @@ class ParquetWarehouse:
     def _query(sql: str) -> list[Row]:
         with duckdb.connect() as database:
             return _rows(database.execute(sql))
+
+
+class BucketWarehouse:
+    """A bucket of an S3 server, which is made."""
+
+    keeps_nul = True
+
+    def __init__(self, server: S3Server, bucket: str) -> None:
+        self.to = f"s3://{bucket}/lake"
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "loader",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_REGION": "us-east-1",
+        }
+        options = {name.removeprefix("AWS_").lower(): value for name, value in self.environment.items()}
+        self._options: Any = {**options, "client_options": {"allow_http": True}}
+        self._bucket = bucket
+        server.make(bucket)
+
+    def store(self, dataset: str = "iterable") -> Any:
+        """The dataset, to obstore."""
+        from obstore.store import S3Store
+
+        return S3Store(self._bucket, prefix=f"lake/{dataset}", **self._options)
+
+    def files(self, dataset: str = "iterable") -> list[str]:
+        """The paths of all files in the dataset."""
+        return sorted(each["path"] for some in self.store(dataset).list() for each in some)
+
+    def manifest(self, dataset: str = "iterable") -> Any:
+        return json.loads(bytes(self.store(dataset).get(MANIFEST).bytes()))
+
+    def drop(self, table: str) -> None:
+        """Delete all files of a table, as by hand."""
+        self.store().delete([path for path in self.files() if path.startswith(f"{table}/")])
+
+    def rows(self, table: str, dataset: str = "iterable") -> list[Row]:
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
+            there = fnmatch.filter(self.files(dataset), f"{table}/*.parquet")
+            for path in there:
+                Path(folder, Path(path).name).write_bytes(self.store(dataset).get(path).bytes())
+            sql = f"FROM read_parquet('{folder}/*.parquet', union_by_name=true)"
+            return _rows(database.execute(sql)) if there else []
 
 
 class PostgresWarehouse:

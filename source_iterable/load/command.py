@@ -30,7 +30,11 @@ from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen, re
 
 _LOGGER = logging.getLogger("source_iterable")
 _STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
-WAREHOUSES = "name.duckdb, folder/ (Parquet), postgresql://user@host/database, or a dlt destination such as bigquery"
+WAREHOUSES = (
+    "name.duckdb, folder/ or s3://bucket/path (Parquet), postgresql://user@host/database, "
+    "or a dlt destination such as bigquery"
+)
+_BUCKETS = ("s3", "gs", "az")
 # libpq's other form of an address: "host=... password=...".
 _KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=", re.IGNORECASE)
 
@@ -83,6 +87,11 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path, loaded:
             from source_iterable.load.postgres import Postgres
 
             return Postgres(f"postgresql:{rest}", dataset, backfill, folder, loaded)
+        if scheme in _BUCKETS:
+            from source_iterable.load.bucket import Bucket
+            from source_iterable.load.parquet_folder import ParquetFolder
+
+            return ParquetFolder(Bucket(scheme, rest, dataset, folder), backfill, folder, loaded)
         if scheme or _KEYWORDS.search(rest):
             raise unknown
         # The name of dlt's destination means the same file as dlt's default, which dlt cannot write with this dataset.
@@ -95,8 +104,9 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path, loaded:
             return DuckDBFile(Path(rest), dataset, backfill, folder, loaded)
         if rest.endswith("/") or os.path.isdir(rest):
             from source_iterable.load.parquet_folder import ParquetFolder
+            from source_iterable.load.storage import LocalFolder
 
-            return ParquetFolder(Path(rest), dataset, backfill, folder, loaded)
+            return ParquetFolder(LocalFolder(Path(rest) / dataset), backfill, folder, loaded)
         # dlt reads these when it is imported. Its warnings are about types that are as they should be.
         os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
         os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")

@@ -60,15 +60,15 @@ def fetched(database: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Sequence[
         yield rows
 
 
-def uncompressed(database: duckdb.DuckDBPyConnection, file: Path) -> int:
+def uncompressed(database: duckdb.DuckDBPyConnection, file: str) -> int:
     """The bytes of a Parquet file before they were compressed."""
-    sizes = f"SELECT coalesce(sum(total_uncompressed_size), 0)::bigint FROM parquet_metadata({literal(str(file))})"
+    sizes = f"SELECT coalesce(sum(total_uncompressed_size), 0)::bigint FROM parquet_metadata({literal(file)})"
     ((size,),) = database.execute(sizes).fetchall()
     return int(size)
 
 
 @contextmanager
-def errors_of(place: Path) -> Iterator[None]:
+def errors_of(place: str | Path) -> Iterator[None]:
     """What goes wrong with DuckDB, or with its files at `place`, raises DestinationError."""
     try:
         yield

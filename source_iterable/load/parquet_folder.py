@@ -1,4 +1,4 @@
-"""ParquetFolder: a folder of Parquet files as the destination, written by DuckDB.
+"""ParquetFolder: a folder of Parquet files as the destination, here or in a bucket, written by DuckDB.
 
 A manifest lists the files that count, and has the states and the marks of tables. It is replaced in one go, so a commit
 happens or does not. Files are never changed: one with rows that newer ones replace is written anew without them.
@@ -6,76 +6,72 @@ happens or does not. Files are never changed: one with rows that newer ones repl
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import re
 import secrets
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from source_iterable.load.destination import DestinationError
-from source_iterable.load.forgetting import Erasable, Part, no_tables
-from source_iterable.load.incoming import errors_of, fetched, open_database, stage, uncompressed
+from source_iterable.load.forgetting import Erasable, Part
+from source_iterable.load.incoming import fetched, open_database, stage, uncompressed
+from source_iterable.load.periods import may_share, of_incoming, together
 from source_iterable.load.rows import RowFile, literal, no_rows
+from source_iterable.load.storage import MANIFEST, Storage, is_ours, seen, unseen
 from source_iterable.load.tables import Table
 from source_iterable.process.display import one_line
 from source_iterable.reading.stream import State
 from source_iterable.streams.table import STREAMS
 
-_MANIFEST = "_source_iterable.json"
-_LOCK = ".lock"
 _FILE = "_source_iterable_file"
-# A file that does not count yet: readers of *.parquet do not see it.
-_UNSEEN = ".part"
-_OURS = re.compile(r"[0-9a-f]{16}\.parquet(\.part)?")
 # New rows go into the newest file as long as that has less, so that many small loads do not make thousands of files. Before
-# it is compressed: texts that are alike get small, and must fit in memory all the same.
+# it is compressed, too: texts that are alike get small, and must fit in memory all the same.
 _SMALL_BYTES = 2 * 2**20
 
 
 class ParquetFolder(Erasable):
-    """A Destination. The files of a table are in `folder`/`dataset`/`table`; `spill` is for DuckDB's temporary files.
+    """A Destination. The files of a table are in its folder `table` of a Storage; `spill` is for DuckDB's temporary files.
 
     `loaded`: ConfigError is raised, and nothing made, if no load has made the dataset.
     """
 
     remains = "A disk keeps the bytes of deleted files until it needs the space; a bucket may keep earlier versions."
 
-    def __init__(self, folder: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
-        self._root = folder / dataset
+    def __init__(self, storage: Storage, backfill: str, spill: Path, loaded: bool = False) -> None:
+        self._storage = storage
         self._backfill = backfill
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
-        if loaded and not any((self._root / name).exists() for name in (_LOCK, _MANIFEST)):
-            raise no_tables()
-        with errors_of(self._root):
-            self._root.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self._root / _LOCK, "w")  # noqa: SIM115  held until close
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DestinationError(f"Another load is writing to {self._root}.") from None
-        self.rollback()
+        with storage.errors():
+            # The bytes of each file by path.
+            committed, self._files = storage.open(loaded)
+        # By table the files that count, their periods, its marks, and by _loading_key those that wait for their stream.
+        self._committed = committed if committed is not None else b'{"states": {}, "tables": {}}'
+        try:
+            self._manifest: Any = json.loads(self._committed.decode())
+        except ValueError:
+            storage.close()
+            raise DestinationError(f"{storage.shown}{MANIFEST} is damaged: load into another folder.") from None
+        self._manifest["writer"] = secrets.token_hex(8)  # no two loads write the same manifest
         self._database = open_database(spill)
+        with storage.errors():
+            storage.connect(self._database)
+            self._replace_manifest()
 
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
         states = self._manifest["states"].get(self._backfill, {})
         damaged = [table.name for table in tables if table.merged and len({*self._there(table.name)}) == 2]
         if damaged:
             raise DestinationError(
-                f"{self._root} lacks some files of {', '.join(damaged)} that its manifest lists. Restore them, or load the "
-                f"tables again from the beginning: --reload {','.join(damaged)}."
+                f"{self._storage.shown} lacks some files of {', '.join(damaged)} that its manifest lists. Restore them, or "
+                f"load the tables again from the beginning: --reload {','.join(damaged)}."
             )
         return {table.name: states[table.name] for table in tables if table.name in states and self._has_rows(table)}
 
     def columns(self, table: str) -> Collection[str]:
         entry = self._manifest["tables"].get(table, {"files": []})
-        files = [name for name in entry["files"] if self._path(table, name).exists()]
-        described = self.run(f"DESCRIBE FROM {self._reader(table, *files)}") if files else []
-        return [column for column, *_ in described]
+        files = [name for name in entry["files"] if self._path(table, name) in self._files]
+        return self._described(self._reader(table, *files)) if files else ()
 
     def private(self) -> Mapping[str, str]:
         tables = self._manifest["tables"].items()
@@ -91,7 +87,7 @@ class ParquetFolder(Erasable):
         return [(name, part) for part, states in parts if part != self._backfill for name in states]
 
     def reload(self, tables: Iterable[Table]) -> None:
-        with errors_of(self._root):
+        with self._storage.errors():
             for table in tables:
                 empty = self._written(table.name, no_rows(table))
                 self._manifest["tables"][table.name] = {"files": [empty], "loading": {}}
@@ -105,20 +101,15 @@ class ParquetFolder(Erasable):
             entry = self._entry(table.name)
             if not table.merged:
                 # Other parts' loads go on with theirs, if the options are the same.
-                keys = {key: key.partition(" ") for key in entry["loading"]}
-                others = [
-                    key
-                    for key, (part, _, private) in keys.items()
-                    if part != self._backfill and private == table.private
-                ]
-                entry["loading"] = {**{key: entry["loading"][key] for key in others}, self._loading_key(table): []}
+                others = {key: kept for key, kept in entry["loading"].items() if key.partition(" ")[2] == table.private}
+                entry["loading"] = {**others, self._loading_key(table): []}
                 self._manifest["states"].get(self._backfill, {}).pop(table.name, None)
             elif not self._has_rows(table):
                 # Made again, it gets another generation.
                 entry.update(files=[])
                 entry.pop("private", None)
                 self._forget_states(table.name)
-        with errors_of(self._root):
+        with self._storage.errors():
             self._replace_manifest()
 
     def add(self, file: RowFile) -> None:
@@ -128,24 +119,29 @@ class ParquetFolder(Erasable):
             self.new_generation(name, file.table.private)
         key = self._loading_key(file.table)
         files: list[str] = entry["files"] if file.table.merged else entry["loading"].setdefault(key, [])
-        with errors_of(self._root):
+        with self._storage.errors():
             replaced = stage(self._database, file)
-            if files:
+            period, periods = of_incoming(self._database, file.table.event_time), entry.setdefault("periods", {})
+            if searched := [each for each in files if may_share(periods.get(each), period)]:
                 # A profile field may be called filename, as this column of DuckDB's is by default.
-                rows = self._reader(name, *files, more=f", filename={literal(_FILE)}")
+                rows = self._reader(name, *searched, more=f", filename={literal(_FILE)}")
                 query = f"SELECT DISTINCT old.{_FILE} FROM {rows} AS old, incoming WHERE {replaced}"
                 for (path,) in self._database.sql(query).fetchall():
                     rest = f"FROM read_parquet({literal(path)}) AS old ANTI JOIN incoming ON {replaced}"
-                    files[files.index(Path(path).name.removesuffix(_UNSEEN))] = self._written(name, rest)
+                    self._rewrite(name, files, PurePath(seen(path)).name, rest)
             query = "FROM incoming"
-            if files and uncompressed(self._database, self._path(name, files[-1])) < _SMALL_BYTES:
-                query = f"FROM {self._reader(name, files.pop())} UNION ALL BY NAME {query}"
+            last = self._path(name, files[-1]) if files else ""
+            if last and uncompressed(self._database, self._storage.read + last) < _SMALL_BYTES:
+                small = files.pop()
+                query = f"FROM {self._reader(name, small)} UNION ALL BY NAME {query}"
+                period = together(periods.pop(small, None), period)
             files.append(self._written(name, query))
+            periods[files[-1]] = period
 
     def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
         self._manifest["states"].setdefault(self._backfill, {}).update(states)
         begun = [self._begun[name] for name, state in states.items() if state and name in self._begun]
-        with errors_of(self._root):
+        with self._storage.errors():
             # A merged table that has no rows yet is made as well, so that it is not missing.
             for table in [*finished, *(table for table in begun if table.merged)]:
                 entry = self._entry(table.name)
@@ -156,35 +152,18 @@ class ParquetFolder(Erasable):
                     self.new_generation(table.name, table.private)
             self._replace_manifest()
 
-    def _replace_manifest(self) -> None:
-        manifest, new = self._root / _MANIFEST, self._root / (_MANIFEST + _UNSEEN)
-        new.write_text(json.dumps(self._manifest), encoding="utf-8")
-        if manifest.exists():
-            shutil.copymode(manifest, new)
-        for path in [new, *self._root.glob(f"*/*{_UNSEEN}")]:
-            with open(path, "rb") as file:
-                os.fsync(file)
-        os.replace(new, manifest)
-        self._show_what_counts()
-
     def rollback(self) -> None:
-        manifest = self._root / _MANIFEST
-        with errors_of(self._root):
-            try:
-                # By table the files that count, its marks, and by _loading_key those that wait until its stream was read.
-                text = manifest.read_text("utf-8") if manifest.exists() else '{"states": {}, "tables": {}}'
-                self._manifest: Any = json.loads(text)
-            except ValueError:
-                raise DestinationError(f"{manifest} is damaged: load into another folder.") from None
+        self._manifest = json.loads(self._committed)
+        with self._storage.errors():
             self._show_what_counts()
 
     def close(self) -> None:
         self._database.close()
-        self._lock.close()
+        self._storage.close()
 
     def how_to_open(self) -> str:
-        files = self._root / next(iter(self._manifest["tables"]), "table") / "*.parquet"
-        return one_line(f"duckdb -c \"FROM read_parquet('{files}', union_by_name=true) LIMIT 10\"")
+        table = next(iter(self._manifest["tables"]), "table")
+        return one_line(self._storage.how_to_open(f"{table}/*.parquet"))
 
     def new_generation(self, name: str, private: str | None = None) -> None:
         """Mark a table as another one, in the commit that makes it or takes rows away.
@@ -201,28 +180,28 @@ class ParquetFolder(Erasable):
         for table, entry in tables.items():
             waiting = [(True, key.partition(" ")[2], files) for key, files in entry["loading"].items()]
             for loading, mark, files in ((False, entry.get("private"), entry["files"]), *waiting):
-                for name in (name for name in files if self._path(table, name).exists()):
+                for name in (name for name in files if self._path(table, name) in self._files):
                     source = self._reader(table, name)
-                    described = self.run(f"DESCRIBE FROM {source}")
-                    columns = {column: sql_type.lower() for column, sql_type, *_ in described}
-                    parts.append(Part(table, loading, name, source, columns, mark))
+                    parts.append(Part(table, loading, name, source, self._described(source), mark))
         return parts
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
-        with errors_of(self._root):
+        with self._storage.errors():
             return self._database.execute(sql).fetchall()
 
+    def _described(self, source: str) -> dict[str, str]:
+        return {column: sql_type.lower() for column, sql_type, *_ in self.run(f"DESCRIBE FROM {source}")}
+
     def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
-        with errors_of(self._root):
+        with self._storage.errors():
             yield from fetched(self._database, sql)
 
     def erase(self, part: Part, condition: str) -> Part:
         entry = self._entry(part.table)
         (files,) = [files for files in (entry["files"], *entry["loading"].values()) if part.name in files]
-        with errors_of(self._root):
+        with self._storage.errors():
             rest = f"FROM {part.source} WHERE ({condition}) IS NOT TRUE"
-            name = self._written(part.table, rest)
-        files[files.index(part.name)] = name
+            name = self._rewrite(part.table, files, part.name, rest)
         if not part.loading:
             self.new_generation(part.table)
         return part._replace(name=name, source=self._reader(part.table, name))
@@ -241,38 +220,64 @@ class ParquetFolder(Erasable):
     def _there(self, name: str) -> list[bool]:
         """Of each file that counts for a table, whether it is there."""
         files = self._manifest["tables"].get(name, {"files": []})["files"]
-        return [self._path(name, file).exists() for file in files]
+        return [self._path(name, file) in self._files for file in files]
 
     def _has_rows(self, table: Table) -> bool:
         """Whether the rows that its state speaks of are there."""
         if table.merged:
             return any(self._there(table.name))
         waiting = self._entry(table.name)["loading"].get(self._loading_key(table))
-        return waiting is not None and all(self._path(table.name, file).exists() for file in waiting)
+        return waiting is not None and all(self._path(table.name, file) in self._files for file in waiting)
+
+    def _replace_manifest(self) -> None:
+        manifest = json.dumps(self._manifest).encode()
+        self._storage.replace_manifest(manifest)
+        self._committed = manifest
+        self._show_what_counts()
 
     def _show_what_counts(self) -> None:
-        """Give files that count their names, and delete those that the last commit, or a killed load, left over."""
-        for path in list(self._root.glob("*/*")):
-            entry = self._manifest["tables"].get(path.parent.name, {"files": [], "loading": {}})
-            name = path.name.removesuffix(_UNSEEN)
-            if name in entry["files"]:
-                path.rename(path.with_name(name))
-            elif _OURS.fullmatch(path.name) and not any(name in files for files in entry["loading"].values()):
-                path.unlink()
+        """Delete files that the last commit, or a killed load, left over, and give those that count their names.
 
-    def _path(self, table: str, name: str) -> Path:
-        path = self._root / table / name
-        return path if path.exists() else path.with_name(name + _UNSEEN)
+        In this order: who reads meanwhile misses rows, and has none twice.
+        """
+        tables = self._manifest["tables"].items()
+        counts = {f"{table}/{name}" for table, entry in tables for name in entry["files"]}
+        waits = {f"{table}/{name}" for table, entry in tables for files in entry["loading"].values() for name in files}
+        others = {path: seen(path) for path in self._files if path not in counts and is_ours(path)}
+        hidden = {path: name for path, name in others.items() if name in counts and name not in self._files}
+        left_over = [path for path, name in others.items() if path not in hidden and name not in waits]
+        if left_over:
+            self._storage.delete(left_over)
+        if hidden:
+            self._storage.rename(hidden)
+        for path in left_over:
+            del self._files[path]
+        self._files.update({name: self._files.pop(path) for path, name in hidden.items()})
+
+    def _path(self, table: str, name: str) -> str:
+        """The path of a file; it is among _files if the file is there."""
+        path = f"{table}/{name}"
+        return path if path in self._files else unseen(path)
 
     def _reader(self, table: str, *files: str, more: str = "") -> str:
         """SQL for the rows of files; `more` are further arguments of read_parquet."""
-        paths = ", ".join(literal(str(self._path(table, name))) for name in files)
+        paths = ", ".join(literal(f"{self._storage.read}{self._path(table, name)}") for name in files)
         return f"read_parquet([{paths}], union_by_name=true{more})"
+
+    def _rewrite(self, table: str, files: list[str], name: str, rest: str) -> str:
+        """Replace a file by one with the rest of its rows, whose name is returned."""
+        new = self._written(table, rest)
+        files[files.index(name)] = new
+        periods = self._entry(table).setdefault("periods", {})
+        periods[new] = periods.pop(name, None)
+        return new
 
     def _written(self, table: str, query: str) -> str:
         """The name of a new file with the rows of a query."""
         name = f"{secrets.token_hex(8)}.parquet"
-        path = self._root / table / (name + _UNSEEN)
-        path.parent.mkdir(exist_ok=True)
-        self._database.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+        path = unseen(f"{table}/{name}")
+        copy = f"COPY ({query}) TO"
+        self._files[path] = self._storage.write(
+            path, lambda file: self._database.execute(f"{copy} {literal(file)} (FORMAT parquet, COMPRESSION zstd)")
+        )
         return name

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from source_iterable.load.command import open_destination
 from source_iterable.load.commits import Commits
 from source_iterable.load.destination import DestinationError, Rejected
 from source_iterable.load.duckdb_file import DuckDBFile
-from source_iterable.load.parquet_folder import ParquetFolder
 from source_iterable.load.rows import Spool
 from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import Table, table_of
@@ -48,10 +48,10 @@ class Load:
         assert list(self.folder.glob("*.jsonl")) == [], "files stay until the commit, and no longer"
 
 
-@pytest.fixture(params=[DuckDBFile, ParquetFolder])
+@pytest.fixture(params=["to.duckdb", "to.duckdb/"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
     (tmp_path / "work").mkdir()
-    return lambda: request.param(tmp_path / "to.duckdb", "iterable", "", tmp_path / "work")
+    return lambda: open_destination(f"{tmp_path}/{request.param}", "iterable", "", tmp_path / "work")
 
 
 def refused(destination: Any, folder: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.parquet_folder import ParquetFolder
 from source_iterable.load.rows import Spool
+from source_iterable.load.storage import LocalFolder
 from source_iterable.load.tables import Column, Table
 from source_iterable.records.batch import batch_of
 
@@ -21,7 +22,7 @@ USERS = Table("users", COLUMNS, ("email",), merged=True, event_time=None, fits=T
 
 def load(folder: Path, work: Path, *rows: dict[str, Any]) -> None:
     work.mkdir(exist_ok=True)
-    with closing(ParquetFolder(folder, "iterable", "", work)) as destination:
+    with closing(ParquetFolder(LocalFolder(folder / "iterable"), "", work)) as destination:
         spool = Spool(work, destination.add)
         spool.add(USERS, batch_of("users", rows))
         spool.flush()
@@ -56,3 +57,30 @@ def test_a_file_of_texts_that_are_alike_does_not_grow(tmp_path: Path) -> None:
     files = list((tmp_path / "lake" / "iterable" / "users").glob("*.parquet"))
     assert len(files) == 2
     assert max(file.stat().st_size for file in files) < 2**20
+
+
+def test_a_merge_opens_the_files_that_may_have_its_events_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("source_iterable.load.parquet_folder._SMALL_BYTES", 0)
+    columns = (Column("_event_id", "_event_id", "varchar"), Column("createdAt", "created_at", "timestamptz"))
+    opens = Table("email_open", columns, ("_event_id",), merged=True, event_time="created_at", fits=True, schema={})
+    folder = tmp_path / "lake" / "iterable"
+    for day in (1, 2, 3, 2):
+        with closing(ParquetFolder(LocalFolder(folder), "", tmp_path)) as destination:
+            spool = Spool(tmp_path, destination.add)
+            time = f"2026-01-0{day}T00:00:00Z"
+            spool.add(opens, batch_of("email_open", [{"_event_id": f"{n}{day}", "createdAt": time} for n in "ab"]))
+            if len(list(folder.glob("email_open/*"))) == 3:
+                # Opening one of these would fail.
+                there = {file: file.read_bytes() for file in folder.glob("email_open/*")}
+                others = [file for file in there if not duckdb.sql(f"FROM '{file}' WHERE _event_id = 'a2'").fetchall()]
+                for file in others:
+                    file.write_bytes(b"")
+            spool.flush()
+            destination.commit({})
+    assert len(others) == 2
+    for file in others:
+        file.write_bytes(there[file])
+    rows = duckdb.sql(f"SELECT _event_id FROM read_parquet('{folder}/email_open/*.parquet') ORDER BY 1").fetchall()
+    assert rows == [(f"{n}{day}",) for n in "ab" for day in (1, 2, 3)], "each event once"
