@@ -69,22 +69,21 @@ class ParquetFolder(Erasable):
         return {table.name: states[table.name] for table in tables if table.name in states and self._has_rows(table)}
 
     def columns(self, table: str) -> Collection[str]:
-        entry = self._manifest["tables"].get(table, {"files": []})
-        files = [name for name in entry["files"] if self._path(table, name) in self._files]
-        return self._described(self._reader(table, *files)) if files else ()
+        files = self._manifest["tables"].get(table, {"files": []})["files"]
+        there = [name for name in files if self._path(table, name) in self._files]
+        return self._described(self._reader(table, *there)) if there else ()
 
     def private(self) -> Mapping[str, str]:
-        tables = self._manifest["tables"].items()
-        marks = {name: entry.get("private") for name, entry in tables if any(self._there(name))}
-        return {name: mark for name, mark in marks.items() if mark is not None}
+        tables = [(name, entry.get("private")) for name, entry in self._manifest["tables"].items()]
+        return {name: mark for name, mark in tables if mark is not None and any(self._there(name))}
 
     def collects_otherwise(self, table: Table) -> bool:
         loading = self._manifest["tables"].get(table.name, {}).get("loading", {})
         return any(files and key.partition(" ")[2] != table.private for key, files in loading.items())
 
     def other_parts(self) -> Collection[tuple[str, str]]:
-        parts = self._manifest["states"].items()
-        return [(name, part) for part, states in parts if part != self._backfill for name in states]
+        states = self._manifest["states"]
+        return [(name, part) for part in states if part != self._backfill for name in states[part]]
 
     def reload(self, tables: Iterable[Table]) -> None:
         with self._storage.errors():
@@ -132,9 +131,8 @@ class ParquetFolder(Erasable):
             query = "FROM incoming"
             last = self._path(name, files[-1]) if files else ""
             if last and uncompressed(self._database, self._storage.read + last) < _SMALL_BYTES:
-                small = files.pop()
-                query = f"FROM {self._reader(name, small)} UNION ALL BY NAME {query}"
-                period = together(periods.pop(small, None), period)
+                query = f"FROM {self._reader(name, files[-1])} UNION ALL BY NAME {query}"
+                period = together(periods.pop(files.pop(), None), period)
             files.append(self._written(name, query))
             periods[files[-1]] = period
 
@@ -200,8 +198,7 @@ class ParquetFolder(Erasable):
         entry = self._entry(part.table)
         (files,) = [files for files in (entry["files"], *entry["loading"].values()) if part.name in files]
         with self._storage.errors():
-            rest = f"FROM {part.source} WHERE ({condition}) IS NOT TRUE"
-            name = self._rewrite(part.table, files, part.name, rest)
+            name = self._rewrite(part.table, files, part.name, f"FROM {part.source} WHERE ({condition}) IS NOT TRUE")
         if not part.loading:
             self.new_generation(part.table)
         return part._replace(name=name, source=self._reader(part.table, name))
