@@ -130,7 +130,8 @@ class ParquetFolder(Erasable):
                     self._rewrite(name, files, PurePath(seen(path)).name, rest)
             query = "FROM incoming"
             last = self._path(name, files[-1]) if files else ""
-            if last and uncompressed(self._database, self._storage.read + last) < _SMALL_BYTES:
+            is_small = last and self._files[last] < _SMALL_BYTES
+            if is_small and uncompressed(self._database, self._storage.read + last) < _SMALL_BYTES:
                 query = f"FROM {self._reader(name, files[-1])} UNION ALL BY NAME {query}"
                 period = together(periods.pop(files.pop(), None), period)
             files.append(self._written(name, query))
@@ -160,8 +161,7 @@ class ParquetFolder(Erasable):
         self._storage.close()
 
     def how_to_open(self) -> str:
-        table = next(iter(self._manifest["tables"]), "table")
-        return one_line(self._storage.how_to_open(f"{table}/*.parquet"))
+        return one_line(self._storage.how_to_open(f"{next(iter(self._manifest['tables']), 'table')}/*.parquet"))
 
     def new_generation(self, name: str, private: str | None = None) -> None:
         """Mark a table as another one, in the commit that makes it or takes rows away.
