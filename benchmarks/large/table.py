@@ -47,7 +47,7 @@ def cells(row: Row) -> list[str]:
         _cell(row.syncs, lambda sync: _known(sync, f"{sync.seconds:,.1f}")),
         _cell(row.syncs, lambda sync: _known(sync, f"{sync.cpu:,.1f}")),
         _cell(row.syncs, lambda sync: _known(sync, _bytes(sync.peak_bytes, 1e6, memory))),
-        _cell(row.syncs, lambda sync: _bytes(sync.temporary_bytes, 1e6, bars.TEMPORARY)),
+        _cell(row.syncs, lambda sync: _bytes(sync.temporary_bytes, 1e6, bars.temporary(way))),
         _cell(row.syncs, lambda sync: "" if sync.state_bytes is None else _bytes(sync.state_bytes, 1e3, bars.STATES)),
         _BETWEEN.join(_records(row, sync, sync is row.syncs[0]) for sync in row.syncs),
         _cell(row.syncs, lambda sync: "0" if sync.exit_code == 0 else _bold(_known(sync, f"{sync.exit_code}"))),
