@@ -104,8 +104,8 @@ def warnings(left_out: LeftOut) -> Iterator[str]:
     for why, names in because.items():
         if names:
             some = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
-            those = f"{len(names):,} of the project's own profile fields"
-            yield f"users: {those} are not columns, and stay in data ({some}). {why}"
+            stay = "of the project's own profile fields are not columns, and stay in data"
+            yield f"users: {len(names):,} {stay} ({some}). {why}"
 
 
 def discovered(fields: Mapping[str, str]) -> dict[str, Schema]:
