@@ -173,3 +173,5 @@ def test_excluded_fields_take_no_columns_from_others(caplog: pytest.LogCaptureFi
     assert columns["f0001"]["type"] == ["null", "string"]
     assert columns["f0400"]["type"] == ["null", "integer"]
     assert caplog.messages == []
+    assert "firstName" in discover({"firstName": "string", "first_name": "string"}, excluded_fields=["first_name"])
+    assert caplog.messages == []
