@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.data import Dataset
 from benchmarks.measure import ROOT, Failed
-from source_iterable.load.tables import snake_case
+from source_iterable.records.names import snake_case
 
 AIRBYTE = "airbyte-source-iterable"
 SINGER = "tap-iterable"

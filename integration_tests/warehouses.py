@@ -17,7 +17,7 @@ import duckdb
 
 from integration_tests.s3_server import S3Server
 from source_iterable.load.storage import MANIFEST
-from source_iterable.load.tables import snake_case
+from source_iterable.records.names import snake_case
 from source_iterable.records.timestamps import rfc3339
 
 Row = dict[str, Any]

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.load.rows import RowFile
 from source_iterable.load.tables import Table
-from source_iterable.reading.stream import State
+from source_iterable.reading.stream import Held, State
 
 _URL = re.compile(r"([a-z][a-z0-9+._-]*):(.*)", re.IGNORECASE | re.DOTALL)
 _PATH_OR_NAME = re.compile(r"[\w./~ -]+")
@@ -46,9 +46,9 @@ class Destination(Protocol):
         what an interrupted load collected with the same private options.
         """
 
-    def columns(self, table: str) -> Collection[str]:
-        """The names of a table's columns; none if it is not there."""
-        return ()
+    def columns(self, table: str) -> Held:
+        """A table's columns, and which of the project's own fields each holds; none if it is not there."""
+        return {}
 
     def private(self) -> Mapping[str, str]:
         """With which private options the rows of a table were written (mark_of_options), for tables that are there."""

@@ -21,7 +21,7 @@ from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.rows import RowFile, no_rows, select
 from source_iterable.load.tables import Column, Table
 from source_iterable.process.machine import causes
-from source_iterable.reading.stream import State
+from source_iterable.reading.stream import Held, State
 
 # dlt's names of types, where they are not DuckDB's.
 _DATA_TYPES = {"varchar": "text", "boolean": "bool", "timestamptz": "timestamp"}
@@ -30,6 +30,8 @@ _IN_ONE_GO = "insert-from-staging"
 SOURCE = "iterable"
 # Where the state of a resource has the mark of the private options with which its rows were written. No backfill key is so.
 PRIVATE = "private"
+# A hint of ours for a column, which dlt keeps in its schema, as all that begin with x-: the record's field in it.
+_FIELD = "x-field"
 # Drops a table and its states, and makes it again.
 ANEW: Any = "drop_resources"
 _LOGGER = logging.getLogger("source_iterable")
@@ -60,8 +62,8 @@ class DltDestination(Destination):
         there = {table.name: self._resources.get(table.name, {}) for table in tables if table.name in self._there}
         return {name: states[self._backfill] for name, states in there.items() if states.get(self._backfill)}
 
-    def columns(self, table: str) -> Collection[str]:
-        return columns_in(self.pipeline.default_schema, table) if self.pipeline.default_schema_name else ()
+    def columns(self, table: str) -> Held:
+        return columns_in(self.pipeline.default_schema, table) if self.pipeline.default_schema_name else {}
 
     def private(self) -> Mapping[str, str]:
         resources = self._resources.items()
@@ -162,16 +164,20 @@ def destination_named(name: str) -> Any:
     return dlt.destination(name)
 
 
-def columns_in(schema: Any, table: str) -> Collection[str]:
-    """The names of the columns that a table has in a schema of dlt's."""
-    return schema.tables[table]["columns"] if table in schema.tables else ()
+def columns_in(schema: Any, table: str) -> Held:
+    """The columns that a table has in a schema of dlt's, and the field of each."""
+    columns = schema.tables[table]["columns"] if table in schema.tables else {}
+    return {name: column.get(_FIELD) for name, column in columns.items()}
 
 
 def hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
     """The parameters of dlt.resource and make_hints for a table: its name, write disposition, key and column types."""
     return {
         "table_name": table.name,
-        "columns": {name: {"data_type": _DATA_TYPES.get(each, each), "nullable": True} for _, name, each in columns},
+        "columns": {
+            name: {"data_type": _DATA_TYPES.get(each, each), "nullable": True, _FIELD: field}
+            for field, name, each in columns
+        },
         "primary_key": list(table.key) or None,
         "write_disposition": "merge" if table.merged else "replace",
     }

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 from source_iterable.errors import ConfigError
 from source_iterable.load.rows import definitions, literal, quoted
-from source_iterable.load.tables import Column, free_name, type_for
+from source_iterable.load.tables import Column, type_for
+from source_iterable.records.names import free_name
 
 # A row for each event name, field and JSON type of its values. `view_name`, `column_name` and `place`, which counts the
 # columns of a view, are of the view that shows the field. `made`: the view was made since the row came.

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from source_iterable.errors import ConfigError
@@ -56,9 +56,6 @@ class Erasable(Destination):
     """
 
     remains: str
-
-    def columns(self, table: str) -> Collection[str]:
-        return {column for part in self.parts() if part.table == table for column in part.columns}
 
     @abstractmethod
     def parts(self) -> list[Part]:

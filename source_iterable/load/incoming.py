@@ -16,6 +16,8 @@ from source_iterable.load.destination import DestinationError, Rejected
 from source_iterable.load.forgetting import CHUNK
 from source_iterable.load.rows import RowFile, literal, quoted, select
 
+# DuckDB's number of a row, which a column of this name hides; and what that is called meanwhile.
+_ROWID, _HIDING = "rowid", "_source_iterable_rowid"
 # Errors that never quote a value: of files, of tables, of memory; and of a commit that finds the disk full.
 _SAFE = (duckdb.IOException, duckdb.CatalogException, duckdb.OutOfMemoryException, duckdb.TransactionException)
 # Errors after which no other rows can be written either.
@@ -43,7 +45,12 @@ def stage(database: duckdb.DuckDBPyConnection, file: RowFile) -> str:
     if not table.key:
         return "false"
     same = " AND ".join(f"old.{key} = incoming.{key}" for key in map(quoted, table.key))
-    database.execute(f"DELETE FROM incoming AS old USING incoming WHERE {same} AND old.rowid < incoming.rowid")
+    hides = any(column.name == _ROWID for column in file.columns)
+    if hides:
+        database.execute(f"ALTER TABLE incoming RENAME COLUMN {_ROWID} TO {_HIDING}")
+    database.execute(f"DELETE FROM incoming AS old USING incoming WHERE {same} AND old.{_ROWID} < incoming.{_ROWID}")
+    if hides:
+        database.execute(f"ALTER TABLE incoming RENAME COLUMN {_HIDING} TO {_ROWID}")
     if table.event_time:
         # An event keeps its time: most of a large table need not be looked at.
         time = quoted(table.event_time)

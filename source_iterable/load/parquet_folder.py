@@ -15,12 +15,13 @@ from typing import Any
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.forgetting import Erasable, Part
 from source_iterable.load.incoming import fetched, open_database, stage, uncompressed
+from source_iterable.load.manifest import Manifest
 from source_iterable.load.periods import may_share, of_incoming, together
 from source_iterable.load.rows import RowFile, literal, no_rows
 from source_iterable.load.storage import MANIFEST, Storage, is_ours, seen, unseen
 from source_iterable.load.tables import Table
 from source_iterable.process.display import one_line
-from source_iterable.reading.stream import State
+from source_iterable.reading.stream import Held, State
 from source_iterable.streams.table import STREAMS
 
 _FILE = "_source_iterable_file"
@@ -45,10 +46,9 @@ class ParquetFolder(Erasable):
         with storage.errors():
             # The bytes of each file by path.
             committed, self._files = storage.open(loaded)
-        # By table the files that count, their periods, its marks, and by _loading_key those that wait for their stream.
         self._committed = committed if committed is not None else b'{"states": {}, "tables": {}}'
         try:
-            self._manifest: Any = json.loads(self._committed.decode())
+            self._manifest = Manifest(self._committed)
         except ValueError:
             storage.close()
             raise DestinationError(f"{storage.shown}{MANIFEST} is damaged: load into another folder.") from None
@@ -68,10 +68,11 @@ class ParquetFolder(Erasable):
             )
         return {table.name: states[table.name] for table in tables if table.name in states and self._has_rows(table)}
 
-    def columns(self, table: str) -> Collection[str]:
-        files = self._manifest["tables"].get(table, {"files": []})["files"]
-        there = [name for name in files if self._path(table, name) in self._files]
-        return self._described(self._reader(table, *there)) if there else ()
+    def columns(self, table: str) -> Held:
+        entry = self._manifest["tables"].get(table, {"files": []})
+        there = [name for name in entry["files"] if self._path(table, name) in self._files]
+        columns = self._described(self._reader(table, *there)) if there else {}
+        return {column: entry.get("fields", {}).get(column) for column in columns}
 
     def private(self) -> Mapping[str, str]:
         tables = [(name, entry.get("private")) for name, entry in self._manifest["tables"].items()]
@@ -90,14 +91,15 @@ class ParquetFolder(Erasable):
             for table in tables:
                 empty = self._written(table.name, no_rows(table))
                 self._manifest["tables"][table.name] = {"files": [empty], "loading": {}}
-                self.new_generation(table.name, table.private)
-                self._forget_states(table.name)
+                self._manifest.remember(table)
+                self._manifest.new_generation(table.name, table.private)
+                self._manifest.forget_states(table.name)
             self._replace_manifest()
 
     def start_over(self, tables: Iterable[Table]) -> None:
         for table in tables:
             self._begun[table.name] = table
-            entry = self._entry(table.name)
+            entry = self._manifest.entry(table.name)
             if not table.merged:
                 # Other parts' loads go on with theirs, if the options are the same.
                 others = {key: kept for key, kept in entry["loading"].items() if key.partition(" ")[2] == table.private}
@@ -107,15 +109,16 @@ class ParquetFolder(Erasable):
                 # Made again, it gets another generation.
                 entry.update(files=[])
                 entry.pop("private", None)
-                self._forget_states(table.name)
+                self._manifest.forget_states(table.name)
         with self._storage.errors():
             self._replace_manifest()
 
     def add(self, file: RowFile) -> None:
         name = file.table.name
-        entry = self._entry(name)
+        entry = self._manifest.entry(name)
         if file.table.merged and entry.get("private") is None:
-            self.new_generation(name, file.table.private)
+            self._manifest.new_generation(name, file.table.private)
+        self._manifest.remember(file.table)
         key = self._loading_key(file.table)
         files: list[str] = entry["files"] if file.table.merged else entry["loading"].setdefault(key, [])
         with self._storage.errors():
@@ -143,16 +146,17 @@ class ParquetFolder(Erasable):
         with self._storage.errors():
             # A merged table that has no rows yet is made as well, so that it is not missing.
             for table in [*finished, *(table for table in begun if table.merged)]:
-                entry = self._entry(table.name)
+                entry = self._manifest.entry(table.name)
                 if not table.merged:
                     entry["files"] = entry["loading"].pop(self._loading_key(table), [])
                 entry["files"] = entry["files"] or [self._written(table.name, no_rows(table))]
+                self._manifest.remember(table)
                 if entry.get("private") != table.private:
-                    self.new_generation(table.name, table.private)
+                    self._manifest.new_generation(table.name, table.private)
             self._replace_manifest()
 
     def rollback(self) -> None:
-        self._manifest = json.loads(self._committed)
+        self._manifest = Manifest(self._committed)
         with self._storage.errors():
             self._show_what_counts()
 
@@ -162,15 +166,6 @@ class ParquetFolder(Erasable):
 
     def how_to_open(self) -> str:
         return one_line(self._storage.how_to_open(f"{next(iter(self._manifest['tables']), 'table')}/*.parquet"))
-
-    def new_generation(self, name: str, private: str | None = None) -> None:
-        """Mark a table as another one, in the commit that makes it or takes rows away.
-
-        `private` is the mark of the private options with which its rows are written; None: the one that it has.
-        """
-        self._entry(name)["generation"] = secrets.token_hex(8)
-        if private is not None:
-            self._entry(name)["private"] = private
 
     def parts(self) -> list[Part]:
         parts = []
@@ -195,20 +190,13 @@ class ParquetFolder(Erasable):
             yield from fetched(self._database, sql)
 
     def erase(self, part: Part, condition: str) -> Part:
-        entry = self._entry(part.table)
+        entry = self._manifest.entry(part.table)
         (files,) = [files for files in (entry["files"], *entry["loading"].values()) if part.name in files]
         with self._storage.errors():
             name = self._rewrite(part.table, files, part.name, f"FROM {part.source} WHERE ({condition}) IS NOT TRUE")
         if not part.loading:
-            self.new_generation(part.table)
+            self._manifest.new_generation(part.table)
         return part._replace(name=name, source=self._reader(part.table, name))
-
-    def _entry(self, table: str) -> Any:
-        return self._manifest["tables"].setdefault(table, {"files": [], "loading": {}})
-
-    def _forget_states(self, name: str) -> None:
-        for states in self._manifest["states"].values():
-            states.pop(name, None)
 
     def _loading_key(self, table: Table) -> str:
         """What the manifest calls the files that wait: of this backfill key and these private options."""
@@ -223,7 +211,7 @@ class ParquetFolder(Erasable):
         """Whether the rows that its state speaks of are there."""
         if table.merged:
             return any(self._there(table.name))
-        waiting = self._entry(table.name)["loading"].get(self._loading_key(table))
+        waiting = self._manifest.entry(table.name)["loading"].get(self._loading_key(table))
         return waiting is not None and all(self._path(table.name, file) in self._files for file in waiting)
 
     def _replace_manifest(self) -> None:
@@ -265,7 +253,7 @@ class ParquetFolder(Erasable):
         """Replace a file by one with the rest of its rows, whose name is returned."""
         new = self._written(table, rest)
         files[files.index(name)] = new
-        periods = self._entry(table).setdefault("periods", {})
+        periods = self._manifest.entry(table).setdefault("periods", {})
         periods[new] = periods.pop(name, None)
         return new
 

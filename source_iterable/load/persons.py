@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from source_iterable.load.tables import snake_case
+from source_iterable.records.names import snake_case
 from source_iterable.records.schemas import load_schema
 
 EMAIL, USER_ID, ITBL_USER_ID = "email", "userId", "itblUserId"

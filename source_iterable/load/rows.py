@@ -17,9 +17,10 @@ from typing import Any
 import orjson
 
 from source_iterable.api import exact_json
-from source_iterable.load.tables import Column, Table, free_name
+from source_iterable.load.tables import Column, Table
 from source_iterable.process.machine import local_errors
 from source_iterable.records.batch import RecordBatch
+from source_iterable.records.names import free_name
 from source_iterable.records.timestamps import is_date, rfc3339
 
 _INTEGERS = range(-(2**63), 2**63)

@@ -8,19 +8,17 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
-from secrets import token_hex
 from typing import Any
 
 from source_iterable.load import event_views
 from source_iterable.load.forgetting import Erasable, Part, no_tables
+from source_iterable.load.marks import MAKE, Marks
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.tables import Column, Table
-from source_iterable.reading.stream import State
+from source_iterable.reading.stream import Held, State
 from source_iterable.streams.table import STREAMS
 
 _STATES = "_source_iterable_states"
-# By table: the mark of the private options with which its rows were written (NULL: unknown), and its generation.
-_TABLES = "_source_iterable_tables"
 
 
 class SqlDestination(Erasable):
@@ -44,6 +42,7 @@ class SqlDestination(Erasable):
         self._backfill = backfill
         self._part = _suffix("", sha256(backfill.encode()).hexdigest() if backfill else "")
         self._loaded = loaded
+        self._marks = Marks(self.run)
         self._open = False
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
@@ -76,8 +75,7 @@ class SqlDestination(Erasable):
         if self._loaded and not execute(f"SELECT 1 FROM information_schema.tables WHERE {made}"):
             raise no_tables()
         states = f"{_STATES} (stream text, part text, state text, committed_at timestamptz)"
-        tables = f"{_TABLES} (name text, private text, generation text)"
-        make = f"CREATE TABLE IF NOT EXISTS {states}; CREATE TABLE IF NOT EXISTS {tables}"
+        make = f"CREATE TABLE IF NOT EXISTS {states}; {MAKE}"
         execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {make}")
 
     @cached_property
@@ -91,20 +89,19 @@ class SqlDestination(Erasable):
             held.setdefault(table, {})[column] = sql_type
         return held
 
-    @cached_property
-    def _private(self) -> dict[str, str | None]:
-        return dict(self.run(f"SELECT name, private FROM {_TABLES}"))
-
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
         there = {table.name for table in tables if self._collecting(table) in self._held}
         rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
         return {stream: json.loads(state) for stream, state in rows if stream in there}
 
     def private(self) -> Mapping[str, str]:
-        return {name: mark for name, mark in self._private.items() if mark is not None and name in self._held}
+        return {name: mark for name, mark in self._marks.private.items() if mark is not None and name in self._held}
 
     def collects_otherwise(self, table: Table) -> bool:
         return any(private != _suffix("p", table.private) for _, private in self._loading(table.name).values())
+
+    def columns(self, table: str) -> Held:
+        return {column: self._marks.field(table, column) for column in self._held.get(table, ())}
 
     def other_parts(self) -> Collection[tuple[str, str]]:
         return self.run(f"SELECT stream, part FROM {_STATES} WHERE part <> {literal(self._backfill)}")
@@ -119,7 +116,7 @@ class SqlDestination(Erasable):
             self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}")
             if table.name in self._held:
                 self._empty(table, self.sql_types(table.columns), "TRUNCATE")
-                self.new_generation(table.name, table.private)
+                self._marks.new_generation(table.name, table.private)
         self.end_transaction()
 
     def start_over(self, tables: Iterable[Table]) -> None:
@@ -165,21 +162,11 @@ class SqlDestination(Erasable):
             self._open = False
             self.run("ROLLBACK")
         # What was made is not there, and what was dropped is.
-        for known in ("_held", "_private"):
-            self.__dict__.pop(known, None)
-
-    def new_generation(self, name: str, private: str | None = None) -> None:
-        """Mark a table as another one, in the transaction that makes it or takes rows away: models are then built in full.
-
-        `private` is the mark of the private options with which its rows are written; None: the one that it has.
-        """
-        mark = self._private[name] = self._private.get(name) if private is None else private
-        values = [literal(name), "NULL" if mark is None else literal(mark), literal(token_hex(8))]
-        self.run(f"DELETE FROM {_TABLES} WHERE name = {literal(name)}")
-        self.run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
+        self.__dict__.pop("_held", None)
+        self._marks = Marks(self.run)
 
     def parts(self) -> list[Part]:
-        mark = self._private | {name: p[2:] for table in STREAMS for name, (_, p) in self._loading(table).items()}
+        mark = self._marks.private | {name: p[2:] for table in STREAMS for name, (_, p) in self._loading(table).items()}
         at = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
         return [Part(table, name != table, name, quoted(name), self._held[name], mark.get(name)) for table, name in at]
 
@@ -187,7 +174,7 @@ class SqlDestination(Erasable):
         self.begin()
         self.run(f"DELETE FROM {part.source} WHERE {condition}")
         if not part.loading:
-            self.new_generation(part.table)
+            self._marks.new_generation(part.table)
         return part
 
     def make_custom_event_views(self) -> None:
@@ -218,10 +205,10 @@ class SqlDestination(Erasable):
         collecting = self._collecting(table)
         self._make_columns(collecting, table, self.sql_types(table.columns))
         if not table.merged:
-            anew = table.name not in self._held or self._private.get(table.name) != table.private
+            anew = table.name not in self._held or self._marks.private.get(table.name) != table.private
             self.replace(table, collecting)
             if anew:
-                self.new_generation(table.name, table.private)
+                self._marks.new_generation(table.name, table.private)
 
     def _collecting(self, table: Table) -> str:
         """The table that rows are added to: for one that is replaced another, until all is read.
@@ -270,8 +257,10 @@ class SqlDestination(Erasable):
         for column in [column for column in columns if column not in held]:
             held[column] = columns[column]
             self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
-        if name == table.name and (made or self._private.get(name) is None):
-            self.new_generation(name, table.private)
+        if name == table.name and (made or self._marks.private.get(name) is None):
+            self._marks.new_generation(name, table.private)
+        if name == table.name:
+            self._marks.remember(table)
 
 
 def _suffix(letter: str, digest: str) -> str:

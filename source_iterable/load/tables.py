@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
-from source_iterable.reading.stream import Stream
+from source_iterable.reading.stream import Held, Stream
+from source_iterable.records.names import snake_case
 from source_iterable.records.private_fields import mark_of_options
-from source_iterable.records.schemas import milliseconds
+from source_iterable.records.schemas import load_schema, milliseconds
+from source_iterable.streams.own_fields import columns_of
 
 # SQL types of what JSON schemas declare; everything else is JSON.
 _TYPES = {"string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean"}
 _FORMATS = {"date": "date", "date-time": "timestamptz"}
-# PostgreSQL cuts longer names.
-_LONGEST_NAME = 63
-_NO_WORD = re.compile(r"[^A-Za-z0-9_]")
-_BETWEEN_WORDS = re.compile(r"(?<=[^_])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])")
-# The names of a table's columns, by the table's name.
-ColumnsOf = Callable[[str], Collection[str]]
+# What a table of this name holds already.
+HeldBy = Callable[[str], Held]
 
 
 class Column(NamedTuple):
@@ -42,7 +38,7 @@ class Table(NamedTuple):
     `key` names the columns that identify a row; it may be empty. `merged`: rows are merged on the key; otherwise all are
     replaced once the stream was read to its end. `event_time` is the column of an event's time, which never changes.
     `fits`: every value fits its column's SQL type, long numbers aside. `private` is the mark of the options by which private
-    fields are hidden and ids keyed in its rows (mark_of_options).
+    fields are hidden and ids keyed in its rows (mark_of_options). `own` are the columns of the project's own fields.
     """
 
     name: str
@@ -53,61 +49,46 @@ class Table(NamedTuple):
     fits: bool
     schema: Mapping[str, Any]
     private: str = ""
+    own: tuple[Column, ...] = ()
 
 
 def table_of(
-    stream: Stream, config: Config, client: IterableClient | None = None, columns_of: ColumnsOf = lambda table: ()
+    stream: Stream, config: Config, client: IterableClient | None = None, held_by: HeldBy = lambda table: {}
 ) -> Table:
     """The table of a stream. Raises IterableError if its schema depends on the project and cannot be requested.
 
-    `columns_of` returns the names of the columns that a table has already: fields of the project's own keep theirs.
+    By `held_by`, fields of the project's own keep the columns that they have.
     """
-    held = cache(columns_of)
+    standard = {field: snake_case(field) for field in load_schema(stream.name)["properties"]}
 
-    def is_column(field: str) -> bool:
-        return not {free_name(field, ()), free_name(field, [snake_case(field)])}.isdisjoint(held(stream.name))
+    @cache
+    def held() -> Held:
+        names = {*standard.values()}
+        return {name: field for name, field in held_by(stream.name).items() if name not in names}
 
-    schema, times = stream.schema(config, client, is_column), milliseconds(stream.name)
-    columns: dict[str, Column] = {}
-    for field, declared in schema["properties"].items():
-        # A project's own fields may be named alike: firstName, first_name.
-        name = free_name(field, columns)
-        columns[name] = Column(field, name, _column_type(declared, field in times))
+    schema, times = stream.schema(config, client, held), milliseconds(stream.name)
+    own = schema["properties"].keys() - standard.keys()
+    names = standard | {field: snake_case(field) for field in own} | (columns_of(own, held()) if own else {})
+    columns = tuple(
+        Column(field, names[field], _column_type(declared, field in times))
+        for field, declared in schema["properties"].items()
+    )
     key = tuple(map(snake_case, stream.key(config)))
     merged = stream.cursor_field is not None
     has_ids = key == ("_event_id",)
     event_time = "created_at" if merged and has_ids else None
     private = mark_of_options(config, has_ids) if stream.may_have_private_fields else ""
-    if not {"varchar", "json"}.intersection(column.type for column in columns.values()):
+    if not {"varchar", "json"}.intersection(column.type for column in columns):
         # There can be no other fields than the columns: list_sizes, whose past nobody could load again.
         shown = stream.schema(config.model_copy(update={"excluded_fields": [], "hashed_fields": []}))
         private = private if shown != schema else ""
-    return Table(stream.name, tuple(columns.values()), key, merged, event_time, stream.of_people, schema, private)
+    own_columns = tuple(column for column in columns if column.field in own)
+    return Table(stream.name, columns, key, merged, event_time, stream.of_people, schema, private, own_columns)
 
 
 def backfill_key(config: Config) -> str:
     """Tells apart the states of configurations that load parts of a backfill into one dataset: "" without an end_date."""
     return f"{config.start_date}/{config.end_date}" if config.end_date else ""
-
-
-def snake_case(field: str) -> str:
-    """The name of a field's column. By dlt's convention, so that tables are the same whoever writes them."""
-    name = _NO_WORD.sub("_", field.translate(str.maketrans("+*-@|", "xx_al")).strip())
-    name = _BETWEEN_WORDS.sub("_", name).lower()
-    if name[:1].isdigit():
-        name = f"_{name}"
-    words = name.rstrip("_")
-    return re.sub("_+", "_", words + "x" * (len(name) - len(words))) or "x"
-
-
-def free_name(field: str, taken: Collection[str]) -> str:
-    """The name of a field's column; another one if it is among those `taken`, or too long."""
-    name = free = snake_case(field)
-    hashed = field
-    while free in taken or len(free) > _LONGEST_NAME:
-        hashed, digest = f"{hashed}+", sha256(hashed.encode()).hexdigest()
-        free = f"{name[: _LONGEST_NAME - 7]}_{digest[:6]}"
-    return free
 
 
 def type_for(json_types: Iterable[str]) -> str:

@@ -29,17 +29,17 @@ from source_iterable.records.schemas import load_schema
 # Batches of all export streams that exist at a time, besides those in the queue to stdout: each costs about 3 MB while it
 # is made, and one core makes them.
 _BATCHES_AT_ONCE = 8
-# Whether a field is a column already where the records go.
-IsColumn = Callable[[str], bool]
+# The columns that are there already where the records go, and the field that each holds; None: nobody remembers.
+Held = Mapping[str, str | None]
 # JSON schemas, by stream.
 Schemas = Mapping[str, Mapping[str, Any]]
 # A stream's state, as the protocol carries it between syncs. Never changed in place.
 State = Mapping[str, Any]
 
 
-def no_column(field: str) -> bool:
-    """The IsColumn where nothing is known of the columns."""
-    return False
+def nothing_held() -> Held:
+    """Where nothing is known of the columns."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -181,13 +181,13 @@ class Stream(ABC):
         return list(self.primary_key)
 
     def schema(
-        self, config: Config, client: IterableClient | None = None, is_column: IsColumn = no_column
+        self, config: Config, client: IterableClient | None = None, held: Callable[[], Held] = nothing_held
     ) -> dict[str, Any]:
         """The JSON schema of the records. Without a client, that of users lacks the columns of `user_fields_as_columns`.
 
-        `is_column` says which of the project's own fields are columns already. Raises IterableError.
+        `held` returns the columns that are there already where the records go. Raises IterableError.
         """
-        schema = self._schema(config, client, is_column)
+        schema = self._schema(config, client, held)
         return PrivateFields.from_config(config).schema(schema, self.layout) if self.may_have_private_fields else schema
 
     @property
@@ -197,7 +197,7 @@ class Stream(ABC):
         return Layout(self.of_people, kept)
 
     def _schema(
-        self, config: Config, client: IterableClient | None = None, is_column: IsColumn = no_column
+        self, config: Config, client: IterableClient | None = None, held: Callable[[], Held] = nothing_held
     ) -> dict[str, Any]:
         """The schema of what `_read` yields."""
         return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from source_iterable.reading.stream import Held
+from source_iterable.records.names import LONGEST_NAME, folded, free_name, snake_case
 
 Schema = dict[str, Any]
 # Own columns of a table: PostgreSQL and Redshift take 1,600 in all, and PostgreSQL's row must fit a page of 8 kB.
 MOST = 400
+# Names that destinations keep for themselves, in lower case: Airbyte's, dlt's and ours, BigQuery's prefixes, and columns of
+# every table in PostgreSQL, or in Redshift (oid).
+_RESERVED = re.compile(
+    "(?:_airbyte_|_ab_|_dlt_|_source_iterable_|_table_|_file_|_partition|_row_timestamp|__root__|_colidentifier|"
+    "_change_sequence_number|_change_type|_change_timestamp).*|ctid|xmin|xmax|cmin|cmax|tableoid|oid",
+    re.DOTALL,
+)
 # Names in a message.
 _NAMED = 3
 _ANY: Schema = {"type": ["null", "string", "integer", "number", "boolean", "object", "array"]}
@@ -23,32 +35,77 @@ _TYPES: dict[str, Schema] = {
 }
 
 
-def with_own_columns(
-    schema: Schema, own: Mapping[str, Schema], is_column: Callable[[str], bool]
-) -> tuple[Schema, list[str]]:
+class LeftOut(NamedTuple):
+    """Own fields that are no columns: those whose names cannot be a column's, and those that are too many."""
+
+    unnamed: list[str]
+    too_many: list[str]
+
+
+def with_own_columns(schema: Schema, own: Mapping[str, Schema], held: Held) -> tuple[Schema, LeftOut]:
     """The users' schema with columns for the project's own fields, before `data`, which stays last; and those without.
 
-    The one rule for all: a field that `is_column` already stays one. Of the others, the first by name become columns, as
-    long as there are no more than MOST.
+    The one rule for all: a field that has one of the columns `held` keeps it. Any other may become one if its name is no
+    other column's or own field's, however a destination cleans names, and no word that one keeps for itself. Of these, the
+    first by name do, as long as there are no more than MOST.
     """
+    fields = own.keys() - schema["properties"].keys()
+    there = columns_of(fields, held)
+    new = sorted(fields - there.keys())
+    taken = Counter(name for field in [*schema["properties"], *fields] for name in {snake_case(field), folded(field)})
+    unnamed = [field for field in new if snake_case(field) in held or not _is_free(field, taken)]
+    named = sorted({*new} - {*unnamed})
+    room = max(MOST - len(there), 0)
+    columns = {field: own[field] for field in [*there, *named[:room]]}
+    return with_columns(schema, columns), LeftOut(unnamed, named[room:])
+
+
+def with_columns(schema: Schema, own: Mapping[str, Schema]) -> Schema:
+    """The users' schema with these columns, in the order of their names, before `data`, which stays last."""
     columns = dict(schema["properties"])
     data = columns.pop("data")
-    names = [name for name in sorted(own) if name not in columns and name != "data"]
-    there = {name for name in names if is_column(name)}
-    new = [name for name in names if name not in there]
-    room = max(MOST - len(there), 0)
-    columns |= {name: own[name] for name in names if name in there.union(new[:room])}
-    return {**schema, "properties": {**columns, "data": data}}, new[room:]
+    columns |= {name: own[name] for name in sorted(own) if name not in schema["properties"]}
+    return {**schema, "properties": {**columns, "data": data}}
 
 
-def without_columns(names: list[str]) -> str:
-    """The warning that own fields have no columns."""
-    some = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
+def columns_of(fields: Collection[str], held: Held) -> dict[str, str]:
+    """The columns that own fields have already, by field."""
+    owners = {column: field for column, field in held.items() if field is not None}
+    columns: dict[str, str] = {}
+    for field in sorted(fields):
+        name = snake_case(field)
+        # Earlier versions did not remember the field: of those named alike the first had the name, others a hashed one.
+        for column in (free_name(field, [name]), name):
+            if column in held and owners.setdefault(column, field) == field:
+                columns[field] = column
+                break
+    return columns
+
+
+def _is_free(field: str, taken: Mapping[str, int]) -> bool:
+    """Whether a field may become a column; `taken` counts the fields that may have a name, itself among them."""
+    names = {snake_case(field), folded(field)}
     return (
-        f"users: {len(names):,} of the project's own profile fields are not columns, and stay in data ({some}). At most "
-        f"{MOST} are columns: those that are already, then the first by name. Read the others from data, or remove "
-        "fields in Iterable that nobody uses."
+        all(taken[name] == 1 and not _RESERVED.fullmatch(name) for name in names)
+        and len(snake_case(field)) <= LONGEST_NAME
+        # No SQL has it.
+        and "\0" not in field
     )
+
+
+def warnings(left_out: LeftOut) -> Iterator[str]:
+    """What is said of own fields that are no columns."""
+    because = {
+        "Once cleaned (lower case, words parted by _), their names are those of other columns or fields, or kept by "
+        f"destinations for themselves, or longer than {LONGEST_NAME} bytes. Read them from data.": left_out.unnamed,
+        f"At most {MOST} are columns: those that are already, then the first by name. Read the others from data, or remove "
+        "fields in Iterable that nobody uses.": left_out.too_many,
+    }
+    for why, names in because.items():
+        if names:
+            some = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
+            stay = "of the project's own profile fields are not columns, and stay in data"
+            yield f"users: {len(names):,} {stay} ({some}). {why}"
 
 
 def discovered(fields: Mapping[str, str]) -> dict[str, Schema]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from source_iterable.api.request import TIMEOUT, Request, ShapeError, Timeout, m
 from source_iterable.api.retry import RESPONSE, RetryPolicy
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream
-from source_iterable.reading.stream import IsColumn, Reading, State, Stream, StreamContext, no_column
+from source_iterable.reading.stream import Held, Reading, State, Stream, StreamContext, nothing_held
 from source_iterable.records.columns import Columns, Fields
 from source_iterable.records.lines import Dumps, RecordParser, ShapedRecords
 from source_iterable.records.private_fields import PrivateFields
@@ -43,7 +43,7 @@ class Users(ExportStream):
         return [config.users_key]
 
     def _schema(
-        self, config: Config, client: IterableClient | None = None, is_column: IsColumn = no_column
+        self, config: Config, client: IterableClient | None = None, held: Callable[[], Held] = nothing_held
     ) -> dict[str, Any]:
         """With `user_fields_as_columns` it requests the project's fields from Iterable."""
         # The key may be null: Iterable exports users without it.
@@ -52,16 +52,16 @@ class Users(ExportStream):
             own = {"properties": own_fields.discovered(user_fields(client))}
             # What is excluded takes no column from others.
             shown = PrivateFields.from_config(config).schema(own, self.layout)["properties"]
-            schema, others = own_fields.with_own_columns(schema, shown, is_column)
-            if others:
-                client.logger.warning(own_fields.without_columns(others))
+            schema, left_out = own_fields.with_own_columns(schema, shown, held())
+            for warning in own_fields.warnings(left_out):
+                client.logger.warning(warning)
         return schema
 
     def records(self, context: StreamContext) -> RecordParser:
         # Not requested again: the destination has the catalog's columns.
         catalog_schema = context.catalog_schemas.get(self.name, {}) if context.config.user_fields_as_columns else {}
         own = own_fields.configured(catalog_schema, partial(context.private_fields.hashes, layout=self.layout))
-        schema, _ = own_fields.with_own_columns(self._schema(context.config), own, own.__contains__)
+        schema = own_fields.with_columns(self._schema(context.config), own)
         return UserRecords(self.name, schema, context.config.users_key)
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:

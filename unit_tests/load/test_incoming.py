@@ -10,7 +10,7 @@ import pytest
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile
-from source_iterable.load.tables import table_of
+from source_iterable.load.tables import Column, Table, table_of
 from source_iterable.records.batch import batch_of
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import a_config
@@ -59,3 +59,13 @@ def test_an_error_says_what_is_wrong_and_quotes_no_value(raised: Exception, told
         raise raised
     assert str(caught.value).startswith(told.format(tmp_path))
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_column_may_be_called_rowid(tmp_path: Path) -> None:
+    columns = (Column("email", "email", "varchar"), Column("rowid", "rowid", "bigint"))
+    users = Table("users", columns, ("email",), merged=True, event_time=None, fits=True, schema={})
+    file = RowFile(tmp_path / "rows.jsonl", users, texts=False)
+    file.write(batch_of("users", [{"email": "a", "rowid": 9}, {"email": "b"}, {"email": "a", "rowid": 1}]).lines, 3)
+    with open_database(tmp_path) as database:
+        stage(database, file)
+        assert database.execute("FROM incoming ORDER BY 1").fetchall() == [("a", 1), ("b", None)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import requests_mock
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from source_iterable.api.client import IterableClient
-from source_iterable.load.tables import backfill_key, free_name, snake_case, table_of
+from source_iterable.load.tables import backfill_key, table_of
+from source_iterable.records.names import free_name
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import a_config
 
@@ -23,42 +25,38 @@ def test_columns_are_named_as_dlt_names_them() -> None:
             convention.normalize_identifier(column.field) for column in columns
         ]
         assert len({column.name for column in columns}) == len(columns)
-    for odd in ("a b", "Äx", "fooBAR", "URLId", "x1Y2", "__b", "a__b", "1a", "foo-bar", "x_", "emailSMS2Go", "a.b"):
-        assert snake_case(odd) == convention.normalize_identifier(odd)
 
 
-def test_two_columns_never_share_a_name() -> None:
-    assert free_name("x" * 90, {}) != free_name("x" * 91, {})
-    assert free_name("fooBar", {"foo_bar": None}) not in ("foo_bar", "fooBar")
-    taken = {"foo_bar", free_name("fooBar", {"foo_bar"})}
-    assert free_name("fooBar", taken) not in taken
-    assert all(len(free_name("f" * length, {"f" * length: None})) <= 63 for length in (50, 56, 60, 62, 63, 90))
-
-
-def test_own_profile_fields_that_are_named_alike_have_columns_of_their_own() -> None:
-    config = a_config(user_fields_as_columns=True)
+def users_of(names: list[str], held: dict[str, str | None], **options: Any) -> dict[str, str]:
+    """The columns of users by field, in a project with these fields of its own."""
+    config = a_config(user_fields_as_columns=True, **options)
     with requests_mock.Mocker() as iterable:
-        iterable.get(requests_mock.ANY, json={"fields": {"fooBar": "string", "foo_bar": "long", "x" * 90: "string"}})
-        table = table_of(STREAMS["users"], config, IterableClient(config, logging.getLogger()))
-    names = {column.field: column.name for column in table.columns}
-    assert len(set(names.values())) == len(table.columns)
-    assert {names["fooBar"], names["foo_bar"]} > {"foo_bar"}
-    assert all(len(name) <= 63 for name in names.values())
+        iterable.get(requests_mock.ANY, json={"fields": dict.fromkeys(names, "string")})
+        client = IterableClient(config, logging.getLogger())
+        table = table_of(STREAMS["users"], config, client, {"users": held}.__getitem__)
+    assert table.own == tuple(column for column in table.columns if column.field in names)
+    return {column.field: column.name for column in table.columns}
 
 
 def test_own_profile_fields_keep_the_columns_that_a_table_has() -> None:
-    config = a_config(user_fields_as_columns=True)
     long = "zz" * 45
     names = [*(f"field{number:03}" for number in range(400)), "zipCode", "zone", long]
-    with requests_mock.Mocker() as iterable:
-        iterable.get(requests_mock.ANY, json={"fields": dict.fromkeys(names, "string")})
-        users, client = STREAMS["users"], IterableClient(config, logging.getLogger())
-        first = table_of(users, config, client)
-        held = {"users": ["email", "zip_code", free_name(long, ())]}
-        second = table_of(users, config, client, held.__getitem__)
-    standard = len(table_of(users, config).columns)
-    assert len(first.columns) == len(second.columns) == standard + 400
-    assert {column.field for column in second.columns} - {column.field for column in first.columns} == {"zipCode", long}
+    first = users_of(names, {})
+    second = users_of(names, {"email": None, "zip_code": "zipCode", free_name(long, ()): None})
+    standard = len(table_of(STREAMS["users"], CONFIG).columns)
+    assert len(first) == len(second) == standard + 400
+    assert {field: second[field] for field in second.keys() - first.keys()} == {
+        "zipCode": "zip_code",
+        long: free_name(long, ()),
+    }
+
+
+def test_no_own_profile_field_has_the_column_of_a_standard_one() -> None:
+    held: dict[str, str | None] = {"email": None, "city": None, free_name("Email", ["email"]): None}
+    columns = users_of(["Email", "EMAIL", "City"], held, excluded_fields=["city"])
+    assert columns["email"] == "email"
+    assert columns["Email"] == free_name("Email", ["email"])
+    assert {"EMAIL", "City"}.isdisjoint(columns)
 
 
 def test_times_are_times_however_they_are_sent_unless_they_are_hashed() -> None:

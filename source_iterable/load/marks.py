@@ -1,0 +1,59 @@
+"""Marks: what a database remembers of the tables in it, in tables of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from secrets import token_hex
+from typing import Any
+
+from source_iterable.load.rows import literal
+from source_iterable.load.tables import Table
+
+# By table: the mark of the private options with which its rows were written (NULL: unknown), and its generation.
+_TABLES = "_source_iterable_tables"
+# By table and column: which of the project's own fields it holds.
+_COLUMNS = "_source_iterable_columns"
+MAKE = f"""CREATE TABLE IF NOT EXISTS {_TABLES} (name text, private text, generation text);
+CREATE TABLE IF NOT EXISTS {_COLUMNS} (name text, column_name text, field text)"""
+
+
+class Marks:
+    """The marks of tables; `run` executes SQL in the transaction that changes the table, and returns rows."""
+
+    def __init__(self, run: Callable[[str], list[tuple[Any, ...]]]) -> None:
+        self._run = run
+
+    @cached_property
+    def private(self) -> dict[str, str | None]:
+        """The marks of private options (Table.private), by table."""
+        return dict(self._run(f"SELECT name, private FROM {_TABLES}"))
+
+    @cached_property
+    def _fields(self) -> dict[tuple[str, str], str]:
+        rows = self._run(f"SELECT name, column_name, field FROM {_COLUMNS}")
+        return {(table, column): field for table, column, field in rows}
+
+    def field(self, table: str, column: str) -> str | None:
+        """Which of the project's own fields a column holds; None: nobody remembers."""
+        return self._fields.get((table, column))
+
+    def new_generation(self, name: str, private: str | None = None) -> None:
+        """Mark a table as another one, in the transaction that makes it or takes rows away: models are then built in full.
+
+        `private` is the mark of the private options with which its rows are written; None: the one that it has.
+        """
+        mark = self.private[name] = self.private.get(name) if private is None else private
+        values = [literal(name), "NULL" if mark is None else literal(mark), literal(token_hex(8))]
+        self._run(f"DELETE FROM {_TABLES} WHERE name = {literal(name)}")
+        self._run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
+
+    def remember(self, table: Table) -> None:
+        """Note which columns hold the project's own fields."""
+        new = {column.name: column.field for column in table.own if self.field(table.name, column.name) != column.field}
+        if new:
+            self._fields.update({(table.name, column): field for column, field in new.items()})
+            name = literal(table.name)
+            self._run(f"DELETE FROM {_COLUMNS} WHERE name = {name} AND column_name IN ({', '.join(map(literal, new))})")
+            rows = (f"({name}, {literal(column)}, {literal(field)})" for column, field in new.items())
+            self._run(f"INSERT INTO {_COLUMNS} VALUES {', '.join(rows)}")
