@@ -42,7 +42,7 @@ class Table(NamedTuple):
     `key` names the columns that identify a row; it may be empty. `merged`: rows are merged on the key; otherwise all are
     replaced once the stream was read to its end. `event_time` is the column of an event's time, which never changes.
     `fits`: every value fits its column's SQL type, long numbers aside. `private` is the mark of the options by which private
-    fields are hidden and ids keyed in its rows (mark_of_options).
+    fields are hidden and ids keyed in its rows (mark_of_options). `cursor` is the column of the stream's cursor.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Table(NamedTuple):
     fits: bool
     schema: Mapping[str, Any]
     private: str = ""
+    cursor: str | None = None
 
 
 def table_of(
@@ -82,7 +83,10 @@ def table_of(
         # There can be no other fields than the columns: list_sizes, whose past nobody could load again.
         shown = stream.schema(config.model_copy(update={"excluded_fields": [], "hashed_fields": []}))
         private = private if shown != schema else ""
-    return Table(stream.name, tuple(columns.values()), key, merged, event_time, stream.of_people, schema, private)
+    cursor = snake_case(stream.cursor_field) if stream.cursor_field else None
+    return Table(
+        stream.name, tuple(columns.values()), key, merged, event_time, stream.of_people, schema, private, cursor
+    )
 
 
 def backfill_key(config: Config) -> str:
