@@ -35,7 +35,7 @@
 {% macro default__as_json(value) %}{{ return("cast(" ~ value ~ " as json)") }}{% endmacro %}
 {% macro postgres__as_json(value) %}{{ return("cast(" ~ value ~ " as jsonb)") }}{% endmacro %}
 {% macro snowflake__as_json(value) %}
-    {{ return("coalesce(try_parse_json(to_variant(" ~ value ~ ")::varchar), to_variant(" ~ value ~ "))") }}
+    {{ return("coalesce(try_parse_json(" ~ value ~ "::varchar), to_variant(" ~ value ~ "))") }}
 {% endmacro %}
 {% macro bigquery__as_json(value) %}
     {%- set json = "safe.parse_json(to_json_string(" ~ value ~ "))" -%}
