@@ -14,7 +14,8 @@ import pytest
 from integration_tests.connector import config_for, sync, time_text
 from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.test_load import HELD_BACK, put_own_fields
-from source_iterable.load import iterable
+from integration_tests.warehouses import PostgresWarehouse
+from source_iterable.load import dlt_formats, iterable
 
 NAMES = ["users", "campaigns", "email_open", "custom_event", "experiments_metrics", "list_sizes"]
 
@@ -27,7 +28,11 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield dlt.pipeline("iterable", tmp_path / "pipelines", destination=destination, dataset_name="iterable")
 
 
-def test_two_runs_match_the_truth(pipeline: Any) -> None:
+@pytest.mark.parametrize("lines", [False, True], ids=["arrow", "lines"])
+def test_two_runs_match_the_truth(pipeline: Any, lines: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if lines:
+        # As BigQuery, Snowflake and Redshift get them.
+        monkeypatch.setitem(dlt_formats._FORMATS, "duckdb", dlt_formats._FORMATS["bigquery"])
     with Sandbox(SandboxSettings(users=50, days=3, events_per_day=400)) as sandbox:
         config = config_for(sandbox, days=3)
         pipeline.run(iterable({**config, "lookback_window": HELD_BACK}, streams=NAMES))
@@ -78,6 +83,18 @@ def test_own_profile_fields_keep_the_columns_that_dlt_knows(pipeline: Any, tmp_p
         assert (row["b000"], row["b399"]) == ("b000", "b399")
         assert {"a1", "b400"}.isdisjoint(row)
     assert set(json.loads(rows["two@example.com"]["data"])) == {"a1", *(f"b{number:03}" for number in range(400, 450))}
+
+
+@pytest.mark.warehouses
+def test_an_empty_text_is_no_null_in_postgresql(pipeline: Any, postgres_warehouse: PostgresWarehouse) -> None:
+    user, address = postgres_warehouse.address
+    destination = dlt.destinations.postgres(f"postgresql://{user}:unused@localhost/{address}")
+    profile = {"email": "a@example.com", "profileUpdatedAt": time_text(NOW - timedelta(hours=12)), "city": ""}
+    with Sandbox(SandboxSettings(users=0, days=2, events_per_day=0)) as sandbox:
+        sandbox.put_records("user", [{**profile, "own": {"a": 1}}])
+        pipeline.run(iterable(config_for(sandbox, days=2), streams="users"), destination=destination)
+    (row,) = postgres_warehouse.query("SELECT city, data FROM users")
+    assert row == {"city": "", "data": {"own": {"a": 1}}}
 
 
 def test_options_come_from_dlts_configuration_and_resources_are_chosen_by_name(

@@ -30,11 +30,17 @@
 {% macro default__type_double() %}{{ return("double precision") }}{% endmacro %}
 {% macro bigquery__type_double() %}{{ return("float64") }}{% endmacro %}
 
+{#- A column as JSON. What holds JSON as a text is read: Parquet has no JSON, and some programs write it so into JSON columns. -#}
 {% macro as_json(value) %}{{ return(adapter.dispatch("as_json", "source_iterable")(value)) }}{% endmacro %}
 {% macro default__as_json(value) %}{{ return("cast(" ~ value ~ " as json)") }}{% endmacro %}
 {% macro postgres__as_json(value) %}{{ return("cast(" ~ value ~ " as jsonb)") }}{% endmacro %}
-{% macro snowflake__as_json(value) %}{{ return("to_variant(" ~ value ~ ")") }}{% endmacro %}
-{% macro bigquery__as_json(value) %}{{ return("safe.parse_json(to_json_string(" ~ value ~ "))") }}{% endmacro %}
+{% macro snowflake__as_json(value) %}
+    {{ return("coalesce(try_parse_json(" ~ value ~ "::varchar), to_variant(" ~ value ~ "))") }}
+{% endmacro %}
+{% macro bigquery__as_json(value) %}
+    {%- set json = "safe.parse_json(to_json_string(" ~ value ~ "))" -%}
+    {{ return("coalesce(safe.parse_json(json_value(" ~ json ~ ")), " ~ json ~ ")") }}
+{% endmacro %}
 
 {#- A field of an object, as text. -#}
 {% macro json_text(value, field) %}{{ return(adapter.dispatch("json_text", "source_iterable")(value, field)) }}{% endmacro %}

@@ -94,8 +94,9 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path, loaded:
             return ParquetFolder(Bucket(scheme, rest, dataset, folder), backfill, folder, loaded)
         if scheme or _KEYWORDS.search(rest):
             raise unknown
-        # The name of dlt's destination means the same file as dlt's default, which dlt cannot write with this dataset.
-        rest = "iterable.duckdb" if rest == "duckdb" else rest
+        if rest == "duckdb":
+            # Not a name for dlt, whose credentials would name a file that is written without dlt.
+            raise ConfigError("--to duckdb names no file: give its path, such as --to iterable.duckdb.")
         if loaded and rest.endswith((".duckdb", ".db", "/")) and not os.path.exists(rest):
             raise ConfigError(f"There is nothing at --to {redacted(to)}.")
         if rest.endswith((".duckdb", ".db")):
@@ -111,8 +112,11 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path, loaded:
         os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
         os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
         from source_iterable.load.dlt_adapter import DltDestination, destination_named
+        from source_iterable.load.dlt_formats import check_merges
 
         if destination := destination_named(rest):
+            if not loaded:
+                check_merges(destination)
             return DltDestination(destination, dataset, backfill, folder)
     except ImportError as error:
         # Not by name: the package of this name on PyPI is somebody else's.

@@ -11,27 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import dlt
-import duckdb
-import pyarrow
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import DltException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from source_iterable.load.destination import Destination, DestinationError
-from source_iterable.load.rows import RowFile, no_rows, select
-from source_iterable.load.tables import Column, Table
+from source_iterable.load.dlt_formats import FIELD, format_for, hints, items, no_rows_of, remove_lines
+from source_iterable.load.rows import RowFile
+from source_iterable.load.tables import Table
 from source_iterable.process.machine import causes
 from source_iterable.reading.stream import Held, State
 
-# dlt's names of types, where they are not DuckDB's.
-_DATA_TYPES = {"varchar": "text", "boolean": "bool", "timestamptz": "timestamp"}
 # Replaces a table in one transaction, instead of emptying it first.
 _IN_ONE_GO = "insert-from-staging"
 SOURCE = "iterable"
 # Where the state of a resource has the mark of the private options with which its rows were written. No backfill key is so.
 PRIVATE = "private"
-# A hint of ours for a column, which dlt keeps in its schema, as all that begin with x-: the record's field in it.
-_FIELD = "x-field"
 # Drops a table and its states, and makes it again.
 ANEW: Any = "drop_resources"
 _LOGGER = logging.getLogger("source_iterable")
@@ -53,9 +48,9 @@ class DltDestination(Destination):
         self._anew: set[str] = set()
         self.pipeline = dlt.pipeline(SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
         self._name = self.pipeline.destination.destination_name
-        # dlt's CSV files for PostgreSQL turn empty texts into NULL.
-        self._format: Any = "insert_values" if self._name == "postgres" else None
+        self._folder = folder
         with self._errors():
+            self._format = format_for(self.pipeline)
             self.pipeline.sync_destination()
 
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
@@ -126,7 +121,8 @@ class DltDestination(Destination):
         """Load a package with the rows of these tables and their states. With ANEW it drops the tables first."""
         if resources := [self._resource(table, states.get(table.name)) for table in tables]:
             with self._errors():
-                self.pipeline.run(resources, loader_file_format=self._format, refresh=refresh)
+                self.pipeline.run(resources, refresh=refresh)
+            remove_lines(self._folder)
 
     def _resource(self, table: Table, state: State | None) -> Any:
         files = self._files.pop(table.name, [])
@@ -137,9 +133,9 @@ class DltDestination(Destination):
             if state is not None:
                 states[self._backfill] = dict(state)
             # So that a table that has no rows yet is not missing.
-            yield from arrow(files) if files else [_no_rows(table)]
+            yield from items(files, self._format) if files else [no_rows_of(table)]
 
-        return dlt.resource(rows, name=table.name, **hints(table, table.columns))
+        return dlt.resource(rows, name=table.name, **hints(table, table.columns, self._format))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -167,36 +163,4 @@ def destination_named(name: str) -> Any:
 def columns_in(schema: Any, table: str) -> Held:
     """The columns that a table has in a schema of dlt's, and the field of each."""
     columns = schema.tables[table]["columns"] if table in schema.tables else {}
-    return {name: column.get(_FIELD) for name, column in columns.items()}
-
-
-def hints(table: Table, columns: Iterable[Column]) -> dict[str, Any]:
-    """The parameters of dlt.resource and make_hints for a table: its name, write disposition, key and column types."""
-    return {
-        "table_name": table.name,
-        "columns": {
-            name: {"data_type": _DATA_TYPES.get(each, each), "nullable": True, _FIELD: field}
-            for field, name, each in columns
-        },
-        "primary_key": list(table.key) or None,
-        "write_disposition": "merge" if table.merged else "replace",
-    }
-
-
-def _no_rows(table: Table) -> Any:
-    """An Arrow table without rows."""
-    with duckdb.connect() as database:
-        return pyarrow.RecordBatchReader.from_stream(database.sql(no_rows(table, json="varchar"))).read_all()
-
-
-def arrow(files: list[RowFile]) -> Iterator[Any]:
-    """The rows of files, which are deleted, as Arrow record batches. JSON is text."""
-    while files:
-        file = files.pop(0)
-        told = dlt.mark.make_hints(**hints(file.table, file.columns))
-        # DuckDB is only a parser here.
-        with duckdb.connect(config={"memory_limit": "100MB", "threads": 1}) as database:
-            for batch in pyarrow.RecordBatchReader.from_stream(database.sql(select(file, json="varchar"))):
-                # dlt has not been told of columns for values that do not fit, nor the source of the project's own fields.
-                yield dlt.mark.with_hints(batch, told)
-        file.path.unlink()
+    return {name: column.get(FIELD) for name, column in columns.items()}

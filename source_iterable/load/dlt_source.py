@@ -16,7 +16,8 @@ from dlt.common.typing import TSecretStrValue
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.load.destination import mixed_rows
-from source_iterable.load.dlt_adapter import ANEW, PRIVATE, SOURCE, arrow, columns_in, hints
+from source_iterable.load.dlt_adapter import ANEW, PRIVATE, SOURCE, columns_in
+from source_iterable.load.dlt_formats import Format, format_for, hints, items
 from source_iterable.load.rows import RowFile, Spool
 from source_iterable.load.tables import Table, backfill_key, table_of
 from source_iterable.reading.stream import StreamContext
@@ -58,12 +59,14 @@ def iterable(
 class _SharedContext:
     """The context of one run of the source: its resources share Iterable's rate limits.
 
-    The first resource that is read makes it, the last one closes it. `schemas` are those of the tables.
+    The first resource that is read makes it, the last one closes it. `schemas` are those of the tables. `folder` goes with
+    the source itself: dlt takes files from it when a resource may have ended already.
     """
 
     def __init__(self, config: Config, schemas: dict[str, Mapping[str, Any]]) -> None:
         self.config = config
         self.schemas = schemas
+        self.folder = tempfile.TemporaryDirectory(prefix="source-iterable-", ignore_cleanup_errors=True)
         self._lock = threading.Lock()
         self._users = 0
 
@@ -83,7 +86,7 @@ class _SharedContext:
 
 
 def _stream(table: Table, shared: _SharedContext) -> Any:
-    """A stream's rows as Arrow, with its state in dlt's: dlt loads both or neither.
+    """A stream's rows, with its state in dlt's: dlt loads both or neither.
 
     `table` lacks the project's own fields: only when it is read is it known which of them are columns already.
     """
@@ -95,19 +98,21 @@ def _stream(table: Table, shared: _SharedContext) -> Any:
         if table.merged and states.get(PRIVATE, table.private) != table.private:
             raise mixed_rows([table.name], f'pipeline.run(…, refresh="{ANEW}")')
         states[PRIVATE] = table.private
-        with shared as context, tempfile.TemporaryDirectory(prefix="source-iterable-") as folder:
+        sent = format_for(dlt.current.pipeline())
+        with shared as context:
             whole = table_of(stream, shared.config, context.client, partial(columns_in, dlt.current.source_schema()))
             # As a catalog would say it: which of the project's own fields have columns.
             shared.schemas[table.name] = whole.schema
             # Small files: dlt reads a few resources at a time, each of which has two at the most.
-            spool = Spool(Path(folder), full.append, keeps_nul=False, file_bytes=8 * 2**20)
+            spool = Spool(Path(shared.folder.name), full.append, keeps_nul=False, file_bytes=8 * 2**20)
             for item in stream.read(context, states.get(key, {}) if table.merged else {}):
                 if isinstance(item, RecordBatch):
                     spool.add(whole, item)
-                    yield from arrow(full)
+                    yield from items(full, sent)
                 elif table.merged:
                     states[key] = dict(item.state)
             spool.flush(whole)
-            yield from arrow(full)
+            yield from items(full, sent)
 
-    return dlt.resource(rows, name=table.name, section=SOURCE, parallelized=True, **hints(table, table.columns))
+    told = hints(table, table.columns, Format())
+    return dlt.resource(rows, name=table.name, section=SOURCE, parallelized=True, **told)

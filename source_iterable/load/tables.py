@@ -38,7 +38,8 @@ class Table(NamedTuple):
     `key` names the columns that identify a row; it may be empty. `merged`: rows are merged on the key; otherwise all are
     replaced once the stream was read to its end. `event_time` is the column of an event's time, which never changes.
     `fits`: every value fits its column's SQL type, long numbers aside. `private` is the mark of the options by which private
-    fields are hidden and ids keyed in its rows (mark_of_options). `own` are the columns of the project's own fields.
+    fields are hidden and ids keyed in its rows (mark_of_options). `own` are the columns of the project's own fields,
+    `cursor` is that of the stream's cursor.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Table(NamedTuple):
     schema: Mapping[str, Any]
     private: str = ""
     own: tuple[Column, ...] = ()
+    cursor: str | None = None
 
 
 def table_of(
@@ -83,7 +85,8 @@ def table_of(
         shown = stream.schema(config.model_copy(update={"excluded_fields": [], "hashed_fields": []}))
         private = private if shown != schema else ""
     own_columns = tuple(column for column in columns if column.field in own)
-    return Table(stream.name, columns, key, merged, event_time, stream.of_people, schema, private, own_columns)
+    cursor = snake_case(stream.cursor_field) if stream.cursor_field else None
+    return Table(stream.name, columns, key, merged, event_time, stream.of_people, schema, private, own_columns, cursor)
 
 
 def backfill_key(config: Config) -> str:

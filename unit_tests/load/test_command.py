@@ -182,6 +182,14 @@ def test_the_message_says_what_is_wrong(to: str, told: str, tmp_path: Path, monk
     assert told in str(caught.value)
 
 
+def test_the_name_duckdb_is_no_file_whatever_dlt_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "mine.duckdb"))
+    with pytest.raises(IterableError, match="--to duckdb names no file: give its path, such as --to iterable.duckdb"):
+        open_destination("duckdb", "iterable", "", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_path_may_look_like_a_connection_string(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for to in ("lake/project=acme/", "./host=a/"):

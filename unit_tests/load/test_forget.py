@@ -65,14 +65,6 @@ def test_a_dataset_without_tables_is_an_error(tmp_path: Path) -> None:
     assert (tmp_path / "x.duckdb").read_bytes() == before
 
 
-def test_the_name_of_the_default_file_is_checked_as_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    done = run(tmp_path, "--to", "duckdb", "--email", ANNA)
-    assert (done.returncode, done.stderr) == (1, "There is nothing at --to duckdb.\n")
-    assert [each.name for each in tmp_path.iterdir()] == ["config.json"]
-
-
 def test_the_report_counts_by_table_and_says_what_is_left() -> None:
     erased = Erased(
         {("users", False): 1, ("list_users", True): 2_000}, {"email": ["users", "email_open"]}, 1, ["events", "users"]
