@@ -177,7 +177,7 @@ def test_an_error_that_names_a_person_is_told_without_its_name(
         if endpoint is None:
             outputs.append(run_command(tmp_path, "check", config)[1])
             outputs.append(run_command(tmp_path, "discover", {**config, "user_fields_as_columns": True})[1])
-            words = ["load", "--config", "config.json", "--to", "x.duckdb", "--streams", "all"]
+            words = ["load", "--config", "config.json", "--to", "x.duckdb", "--streams", "group:all"]
             load = [*preloaded.python_for_load(), "-m", "source_iterable", *words]
             outputs.append(subprocess.run(load, cwd=tmp_path, capture_output=True, timeout=120, check=False))
     for done in outputs:
