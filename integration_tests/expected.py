@@ -99,6 +99,8 @@ def _things(sandbox: Sandbox, name: str, config: Config) -> list[Record]:
             }
             for thing in things
         ]
+    if name == "experiment_trends":
+        return [each for each in things if is_read(each["time"], config)]
     if name == "list_sizes":
         return [{"date": sandbox.now().date().isoformat(), **thing} for thing in things]
     if name == "webhooks":
@@ -123,6 +125,12 @@ def days_of_metrics(sandbox: Sandbox, config: Config) -> list[Record]:
                 records.append({**key, **columns(data), "data": data})
         day += timedelta(days=1)
     return records
+
+
+def is_read(time: str, config: Config) -> bool:
+    """Whether a time is between the dates of a configuration."""
+    start, end = rfc3339(config.start_date), rfc3339(config.end_date)
+    return (start or "") <= (rfc3339(time) or "") < (end or "~")
 
 
 def is_active(campaign: Record, day: date) -> bool:

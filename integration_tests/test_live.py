@@ -277,6 +277,10 @@ BROKEN: list[tuple[str, Fault]] = [
     ("users of a list", Fault("lists/getUsers", "status", times=None, status=200, body=b"a@example.com\n" * 90)),
     ("events of a user", Fault("export/userEvents", "status", times=None, status=200, body=b"")),
     ("parts of an experiment", Fault("experiments/{experimentId}/variants", "status", times=None, status=404)),
+    (
+        "trends of an experiment",
+        Fault("experiments/{experimentId}/trends", "status", times=None, status=200, body={"series": []}),
+    ),
     ("metrics of campaigns", Fault("campaigns/metrics", "status", times=None, status=200, body=b"name,sends\na,1\n")),
     ("types of a catalog's fields", Fault("catalogs/{catalogName}/fieldMappings", "status", times=None, status=400)),
     ("pages of metadata", Fault("metadata/{table}/{key}", "status", times=None, status=200, body={"key": "a"})),

@@ -206,7 +206,8 @@ def test_schemas_and_records_agree(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("option", ["excluded_fields", "hashed_fields"])
 def test_the_keys_of_things_stay(option: str) -> None:
     """A profile's locale or an event's campaignId may be private; what a row is about is not."""
-    names = ["template_locales", "campaigns_metrics_daily", "list_sizes", "experiments", "experiment_variants"]
+    names = ["template_locales", "campaigns_metrics_daily", "list_sizes"]
+    names += ["experiments", "experiment_variants", "experiment_trends"]
     private = ["locale", "campaignId", "experimentId", "date", "size", "author"]
     with Sandbox(SandboxSettings(seed=5, users=10, days=10, events_per_day=0)) as sandbox:
         config = config_for(sandbox, **{option: private})

@@ -31,6 +31,7 @@ REQUESTS = {
     "campaigns_metrics_daily": 1 + 5 + 4,  # one for the time; the start date is three days ago
     "experiments": 1 + 13,
     "experiment_variants": 1 + 3 * 13,
+    "experiment_trends": 1 + 1 + 13 + 9,  # one for the time; four have not begun
     # 39 have a clientTemplateId, 13 of them two further locales; of 25 the content would tell.
     "template_locales": 32 + 39 + 13 * 3 + 25,
     "list_sizes": 1 + 1 + 8,  # one for the time

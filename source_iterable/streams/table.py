@@ -19,6 +19,7 @@ from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns, Journey
 from source_iterable.streams.campaigns_metrics import CampaignsMetrics
 from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
 from source_iterable.streams.daily_metrics import CampaignsMetricsDaily
+from source_iterable.streams.experiment_trends import ExperimentTrends
 from source_iterable.streams.experiments import Experiments, ExperimentVariants
 from source_iterable.streams.lists import IDENTIFIERS, LISTS, ListSizes, ListUsers
 from source_iterable.streams.metadata import METADATA, MetadataEntries
@@ -44,7 +45,7 @@ _IN_ORDER: list[Stream] = [
     Webhooks("webhooks", "webhooks", "webhooks", "id"),
     # Lists that need more than that, each with its own class.
     *(UserFields(), ForgottenUsers(), CAMPAIGNS, Templates(), Journeys()),
-    *(CampaignsMetrics(), ExperimentsMetrics(), Experiments(), ExperimentVariants()),
+    *(CampaignsMetrics(), ExperimentsMetrics(), Experiments(), ExperimentVariants(), ExperimentTrends()),
     # A request for each campaign, template, catalog or table.
     *(ChildCampaigns(), TemplateContents(), TemplateLocales()),
     *(CatalogFieldMappings(), CatalogItems(), MetadataEntries()),
