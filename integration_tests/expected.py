@@ -66,7 +66,9 @@ def _things(sandbox: Sandbox, name: str, config: Config) -> list[Record]:
             for thing in things
         ]
     if name == "template_contents":
-        parents = {thing["templateId"]: thing for thing in sandbox.truth_list("templates")}
+        embedded = [each for each in sandbox.truth_list("campaigns") if each["messageMedium"] == "Embedded"]
+        parents = {each["templateId"]: {"createdAt": None, "updatedAt": each["updatedAt"]} for each in embedded}
+        parents |= {thing["templateId"]: thing for thing in sandbox.truth_list("templates")}
         return [
             {
                 **thing,

@@ -20,7 +20,13 @@ from source_iterable.streams.table import EXPORTS
 ROOT = Path(__file__).parent.parent
 # Types whose fields are known; of others the sandbox has guesses, which the schemas do not have.
 KNOWN = ("emailSend", "emailOpen", "emailClick", "emailUnSubscribe", "pushSend", "inAppOpen", "purchase", "user")
-SMALL: dict[str, Any] = {"users": 40, "events_per_day": 300, "days": 9, "data_types": (*KNOWN, "customEvent")}
+SMALL: dict[str, Any] = {
+    "users": 40,
+    "events_per_day": 300,
+    "days": 9,
+    "data_types": (*KNOWN, "customEvent"),
+    "embedded": 2,
+}
 # What the sandbox has even without oddities.
 ALWAYS = {oddities.ORDER_OF_USERS, oddities.UPDATE_STAYS, oddities.REWRITTEN, oddities.NO_SQL_NAMES}
 
@@ -285,6 +291,7 @@ BROKEN: list[tuple[str, Fault]] = [
     ("types of a catalog's fields", Fault("catalogs/{catalogName}/fieldMappings", "status", times=None, status=400)),
     ("pages of metadata", Fault("metadata/{table}/{key}", "status", times=None, status=200, body={"key": "a"})),
     ("contents of templates", Fault("templates/email/get", "status", times=None, status=200, body={"templateId": 1})),
+    ("embedded templates", Fault("templates/embedded/get", "status", times=None, status=404)),
     ("links to files", Fault("files", "expired", times=None)),
     (
         "list of webhooks",

@@ -27,7 +27,7 @@ REQUESTS = {
     "campaigns_metrics": 5 + 1,
     "experiments_metrics": 5 + 1,
     "child_campaigns": 5 + 3 + 1 + 1,  # 23, 2 and 0 children of the three recurring campaigns, 10 a page
-    "template_contents": 32 + 64,
+    "template_contents": 32 + 5 + 64,
     "campaigns_metrics_daily": 1 + 5 + 4,  # one for the time; the start date is three days ago
     "experiments": 1 + 13,
     "experiment_variants": 1 + 3 * 13,
@@ -76,7 +76,7 @@ def test_the_records_are_exactly_the_projects_with_no_request_too_many(sandbox: 
 BY_CONTENT = [
     ("campaigns", "campaign", {"campaignState": "Aborted", "sendSize": 17}, 5),
     ("templates", "template", {"clientTemplateId": "another"}, 32),
-    ("template_contents", "template", {"name": "another"}, 32),
+    ("template_contents", "template", {"name": "another"}, 32 + 5),
     ("template_locales", "template", {"name": "another"}, 32),
     ("journeys", "journey", {"enabled": "maybe"}, 7),
 ]

@@ -8,7 +8,7 @@ from .fixtures import Record, fixture
 from .http import CSV, TEXT, Refusal, Response, csv_lines, json_response, records_response
 from .settings import EMAIL_BASED, USER_ID_BASED
 from .times import DAY_MS, iso_time, parse_date
-from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES
+from .world import EMBEDDED, MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES
 
 
 def _in_states(core: Core, params: Params, campaigns: list[Record]) -> list[Record]:
@@ -216,7 +216,10 @@ ROWS = [
     Row("experiments", shape=_experiments, wanted=_offered),
     *(Row(path, "-", "experiments", handler=_experiment) for path in _OF_EXPERIMENT),
     Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_BY_TEMPLATE),
-    *(Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template) for m in MEDIA),
+    *(
+        Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template)
+        for m in (*MEDIA, EMBEDDED)
+    ),
     Row("templates/getByClientTemplateId", "-", "templates", handler=_by_client_id),
     Row("catalogs", "catalogNames", shape=numbered(10, 100, "totalCatalogsCount")),
     Row(f"{_CATALOG}/items", "catalogItemsWithProperties", "catalog_items", _ITEMS, parents="catalogs"),
