@@ -42,7 +42,7 @@ def verdicts(report: dict[str, Any]) -> dict[str, str]:
 @pytest.fixture(scope="module", params=PROJECT_TYPES)
 def of_type(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The report on an odd project of each type."""
-    return of_sandbox(SandboxSettings(project_type=request.param, events_per_day=1_000, days=9))
+    return of_sandbox(SandboxSettings(project_type=request.param, events_per_day=1_000, days=9, embedded=2))
 
 
 def test_the_sandbox_passes_its_own_probes(of_type: dict[str, Any]) -> None:
