@@ -74,6 +74,20 @@ def test_a_sync_asks_for_experiments_that_run_and_for_others_until_30_days_after
         assert {row["experimentId"] for row in result.records[NAME]} == running != set(started(sandbox))
 
 
+def test_the_30_days_are_those_before_the_last_sync() -> None:
+    with a_sandbox() as sandbox:
+        config = config_of(sandbox)
+        state = sync(config, [NAME]).state
+        now_ms = int(sandbox.now().timestamp() * 1000)
+        first, second = [key for key, each in started(sandbox).items() if "finishDate" in each][:2]
+        sandbox.change("experiments", first, finishDate=now_ms - 29 * DAY * 1000)
+        sandbox.change("experiments", second, finishDate=now_ms - 31 * DAY * 1000)
+        asked(sandbox)
+        sandbox.advance(3 * DAY)
+        sync(config, [NAME], state)
+        assert asked(sandbox) == set(started(sandbox)) - {second}
+
+
 def test_what_changed_in_a_past_bucket_is_read_again_under_the_same_key() -> None:
     with a_sandbox() as sandbox:
         first = sync(config_of(sandbox), [NAME])
@@ -117,8 +131,9 @@ def test_a_project_without_trends_has_no_rows_one_warning_and_asks_again(
         count = len(started(sandbox))
         assert f"does not offer trends of {count} of {count} experiments to this project or API key" in warning
         # Later it has them: those that have ended meanwhile are not forgotten.
-        sandbox.clear_faults()
         sandbox.advance(60 * DAY)
+        result = sync(config, [NAME], result.state)
+        sandbox.clear_faults()
         later = sync(config, [NAME], result.state)
         assert {row["experimentId"] for row in later.records[NAME]} == set(started(sandbox))
 
