@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 STAGING = FOLDER / "models" / "staging"
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
 # Reserved words of BigQuery or Snowflake.
-RESERVED = {"table": "table_name", "hash": "user_hash"}
+RESERVED = {"table": "table_name", "hash": "user_hash", "interval": "bucket_interval"}
 # Kinds of columns, by their SQL types; the other types are kinds themselves.
 KINDS = {"varchar": "text", "bigint": "integer", "double": "number", "timestamptz": "time"}
 # Profile fields that have a column with user_fields_as_columns, and are in `data` without it.

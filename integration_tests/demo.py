@@ -119,7 +119,7 @@ def _of_sandbox(options: argparse.Namespace, console: Console) -> None:
             ("Second load: only what is new since then", config),
         ]
         # The real Iterable's limits are too slow for list_sizes.
-        _run(options, console, path, loads, "default,list_sizes")
+        _run(options, console, path, loads, "group:default,list_sizes")
 
 
 def _of_project(options: argparse.Namespace, console: Console) -> None:
@@ -133,7 +133,7 @@ def _of_project(options: argparse.Namespace, console: Console) -> None:
         "This reads your Iterable project within Iterable's rate limits. To try it, a start_date a few days back is enough."
     )
     loads = [(f"First load, from {config.get('start_date')}", config), ("Second load: only what is new", config)]
-    _run(options, console, options.folder / "my-iterable.duckdb", loads, "default")
+    _run(options, console, options.folder / "my-iterable.duckdb", loads, "group:default")
 
 
 def _run(

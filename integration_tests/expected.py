@@ -66,7 +66,9 @@ def _things(sandbox: Sandbox, name: str, config: Config) -> list[Record]:
             for thing in things
         ]
     if name == "template_contents":
-        parents = {thing["templateId"]: thing for thing in sandbox.truth_list("templates")}
+        embedded = [each for each in sandbox.truth_list("campaigns") if each["messageMedium"] == "Embedded"]
+        parents = {each["templateId"]: {"createdAt": None, "updatedAt": each["updatedAt"]} for each in embedded}
+        parents |= {thing["templateId"]: thing for thing in sandbox.truth_list("templates")}
         return [
             {
                 **thing,
@@ -99,6 +101,8 @@ def _things(sandbox: Sandbox, name: str, config: Config) -> list[Record]:
             }
             for thing in things
         ]
+    if name == "experiment_trends":
+        return [each for each in things if is_read(each["time"], config)]
     if name == "list_sizes":
         return [{"date": sandbox.now().date().isoformat(), **thing} for thing in things]
     if name == "webhooks":
@@ -123,6 +127,12 @@ def days_of_metrics(sandbox: Sandbox, config: Config) -> list[Record]:
                 records.append({**key, **columns(data), "data": data})
         day += timedelta(days=1)
     return records
+
+
+def is_read(time: str, config: Config) -> bool:
+    """Whether a time is between the dates of a configuration."""
+    start, end = rfc3339(config.start_date), rfc3339(config.end_date)
+    return (start or "") <= (rfc3339(time) or "") < (end or "~")
 
 
 def is_active(campaign: Record, day: date) -> bool:

@@ -71,7 +71,7 @@ def dbt(command: str, folder: Path, environment: dict[str, str], *arguments: str
     return results
 
 
-def load(sandbox: Sandbox, folder: Path, to: str, streams: str = "all") -> None:
+def load(sandbox: Sandbox, folder: Path, to: str, streams: str = "group:all") -> None:
     """Load streams of the sandbox."""
     (folder / "config.json").write_text(json.dumps(config_for(sandbox, days=900)), encoding="utf-8")
     arguments = ["load", "--config", str(folder / "config.json"), "--to", to, "--streams", streams]

@@ -62,7 +62,7 @@ def main() -> int:
 def load(command: Path, config: dict[str, Any], folder: Path) -> int:
     """Load all streams into a new DuckDB file; the exit code."""
     (folder / "config.json").write_text(json.dumps(config))
-    options = ["--config", folder / "config.json", "--streams", "all", "--to", folder / "all.duckdb"]
+    options = ["--config", folder / "config.json", "--streams", "group:all", "--to", folder / "all.duckdb"]
     return subprocess.run([command, "load", *options], stdout=subprocess.DEVNULL, check=False).returncode
 
 

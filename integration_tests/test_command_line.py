@@ -208,7 +208,7 @@ def test_a_catalog_of_all_streams(sandbox: Sandbox, tmp_path: Path) -> None:
     (users,) = (each for each in catalog["streams"] if each["stream"]["name"] == "users")
     assert (users["cursor_field"], users["primary_key"]) == (["profileUpdatedAt"], [["email"]])
     full = json.loads(
-        run(tmp_path, "source-iterable catalog --config config.json --full-refresh --streams lists").stdout
+        run(tmp_path, "source-iterable catalog --config config.json --full-refresh --streams group:lists").stdout
     )
     assert {each["sync_mode"] for each in full["streams"]} == {"full_refresh"}
     assert {"campaigns", "channels"} <= {each["stream"]["name"] for each in full["streams"]}

@@ -112,6 +112,12 @@ def test_options_come_from_dlts_configuration_and_resources_are_chosen_by_name(
         assert count(pipeline, "channels") == len(sandbox.truth_list("channels"))
 
 
+def test_a_name_is_one_resource_and_a_group_is_many() -> None:
+    config = {"api_key": "key", "start_date": "2024-01-01T00:00:00Z"}
+    assert set(iterable(config, streams=["campaigns", "lists"]).resources) == {"campaigns", "lists"}
+    assert {"campaigns", "lists", "channels"} < set(iterable(config, streams=["group:lists"]).resources)
+
+
 def test_without_a_key_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Exception, match="api_key"):
         iterable({"start_date": "2024-01-01T00:00:00Z"})

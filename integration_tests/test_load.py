@@ -94,7 +94,7 @@ def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path
     with Sandbox(settings) as sandbox:
         config = config_for(sandbox, days=3)
         early = {**config, "lookback_window": HELD_BACK}
-        first = load(tmp_path, early, "--to", warehouse.to, "--streams", "all")
+        first = load(tmp_path, early, "--to", warehouse.to, "--streams", "group:all")
         assert first.returncode == 0, first.stderr
         before = len(warehouse.rows("email_send"))
         campaign = sandbox.truth_list("campaigns")[0]["id"]
@@ -110,7 +110,7 @@ def test_two_loads_of_all_streams_match_the_truth(warehouse: Warehouse, tmp_path
             "messageId": 1.5,
         }
         sandbox.put_records("emailOpen", [json.dumps(odd).encode()], at=time)
-        second = load(tmp_path, config, "--to", warehouse.to, "--streams", "all")
+        second = load(tmp_path, config, "--to", warehouse.to, "--streams", "group:all")
         assert second.returncode == 0, second.stderr
         assert_all_there(warehouse, config, [name for name in STREAMS if name != "list_sizes"])
         sizes = {row["list_id"]: row["size"] for row in warehouse.rows("list_sizes")}
@@ -132,7 +132,7 @@ def test_a_full_refresh_is_read_whole_by_each_load_whatever_the_platform_calls_i
             "--to",
             str(tmp_path / "x.duckdb"),
             "--streams",
-            "catalog_items,stream:events,list_users,metadata_entries",
+            "catalog_items,events,list_users,metadata_entries",
         ]
         reports = [load(tmp_path, config, *arguments).stdout for _ in range(2)]
         with duckdb.connect(str(tmp_path / "x.duckdb")) as database:

@@ -199,6 +199,13 @@ def test_every_endpoint_is_one_of_the_reference_s(reference: Reference) -> None:
     assert len(paths) > 30
     # Those that only Iterable's own client knows.
     experiments = {
-        f"experiments{part}" for part in ("", "/{experimentId}", "/{experimentId}/variants", "/{experimentId}/totals")
+        f"experiments{part}"
+        for part in (
+            "",
+            "/{experimentId}",
+            "/{experimentId}/variants",
+            "/{experimentId}/totals",
+            "/{experimentId}/trends",
+        )
     }
     assert paths - experiments <= set(reference.document["paths"])

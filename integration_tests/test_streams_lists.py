@@ -27,10 +27,11 @@ REQUESTS = {
     "campaigns_metrics": 5 + 1,
     "experiments_metrics": 5 + 1,
     "child_campaigns": 5 + 3 + 1 + 1,  # 23, 2 and 0 children of the three recurring campaigns, 10 a page
-    "template_contents": 32 + 64,
+    "template_contents": 32 + 5 + 64,
     "campaigns_metrics_daily": 1 + 5 + 4,  # one for the time; the start date is three days ago
     "experiments": 1 + 13,
     "experiment_variants": 1 + 3 * 13,
+    "experiment_trends": 1 + 1 + 13 + 9,  # one for the time; four have not begun
     # 39 have a clientTemplateId, 13 of them two further locales; of 25 the content would tell.
     "template_locales": 32 + 39 + 13 * 3 + 25,
     "list_sizes": 1 + 1 + 8,  # one for the time
@@ -75,7 +76,7 @@ def test_the_records_are_exactly_the_projects_with_no_request_too_many(sandbox: 
 BY_CONTENT = [
     ("campaigns", "campaign", {"campaignState": "Aborted", "sendSize": 17}, 5),
     ("templates", "template", {"clientTemplateId": "another"}, 32),
-    ("template_contents", "template", {"name": "another"}, 32),
+    ("template_contents", "template", {"name": "another"}, 32 + 5),
     ("template_locales", "template", {"name": "another"}, 32),
     ("journeys", "journey", {"enabled": "maybe"}, 7),
 ]

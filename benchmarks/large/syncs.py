@@ -103,7 +103,7 @@ class Large:
         catalog, states = folder / "catalog.json", folder / "states.json"
         config = ["--config", str(folder / "config.json")]
         if is_first:
-            catalog.write_bytes(self._output(["catalog", *config, "--streams", _named(case)]))
+            catalog.write_bytes(self._output(["catalog", *config, "--streams", ",".join(case.streams)]))
         elif not states.exists():
             return Sync(problem="there is no state")
         command = ["read", *config, "--catalog", str(catalog), *([] if is_first else ["--state", str(states)])]
@@ -126,7 +126,7 @@ class Large:
 
     def _load(self, case: Case, folder: Path, warehouse: Warehouse) -> Sync:
         config = ["--config", str(folder / "config.json")]
-        command = ["load", *config, "--to", warehouse.to, "--streams", _named(case), *case.arguments]
+        command = ["load", *config, "--to", warehouse.to, "--streams", ",".join(case.streams), *case.arguments]
         with open(folder / "output", "wb") as output:
             sync = self._measured(command, folder, output.fileno())
         if sync.exit_code:
@@ -157,11 +157,6 @@ class Large:
                 yield database
         else:
             yield None if way == READ else files[way](folder)
-
-
-def _named(case: Case) -> str:
-    """The streams in an argument; a plain name may also be that of a group."""
-    return ",".join(f"stream:{name}" for name in case.streams)
 
 
 def _rows(warehouse: Warehouse, table: str) -> int:

@@ -52,6 +52,7 @@ KINDS = {
     "experiments": Kind("experiments", "experiments", "json", KEYS, _column("id"), items="experiments", item_id="id"),
     "experiment": Kind("experiments", "experiments/2", "json", KEYS, _column("id")),
     "totals": Kind("experiment_variants", "experiments/2/totals", "json", KEYS, _column("experimentId")),
+    "trends": Kind("experiment_trends", "experiments/2/trends", "json", KEYS, _column("experimentId")),
     "children": Kind(
         "catalog_items",
         "catalogs/shops/items",
@@ -116,6 +117,7 @@ class GoodApi:
             **{f"experiments/{each}": _experiment(each) for each in "12"},
             **{f"experiments/{each}/variants": _experiment(each) for each in "12"},
             **{f"experiments/{each}/totals": _experiment(each) for each in "12"},
+            **{f"experiments/{each}/trends": _trends(each) for each in "12"},
             "catalogs": lambda _: {"catalogNames": [{"name": "shops"}]},
             "catalogs/shops/items": lambda _: {"catalogItemsWithProperties": [{"itemId": each} for each in "12"]},
             "metadata": lambda _: {"results": [{"name": "colors"}]},
@@ -153,6 +155,11 @@ def _entry(key: str) -> Callable[[Request], Record]:
 
 def _experiment(key: str) -> Callable[[Request], Record]:
     return lambda _: {"id": int(key), "variants": [{"id": 10 * int(key), "name": "A", "metrics": {"Sends": 5}}]}
+
+
+def _trends(key: str) -> Callable[[Request], Record]:
+    series = {"Sends": [{"time": "2026-01-01T00:00:00.000Z", "value": 5}]}
+    return lambda _: {"id": int(key), "interval": "day", "variants": [{"id": 10 * int(key), "series": series}]}
 
 
 def items(key: str) -> list[Record]:

@@ -28,6 +28,7 @@ INVALID_URL = "incomplete: invalid URL|no https URL|broke or was refused|could n
 # A file is requested again, with a fresh link, whatever the storage host answered.
 FINAL_ONCE = {"*": SAME, "file": RECORDS}
 NOT_OFFERED = "empty: does not offer experiments"
+NO_TRENDS = "skipped: does not offer trends of 1 of 2 experiments"
 STATUSES = [
     *(
         Row(f"{number} with a body", sends(lambda good, number=number: plain(good, number)), status(number))
@@ -70,7 +71,12 @@ STATUSES = [
         Row(
             str(number),
             of_json(ERROR, number),
-            {"*": status(number), **only(NOT_OFFERED, "experiments"), **only(RECORDS, "totals")},
+            {
+                "*": status(number),
+                **only(NOT_OFFERED, "experiments"),
+                **only(RECORDS, "totals"),
+                **only(NO_TRENDS, "trends"),
+            },
             FINAL_ONCE,
         )
         for number in (401, 403)
@@ -85,6 +91,7 @@ STATUSES = [
             ),
             **only(NOT_OFFERED, "experiments"),
             **only(RECORDS, "totals"),
+            **only(NO_TRENDS, "trends"),
         },
         FINAL_ONCE,
     ),
@@ -108,6 +115,7 @@ STATUSES = [
             "*": status(500),
             **only("skipped: skipped because Iterable could not return them", "members", "sizes", "history"),
             **only("records: totals of experiment 2 skipped", "totals"),
+            **only("skipped: trends of experiment 2 skipped", "trends"),
             **only("records: details of experiment 2 skipped", "experiment"),
         },
     ),

@@ -106,7 +106,7 @@ def _may_start_jobs(options: argparse.Namespace, made: Mapping[str, Any]) -> boo
 
 def _compare(path: Path, console: Console) -> int:
     there = report.read(path)
-    here = of_sandbox(SandboxSettings(project_type=there["project_type"]))
+    here = of_sandbox(SandboxSettings(project_type=there["project_type"], embedded=2))
     lines = list(differences(there, here))
     console.print(*lines, f"{len(lines)} differences between the report and the sandbox.", sep="\n")
     return 0

@@ -39,6 +39,7 @@ class Core:
         """What the endpoints of a stream hold now."""
         metrics = {"campaigns_metrics": self.metrics.rows, "campaigns_metrics_daily": self.metrics.days}
         metrics |= {"experiments_metrics": self.metrics.experiments, "experiment_variants": self.metrics.variants}
+        metrics |= {"experiment_trends": self.metrics.trends}
         made = {"jobs": self.jobs.recent, "events": self._events, **metrics}
         return made[stream]() if stream in made else self.world.things(stream)
 

@@ -7,8 +7,8 @@ from .core import Core, Params, Row, by_marker, numbered, single
 from .fixtures import Record, fixture
 from .http import CSV, TEXT, Refusal, Response, csv_lines, json_response, records_response
 from .settings import EMAIL_BASED, USER_ID_BASED
-from .times import iso_time
-from .world import MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES
+from .times import DAY_MS, iso_time, parse_date
+from .world import EMBEDDED, MEDIA, REFERENCE_STATES, TEMPLATE_TYPES, UNKNOWN_STATES
 
 
 def _in_states(core: Core, params: Params, campaigns: list[Record]) -> list[Record]:
@@ -78,6 +78,8 @@ def _experiment(core: Core, params: Params) -> Response:
     thing = next((each for each in core.world.things("experiments") if each["id"] == wanted), None)
     if thing is None:
         raise Refusal(f"Experiment {wanted} not found", 404)
+    if part == "trends":
+        return _trends(core, params, thing)
     if not part:
         return json_response({name: value for name, value in thing.items() if name != "author"})
     things = (
@@ -92,6 +94,30 @@ def _experiment(core: Core, params: Params) -> Response:
         raise Refusal(f"Experiment {wanted} has no totals", 404)
     totals = [_some(each, "id", "name", "isControl", "isWinner", "metrics") for each in variants]
     return json_response({"id": wanted, "status": thing["status"], "variants": totals})
+
+
+def _trends(core: Core, params: Params, thing: Record) -> Response:
+    """What each variant did on each day between two dates, or since the experiment began (client)."""
+    start, end = params.date("startDateTime"), params.date("endDateTime")
+    if (start is None) != (end is None):
+        raise Refusal("startDateTime and endDateTime must be given together")
+    if "startDate" not in thing:
+        raise Refusal(f"Experiment {thing['id']} has no trends", 404)
+    first, last = start or thing["startDate"], end or core.clock.now_ms()
+    series: dict[int, dict[str, list[Record]]] = {}
+    for row in core.things("experiment_trends"):
+        if row["experimentId"] == thing["id"] and first - DAY_MS < (parse_date(row["time"]) or 0) < last:
+            of_variant = series.setdefault(row["variantId"], {})
+            of_variant.setdefault(row["metric"], []).append(_some(row, "time", "value"))
+    shown = [
+        {**_some(each, "id", "name", "isControl", "isWinner"), "series": series.get(each["id"], {})}
+        for each in thing["variants"]
+    ]
+    about = {"interval": "day", "startDateTime": iso_time(first), "endDateTime": iso_time(last)}
+    held = {"id": -1, "name": "Holdout", "isControl": False, "isWinner": False, "series": series.get(-1)}
+    return json_response(
+        {**_some(thing, "id", "status"), **about, "variants": shown, "holdout": held if -1 in series else None}
+    )
 
 
 def _some(thing: Record, *names: str) -> Record:
@@ -177,7 +203,7 @@ _CAMPAIGNS = numbered(20, 1000, "totalCampaignsCount", always=False)
 _TEMPLATES = numbered(20, 1000, "totalTemplatesCount", always=False)
 _ITEMS = numbered(10, 1000, "totalItemsCount")
 _CATALOG, _CHILDREN = "catalogs/{catalogName}", "campaigns/recurring/{id}/childCampaigns"
-_OF_EXPERIMENT = [f"experiments/{{experimentId}}{part}" for part in ("", "/variants", "/totals")]
+_OF_EXPERIMENT = [f"experiments/{{experimentId}}{part}" for part in ("", "/variants", "/totals", "/trends")]
 _OF_LIST = ("lists/getUsers", "lists/previewUsers", "lists/{listId}/size")
 
 ROWS = [
@@ -190,7 +216,10 @@ ROWS = [
     Row("experiments", shape=_experiments, wanted=_offered),
     *(Row(path, "-", "experiments", handler=_experiment) for path in _OF_EXPERIMENT),
     Row("templates", shape=_TEMPLATES, wanted=_of_kind_and_time, sorts=_BY_TEMPLATE),
-    *(Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template) for m in MEDIA),
+    *(
+        Row(f"templates/{m.lower()}/get", "messageMedium", "template_contents", single, _of_template)
+        for m in (*MEDIA, EMBEDDED)
+    ),
     Row("templates/getByClientTemplateId", "-", "templates", handler=_by_client_id),
     Row("catalogs", "catalogNames", shape=numbered(10, 100, "totalCatalogsCount")),
     Row(f"{_CATALOG}/items", "catalogItemsWithProperties", "catalog_items", _ITEMS, parents="catalogs"),

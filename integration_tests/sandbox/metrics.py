@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from .events import Events
-from .fixtures import Record, fixture
+from .fixtures import Record, fixture, seeded
 from .settings import SandboxSettings
 from .times import DAY_MS, HOUR_MS, Clock, iso_time
 from .world import World
@@ -85,6 +85,46 @@ class Metrics:
             numbers = {"metrics": self._numbers(_OF_EXPERIMENTS, campaign, counted, template)}
             found.append({**variant, **(numbers if "content" in variant else {})})
         return found
+
+    def trends(self) -> list[Record]:
+        """The metrics of variants on each day from the start of their experiment to its end, or up to now.
+
+        Those of the holdout, who are sent nothing, are made up.
+        """
+        rows: list[Record] = []
+        for thing in self._world.things("experiments"):
+            first_ms, held = thing.get("startDate"), thing["sizing"]["holdoutPercentage"]
+            if first_ms is None:
+                continue
+            last_ms = thing.get("finishDate", self._clock.now_ms())
+            for day, counted in enumerate(self._of_days(first_ms, last_ms), first_ms // DAY_MS):
+                told = [
+                    (
+                        each["id"],
+                        self._numbers(
+                            _OF_EXPERIMENTS, thing["meta"]["campaignId"], [counted], each["value"]["templateId"]
+                        ),
+                    )
+                    for each in thing["variants"]
+                ]
+                told += (
+                    [(-1, {"Total Purchases": seeded(self._settings.seed, "holdout", thing["id"], day) % 5})]
+                    if held
+                    else []
+                )
+                rows += [
+                    {
+                        "experimentId": thing["id"],
+                        "variantId": variant,
+                        "metric": name,
+                        "interval": "day",
+                        "time": iso_time(day * DAY_MS),
+                        "value": value,
+                    }
+                    for variant, numbers in told
+                    for name, value in numbers.items()
+                ]
+        return rows
 
     def _cells(self, campaign: Record, counted: list[_Counted]) -> Record | None:
         """The metrics of these days, as text; for days on which nothing happened, zeros, no cells, or no row."""

@@ -88,6 +88,7 @@ class Sandbox:
         campaigns_metrics and experiments_metrics: a row's cells by column, as text, of all days up to now; campaigns without
         empty ones. campaigns_metrics_daily: those of each day on which a campaign was active, with campaignId and date.
         experiments: the response and the author. experiment_variants: all fields of all endpoints, with experimentId.
+        experiment_trends: {experimentId, variantId, metric, interval, time, value}.
         template_contents: the response and messageMedium. template_locales: the same in all locales but the default ones.
         list_users: {listId, userIdentifier}. list_sizes: {listId, size}. events: what export/userEvents sends for members
         of lists. user_fields: {name, type}. catalog_field_mappings: the response and catalogName. metadata_entries: with

@@ -49,6 +49,7 @@ class SandboxSettings:
     message_types: int = 9
     campaigns: int = 60  # not counting children of recurring ones
     recurring_children: tuple[int, ...] = (23, 2, 0)  # children of each recurring campaign
+    embedded: int = 0  # campaigns with embedded messages, on top of these; no list has their templates
     experiments: int = 20  # at most: one for every third email campaign
     experiments_offered: bool = True  # False = 404, as in a project that does not have them
     templates: int = 64

@@ -16,6 +16,7 @@ from .times import DAY_MS, HOUR_MS, Clock, format_time
 REFERENCE_STATES = (*dict.fromkeys(fixture("campaigns")["campaignState"]["$cycle"]), "Recurring")
 UNKNOWN_STATES = ("Recalled", "Recalling", "Throttled")
 MEDIA = ("Email", "Push", "InApp", "SMS")
+EMBEDDED = "Embedded"  # the medium of templates that no list has
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 # Made of other things, so made anew when one of those changes.
 _DERIVED = ("list_users", "list_sizes", "child_campaigns", "template_contents", "template_locales")
@@ -54,6 +55,7 @@ class World:
         # The template type and medium of every template by its id: all sixteen in turn.
         ids = [thing["templateId"] for thing in self.things("templates")]
         self.template_kinds = {each: (TEMPLATE_TYPES[n // 4 % 4], _medium_at(n)) for n, each in enumerate(ids)}
+        self.template_kinds |= {each["templateId"]: ("", EMBEDDED) for each in self.things("embedded")}
         # Every third email campaign that sends has an experiment: id of the campaign -> id of its experiment.
         sending = [thing for thing in self.things("campaigns") if thing["campaignState"] != "Recurring"]
         emails = [thing for thing in sending if thing["messageMedium"] == "Email"]
@@ -140,6 +142,11 @@ class World:
                 template.pop("campaignId", None)
         return templates
 
+    def _make_embedded(self) -> list[Record]:
+        """The templates of embedded messages."""
+        filled = [self.fill("templates", n, "embedded", n) for n in range(self._settings.embedded)]
+        return [{**each, "templateId": each["templateId"] + 100_000} for each in filled]
+
     def _make_campaigns(self) -> list[Record]:
         """First those made by hand, then the children of recurring ones."""
         campaigns = self._of_fixture("campaigns")
@@ -154,6 +161,8 @@ class World:
                 child = self.fill("campaigns", place, "campaigns", place)
                 child |= {"name": name, "templateId": parent["templateId"], "recurringCampaignId": parent["id"]}
                 campaigns.append(child)
+        for place, template in enumerate(self.things("embedded"), len(campaigns)):
+            campaigns.append(self.fill("campaigns", place, "campaigns", place) | {"templateId": template["templateId"]})
         for campaign in campaigns:
             campaign["messageMedium"] = self.template_kinds[campaign["templateId"]][1]
         for campaign in campaigns[3:4] if self._settings.odd else ():
@@ -209,7 +218,7 @@ class World:
         default = {"locale": next(iter(self._settings.locales), None), "isDefaultLocale": True}
         return [
             {**self._content(template), **(default if self.locales_of(template["templateId"]) else {})}
-            for template in self.things("templates")
+            for template in (*self.things("templates"), *self.things("embedded"))
         ]
 
     def _make_template_locales(self) -> list[Record]:

@@ -17,6 +17,8 @@ HTML = "<html><body>Please log in</body></html>"
 ERROR_OBJECT = {"code": "InternalError", "msg": "An error occurred", "params": None}
 CONTENTS = tuple(f"templates/{medium}/get" for medium in ("email", "push", "inapp", "sms"))
 EXPERIMENT = ("experiments/{experimentId}", "experiments/{experimentId}/variants", "experiments/{experimentId}/totals")
+EMBEDDED = "templates/embedded/get"
+TRENDS = "experiments/{experimentId}/trends"
 SIZE = "lists/{listId}/size"
 # What a stream requests, unless it is all that the sandbox serves for it and for its parent.
 ENDPOINTS = {
@@ -25,7 +27,8 @@ ENDPOINTS = {
     "campaigns_metrics_daily": ("campaigns", "campaigns/metrics"),
     "experiments": ("experiments", "experiments/{experimentId}"),
     "experiment_variants": ("experiments", *EXPERIMENT),
-    "template_contents": ("templates", *CONTENTS),
+    "experiment_trends": ("experiments", EXPERIMENT[0], TRENDS),
+    "template_contents": ("templates", "campaigns", *CONTENTS, EMBEDDED),
     "template_locales": ("templates", "templates/getByClientTemplateId", *CONTENTS),
     "list_sizes": ("lists", SIZE),
     "catalog_items": ("catalogs", "catalogs/{catalogName}/items"),
@@ -44,17 +47,17 @@ PAGED = ("campaigns", "templates", "journeys", "catalogs", "catalogs/{catalogNam
 # Requested more often than others.
 BUSY = (
     *("export/data.json", "export/{jobId}/files", "files", "export/userEvents", "metadata/{table}/{key}", SIZE),
-    *(*CONTENTS, *EXPERIMENT, "campaigns/metrics", "templates/getByClientTemplateId"),
+    *(*CONTENTS, *EXPERIMENT, TRENDS, "campaigns/metrics", "templates/getByClientTemplateId"),
 )
 # What no connector can tell from an answer: CSV that ends properly in the middle of a row's last cell, and a refusal of the
-# endpoint of forgotten_users or experiments that is taken for one that the project does not have.
+# endpoint of forgotten_users, experiments or embedded templates that is taken for one that the project does not have.
 GAPS: dict[str, set[tuple[str, int | None]]] = {
     "campaigns/metrics": {("clean_cut", None)},
     "experiments/metrics": {("clean_cut", None)},
     "users/forgotten": {("status", 400), ("status", 404)},
     "users/forgottenUserIds": {("status", 400), ("status", 404)},
     "experiments": {("status", 403), ("status", 404)},
-    **{endpoint: {("status", 403), ("status", 404)} for endpoint in EXPERIMENT[1:]},
+    **{endpoint: {("status", 403), ("status", 404)} for endpoint in (*EXPERIMENT[1:], TRENDS, EMBEDDED)},
 }
 # A job that never ends: only for syncs that are killed.
 NEVER_ENDING = ("job_stuck", "job_endless")

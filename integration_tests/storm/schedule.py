@@ -78,6 +78,7 @@ def _settings(dice: random.Random, seed: int) -> SandboxSettings:
         campaigns=dice.choice([8, 30, 60]),
         recurring_children=dice.choice([(), (3, 0), (23, 2, 0)]),
         templates=dice.choice([5, 20, 64]),
+        embedded=dice.choice([0, 4]),
         journeys=dice.choice([3, 26, 110]),
         catalogs=dice.choice([1, 5, 12]),
         catalog_items=dice.choice([3, 25, 420]),

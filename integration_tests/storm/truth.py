@@ -32,6 +32,7 @@ SKIPPED = {
     "list_sizes": (re.compile(r"list (?P<listId>\d+) (?:skipped|no longer)"),),
     "experiments": (re.compile(r"experiment (?P<id>\d+) no longer"),),
     "experiment_variants": (re.compile(r"experiment (?P<experimentId>\d+) no longer"),),
+    "experiment_trends": (re.compile(r"experiment (?P<experimentId>\d+) no longer"),),
     "template_locales": (
         re.compile(r"template (?P<templateId>\d+) no longer"),
         re.compile(r"Iterable returned no locales of template (?P<templateId>\d+)"),

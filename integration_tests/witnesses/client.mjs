@@ -36,6 +36,7 @@ for (const { id: experimentId } of (await call("listExperiments", { limit: 1000 
   const { status } = (await call("getExperiment", { experimentId })) ?? {};
   await call("getExperimentVariants", { experimentId });
   if (status !== "draft") await call("getExperimentTotals", { experimentId });
+  if (!["draft", "ready"].includes(status)) await call("getExperimentTrends", { experimentId });
 }
 await call("getTemplates", all);
 for (const medium of ["Email", "Push", "InApp", "SMS"]) {

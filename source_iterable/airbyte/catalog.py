@@ -16,7 +16,7 @@ from source_iterable.process.arguments import Parser
 from source_iterable.process.display import one_line
 from source_iterable.process.ending import print_and_end
 from source_iterable.reading.stream import Stream
-from source_iterable.streams.table import GROUPS, STREAMS, chosen, read_config
+from source_iterable.streams.table import ALL, GROUPS, STREAMS, chosen, read_config
 
 
 def as_airbyte_stream(stream: Stream, config: Config, client: IterableClient) -> dict[str, Any]:
@@ -42,13 +42,15 @@ def run(arguments: list[str]) -> NoReturn:
     parser = Parser(prog="source-iterable catalog", description=description)
     add = parser.add_argument
     add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
-    add("--streams", default="all", help=f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all")
+    add(
+        "--streams", default=ALL, help=f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all streams"
+    )
     add("--full-refresh", action="store_true", help="read all streams in full; a --state-file is then not read")
-    options = parser.parse_args(arguments)
+    options, logger = parser.parse_args(arguments), logging.getLogger("airbyte")
     try:
         config = read_config(options.config)
-        client = IterableClient(config, logging.getLogger("airbyte"))
-        streams = [as_airbyte_stream(STREAMS[name], config, client) for name in chosen(options.streams)]
+        client = IterableClient(config, logger)
+        streams = [as_airbyte_stream(STREAMS[name], config, client) for name in chosen(options.streams, logger)]
     except IterableError as error:
         sys.exit(one_line(str(error)))
     catalog = {"streams": [_configured(stream, options.full_refresh) for stream in streams]}

@@ -26,7 +26,7 @@ from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import StreamContext
 from source_iterable.streams.privacy import notes
-from source_iterable.streams.table import EXPENSIVE, GROUPS, STREAMS, chosen, read_config
+from source_iterable.streams.table import ALL, DEFAULT, EXPENSIVE, GROUPS, STREAMS, chosen, read_config
 
 _LOGGER = logging.getLogger("source_iterable")
 _STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
@@ -136,12 +136,12 @@ def dataset_name(text: str) -> str:
 def _load(options: argparse.Namespace) -> int:
     """Load what the options say; returns the exit code."""
     config = read_config(options.config)
-    names = chosen(options.streams)
+    names = chosen(options.streams, _LOGGER)
     for note in notes(config):
         _LOGGER.warning(note)
-    if options.streams == "default":
-        _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams all).")
-    reload = [] if options.reload is None else chosen(options.reload)
+    if names == GROUPS[DEFAULT]:
+        _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams {ALL}).")
+    reload = [] if options.reload is None else chosen(options.reload, _LOGGER)
     if others := [name for name in reload if name not in names]:
         raise ConfigError(
             f"--reload names streams that this load does not read: {', '.join(others)}. Add them to --streams."
@@ -204,7 +204,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
     add("--to", required=True, help=f"{WAREHOUSES}: docs/load.md")
     streams = f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all but the slow ones"
-    add("--streams", default="default", help=streams)
+    add("--streams", default=DEFAULT, help=streams)
     add("--commit-rows", type=int, default=COMMIT_ROWS, help="rows between two commits, at most (%(default)s)")
     add("--custom-event-tables", action="store_true", help="a view for each name of custom events: docs/load.md")
     add("--reload", metavar="STREAMS", help="delete the rows of these streams first, and read them from the beginning")

@@ -23,7 +23,7 @@ from source_iterable.load.tables import Table, backfill_key, table_of
 from source_iterable.reading.stream import StreamContext
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.privacy import notes
-from source_iterable.streams.table import STREAMS, chosen, parse_config
+from source_iterable.streams.table import DEFAULT, STREAMS, chosen, parse_config
 
 _LOGGER = logging.getLogger("source_iterable")
 
@@ -31,7 +31,7 @@ _LOGGER = logging.getLogger("source_iterable")
 @dlt.source(name=SOURCE, section=SOURCE, max_table_nesting=0)
 def iterable(
     config: Mapping[str, Any] | None = None,
-    streams: str | Iterable[str] = "default",
+    streams: str | Iterable[str] = DEFAULT,
     api_key: TSecretStrValue | None = None,
     start_date: str | None = None,
     region: str | None = None,
@@ -48,7 +48,7 @@ def iterable(
     """
     given = {"api_key": api_key, "start_date": start_date, "region": region, "project_type": project_type}
     parsed = parse_config({**(config or {}), **{key: value for key, value in given.items() if value is not None}})
-    names = chosen(streams if isinstance(streams, str) else ",".join(streams))
+    names = chosen(streams if isinstance(streams, str) else ",".join(streams), _LOGGER)
     for note in notes(parsed):
         _LOGGER.warning(note)
     tables = [table_of(STREAMS[name], parsed) for name in names]

@@ -25,7 +25,7 @@ from source_iterable.records.timestamps import milliseconds
 
 PATH = "experiments"
 # The name of the list of experiments with their details.
-_DETAILS = f"{PATH}/{{id}}"
+DETAILS = f"{PATH}/{{id}}"
 # Experiments a page, the most that Iterable allows.
 PAGE_SIZE = 1000
 # Requests at a time: the limit is ten a second.
@@ -46,10 +46,10 @@ class Experiments(Stream):
     name = "experiments"
     primary_key = ("id",)
     exempt_key = True
-    lists = (PATH, _DETAILS)
+    lists = (PATH, DETAILS)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        yield from _offered(context, self.name)
+        yield from offered(context, self.name)
 
 
 class ExperimentVariants(Stream):
@@ -61,15 +61,15 @@ class ExperimentVariants(Stream):
     name = "experiment_variants"
     primary_key = ("experimentId", "id")
     exempt_key = True
-    lists = (PATH, _DETAILS)
+    lists = (PATH, DETAILS)
 
     def _read(self, context: StreamContext, state: State) -> Reading:
-        experiments = chain.from_iterable(_offered(context, self.name))
+        experiments = chain.from_iterable(offered(context, self.name))
         for _, variants in run_ahead(partial(_variants, context), experiments, THREADS):
             yield variants
 
 
-def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]:
+def offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]:
     """All experiments, some at a time; none, with a warning, where Iterable does not offer them to this key."""
     fetch = by_offset(context.client, PATH, "experiments", "id", PAGE_SIZE)
     try:
@@ -82,7 +82,7 @@ def _offered(context: StreamContext, stream_name: str) -> Iterator[list[Fields]]
             f"{stream_name}: Iterable does not offer experiments to this project or API key; there are no records. {error}"
         )
         return
-    for some in context.shared.growing(_DETAILS, partial(_Details, context, fetch)):
+    for some in context.shared.growing(DETAILS, partial(_Details, context, fetch)):
         for each in some:
             if each.get(_GONE):
                 skip(context, stream_name, f"experiment {each['id']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from source_iterable.streams.campaigns import CAMPAIGNS, ChildCampaigns, Journey
 from source_iterable.streams.campaigns_metrics import CampaignsMetrics
 from source_iterable.streams.catalogs import CATALOGS, CatalogFieldMappings, CatalogItems
 from source_iterable.streams.daily_metrics import CampaignsMetricsDaily
+from source_iterable.streams.experiment_trends import ExperimentTrends
 from source_iterable.streams.experiments import Experiments, ExperimentVariants
 from source_iterable.streams.lists import IDENTIFIERS, LISTS, ListSizes, ListUsers
 from source_iterable.streams.metadata import METADATA, MetadataEntries
@@ -43,7 +45,7 @@ _IN_ORDER: list[Stream] = [
     Webhooks("webhooks", "webhooks", "webhooks", "id"),
     # Lists that need more than that, each with its own class.
     *(UserFields(), ForgottenUsers(), CAMPAIGNS, Templates(), Journeys()),
-    *(CampaignsMetrics(), ExperimentsMetrics(), Experiments(), ExperimentVariants()),
+    *(CampaignsMetrics(), ExperimentsMetrics(), Experiments(), ExperimentVariants(), ExperimentTrends()),
     # A request for each campaign, template, catalog or table.
     *(ChildCampaigns(), TemplateContents(), TemplateLocales()),
     *(CatalogFieldMappings(), CatalogItems(), MetadataEntries()),
@@ -55,28 +57,39 @@ STREAMS = {stream.name: stream for stream in _IN_ORDER}
 
 # A request for each user, list, day or entry, five or ten a minute: hours in a large project.
 EXPENSIVE = ("events", "list_users", "list_sizes", "campaigns_metrics_daily", "metadata_entries")
-GROUPS: dict[str, tuple[str, ...]] = {
-    "all": tuple(STREAMS),
-    "default": tuple(name for name in STREAMS if name not in EXPENSIVE),
-    "events": tuple(stream.name for stream in EVENTS),
+ALL, DEFAULT = "group:all", "group:default"
+_OF_EVENTS = [stream.name for stream in EVENTS]
+_BY_DEFAULT = [name for name in STREAMS if name not in EXPENSIVE]
+GROUPS: dict[str, list[str]] = {
+    ALL: list(STREAMS),
+    DEFAULT: _BY_DEFAULT,
+    "group:events": _OF_EVENTS,
+    "group:lists": [name for name in _BY_DEFAULT if name != "users" and name not in _OF_EVENTS],
 }
-GROUPS["lists"] = tuple(name for name in GROUPS["default"] if name != "users" and name not in GROUPS["events"])
+# Names of before, which no stream has, for one more release. Where a stream had the name of a group, it meant the group.
+_FORMER = {"all": ALL, "default": DEFAULT, **{f"stream:{name}": name for name in STREAMS}}
 
 
-def chosen(names: str) -> list[str]:
+def chosen(names: str, logger: logging.Logger) -> list[str]:
     """The streams that a comma-separated list of names and groups means, each once. Raises ConfigError.
 
-    `events` and `lists` are groups; the streams of these names are `stream:events` and `stream:lists`.
+    The log says what is named otherwise than in earlier versions.
     """
-    wanted = [name for name in map(str.strip, names.split(",")) if name]
-    unknown = [name for name in wanted if name not in GROUPS and name.removeprefix("stream:") not in STREAMS]
+    given = [name for name in map(str.strip, names.split(",")) if name]
+    wanted = [_FORMER.get(name, name) for name in given]
+    unknown = [name for name in wanted if name not in GROUPS and name not in STREAMS]
     if unknown:
         raise ConfigError(
             f"There is no stream or group {', '.join(unknown)}. Groups: {', '.join(GROUPS)}. Streams: docs/streams.md."
         )
     if not wanted:
         raise ConfigError("No stream was named.")
-    return list(dict.fromkeys(each for name in wanted for each in GROUPS.get(name, [name.removeprefix("stream:")])))
+    for name in dict.fromkeys(given):
+        if name in _FORMER:
+            logger.warning(f"{name} is now called {_FORMER[name]}. The next version will not know the old name.")
+        elif f"group:{name}" in GROUPS:
+            logger.warning(f"{name} is now the stream of this name alone. The group of streams is group:{name}.")
+    return list(dict.fromkeys(each for name in wanted for each in GROUPS.get(name, [name])))
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import product
 from typing import Annotated, Any
@@ -11,13 +11,17 @@ import msgspec
 
 from source_iterable.api.ahead import run_ahead
 from source_iterable.api.request import Parameters, ShapeError, an_object, holder_of, model_of
-from source_iterable.errors import ApiError
-from source_iterable.reading.lists import BY_ID, ByContentStream
+from source_iterable.errors import ApiError, Forbidden, NotFound
+from source_iterable.reading.lists import BY_ID, UPDATED_AT, ByContentStream
 from source_iterable.reading.slices import skipping
 from source_iterable.reading.stream import Fields, StreamContext
+from source_iterable.streams.campaigns import CAMPAIGNS
 
 TEMPLATE_TYPES = ("Base", "Blast", "Triggered", "Workflow")
 MESSAGE_MEDIA = ("Email", "Push", "InApp", "SMS")
+# Of templates that no list has; nobody tells their type.
+_EMBEDDED_MEDIUM = "Embedded"
+EMBEDDED = f"/{_EMBEDDED_MEDIUM}"
 # Contents requested at a time: the limit is a hundred a second.
 CONTENT_THREADS = 8
 # Statuses for a clientTemplateId that Iterable rejects: invalid, unknown, or too long for a URL.
@@ -45,6 +49,14 @@ class Templates(ByContentStream):
 
     def content(self, context: StreamContext, kind: str, item: Fields, locale: str | None = None) -> Fields | None:
         """The content of a template, in its default locale or another; None, with a warning, if it no longer exists."""
+        template_id = item["templateId"]
+        what = f"locale {locale} of template {template_id}" if locale else f"template {template_id}"
+        with skipping(context, self.name, what):
+            return self.requested(context, kind, item, locale)
+        return None
+
+    def requested(self, context: StreamContext, kind: str, item: Fields, locale: str | None = None) -> Fields:
+        """The same, requested. Raises IterableError: NotFound if it no longer exists."""
         _, medium = kind.split("/")
         template_id = item["templateId"]
         wanted: Parameters = {"templateId": template_id, **({"locale": locale} if locale else {})}
@@ -55,33 +67,72 @@ class Templates(ByContentStream):
                 raise ShapeError(f"is not that of template {template_id}")
             return found
 
-        what = f"locale {locale} of template {template_id}" if locale else f"template {template_id}"
-        with skipping(context, self.name, what):
-            content = context.client.get_json(f"templates/{medium.lower()}/get", wanted, shape)
-            # The list's updatedAt is the cursor; not all media have one in their content.
-            of_list = {"updatedAt": item["updatedAt"]} if "updatedAt" in item else {}
-            created = {"createdAt": content.get("createdAt") or item.get("createdAt")}
-            return {**content, "templateId": template_id, "messageMedium": medium, **created, **of_list}
-        return None
+        content = context.client.get_json(f"templates/{medium.lower()}/get", wanted, shape)
+        # The list's updatedAt is the cursor; not all media have one in their content.
+        of_list = {"updatedAt": item["updatedAt"]} if "updatedAt" in item else {}
+        created = {"createdAt": content.get("createdAt") or item.get("createdAt")}
+        return {**content, "templateId": template_id, "messageMedium": medium, **created, **of_list}
 
 
 class TemplateContents(Templates):
     """The content of every template whose entry in the list is new or has changed: one request each.
 
-    An edit of the content that leaves the entry unchanged goes unnoticed.
+    An edit of the content that leaves the entry unchanged goes unnoticed. No list has the templates of embedded messages:
+    those of the campaigns that send them are read, and again when such a campaign has another updatedAt.
 
-    Requests: as for templates, plus 1 per new or changed template.
+    Requests: as for templates and campaigns, plus 1 per new or changed template.
     """
 
     name = "template_contents"
     primary_key: tuple[str, ...] = ("templateId", "messageMedium")
+    lists = (Templates.path, *CAMPAIGNS.lists)
+
+    def blocks(self, context: StreamContext) -> Iterator[tuple[str, list[Fields]]]:
+        yield from super().blocks(context)
+        yield EMBEDDED, list(_of_campaigns(CAMPAIGNS.items(context)).values())
 
     def batches(self, context: StreamContext, kind: str, items: list[Fields]) -> Iterator[list[Fields]]:
+        if kind == EMBEDDED:
+            yield from self._embedded(context, items)
+            return
         found = run_ahead(partial(self.content, context, kind), items, CONTENT_THREADS)
         for _, content in found:
             if content is not None:
                 # Alone: one may be large.
                 yield [content]
+
+    def _embedded(self, context: StreamContext, items: list[Fields]) -> Iterator[list[Fields]]:
+        """The same for embedded messages, which not every project has: one warning if some cannot be read."""
+
+        def requested(item: Fields) -> Fields | ApiError:
+            try:
+                return self.requested(context, EMBEDDED, item)
+            except (Forbidden, NotFound) as error:
+                return error
+
+        refused: list[ApiError] = []
+        for _, content in run_ahead(requested, items, CONTENT_THREADS):
+            if isinstance(content, ApiError):
+                refused.append(content)
+            else:
+                yield [content]
+        if refused:
+            context.logger.warning(
+                f"{self.name}: Iterable does not offer the contents of {len(refused)} of {len(items)} embedded templates to "
+                f"this project or API key. {refused[0]}"
+            )
+
+
+def _of_campaigns(campaigns: Iterable[Fields]) -> dict[int, Fields]:
+    """An entry for each template of campaigns that send embedded messages, with the newest updatedAt of these, by its id."""
+    found: dict[int, Fields] = {}
+    for campaign in campaigns:
+        template_id, updated_at = campaign.get("templateId"), campaign.get(UPDATED_AT)
+        if campaign.get("messageMedium") == _EMBEDDED_MEDIUM and type(template_id) is int:
+            entry = found.setdefault(template_id, {"templateId": template_id})
+            if type(updated_at) is int:
+                entry[UPDATED_AT] = max(updated_at, entry.get(UPDATED_AT, updated_at))
+    return found
 
 
 class _Listed(msgspec.Struct):

@@ -16,6 +16,7 @@ from integration_tests.live.words import kind, kinds
 from source_iterable.api.proof import not_csv
 from source_iterable.api.request import ShapeError
 from source_iterable.reading.search import MONTH
+from source_iterable.records.timestamps import rfc3339
 from source_iterable.streams.daily_metrics import columns, has_numbers
 from source_iterable.streams.metrics import WITHOUT_METRICS, campaign_rows
 
@@ -174,6 +175,48 @@ def parts(project: Project) -> Seen:
         {"variants": [len(each) for each in ids]},
         fields={name: fields_of(project, [each.object]) for name, each in zip(_PARTS, answers, strict=True)},
     )
+
+
+@probe("trends of an experiment", "streams/experiment_trends.py")
+def trends(project: Project) -> Seen:
+    """experiments/{id}/trends has points by variant and metric, each with a time."""
+    answer = project.once(_ask_experiments)
+    if answer.status in (FORBIDDEN, NOT_FOUND):
+        raise NotVisible("experiments are not offered")
+    listed = [each for each in some_in(answer, "experiments") if each.get("status") not in ("draft", "ready")]
+    if not listed:
+        raise NotVisible("no experiment has begun")
+    running = [each for each in listed if each.get("status") == "running"] or listed
+    path, end = "experiments/{}/trends", project.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    periods: list[dict[str, Any]] = [
+        {"startDateTime": _days_before(project, days), "endDateTime": end} for days in (30, 1)
+    ]
+    of_month, of_day, plain = (
+        project.client.get(path, running[0]["id"], may_refuse=True, may_fail=True, **period)
+        for period in [*periods, {}]
+    )
+    variants = [each for each in of_month.object.get("variants") or [] if isinstance(each, dict)]
+    held = of_month.object.get("holdout")
+    series = [points for each in (*variants, held or {}) for points in (each.get("series") or {}).values()]
+    points = [each for some in series for each in some]
+    interval = of_month.object.get("interval")
+    return judged(
+        of_month.status == OK and all(rfc3339(each.get("time")) for each in points) and bool(variants),
+        {
+            "statuses": [of_month.status, of_day.status, plain.status],
+            "interval": project.words.shown(interval),
+            "the same interval for a day": of_day.object.get("interval") == interval,
+            "times": kinds(each.get("time") for each in points),
+            "values": kinds(each.get("value") for each in points),
+            "holdout": kind(held and held.get("id")),
+        },
+        {"variants": len(variants), "series": len(series), "points": len(points)},
+        fields={"trends": fields_of(project, [of_month.object]), "a variant": fields_of(project, variants)},
+    )
+
+
+def _days_before(project: Project, days: int) -> str:
+    return (project.now - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @probe("metrics of experiments", "streams/metrics.py")

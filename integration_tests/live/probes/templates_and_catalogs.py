@@ -8,7 +8,7 @@ from typing import Any
 from integration_tests.live import oddities
 from integration_tests.live.answers import Items, fields_of, list_in, object_in, some_in
 from integration_tests.live.client import NOT_FOUND, OK, Answer, NotVisible
-from integration_tests.live.items import PAGE, ask_templates, plain_items
+from integration_tests.live.items import PAGE, ask_templates, newest, plain_items
 from integration_tests.live.probe import Project, Seen, judged, probe
 from integration_tests.live.words import kind, kinds
 
@@ -140,6 +140,22 @@ def template_contents(project: Project) -> Seen:
     if not have_ids:
         raise NotVisible("the first templates no longer exist")
     return judged(holds, {"has its templateId": have_ids}, fields=fields)
+
+
+@probe("embedded templates", "streams/templates.py")
+def embedded_templates(project: Project) -> Seen:
+    """GET templates/embedded/get has the content of the template that a campaign of medium Embedded names."""
+    campaigns = [each for each in newest(project, "campaigns") if each.get("messageMedium") == "Embedded"]
+    if not campaigns:
+        raise NotVisible("no campaign has the medium Embedded")
+    asked = campaigns[0].get("templateId")
+    answer = project.client.get("templates/embedded/get", templateId=asked, may_refuse=True)
+    return judged(
+        answer.status == OK and answer.object.get("templateId") == asked,
+        {"status": answer.status, "placementId": kind(answer.object.get("placementId"))},
+        {"campaigns": len(campaigns)},
+        fields={"content": fields_of(project, [answer.object])},
+    )
 
 
 @probe("locales of templates", "streams/templates.py")

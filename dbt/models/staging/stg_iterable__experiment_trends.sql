@@ -1,0 +1,1 @@
+{{ source_iterable.staging('experiment_trends') }}
