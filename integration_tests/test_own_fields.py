@@ -18,7 +18,7 @@ from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
 from integration_tests.test_load import load
 from integration_tests.test_streams_users import discovered_users, read_users
 from integration_tests.warehouses import DuckDBWarehouse, Warehouse
-from source_iterable.load import dlt_adapter, iterable
+from source_iterable.load import dlt_adapter, dlt_formats, iterable
 from source_iterable.records.names import free_name, snake_case
 
 # With each other, or with the standard columns email, data and user_id.
@@ -169,7 +169,8 @@ def test_every_value_is_found_in_a_dlt_pipeline(tmp_path: Path, monkeypatch: pyt
     with Sandbox(USERS) as sandbox:
         fields = put(sandbox, "one@example.com", [*ALIKE, *RESERVED, *ALONE], hours=20)
         with monkeypatch.context() as earlier:
-            earlier.setattr(dlt_adapter, "_FIELD", "x-unknown")
+            for module in (dlt_adapter, dlt_formats):
+                earlier.setattr(module, "FIELD", "x-unknown")
             assert_found(run("here", 10)["one@example.com"], fields)
         fields = put(sandbox, "two@example.com", [*ALIKE, *RESERVED, *ALONE], hours=7)
         assert_found(run("here", 5)["two@example.com"], fields)
