@@ -144,7 +144,7 @@ def test_users_of_projects_that_are_not_email_based(tmp_path: Path) -> None:
             sandbox,
             tmp_path,
             str(file),
-            "users,lists,list_users,email_send,email_open,purchase",
+            "users,group:lists,list_users,email_send,email_open,purchase",
         )
         users = {user["itblUserId"] for user in sandbox.truth("user", "2000-01-01", NOW)}
         members = {
