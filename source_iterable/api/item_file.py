@@ -65,7 +65,7 @@ class ItemFile:
 
     @property
     def digest(self) -> bytes:
-        """Tells items from others."""
+        """A hash of all items, to compare one page with another."""
         return self._digest.digest()
 
     def __len__(self) -> int:
