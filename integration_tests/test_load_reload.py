@@ -32,11 +32,11 @@ SENDS = [f"{name}@example.com" for name in ("anna", "bob", "carl", "dora", "emil
 # dlt's own DuckDB, which `--to duckdb` does not mean.
 BY_DLT = """
 import sys, dlt
-from source_iterable.load import command, dlt_adapter
+from source_iterable.load import command, dlt_adapter, forget
 dlt_adapter.destination_named = lambda file: dlt.destination(
     "duckdb", credentials=file + ".duckdb", replace_strategy="insert-from-staging"
 )
-command.run(sys.argv[2:])
+(command if sys.argv[1] == "load" else forget).run(sys.argv[2:])
 """
 
 
@@ -74,10 +74,15 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def run(warehouse: Warehouse, config: Mapping[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    words = load_words(Path(os.environ["TMPDIR"]), config, "--to", warehouse.to, *arguments)
+    return command(warehouse, *words)
+
+
+def command(warehouse: Warehouse, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command, `load` or `forget`, that uses a warehouse."""
     program = ["-c", BY_DLT] if isinstance(warehouse, DltWarehouse) else ["-m", "source_iterable"]
-    folder = Path(os.environ["TMPDIR"])
-    words = load_words(folder, config, "--to", warehouse.to, *arguments)
-    return subprocess.run([*preloaded.python_for_load(), *program, *words], capture_output=True, text=True, check=False)
+    words = [*preloaded.python_for_load(), *program, name, *arguments]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(autouse=True)
@@ -207,7 +212,7 @@ def test_a_reload_takes_only_the_streams_that_it_names(warehouse: Warehouse, san
     before = {} if isinstance(warehouse, (ParquetWarehouse, BucketWarehouse, DltWarehouse)) else generations(warehouse)
     refused = run(warehouse, config, *arguments, "--reload", "users,channels,lists")
     assert refused.returncode == 1
-    assert "--reload names streams that this load does not read: channels, lists, " in refused.stderr
+    assert "--reload names streams that this load does not read: channels, lists. " in refused.stderr
     done = run(warehouse, config, *arguments, "--reload", "email_send")
     assert done.returncode == 0, done.stderr
     assert emails(warehouse) == SENDS
@@ -239,14 +244,14 @@ def test_a_load_names_the_parts_of_a_backfill_whose_rows_are_gone(warehouse: War
     later, earlier = {**config, "start_date": middle}, {**config, "end_date": middle}
     hidden = {"hashed_fields": ["email"], "hash_salt": "pepper"}
     arguments = ["--streams", "email_send,channels"]
-    gone = "email_send: the rows of other parts of the backfill are gone, too."
+    gone = "email_send: the rows of other projects or parts of the backfill are gone, too."
     for part in (later, earlier):
         done = run(warehouse, part, *arguments)
         assert done.returncode == 0, done.stderr
         assert "other parts" not in done.stderr
     done = run(warehouse, {**later, **hidden}, *arguments, "--reload", "email_send,channels")
     assert done.returncode == 0, done.stderr
-    assert f"{gone} Load these parts again" in done.stderr
+    assert f"{gone} Load these again" in done.stderr
     assert f"configuration: {config['start_date']} to {middle}.\n" in done.stderr
     assert "channels:" not in done.stderr
     done = run(warehouse, {**earlier, **hidden}, *arguments)
@@ -256,7 +261,7 @@ def test_a_load_names_the_parts_of_a_backfill_whose_rows_are_gone(warehouse: War
     drop(warehouse, "email_send")
     done = run(warehouse, {**earlier, **hidden}, *arguments)
     assert done.returncode == 0, done.stderr
-    assert f"{gone} Load these parts again" in done.stderr
+    assert f"{gone} Load these again" in done.stderr
     assert "configuration: the one without end_date.\n" in done.stderr
 
 

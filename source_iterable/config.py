@@ -33,8 +33,13 @@ _NO_DATE = "must be a UTC time like 2024-01-01T00:00:00Z"
 # A name, or several with dots in between; none of them is blank.
 _PART = r"[^.]*[^. \t\r\n][^.]*"
 _FIELD_PATTERN = rf"^{_PART}(\.{_PART})*$"
+_PROJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"
 # By pattern, what the error says of a text that does not match it.
-_MUST_BE = {_DATE_PATTERN: _NO_DATE, _FIELD_PATTERN: "must be the name of a field, such as email or address.city"}
+_MUST_BE = {
+    _DATE_PATTERN: _NO_DATE,
+    _FIELD_PATTERN: "must be the name of a field, such as email or address.city",
+    _PROJECT_PATTERN: "must be a short name, such as acme-eu: at most 40 letters of ASCII, digits, and . _ -",
+}
 
 
 def is_loopback(host: str | None) -> bool:
@@ -139,6 +144,9 @@ class Config(BaseModel):
     metrics_backfill_minutes: int = Field(30, ge=1, le=24 * 60, title="Minutes for old metrics", examples=[10, 30, 240])
     """How long a sync reads old metrics of campaigns at most, after all new ones. The next sync continues."""
 
+    project: str | None = Field(None, pattern=_PROJECT_PATTERN, title="Project name", examples=["acme-us", "acme-eu"])
+    """Fills a column project, part of every key, so that several projects can share tables. Empty: no column."""
+
     excluded_fields: FieldNames = Field([], title="Excluded fields", examples=[["ip", "phoneNumber", "data.address"]])
     """Fields to leave out of all streams, wherever they occur: ip, address.street; kind:phone for all of a kind."""
 
@@ -156,7 +164,9 @@ class Config(BaseModel):
 
     _by_kind: dict[str, str] = PrivateAttr(default_factory=dict)
 
-    @field_validator("end_date", "excluded_fields", "hashed_fields", "hash_salt", "api_base_url", mode="before")
+    @field_validator(
+        "end_date", "project", "excluded_fields", "hashed_fields", "hash_salt", "api_base_url", mode="before"
+    )
     @classmethod
     def _empty_means_unset(cls, value: Any, info: ValidationInfo) -> Any:
         # Airbyte's form sends an emptied optional text field as "".

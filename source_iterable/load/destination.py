@@ -50,6 +50,10 @@ class Destination(Protocol):
         """A table's columns, and which of the project's own fields each holds; none if it is not there."""
         return {}
 
+    def update_to_project(self, tables: Iterable[str], project: str) -> str:
+        """SQL by which all rows of tables that were begun without a project become those of one; "" if there is no SQL."""
+        return ""
+
     def private(self) -> Mapping[str, str]:
         """With which private options the rows of a table were written (mark_of_options), for tables that are there."""
 
@@ -58,16 +62,19 @@ class Destination(Protocol):
         return False
 
     def other_parts(self) -> Collection[tuple[str, str]]:
-        """The states of other parts of a backfill: stream and backfill key, including what is not committed yet."""
+        """The states of other projects and parts of a backfill: stream and backfill key, also if not committed yet."""
 
     def reload(self, tables: Iterable[Table]) -> None:
-        """Delete all rows of these tables and all states of their streams, of all parts of a backfill, and commit that."""
+        """Delete all rows of the project in these tables, and the states of their streams for all parts of its backfill.
+
+        Those of other projects stay, unless the table had no projects, or had other private options. Commits that.
+        """
 
     def start_over(self, tables: Iterable[Table]) -> None:
         """Their streams have no state, and are read from the beginning. Commits that.
 
         Drops what interrupted loads collected for a table that is replaced, and the states of a table that is missing: those
-        of all parts of a backfill, whose rows are gone as well.
+        of all projects and parts of a backfill, whose rows are gone as well.
         """
 
     def add(self, file: RowFile) -> None:

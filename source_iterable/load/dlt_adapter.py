@@ -17,10 +17,11 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from source_iterable.load.destination import Destination, DestinationError
 from source_iterable.load.dlt_formats import FIELD, format_for, hints, items, no_rows_of, remove_lines
-from source_iterable.load.rows import RowFile
-from source_iterable.load.tables import Table
+from source_iterable.load.rows import RowFile, literal
+from source_iterable.load.tables import Table, has_projects, project_of
 from source_iterable.process.machine import causes
 from source_iterable.reading.stream import Held, State
+from source_iterable.records.columns import PROJECT
 
 # Replaces a table in one transaction, instead of emptying it first.
 _IN_ONE_GO = "insert-from-staging"
@@ -43,9 +44,12 @@ class DltDestination(Destination):
 
     def __init__(self, destination: Any, dataset: str, backfill: str, folder: Path) -> None:
         self._backfill = backfill
+        self._project = project_of(backfill)
         self._files: dict[str, list[RowFile]] = {}
         # Tables that are dropped and made again with their next rows.
         self._anew: set[str] = set()
+        # Tables of which the project loses its states with the next package.
+        self._without_states: set[str] = set()
         self.pipeline = dlt.pipeline(SOURCE, str(folder / "dlt"), destination=destination, dataset_name=dataset)
         self._name = self.pipeline.destination.destination_name
         self._folder = folder
@@ -58,7 +62,19 @@ class DltDestination(Destination):
         return {name: states[self._backfill] for name, states in there.items() if states.get(self._backfill)}
 
     def columns(self, table: str) -> Held:
-        return columns_in(self.pipeline.default_schema, table) if self.pipeline.default_schema_name else {}
+        if table not in self._there:
+            return {}
+        # Somebody may have added it, as update_to_project says.
+        added = {PROJECT: None} if PROJECT in self._there[table] else {}
+        return {**added, **columns_in(self.pipeline.default_schema, table)}
+
+    def update_to_project(self, tables: Iterable[str], project: str) -> str:
+        with self._errors(), self.pipeline.sql_client() as client:
+            names = [client.make_qualified_table_name(table) for table in tables]
+        return " ".join(
+            f"ALTER TABLE {name} ADD COLUMN {PROJECT} varchar; UPDATE {name} SET {PROJECT} = {literal(project)};"
+            for name in names
+        )
 
     def private(self) -> Mapping[str, str]:
         resources = self._resources.items()
@@ -69,9 +85,21 @@ class DltDestination(Destination):
         return [(name, part) for name, part in found if part not in (self._backfill, PRIVATE)]
 
     def reload(self, tables: Iterable[Table]) -> None:
-        tables = list(tables)
-        self._run(tables, {}, ANEW)
-        self._there.update(table.name for table in tables)
+        tables, marks = list(tables), self.private()
+        own_rows = {
+            table.name
+            for table in tables
+            if table.project
+            and marks.get(table.name, table.private) == table.private
+            and has_projects(self.columns(table.name))
+        }
+        self._run([table for table in tables if table.name not in own_rows], {}, ANEW)
+        # States first: whatever happens, the rows that are deleted then are read again.
+        self._without_states = own_rows
+        self._run([table for table in tables if table.name in own_rows], {})
+        self._without_states = set()
+        self._delete_own_rows(own_rows)
+        self._there.update({table.name: {each.name for each in table.columns} for table in tables})
 
     def start_over(self, tables: Iterable[Table]) -> None:
         """Rows are kept here until their commit. That first drops tables which are missing or get columns of other types."""
@@ -85,12 +113,18 @@ class DltDestination(Destination):
         self._files.setdefault(file.table.name, []).append(file)
 
     def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:
+        finished = list(finished)
+        # dlt replaces the rows of a project by new ones, so it does not if there are none.
+        emptied = [
+            table.name for table in finished if table.project and not (table.merged or table.name in self._files)
+        ]
         # A table that is replaced and not read to its end has no rows in the warehouse yet, which its state must not say.
         merged = [files[0].table for files in self._files.values() if files[0].table.merged]
         ready = {table.name: table for table in [*merged, *finished]}
         self._run([table for name, table in ready.items() if name in self._anew], states, ANEW)
         self._run([table for name, table in ready.items() if name not in self._anew], states)
         self._anew.difference_update(ready)
+        self._delete_own_rows(emptied)
 
     def close(self) -> None:
         """No-op: what was not committed is not there."""
@@ -111,11 +145,12 @@ class DltDestination(Destination):
         return {*self._resources, *(schema.data_table_names() if schema else ())}
 
     @cached_property
-    def _there(self) -> set[str]:
+    def _there(self) -> dict[str, set[str]]:
+        """The tables that are there, and their columns as far as the destination says them."""
         with self._errors(), self.pipeline.destination_client() as client:
             # Not every destination can say so.
-            tables = getattr(client, "get_storage_tables", lambda names: ((name, names) for name in names))
-            return {name for name, columns in tables(sorted(self._known)) if columns}
+            tables = getattr(client, "get_storage_tables", lambda names: ((name, [name]) for name in names))
+            return {name: {*map(str.lower, columns)} for name, columns in tables(sorted(self._known)) if columns}
 
     def _run(self, tables: Iterable[Table], states: Mapping[str, State], refresh: Any = None) -> None:
         """Load a package with the rows of these tables and their states. With ANEW it drops the tables first."""
@@ -130,12 +165,22 @@ class DltDestination(Destination):
         def rows() -> Iterator[Any]:
             states = dlt.current.resource_state()
             states[PRIVATE] = table.private
+            if table.name in self._without_states:
+                for key in [key for key in states if project_of(key) == self._project]:
+                    del states[key]
             if state is not None:
                 states[self._backfill] = dict(state)
             # So that a table that has no rows yet is not missing.
             yield from items(files, self._format) if files else [no_rows_of(table)]
 
         return dlt.resource(rows, name=table.name, **hints(table, table.columns, self._format))
+
+    def _delete_own_rows(self, tables: Collection[str]) -> None:
+        """Delete the rows of this project in tables."""
+        if tables:
+            with self._errors(), self.pipeline.sql_client() as client:
+                for name in map(client.make_qualified_table_name, tables):
+                    client.execute_sql(f"DELETE FROM {name} WHERE {PROJECT} = {literal(self._project)}")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ import pyarrow
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.rows import RowFile, no_rows, quoted, select
 from source_iterable.load.tables import Column, Table
+from source_iterable.records.columns import PROJECT
 
 # dlt's names of types, where they are not DuckDB's.
 _DATA_TYPES = {"varchar": "text", "boolean": "bool", "timestamptz": "timestamp"}
@@ -82,14 +83,21 @@ def hints(table: Table, columns: Iterable[Column], sent: Format) -> dict[str, An
     told: dict[str, Any] = {
         name: {"data_type": types.get(each, each), "nullable": True, FIELD: field} for field, name, each in columns
     }
+    if table.project:
+        # No field of Iterable's.
+        del told[PROJECT][FIELD]
+    # Without a project, all rows are replaced.
+    own_only = bool(table.project) and not table.merged
     if table.cursor in told:
         # Of two versions of a row in one package, dlt would keep any.
         told[table.cursor]["dedup_sort"] = "desc"
     return {
         "table_name": table.name,
         "columns": told,
-        "primary_key": list(table.key) or None,
-        "write_disposition": "merge" if table.merged else "replace",
+        "primary_key": None if own_only else list(table.key) or None,
+        # Deletes what has the project of the new rows.
+        "merge_key": PROJECT if own_only else None,
+        "write_disposition": "merge" if table.merged or own_only else "replace",
         "file_format": sent.file,
         "table_format": sent.table,
     }

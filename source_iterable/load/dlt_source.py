@@ -18,8 +18,9 @@ from source_iterable.config import Config
 from source_iterable.load.destination import mixed_rows
 from source_iterable.load.dlt_adapter import ANEW, PRIVATE, SOURCE, columns_in
 from source_iterable.load.dlt_formats import Format, format_for, hints, items
+from source_iterable.load.projects import mixed_projects
 from source_iterable.load.rows import RowFile, Spool
-from source_iterable.load.tables import Table, backfill_key, table_of
+from source_iterable.load.tables import Table, backfill_key, has_projects, table_of
 from source_iterable.reading.stream import StreamContext
 from source_iterable.records.batch import RecordBatch
 from source_iterable.streams.privacy import notes
@@ -95,8 +96,11 @@ def _stream(table: Table, shared: _SharedContext) -> Any:
     def rows() -> Iterator[Any]:
         states = dlt.current.resource_state()
         full: list[RowFile] = []
-        if table.merged and states.get(PRIVATE, table.private) != table.private:
+        if (table.merged or table.project) and states.get(PRIVATE, table.private) != table.private:
             raise mixed_rows([table.name], f'pipeline.run(…, refresh="{ANEW}")')
+        held = columns_in(dlt.current.source_schema(), table.name)
+        if held and has_projects(held) != bool(table.project):
+            raise mixed_projects([table.name], table.project, f'pipeline.run(…, refresh="{ANEW}")')
         states[PRIVATE] = table.private
         sent = format_for(dlt.current.pipeline())
         with shared as context:

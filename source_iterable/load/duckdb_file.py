@@ -41,6 +41,7 @@ class DuckDBFile(SqlDestination):
     def __init__(self, path: Path, dataset: str, backfill: str, spill: Path, loaded: bool = False) -> None:
         super().__init__(dataset, backfill, loaded)
         self._path = path
+        self.qualified = f"{quoted(path.stem)}.{self.qualified}"
         with errors_of(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = open_database(spill)
@@ -61,10 +62,13 @@ class DuckDBFile(SqlDestination):
             return stage(self._database, file)
 
     def replace(self, table: Table, collecting: str) -> None:
-        # Copying takes memory for 2,048 rows at a time, however long they are.
-        self._drop(table.name)
-        self.run(f"ALTER TABLE {quoted(collecting)} RENAME TO {quoted(table.name)}")
-        self._held[table.name] = self._held.pop(collecting)
+        if table.project:
+            super().replace(table, collecting)
+        else:
+            # Copying takes memory for 2,048 rows at a time, however long they are.
+            self._drop(table.name)
+            self.run(f"ALTER TABLE {quoted(collecting)} RENAME TO {quoted(table.name)}")
+            self._held[table.name] = self._held.pop(collecting)
 
     def fields_of(self, source: str) -> Iterator[str]:
         sizes = f"SELECT sum(strlen(data)) AS size FROM {source} GROUP BY rowid // {VECTOR}"
@@ -124,5 +128,4 @@ class DuckDBFile(SqlDestination):
         return False
 
     def how_to_open(self) -> str:
-        use = f"USE {quoted(self._path.stem)}.{quoted(self._dataset)};"
-        return f"{one_line(f'duckdb {self._path}')}\n    {one_line(use)}"
+        return f"{one_line(f'duckdb {self._path}')}\n    {one_line(f'USE {self.qualified};')}"

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from source_iterable.errors import ConfigError
 from source_iterable.load.rows import definitions, literal, quoted
 from source_iterable.load.tables import Column, type_for
+from source_iterable.records.columns import PROJECT
 from source_iterable.records.names import free_name
 
 # A row for each event name, field and JSON type of its values. `view_name`, `column_name` and `place`, which counts the
@@ -119,7 +120,7 @@ def make(database: Database, held: dict[str, dict[str, str]], here: str) -> None
     if not events:
         return
     taken = {*held, *(name for (name,) in database.run(f"SELECT DISTINCT view_name FROM {FIELDS}"))}
-    shown = [column for column in _SHOWN if column in columns]
+    shown = [column for column in (*_SHOWN, PROJECT) if column in columns]
     # Names are given in this order: so did earlier versions.
     for names in _batches(sorted(events)):
         database.begin()
@@ -136,7 +137,7 @@ def _make_some(database: Database, names: Iterable[str], taken: set[str], shown:
     """Make the views of these event names. Returns the names of those that leave out fields for the first time."""
     of_events = f"event_name IN ({', '.join(map(_text, names))})"
     rows = database.run(_OF_EVENTS.format(table=FIELDS, of_events=of_events, most=MOST_FIELDS))
-    made = [*views_of(sorted(rows, key=itemgetter(0)), taken)]
+    made = [*views_of(sorted(rows, key=itemgetter(0)), taken, {*_SHOWN, *shown})]
     marks = [
         f"({_text(view.event_name)}, {_text(field)}, {literal(view.name)}, {literal(name) if name else 'NULL'}, {place})"
         for view in made
@@ -155,11 +156,11 @@ def _make_some(database: Database, names: Iterable[str], taken: set[str], shown:
     return [view.name for view in made if view.overflows]
 
 
-def views_of(rows: Iterable[Sequence[Any]], taken: set[str]) -> Iterator[View]:
+def views_of(rows: Iterable[Sequence[Any]], taken: set[str], shown: set[str]) -> Iterator[View]:
     """The views of some events, from their rows of FIELDS, which are in the order of event names.
 
     Fields that have a column keep it. The others get one, in the order of their names, until there are MOST_FIELDS.
-    `taken` are names of tables and views, to which new ones are added.
+    `taken` are names of tables and views, to which new ones are added, `shown` the other columns of each view.
     """
     for event_name, of_event in groupby(rows, itemgetter(0)):
         view: str | None = None
@@ -181,7 +182,7 @@ def views_of(rows: Iterable[Sequence[Any]], taken: set[str]) -> Iterator[View]:
         in_order = sorted(types.keys() - {*left_out}, key=lambda field: (given.get(field, (MOST_FIELDS, ""))[0], field))
         for field in in_order[:MOST_FIELDS]:
             name = given[field][1] if field in given else None
-            name = name or free_name(field, {*_SHOWN, *columns})
+            name = free_name(field, shown.union(columns)) if name is None or name in shown else name
             columns[name] = Column(field, name, type_for(types[field]))
         overflows = len(in_order) > MOST_FIELDS and not left_out
         marks: list[tuple[str, str | None, int]] = [

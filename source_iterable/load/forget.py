@@ -24,10 +24,12 @@ from source_iterable.load.command import (
 from source_iterable.load.forgetting import Erasable, Erased, forget
 from source_iterable.load.loader import work_folder
 from source_iterable.load.persons import EMAIL, USER_ID, Persons, identifying
+from source_iterable.load.projects import check_projects
 from source_iterable.load.rows import literal
 from source_iterable.load.tables import backfill_key, table_of
 from source_iterable.process.arguments import Parser
 from source_iterable.process.machine import local_errors
+from source_iterable.records.columns import PROJECT
 from source_iterable.records.private_fields import PrivateFields
 from source_iterable.streams.table import STREAMS, read_config
 
@@ -64,7 +66,7 @@ def _forget(options: argparse.Namespace) -> int:
     for kind, texts in ((EMAIL, options.email), (USER_ID, options.user_id)):
         for text in texts:
             persons.add(kind, text)
-    marks = {name: table_of(STREAMS[name], config).private for name in STREAMS if identifying(name)}
+    tables = [table_of(STREAMS[name], config) for name in STREAMS if identifying(name)]
     with (
         work_folder() as folder,
         closing(
@@ -83,6 +85,8 @@ def _forget(options: argparse.Namespace) -> int:
             raise ConfigError(
                 "Nothing was deleted: this command cannot delete rows in destinations of dlt. Run the SQL on stdout there."
             )
+        check_projects(destination, tables, config.project)
+        marks = {table.name: table.private for table in tables}
         erased = forget(destination, persons, marks, options.forgotten, options.all_profiles)
         destination.compact()
     write_report(
@@ -141,10 +145,14 @@ def sql_for_others(
             raise ConfigError("Nothing was deleted: no SQL that every warehouse reads alike can hold this identifier.")
         texts.setdefault(kind, []).append(literal(text))
 
+    own = f"{PROJECT} = {literal(config.project)}" if config.project else ""
+    of_own = f"({{}}) AND {own}".format if own else str
+
     def given(column: str, kinds: tuple[str, ...]) -> Iterator[str]:
         for kind in kinds:
             if identifiers is None and kind in (EMAIL, USER_ID):
                 hashes = f"SELECT hash FROM {dataset}.forgotten_users WHERE identifier_type = {literal(kind)}"
+                hashes += f" AND {own}" if own else ""
                 yield f"sha256_hex(lower(trim({column}))) IN ({hashes})"
             elif kind in texts:
                 yield f"{column} IN ({', '.join(texts[kind])}) OR lower(trim({column})) IN ({', '.join(texts[kind])})"
@@ -161,14 +169,14 @@ def sql_for_others(
         conditions = [sql for column, _, kinds in here[name] for sql in given(column, kinds)]
         if profiles:
             conditions += [
-                f"{column} IN (SELECT {column_of[kind]} FROM {dataset}.users WHERE {profiles})"
+                f"{column} IN (SELECT {column_of[kind]} FROM {dataset}.users WHERE {of_own(profiles)})"
                 for column, _, kinds in here[name]
                 for kind in kinds
                 if kind in column_of
             ]
         # The second keeps the rows of the last load.
         for schema in (staging, dataset) if conditions else ():
-            yield f"DELETE FROM {schema}.{name} WHERE {' OR '.join(conditions)};"
+            yield f"DELETE FROM {schema}.{name} WHERE {of_own(' OR '.join(conditions))};"
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

@@ -17,8 +17,9 @@ from source_iterable.api.retry import RESPONSE
 from source_iterable.errors import BadKey, Forbidden, IterableError
 from source_iterable.load.commits import Commits
 from source_iterable.load.destination import Destination, mixed_rows
+from source_iterable.load.projects import check_projects
 from source_iterable.load.rows import Spool
-from source_iterable.load.tables import Table, table_of
+from source_iterable.load.tables import Table, project_of, table_of
 from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, read
@@ -65,9 +66,16 @@ def load(
     tables: dict[str, Table] = {}
     to_read: dict[str, tuple[Stream, State]] = {}
     # That of users may lack columns, which have to be requested.
-    kept = [table_of(stream, context.config) for stream in streams if stream.name not in reload]
+    wanted = [table_of(stream, context.config) for stream in streams]
+    kept = [table for table in wanted if table.name not in reload]
+    check_projects(destination, kept if context.config.project else wanted, context.config.project)
     private = destination.private()
-    mixed = [each.name for each in kept if each.merged and private.get(each.name, each.private) != each.private]
+    # Of several projects, a table that is replaced keeps the rows of the others.
+    mixed = [
+        each.name
+        for each in kept
+        if (each.merged or each.project) and private.get(each.name, each.private) != each.private
+    ]
     if mixed:
         raise mixed_rows(mixed, f"--reload {','.join(mixed)}")
     unread = [table_of(stream, context.config) for stream in STREAMS.values() if stream not in streams]
@@ -78,7 +86,8 @@ def load(
         )
     states = destination.states(kept)
     for stream in streams:
-        name, state = stream.name, states.get(stream.name, {})
+        # What is requested whole is replaced whole, so that nothing stays that Iterable has deleted.
+        name, state = stream.name, {} if stream.whole else states.get(stream.name, {})
         results[name] = Loaded()
         try:
             stream.check_state(state)
@@ -106,7 +115,7 @@ def load(
             if isinstance(item, RecordBatch):
                 spool.add(tables[name], item)
                 rows, size = rows + item.count, size + len(item.lines)
-            elif isinstance(item, Checkpoint):
+            elif isinstance(item, Checkpoint) and not to_read[name][0].whole:
                 checkpoints[name] = item.state
             elif isinstance(item, Ended):
                 if item.error and not isinstance(item.error, IterableError):
@@ -146,14 +155,21 @@ def _warnings_of_deletion(
 ) -> Iterator[str]:
     """What does not come back by itself: the rows of these parts of a backfill, streams and keys, and past days."""
     for stream in sorted({stream for stream, _ in parts if stream in tables and tables[stream].merged}):
-        periods = (key.replace("/", " to ") or "the one without end_date" for name, key in parts if name == stream)
+        others = ", ".join(sorted(_shown(key) for name, key in parts if name == stream))
         yield (
-            f"{stream}: the rows of other parts of the backfill are gone, too. Load these parts again, each with its own "
-            f"configuration: {', '.join(sorted(periods))}."
+            f"{stream}: the rows of other projects or parts of the backfill are gone, too. Load these again, each with its "
+            f"own configuration: {others}."
         )
     for name, lost in _UNREPEATABLE.items():
         if name in tables and name in reload:
             yield f"{name}: --reload has deleted rows that cannot be loaded again: {lost}."
+
+
+def _shown(key: str) -> str:
+    """A backfill key for people."""
+    project = project_of(key)
+    period = key.removeprefix(project).lstrip("/").replace("/", " to ") or "the one without end_date"
+    return f"project {project}, {period}" if project else period
 
 
 @contextmanager

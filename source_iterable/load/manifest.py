@@ -6,7 +6,7 @@ import json
 from secrets import token_hex
 from typing import Any
 
-from source_iterable.load.tables import Table
+from source_iterable.load.tables import Table, project_of
 
 
 class Manifest(dict[str, Any]):
@@ -22,10 +22,11 @@ class Manifest(dict[str, Any]):
         """That of a table, which is made if missing."""
         return self["tables"].setdefault(table, {"files": [], "loading": {}})
 
-    def forget_states(self, name: str) -> None:
-        """Drop the states of a stream."""
-        for states in self["states"].values():
-            states.pop(name, None)
+    def forget_states(self, name: str, project: str | None = None) -> None:
+        """Drop the states of a stream, or those of a project only."""
+        for key, states in self["states"].items():
+            if project is None or project_of(key) == project:
+                states.pop(name, None)
 
     def new_generation(self, name: str, private: str | None = None) -> None:
         """Mark a table as another one, in the commit that makes it or takes rows away.

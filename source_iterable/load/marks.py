@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from secrets import token_hex
 from typing import Any
@@ -11,10 +11,10 @@ from source_iterable.load.rows import literal
 from source_iterable.load.tables import Table
 
 # By table: the mark of the private options with which its rows were written (NULL: unknown), and its generation.
-_TABLES = "_source_iterable_tables"
+TABLES = "_source_iterable_tables"
 # By table and column: which of the project's own fields it holds.
 _COLUMNS = "_source_iterable_columns"
-MAKE = f"""CREATE TABLE IF NOT EXISTS {_TABLES} (name text, private text, generation text);
+MAKE = f"""CREATE TABLE IF NOT EXISTS {TABLES} (name text, private text, generation text);
 CREATE TABLE IF NOT EXISTS {_COLUMNS} (name text, column_name text, field text)"""
 
 
@@ -27,7 +27,7 @@ class Marks:
     @cached_property
     def private(self) -> dict[str, str | None]:
         """The marks of private options (Table.private), by table."""
-        return dict(self._run(f"SELECT name, private FROM {_TABLES}"))
+        return dict(self._run(f"SELECT name, private FROM {TABLES}"))
 
     @cached_property
     def _fields(self) -> dict[tuple[str, str], str]:
@@ -45,8 +45,8 @@ class Marks:
         """
         mark = self.private[name] = self.private.get(name) if private is None else private
         values = [literal(name), "NULL" if mark is None else literal(mark), literal(token_hex(8))]
-        self._run(f"DELETE FROM {_TABLES} WHERE name = {literal(name)}")
-        self._run(f"INSERT INTO {_TABLES} VALUES ({', '.join(values)})")
+        self._run(f"DELETE FROM {TABLES} WHERE name = {literal(name)}")
+        self._run(f"INSERT INTO {TABLES} VALUES ({', '.join(values)})")
 
     def remember(self, table: Table) -> None:
         """Note which columns hold the project's own fields."""
@@ -57,3 +57,9 @@ class Marks:
             self._run(f"DELETE FROM {_COLUMNS} WHERE name = {name} AND column_name IN ({', '.join(map(literal, new))})")
             rows = (f"({name}, {literal(column)}, {literal(field)})" for column, field in new.items())
             self._run(f"INSERT INTO {_COLUMNS} VALUES {', '.join(rows)}")
+
+
+def sql_for_new_generation(table: str, names: Iterable[str]) -> str:
+    """SQL that marks tables as others, in the table of marks of this name."""
+    new = literal(token_hex(8))
+    return f"UPDATE {table} SET generation = {new} WHERE name IN ({', '.join(map(literal, names))});"

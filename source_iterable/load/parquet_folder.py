@@ -1,27 +1,25 @@
 """ParquetFolder: a folder of Parquet files as the destination, here or in a bucket, written by DuckDB.
 
-A manifest lists the files that count, and has the states and the marks of tables. It is replaced in one go, so a commit
-happens or does not. Files are never changed: one with rows that newer ones replace is written anew without them.
+The manifest (manifest.py) has the states and the marks of tables, besides the files that count: a commit replaces it.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePath
-from typing import Any
 
 from source_iterable.load.destination import DestinationError
 from source_iterable.load.forgetting import Erasable, Part
-from source_iterable.load.incoming import fetched, open_database, stage, uncompressed
+from source_iterable.load.incoming import stage, uncompressed
 from source_iterable.load.manifest import Manifest
+from source_iterable.load.parquet_files import ParquetFiles
 from source_iterable.load.periods import may_share, of_incoming, together
 from source_iterable.load.rows import RowFile, literal, no_rows
-from source_iterable.load.storage import MANIFEST, Storage, is_ours, seen, unseen
-from source_iterable.load.tables import Table
+from source_iterable.load.storage import Storage, seen
+from source_iterable.load.tables import Table, has_projects, project_of
 from source_iterable.process.display import one_line
 from source_iterable.reading.stream import Held, State
+from source_iterable.records.columns import PROJECT
 from source_iterable.streams.table import STREAMS
 
 _FILE = "_source_iterable_file"
@@ -30,33 +28,18 @@ _FILE = "_source_iterable_file"
 _SMALL_BYTES = 2 * 2**20
 
 
-class ParquetFolder(Erasable):
-    """A Destination. The files of a table are in its folder `table` of a Storage; `spill` is for DuckDB's temporary files.
-
-    `loaded`: ConfigError is raised, and nothing made, if no load has made the dataset.
-    """
+class ParquetFolder(ParquetFiles, Erasable):
+    """A Destination: files of Parquet in a Storage, of which `spill` and `loaded` are the parameters, too."""
 
     remains = "A disk keeps the bytes of deleted files until it needs the space; a bucket may keep earlier versions."
 
     def __init__(self, storage: Storage, backfill: str, spill: Path, loaded: bool = False) -> None:
-        self._storage = storage
+        super().__init__(storage, spill, loaded)
         self._backfill = backfill
+        self._project = project_of(backfill)
+        self._own = f"{PROJECT} = {literal(self._project)}" if self._project else ""
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
-        with storage.errors():
-            # The bytes of each file by path.
-            committed, self._files = storage.open(loaded)
-        self._committed = committed if committed is not None else b'{"states": {}, "tables": {}}'
-        try:
-            self._manifest = Manifest(self._committed)
-        except ValueError:
-            storage.close()
-            raise DestinationError(f"{storage.shown}{MANIFEST} is damaged: load into another folder.") from None
-        self._manifest["writer"] = secrets.token_hex(8)  # no two loads write the same manifest
-        self._database = open_database(spill)
-        with storage.errors():
-            storage.connect(self._database)
-            self._replace_manifest()
 
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
         states = self._manifest["states"].get(self._backfill, {})
@@ -89,11 +72,16 @@ class ParquetFolder(Erasable):
     def reload(self, tables: Iterable[Table]) -> None:
         with self._storage.errors():
             for table in tables:
-                empty = self._written(table.name, no_rows(table))
-                self._manifest["tables"][table.name] = {"files": [empty], "loading": {}}
+                entry = self._manifest.entry(table.name)
+                if shares := self._shares(table):
+                    entry["files"] = self._of_others(table)
+                    entry["loading"].pop(self._loading_key(table), None)
+                else:
+                    entry = self._manifest["tables"][table.name] = {"files": [], "loading": {}}
+                entry["files"] = entry["files"] or [self._written(table.name, no_rows(table))]
                 self._manifest.remember(table)
                 self._manifest.new_generation(table.name, table.private)
-                self._manifest.forget_states(table.name)
+                self._manifest.forget_states(table.name, self._project if shares else None)
             self._replace_manifest()
 
     def start_over(self, tables: Iterable[Table]) -> None:
@@ -148,7 +136,10 @@ class ParquetFolder(Erasable):
             for table in [*finished, *(table for table in begun if table.merged)]:
                 entry = self._manifest.entry(table.name)
                 if not table.merged:
-                    entry["files"] = entry["loading"].pop(self._loading_key(table), [])
+                    new = entry["loading"].pop(self._loading_key(table), [])
+                    entry["files"] = [*(self._of_others(table) if self._shares(table) else []), *new]
+                    # Those of files that are gone would stay.
+                    entry.pop("periods", None)
                 entry["files"] = entry["files"] or [self._written(table.name, no_rows(table))]
                 self._manifest.remember(table)
                 if entry.get("private") != table.private:
@@ -174,29 +165,43 @@ class ParquetFolder(Erasable):
             waiting = [(True, key.partition(" ")[2], files) for key, files in entry["loading"].items()]
             for loading, mark, files in ((False, entry.get("private"), entry["files"]), *waiting):
                 for name in (name for name in files if self._path(table, name) in self._files):
-                    source = self._reader(table, name)
-                    parts.append(Part(table, loading, name, source, self._described(source), mark))
+                    columns = self._described(self._reader(table, name))
+                    if not self._own or PROJECT in columns:
+                        parts.append(Part(table, loading, name, self._own_rows(table, name), columns, mark))
         return parts
-
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._storage.errors():
-            return self._database.execute(sql).fetchall()
-
-    def _described(self, source: str) -> dict[str, str]:
-        return {column: sql_type.lower() for column, sql_type, *_ in self.run(f"DESCRIBE FROM {source}")}
-
-    def chunks(self, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
-        with self._storage.errors():
-            yield from fetched(self._database, sql)
 
     def erase(self, part: Part, condition: str) -> Part:
         entry = self._manifest.entry(part.table)
         (files,) = [files for files in (entry["files"], *entry["loading"].values()) if part.name in files]
         with self._storage.errors():
-            name = self._rewrite(part.table, files, part.name, f"FROM {part.source} WHERE ({condition}) IS NOT TRUE")
+            rows = self._reader(part.table, part.name)
+            gone = f"{condition} AND {self._own}" if self._own else condition
+            name = self._rewrite(part.table, files, part.name, f"FROM {rows} WHERE ({gone}) IS NOT TRUE")
         if not part.loading:
             self._manifest.new_generation(part.table)
-        return part._replace(name=name, source=self._reader(part.table, name))
+        return part._replace(name=name, source=self._own_rows(part.table, name))
+
+    def _own_rows(self, table: str, name: str) -> str:
+        """SQL for the rows of this project in a file."""
+        source = self._reader(table, name)
+        return f"(FROM {source} WHERE {self._own})" if self._own else source
+
+    def _shares(self, table: Table) -> bool:
+        """Whether a table may have rows of other projects, which stay."""
+        entry = self._manifest.entry(table.name)
+        return bool(self._own) and entry.get("private") == table.private and has_projects(self.columns(table.name))
+
+    def _of_others(self, table: Table) -> list[str]:
+        """The files of a table, without the rows of this project."""
+        files: list[str] = self._manifest.entry(table.name)["files"]
+        for name in [name for name in files if self._path(table.name, name) in self._files]:
+            source = self._reader(table.name, name)
+            ((own, rows),) = self.run(f"SELECT count(*) FILTER ({self._own}), count(*) FROM {source}")
+            if own == rows:
+                files.remove(name)
+            elif own:
+                self._rewrite(table.name, files, name, f"FROM {source} WHERE ({self._own}) IS NOT TRUE")
+        return files
 
     def _loading_key(self, table: Table) -> str:
         """What the manifest calls the files that wait: of this backfill key and these private options."""
@@ -213,56 +218,3 @@ class ParquetFolder(Erasable):
             return any(self._there(table.name))
         waiting = self._manifest.entry(table.name)["loading"].get(self._loading_key(table))
         return waiting is not None and all(self._path(table.name, file) in self._files for file in waiting)
-
-    def _replace_manifest(self) -> None:
-        manifest = json.dumps(self._manifest).encode()
-        self._storage.replace_manifest(manifest)
-        self._committed = manifest
-        self._show_what_counts()
-
-    def _show_what_counts(self) -> None:
-        """Delete files that the last commit, or a killed load, left over, and give those that count their names.
-
-        In this order: who reads meanwhile misses rows, and has none twice.
-        """
-        tables = self._manifest["tables"].items()
-        counts = {f"{table}/{name}" for table, entry in tables for name in entry["files"]}
-        waits = {f"{table}/{name}" for table, entry in tables for files in entry["loading"].values() for name in files}
-        others = {path: seen(path) for path in self._files if path not in counts and is_ours(path)}
-        hidden = {path: name for path, name in others.items() if name in counts and name not in self._files}
-        left_over = [path for path, name in others.items() if path not in hidden and name not in waits]
-        if left_over:
-            self._storage.delete(left_over)
-        if hidden:
-            self._storage.rename(hidden)
-        for path in left_over:
-            del self._files[path]
-        self._files.update({name: self._files.pop(path) for path, name in hidden.items()})
-
-    def _path(self, table: str, name: str) -> str:
-        """The path of a file; it is among _files if the file is there."""
-        path = f"{table}/{name}"
-        return path if path in self._files else unseen(path)
-
-    def _reader(self, table: str, *files: str, more: str = "") -> str:
-        """SQL for the rows of files; `more` are further arguments of read_parquet."""
-        paths = ", ".join(literal(f"{self._storage.read}{self._path(table, name)}") for name in files)
-        return f"read_parquet([{paths}], union_by_name=true{more})"
-
-    def _rewrite(self, table: str, files: list[str], name: str, rest: str) -> str:
-        """Replace a file by one with the rest of its rows, whose name is returned."""
-        new = self._written(table, rest)
-        files[files.index(name)] = new
-        periods = self._manifest.entry(table).setdefault("periods", {})
-        periods[new] = periods.pop(name, None)
-        return new
-
-    def _written(self, table: str, query: str) -> str:
-        """The name of a new file with the rows of a query."""
-        name = f"{secrets.token_hex(8)}.parquet"
-        path = unseen(f"{table}/{name}")
-        copy = f"COPY ({query}) TO"
-        self._files[path] = self._storage.write(
-            path, lambda file: self._database.execute(f"{copy} {literal(file)} (FORMAT parquet, COMPRESSION zstd)")
-        )
-        return name

@@ -21,7 +21,7 @@ from source_iterable.load.forgetting import CHUNK
 from source_iterable.load.incoming import errors_of, open_database, stage
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.sql_destination import SqlDestination
-from source_iterable.load.tables import Column, Table
+from source_iterable.load.tables import Column
 from source_iterable.process.display import one_line
 
 # Seconds that a server has to restart.
@@ -152,13 +152,6 @@ class Postgres(SqlDestination):
         self.run(f"CREATE TEMP TABLE incoming ({definitions(self.sql_types(file.columns))})")
         self.run("COPY incoming FROM STDIN (FORMAT csv)", path)
         return replaced
-
-    def replace(self, table: Table, collecting: str) -> None:
-        # It stays the same table, for the rights on it. TRUNCATE would wait for those who read it.
-        columns = self._held[collecting]
-        self._empty(table, columns, "DELETE FROM")
-        self._insert(table.name, columns, quoted(collecting))
-        self._drop(collecting)
 
     def fields_of(self, source: str) -> list[str]:
         json_type = JSON_TYPE.format("jsonb_typeof(value)")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 from source_iterable.load import event_views
 from source_iterable.load.forgetting import Erasable, Part, no_tables
-from source_iterable.load.marks import MAKE, Marks
+from source_iterable.load.marks import MAKE, TABLES, Marks, sql_for_new_generation
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
-from source_iterable.load.tables import Column, Table
+from source_iterable.load.states import MAKE_STATES, STATES, States, sql_to_project
+from source_iterable.load.tables import Column, Table, has_projects, project_of
+from source_iterable.load.waiting import options_of, part_of, waiting_for, waiting_name
 from source_iterable.reading.stream import Held, State
+from source_iterable.records.columns import PROJECT
 from source_iterable.streams.table import STREAMS
-
-_STATES = "_source_iterable_states"
 
 
 class SqlDestination(Erasable):
@@ -39,10 +37,15 @@ class SqlDestination(Erasable):
         self._dataset = dataset
         here = "lower(table_schema) = lower({})" if self.ignores_case else "table_schema = {}"
         self._here = here.format(literal(dataset))
-        self._backfill = backfill
-        self._part = _suffix("", sha256(backfill.encode()).hexdigest() if backfill else "")
+        self._project = project_of(backfill)
+        # Of the rows of a table that has projects, those of this one.
+        self._own = f"{PROJECT} = {literal(self._project)}" if self._project else ""
+        self._part = part_of(backfill)
         self._loaded = loaded
+        # The schema, as any session can name it.
+        self.qualified = quoted(dataset)
         self._marks = Marks(self.run)
+        self._states = States(self.run, backfill)
         self._open = False
         # Tables whose streams are read from the beginning.
         self._begun: dict[str, Table] = {}
@@ -62,21 +65,29 @@ class SqlDestination(Erasable):
     def select(self, columns: Sequence[Column]) -> str:
         """SQL for fields in the column `data`, in this order; NULL where a value is not of its column's type."""
 
-    @abstractmethod
     def replace(self, table: Table, collecting: str) -> None:
-        """Give a table the rows of the table `collecting`, which has all its columns, and drop that. Views on it stay."""
+        """Give a table the rows of the table `collecting`, which has all its columns, and drop that. Views on it stay.
+
+        It stays the same table, for the rights on it. TRUNCATE would wait for those who read it.
+        """
+        columns = self._held[collecting]
+        if self._own and table.name in self._held:
+            self._make_columns(table.name, table, columns)
+            self.run(f"DELETE FROM {quoted(table.name)} WHERE {self._own}")
+        else:
+            self._empty(table, columns, "DELETE FROM")
+        self._insert(table.name, columns, quoted(collecting))
+        self._drop(collecting)
 
     def setup(self, enter: str, execute: Callable[[str], list[tuple[Any, ...]]]) -> None:
         """Make the schema and the tables of states and marks if missing. For the subclass, once it is connected.
 
         `enter` is SQL after which names without a schema are in `dataset`. ConfigError: a load should have made them.
         """
-        made = f"{self._here} AND table_name = {literal(_STATES)}"
+        made = f"{self._here} AND table_name = {literal(STATES)}"
         if self._loaded and not execute(f"SELECT 1 FROM information_schema.tables WHERE {made}"):
             raise no_tables()
-        states = f"{_STATES} (stream text, part text, state text, committed_at timestamptz)"
-        make = f"CREATE TABLE IF NOT EXISTS {states}; {MAKE}"
-        execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {make}")
+        execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._dataset)}; {enter}; {MAKE_STATES}; {MAKE}")
 
     @cached_property
     def _held(self) -> dict[str, dict[str, str]]:
@@ -91,31 +102,48 @@ class SqlDestination(Erasable):
 
     def states(self, tables: Iterable[Table]) -> Mapping[str, State]:
         there = {table.name for table in tables if self._collecting(table) in self._held}
-        rows = self.run(f"SELECT stream, state FROM {_STATES} WHERE part = {literal(self._backfill)}")
-        return {stream: json.loads(state) for stream, state in rows if stream in there}
+        return {stream: state for stream, state in self._states.all().items() if stream in there}
 
     def private(self) -> Mapping[str, str]:
         return {name: mark for name, mark in self._marks.private.items() if mark is not None and name in self._held}
 
     def collects_otherwise(self, table: Table) -> bool:
-        return any(private != _suffix("p", table.private) for _, private in self._loading(table.name).values())
+        return any(private != options_of(table.private) for _, private in waiting_for(table.name, self._held).values())
 
     def columns(self, table: str) -> Held:
         return {column: self._marks.field(table, column) for column in self._held.get(table, ())}
 
+    def update_to_project(self, tables: Iterable[str], project: str) -> str:
+        schema, value = self.qualified, literal(project)
+        updates = [
+            f"ALTER TABLE {schema}.{name} ADD COLUMN {PROJECT} {self.types.get('varchar', 'varchar')}; "
+            f"UPDATE {schema}.{name} SET {PROJECT} = {value};"
+            for name in map(quoted, tables)
+        ]
+        # Without their states all would be read again; models are built in full.
+        states = sql_to_project(f"{schema}.{STATES}", tables, project)
+        return " ".join([*updates, states, sql_for_new_generation(f"{schema}.{TABLES}", tables)])
+
     def other_parts(self) -> Collection[tuple[str, str]]:
-        return self.run(f"SELECT stream, part FROM {_STATES} WHERE part <> {literal(self._backfill)}")
+        return self._states.of_others()
 
     def reload(self, tables: Iterable[Table]) -> None:
         self.begin()
+        private = self.private()
         for table in tables:
-            for name in self._loading(table.name):
-                self._drop(name)
+            marked_alike = private.get(table.name, table.private) == table.private
+            of_others = marked_alike and self._project and has_projects(self.columns(table.name))
+            for name, (part, _) in waiting_for(table.name, self._held).items():
+                if part == self._part or not of_others:
+                    self._drop(name)
             if table.name == "custom_event":
                 self._drop(event_views.FIELDS)
-            self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}")
-            if table.name in self._held:
+            self._states.drop_all(table.name, self._project if of_others else None)
+            if of_others:
+                self.run(f"DELETE FROM {quoted(table.name)} WHERE {self._own}")
+            elif table.name in self._held:
                 self._empty(table, self.sql_types(table.columns), "TRUNCATE")
+            if table.name in self._held:
                 self._marks.new_generation(table.name, table.private)
         self.end_transaction()
 
@@ -125,12 +153,11 @@ class SqlDestination(Erasable):
             self._begun[table.name] = table
             if table.merged and table.name in self._held:
                 continue  # it has the rows of other parts
-            for name, (part, private) in self._loading(table.name).items():
+            for name, (part, private) in waiting_for(table.name, self._held).items():
                 # Another part's loads go on with theirs, if the options are the same.
-                if part == self._part or private != _suffix("p", table.private):
+                if part == self._part or private != options_of(table.private):
                     self._drop(name)
-            part = "" if table.merged else f" AND part = {literal(self._backfill)}"
-            self.run(f"DELETE FROM {_STATES} WHERE stream = {literal(table.name)}{part}")
+            (self._states.drop_all if table.merged else self._states.drop)(table.name)
         self.end_transaction()
 
     def add(self, file: RowFile) -> None:
@@ -152,9 +179,7 @@ class SqlDestination(Erasable):
             if state and (begun := self._begun.get(stream)):
                 # So that a table that has no rows yet is not missing.
                 self._make_columns(self._collecting(begun), begun, self.sql_types(begun.columns))
-            key = f"{literal(stream)}, {literal(self._backfill)}"
-            self.run(f"DELETE FROM {_STATES} WHERE (stream, part) = ({key})")
-            self.run(f"INSERT INTO {_STATES} VALUES ({key}, {literal(json.dumps(state))}, now())")
+            self._states.put(stream, state)
         self.end_transaction()
 
     def rollback(self) -> None:
@@ -166,13 +191,20 @@ class SqlDestination(Erasable):
         self._marks = Marks(self.run)
 
     def parts(self) -> list[Part]:
-        mark = self._marks.private | {name: p[2:] for table in STREAMS for name, (_, p) in self._loading(table).items()}
-        at = [(table, name) for table in STREAMS for name in (table, *self._loading(table)) if name in self._held]
-        return [Part(table, name != table, name, quoted(name), self._held[name], mark.get(name)) for table, name in at]
+        waiting = {table: waiting_for(table, self._held) for table in STREAMS}
+        mark = self._marks.private | {name: p[2:] for names in waiting.values() for name, (_, p) in names.items()}
+        at = [(table, name) for table in STREAMS for name in (table, *waiting[table]) if name in self._held]
+        rows = f"(SELECT * FROM {{}} WHERE {self._own}) AS own" if self._own else "{}"
+        return [
+            Part(table, name != table, name, rows.format(quoted(name)), self._held[name], mark.get(name))
+            for table, name in at
+            if not self._own or PROJECT in self._held[name]
+        ]
 
     def erase(self, part: Part, condition: str) -> Part:
         self.begin()
-        self.run(f"DELETE FROM {part.source} WHERE {condition}")
+        own = f" AND {self._own}" if self._own else ""
+        self.run(f"DELETE FROM {quoted(part.name)} WHERE {condition}{own}")
         if not part.loading:
             self._marks.new_generation(part.table)
         return part
@@ -211,16 +243,8 @@ class SqlDestination(Erasable):
                 self._marks.new_generation(table.name, table.private)
 
     def _collecting(self, table: Table) -> str:
-        """The table that rows are added to: for one that is replaced another, until all is read.
-
-        That one is of this backfill key and these private options.
-        """
-        return table.name if table.merged else f"_loading_{table.name}{self._part}{_suffix('p', table.private)}"
-
-    def _loading(self, name: str) -> dict[str, tuple[str, str]]:
-        """The tables in which loads collect rows for a table, and the suffixes of backfill key and private options."""
-        pattern = re.compile(rf"_loading_{name}((?:_[0-9a-f]{{8}})?)((?:_p[0-9a-f]{{8}})?)")
-        return {held: (found[1], found[2]) for held in self._held if (found := pattern.fullmatch(held))}
+        """The table that rows are added to: for one that is replaced another, until all is read."""
+        return table.name if table.merged else waiting_name(table, self._part)
 
     def _drop(self, name: str) -> None:
         self.run(f"DROP TABLE IF EXISTS {quoted(name)}")
@@ -261,7 +285,3 @@ class SqlDestination(Erasable):
             self._marks.new_generation(name, table.private)
         if name == table.name:
             self._marks.remember(table)
-
-
-def _suffix(letter: str, digest: str) -> str:
-    return f"_{letter}{digest[:8]}" if digest else ""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.reading.stream import Held, Stream
+from source_iterable.records.columns import PROJECT
 from source_iterable.records.names import snake_case
 from source_iterable.records.private_fields import mark_of_options
 from source_iterable.records.schemas import load_schema, milliseconds
@@ -35,11 +36,11 @@ class Column(NamedTuple):
 class Table(NamedTuple):
     """The table of the stream of the same name, whose records have the JSON schema `schema`.
 
-    `key` names the columns that identify a row; it may be empty. `merged`: rows are merged on the key; otherwise all are
-    replaced once the stream was read to its end. `event_time` is the column of an event's time, which never changes.
-    `fits`: every value fits its column's SQL type, long numbers aside. `private` is the mark of the options by which private
-    fields are hidden and ids keyed in its rows (mark_of_options). `own` are the columns of the project's own fields,
-    `cursor` is that of the stream's cursor.
+    `key` names the columns that identify a row; it may be empty. `merged`: rows are merged on the key; otherwise all of the
+    project are replaced once the stream was read to its end. `event_time` is the column of an event's time, which never
+    changes. `fits`: every value fits its column's SQL type, long numbers aside. `private` is the mark of the options by
+    which private fields are hidden and ids keyed in its rows (mark_of_options). `own` are the columns of the project's own
+    fields, `cursor` is that of the stream's cursor, `project` is the option of this name, the value of that column.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Table(NamedTuple):
     private: str = ""
     own: tuple[Column, ...] = ()
     cursor: str | None = None
+    project: str = ""
 
 
 def table_of(
@@ -61,7 +63,9 @@ def table_of(
 
     By `held_by`, fields of the project's own keep the columns that they have.
     """
+    project = config.project or ""
     standard = {field: snake_case(field) for field in load_schema(stream.name)["properties"]}
+    standard |= {PROJECT: PROJECT} if project else {}
 
     @cache
     def held() -> Held:
@@ -76,22 +80,40 @@ def table_of(
         for field, declared in schema["properties"].items()
     )
     key = tuple(map(snake_case, stream.key(config)))
-    merged = stream.cursor_field is not None
-    has_ids = key == ("_event_id",)
+    merged = stream.cursor_field is not None and not stream.whole
+    has_ids = stream.key_in_project(config) == ["_event_id"]
     event_time = "created_at" if merged and has_ids else None
     private = mark_of_options(config, has_ids) if stream.may_have_private_fields else ""
-    if not {"varchar", "json"}.intersection(column.type for column in columns):
+    if not {"varchar", "json"}.intersection(column.type for column in columns if column.name != PROJECT):
         # There can be no other fields than the columns: list_sizes, whose past nobody could load again.
         shown = stream.schema(config.model_copy(update={"excluded_fields": [], "hashed_fields": []}))
         private = private if shown != schema else ""
     own_columns = tuple(column for column in columns if column.field in own)
     cursor = snake_case(stream.cursor_field) if stream.cursor_field else None
-    return Table(stream.name, columns, key, merged, event_time, stream.of_people, schema, private, own_columns, cursor)
+    return Table(
+        stream.name, columns, key, merged, event_time, stream.of_people, schema, private, own_columns, cursor, project
+    )
 
 
 def backfill_key(config: Config) -> str:
-    """Tells apart the states of configurations that load parts of a backfill into one dataset: "" without an end_date."""
-    return f"{config.start_date}/{config.end_date}" if config.end_date else ""
+    """Tells apart the states of configurations that load into one dataset: by project, and by part of a backfill.
+
+    "" without either.
+    """
+    period = [config.start_date, config.end_date] if config.end_date else []
+    return "/".join(filter(None, [config.project, *period]))
+
+
+def project_of(key: str) -> str:
+    """The project in a backfill key; "" if there is none."""
+    first = key.partition("/")[0]
+    # A time has one, a project has none.
+    return "" if ":" in first else first
+
+
+def has_projects(held: Held) -> bool:
+    """Whether the columns that a table has include ours for the project: an own field may have one of this name."""
+    return held.get(PROJECT, "") is None
 
 
 def type_for(json_types: Iterable[str]) -> str:

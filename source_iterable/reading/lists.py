@@ -79,6 +79,7 @@ class ByContentStream(ListStream):
     """
 
     cursor_field = UPDATED_AT
+    whole = True
     page_size = 1000
     kinds = {"all": BY_ID}
 

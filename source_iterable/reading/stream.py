@@ -20,8 +20,8 @@ from source_iterable.errors import ConfigError
 from source_iterable.exports.reader import ExportReader
 from source_iterable.reading.catch_up import CatchUpBarrier, Need
 from source_iterable.reading.shared_lists import SharedLists
-from source_iterable.records.batch import RecordBatch, batches_of
-from source_iterable.records.columns import DATA, Columns
+from source_iterable.records.batch import RecordBatch, batches_of, with_member
+from source_iterable.records.columns import DATA, PROJECT, Columns
 from source_iterable.records.columns import Fields as Fields
 from source_iterable.records.private_fields import Layout, PrivateFields, Redact
 from source_iterable.records.schemas import load_schema
@@ -29,6 +29,7 @@ from source_iterable.records.schemas import load_schema
 # Batches of all export streams that exist at a time, besides those in the queue to stdout: each costs about 3 MB while it
 # is made, and one core makes them.
 _BATCHES_AT_ONCE = 8
+_PROJECT = {"description": "The project's name, from the option of this name.", "type": "string"}
 # The columns that are there already where the records go, and the field that each holds; None: nobody remembers.
 Held = Mapping[str, str | None]
 # JSON schemas, by stream.
@@ -100,7 +101,8 @@ class Stream(ABC):
     was. `every_state`: all its states are written; those of the others only as often as they are worth it (reading/pace.py).
     `of_people`: its records are of people, and in excluded_fields and hashed_fields `data.x` means a column x, too.
     `needs`: what it gets before other streams go on, or takes together with them. `exempt_key`: it is about things, and
-    excluded_fields leave its key. `lists`: the paths of the shared lists that it reads.
+    excluded_fields leave its key. `lists`: the paths of the shared lists that it reads. `whole`: every sync requests all
+    items, also if it emits only those that have changed.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Stream(ABC):
     needs: Need | None = None
     may_have_private_fields = True
     exempt_key = False
+    whole = False
 
     @property
     def lists(self) -> Collection[str]:
@@ -122,7 +125,7 @@ class Stream(ABC):
 
         A stream that yields no Checkpoint is read in full every time. Raises IterableError.
         """
-        redact = self.redaction(context)
+        redact, project = self.redaction(context), context.config.project
         left_out: list[int] = []
         try:
             with closing(self._read(context, state)) as items:
@@ -130,6 +133,7 @@ class Stream(ABC):
                     for each in self._finished(item, redact):
                         if isinstance(each, RecordBatch):
                             left_out += each.left_out
+                            each = with_member(each, PROJECT, project) if project else each
                         yield each
         finally:
             if left_out:
@@ -178,6 +182,11 @@ class Stream(ABC):
 
     def key(self, config: Config) -> list[str]:
         """The columns of the primary key; empty if there is none."""
+        key = self.key_in_project(config)
+        return [*key, PROJECT] if key and config.project else key
+
+    def key_in_project(self, config: Config) -> list[str]:
+        """The columns that identify a record among those of its project."""
         return list(self.primary_key)
 
     def schema(
@@ -188,7 +197,10 @@ class Stream(ABC):
         `held` returns the columns that are there already where the records go. Raises IterableError.
         """
         schema = self._schema(config, client, held)
-        return PrivateFields.from_config(config).schema(schema, self.layout) if self.may_have_private_fields else schema
+        if self.may_have_private_fields:
+            schema = PrivateFields.from_config(config).schema(schema, self.layout)
+        # Last: no private field is meant by its name.
+        return {**schema, "properties": {PROJECT: _PROJECT, **schema["properties"]}} if config.project else schema
 
     @property
     def layout(self) -> Layout:
@@ -200,7 +212,7 @@ class Stream(ABC):
         self, config: Config, client: IterableClient | None = None, held: Callable[[], Held] = nothing_held
     ) -> dict[str, Any]:
         """The schema of what `_read` yields."""
-        return load_schema(self.name, required=[*self.key(config), *filter(None, [self.cursor_field])])
+        return load_schema(self.name, required=[*self.key_in_project(config), *filter(None, [self.cursor_field])])
 
     def check_state(self, state: State) -> None:  # noqa: B027  most streams take any state
         """Raise ConfigError if `state` cannot be read."""

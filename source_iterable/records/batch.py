@@ -7,7 +7,7 @@ serializer take about 30 microseconds a record; a batch costs that once per thou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -56,6 +56,14 @@ def batches_of(
         size += len(line)
     if lines or too_long:
         yield RecordBatch(stream_name, len(lines), b"".join(lines), tuple(too_long))
+
+
+def with_member(batch: RecordBatch, name: str, value: str) -> RecordBatch:
+    """The batch, with one more member in each record, in front of the others, of which there must be one."""
+    first = orjson.dumps({name: value})[:-1] + b","
+    # A newline is the end of a record: in JSON they are escaped.
+    lines = batch.lines.replace(b"\n{", b"\n" + first)
+    return replace(batch, lines=first + lines[1:] if lines else lines)
 
 
 def bounded(batch: RecordBatch) -> RecordBatch:

@@ -11,6 +11,8 @@ from source_iterable.records.timestamps import rfc3339
 Fields = dict[str, Any]
 # Columns that the connector adds; an API field of the same name goes under `data`.
 DATA = "data"
+# The option of this name, in every record if it is set; streams do not know it, and have it added at the end.
+PROJECT = "project"
 OURS = frozenset(("_event_id", "itblInternal", DATA))
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -13,11 +13,11 @@ from source_iterable.records.names import LONGEST_NAME, folded, free_name, snake
 Schema = dict[str, Any]
 # Own columns of a table: PostgreSQL and Redshift take 1,600 in all, and PostgreSQL's row must fit a page of 8 kB.
 MOST = 400
-# Names that destinations keep for themselves, in lower case: Airbyte's, dlt's and ours, BigQuery's prefixes, and columns of
-# every table in PostgreSQL, or in Redshift (oid).
+# Names that are kept, in lower case: ours, with that of the column for the option project, Airbyte's and dlt's, BigQuery's
+# prefixes, and columns of every table in PostgreSQL, or in Redshift (oid).
 _RESERVED = re.compile(
     "(?:_airbyte_|_ab_|_dlt_|_source_iterable_|_table_|_file_|_partition|_row_timestamp|__root__|_colidentifier|"
-    "_change_sequence_number|_change_type|_change_timestamp).*|ctid|xmin|xmax|cmin|cmax|tableoid|oid",
+    "_change_sequence_number|_change_type|_change_timestamp).*|ctid|xmin|xmax|cmin|cmax|tableoid|oid|project",
     re.DOTALL,
 )
 # Names in a message.

@@ -101,7 +101,7 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
         if stream.cursor_field and (rule := private.rule(stream.cursor_field, stream.layout)):
             option = "hashed_fields" if rule.hashed else "excluded_fields"
             raise invalid(f"'{option}': {rule.name} must stay as it is: it is the cursor of {stream.name} and others")
-    keys = [(column, stream) for stream in streams for column in stream.key(config)]
+    keys = [(column, stream) for stream in streams for column in stream.key_in_project(config)]
     # Its userIdentifier is one of them.
     keys += [(column, STREAMS["list_users"]) for column in IDENTIFIERS[config.project_type]]
     for column, stream in keys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,7 +15,7 @@ from source_iterable.api.retry import RESPONSE, RetryPolicy
 from source_iterable.config import Config
 from source_iterable.reading.export_stream import ExportStream
 from source_iterable.reading.stream import Held, Reading, State, Stream, StreamContext, nothing_held
-from source_iterable.records.columns import Columns, Fields
+from source_iterable.records.columns import PROJECT, Columns, Fields
 from source_iterable.records.lines import Dumps, RecordParser, ShapedRecords
 from source_iterable.records.private_fields import PrivateFields
 from source_iterable.records.schemas import load_schema
@@ -23,6 +23,7 @@ from source_iterable.records.shape import CUT, Shape, encode_lines
 from source_iterable.streams import own_fields
 from source_iterable.streams.lists import IDENTIFIERS
 
+T = TypeVar("T")
 # By kind of identifier: the path of forgotten users' hashes, and their name in the response.
 _FORGOTTEN = {"email": ("users/forgotten", "hashedEmails"), "userId": ("users/forgottenUserIds", "hashedUserIds")}
 # What to do about users without their key.
@@ -39,7 +40,7 @@ class Users(ExportStream):
     data_type = "user"
     cursor_field = "profileUpdatedAt"
 
-    def key(self, config: Config) -> list[str]:
+    def key_in_project(self, config: Config) -> list[str]:
         return [config.users_key]
 
     def _schema(
@@ -49,7 +50,7 @@ class Users(ExportStream):
         # The key may be null: Iterable exports users without it.
         schema = load_schema(self.name, required=[self.cursor_field])
         if config.user_fields_as_columns and client:
-            own = {"properties": own_fields.discovered(user_fields(client))}
+            own = {"properties": own_fields.discovered(_without_ours(user_fields(client), config))}
             # What is excluded takes no column from others.
             shown = PrivateFields.from_config(config).schema(own, self.layout)["properties"]
             schema, left_out = own_fields.with_own_columns(schema, shown, held())
@@ -61,7 +62,7 @@ class Users(ExportStream):
         # Not requested again: the destination has the catalog's columns.
         catalog_schema = context.catalog_schemas.get(self.name, {}) if context.config.user_fields_as_columns else {}
         own = own_fields.configured(catalog_schema, partial(context.private_fields.hashes, layout=self.layout))
-        schema = own_fields.with_columns(self._schema(context.config), own)
+        schema = own_fields.with_columns(self._schema(context.config), _without_ours(own, context.config))
         return UserRecords(self.name, schema, context.config.users_key)
 
     def log_summary(self, context: StreamContext, records: RecordParser) -> None:
@@ -71,6 +72,11 @@ class Users(ExportStream):
                 f"{self.name}: {records.without_key:,} of these users have no {key}, which is the key in projects of type "
                 f"{context.config.project_type}: destinations that deduplicate keep one of them at most. {_WITHOUT[key]}"
             )
+
+
+def _without_ours(own: Mapping[str, T], config: Config) -> dict[str, T]:
+    """The project's own fields, without one by the name of a column of ours."""
+    return {name: value for name, value in own.items() if name != PROJECT or not config.project}
 
 
 class UserRecords(ShapedRecords):
