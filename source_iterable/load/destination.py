@@ -50,7 +50,7 @@ class Destination(Protocol):
         """A table's columns, and which of the project's own fields each holds; none if it is not there."""
         return {}
 
-    def update_to_project(self, tables: Iterable[str], project: str) -> str:
+    def update_to_project(self, tables: Collection[str], project: str) -> str:
         """SQL by which all rows of tables that were begun without a project become those of one; "" if there is no SQL."""
         return ""
 

@@ -68,7 +68,7 @@ class DltDestination(Destination):
         added = {PROJECT: None} if PROJECT in self._there[table] else {}
         return {**added, **columns_in(self.pipeline.default_schema, table)}
 
-    def update_to_project(self, tables: Iterable[str], project: str) -> str:
+    def update_to_project(self, tables: Collection[str], project: str) -> str:
         with self._errors(), self.pipeline.sql_client() as client:
             names = [client.make_qualified_table_name(table) for table in tables]
         return " ".join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 from secrets import token_hex
 from typing import Any
@@ -57,9 +57,3 @@ class Marks:
             self._run(f"DELETE FROM {_COLUMNS} WHERE name = {name} AND column_name IN ({', '.join(map(literal, new))})")
             rows = (f"({name}, {literal(column)}, {literal(field)})" for column, field in new.items())
             self._run(f"INSERT INTO {_COLUMNS} VALUES {', '.join(rows)}")
-
-
-def sql_for_new_generation(table: str, names: Iterable[str]) -> str:
-    """SQL that marks tables as others, in the table of marks of this name."""
-    new = literal(token_hex(8))
-    return f"UPDATE {table} SET generation = {new} WHERE name IN ({', '.join(map(literal, names))});"

@@ -9,7 +9,7 @@ from typing import Any
 
 from source_iterable.load import event_views
 from source_iterable.load.forgetting import Erasable, Part, no_tables
-from source_iterable.load.marks import MAKE, TABLES, Marks, sql_for_new_generation
+from source_iterable.load.marks import MAKE, Marks
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.states import MAKE_STATES, STATES, States, sql_to_project
 from source_iterable.load.tables import Column, Table, has_projects, project_of
@@ -113,16 +113,8 @@ class SqlDestination(Erasable):
     def columns(self, table: str) -> Held:
         return {column: self._marks.field(table, column) for column in self._held.get(table, ())}
 
-    def update_to_project(self, tables: Iterable[str], project: str) -> str:
-        schema, value = self.qualified, literal(project)
-        updates = [
-            f"ALTER TABLE {schema}.{name} ADD COLUMN {PROJECT} {self.types.get('varchar', 'varchar')}; "
-            f"UPDATE {schema}.{name} SET {PROJECT} = {value};"
-            for name in map(quoted, tables)
-        ]
-        # Without their states all would be read again; models are built in full.
-        states = sql_to_project(f"{schema}.{STATES}", tables, project)
-        return " ".join([*updates, states, sql_for_new_generation(f"{schema}.{TABLES}", tables)])
+    def update_to_project(self, tables: Collection[str], project: str) -> str:
+        return sql_to_project(self.qualified, tables, project, self.types.get("varchar", "varchar"))
 
     def other_parts(self) -> Collection[tuple[str, str]]:
         return self._states.of_others()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from secrets import token_hex
 from typing import Any
 
-from source_iterable.load.rows import literal
+from source_iterable.load.marks import TABLES
+from source_iterable.load.rows import literal, quoted
 from source_iterable.load.tables import project_of
 from source_iterable.reading.stream import State
+from source_iterable.records.columns import PROJECT
 
 STATES = "_source_iterable_states"
 # `part` is the backfill key (tables.py).
@@ -49,8 +52,15 @@ class States:
             self._run(f"DELETE FROM {STATES} WHERE stream = {literal(stream)} AND part IN ({', '.join(parts)})")
 
 
-def sql_to_project(table: str, streams: Iterable[str], project: str) -> str:
-    """SQL that gives the states of streams, in the table of this name, to a project: they had none."""
-    value = literal(project)
+def sql_to_project(schema: str, tables: Collection[str], project: str, text_type: str) -> str:
+    """SQL after which all rows of tables, and the states of their streams, are of a project: they had none."""
+    value, named = literal(project), ", ".join(map(literal, tables))
+    updates = [
+        f"ALTER TABLE {schema}.{name} ADD COLUMN {PROJECT} {text_type}; UPDATE {schema}.{name} SET {PROJECT} = {value};"
+        for name in map(quoted, tables)
+    ]
     part = f"CASE part WHEN '' THEN {value} ELSE {value} || '/' || part END"
-    return f"UPDATE {table} SET part = {part} WHERE stream IN ({', '.join(map(literal, streams))});"
+    states = f"UPDATE {schema}.{STATES} SET part = {part} WHERE stream IN ({named});"
+    # Models are built in full.
+    marks = f"UPDATE {schema}.{TABLES} SET generation = {literal(token_hex(8))} WHERE name IN ({named});"
+    return " ".join([*updates, states, marks])

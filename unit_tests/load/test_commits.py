@@ -21,11 +21,11 @@ from source_iterable.records.batch import RecordBatch, batch_of
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import a_config
 
-USERS, CHANNELS, CAMPAIGNS = (table_of(STREAMS[name], a_config()) for name in ("users", "channels", "campaigns"))
+USERS, CHANNELS, METRICS = (table_of(STREAMS[name], a_config()) for name in ("users", "channels", "campaigns_metrics"))
 ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
     "users": lambda number: {"email": f"{number}@example.com"},
     "channels": lambda number: {"id": number, "name": "c"},
-    "campaigns": lambda number: {"id": number, "name": "c"},
+    "campaigns_metrics": lambda number: {"id": number},
 }
 
 
@@ -44,7 +44,7 @@ class Load:
         self.spool.flush()
 
     def commit(self, number: int, *finished: Table) -> None:
-        self.commits.commit({"users": {"last": number}, "campaigns": {"last": number}}, finished)
+        self.commits.commit({"users": {"last": number}, "campaigns_metrics": {"last": number}}, finished)
         assert list(self.folder.glob("*.jsonl")) == [], "files stay until the commit, and no longer"
 
 
@@ -75,18 +75,18 @@ def read(folder: Path, table: str, column: str) -> list[Any]:
 def test_a_stream_that_is_refused_fails_alone_and_keeps_its_state(opened: Callable[[], Any], tmp_path: Path) -> None:
     with closing(opened()) as destination:
         load = Load(destination, tmp_path / "work")
-        destination.start_over([USERS, CAMPAIGNS, CHANNELS])
-        load.add(1, USERS, CAMPAIGNS, CHANNELS)
+        destination.start_over([USERS, METRICS, CHANNELS])
+        load.add(1, USERS, METRICS, CHANNELS)
         load.commit(1)
         refused(destination, tmp_path)
-        load.add(2, CAMPAIGNS, USERS, CHANNELS)
-        load.add(3, USERS, CAMPAIGNS)
+        load.add(2, METRICS, USERS, CHANNELS)
+        load.add(3, USERS, METRICS)
         load.commit(2, CHANNELS)
         assert list(load.commits.errors) == ["users"]
-        load.add(4, USERS, CAMPAIGNS)
+        load.add(4, USERS, METRICS)
         load.commit(4)
-        assert destination.states([USERS, CAMPAIGNS]) == {"users": {"last": 1}, "campaigns": {"last": 4}}
-    assert read(tmp_path, "campaigns", "id") == [1, 2, 3, 4]
+        assert destination.states([USERS, METRICS]) == {"users": {"last": 1}, "campaigns_metrics": {"last": 4}}
+    assert read(tmp_path, "campaigns_metrics", "id") == [1, 2, 3, 4]
     assert read(tmp_path, "channels", "id") == [1, 2], "a table that is replaced has what was collected in both commits"
 
 
@@ -104,14 +104,14 @@ def test_the_next_load_goes_on_once_it_is_taken(
                 patched.setattr(destination, "commit", refuse)
             load.add(number, USERS)
             load.commit(number)
-            assert list(load.commits.errors) == (["users", "campaigns"] if broken else [])
+            assert list(load.commits.errors) == (["users", "campaigns_metrics"] if broken else [])
     assert read(tmp_path, "users", "email") == ["1@example.com", "2@example.com"]
 
 
 def test_a_value_that_does_not_fit_into_memory_is_named_with_its_size(tmp_path: Path) -> None:
     with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
         load = Load(destination, tmp_path)
-        load.add(1, CAMPAIGNS)
+        load.add(1, METRICS)
         # No record is that long; a row may be longer than its record.
         line = b'{"email":"a@example.com","data":{"x":"%b"}}\n' % (b"y" * 100_000_000)
         load.spool.add(USERS, RecordBatch("users", 1, line))
@@ -120,10 +120,10 @@ def test_a_value_that_does_not_fit_into_memory_is_named_with_its_size(tmp_path: 
         ((name, error),) = load.commits.errors.items()
         assert name == "users"
         assert str(error).endswith(". Its longest row has 95 MB.")
-        load.add(2, USERS, CAMPAIGNS)
+        load.add(2, USERS, METRICS)
         load.commit(2)
-        assert destination.states([CAMPAIGNS, USERS]) == {"campaigns": {"last": 2}}
-        assert [part.table for part in destination.parts()] == ["campaigns"], (
+        assert destination.states([METRICS, USERS]) == {"campaigns_metrics": {"last": 2}}
+        assert [part.table for part in destination.parts()] == ["campaigns_metrics"], (
             "no rows come after those that are missing"
         )
 

@@ -22,7 +22,7 @@ def given(event_name: str, field: str, json_type: str, view: str, column: str | 
 
 def test_the_type_of_a_column_takes_all_values_of_its_field() -> None:
     rows = [*new("a", "x", "integer", "number"), *new("a", "y", "string", "array"), *new("a", "z", "null")]
-    (view,) = views_of(rows, set())
+    (view,) = views_of(rows, set(), {"created_at"})
     assert (view.name, view.event_name) == ("custom_event_a", "a")
     assert view.columns == [("x", "x", "double"), ("y", "y", "json"), ("z", "z", "varchar")]
 
@@ -31,7 +31,7 @@ def test_views_and_their_columns_have_names_of_their_own() -> None:
     own = [row for field in ("createdAt", "fooBar", "foo_bar") for row in new("a-b", field, "string")]
     alike = [row for name in ("A b", "a b!", "a b?") for row in new(name, "x", "string")]
     taken = {"custom_event_a_b"}
-    views = list(views_of([*own, *alike], taken))
+    views = list(views_of([*own, *alike], taken, {"created_at"}))
     names = {view.name for view in views}
     assert len(names - {"custom_event_a_b"}) == 4, "that is a table of somebody"
     assert taken == {"custom_event_a_b", *names}
@@ -47,7 +47,7 @@ def test_what_was_given_stays_and_only_the_rest_is_marked() -> None:
         *new("a", "b", "number"),
         *new("a", "a", "string"),
     ]
-    (view,) = views_of(rows, {"old"})
+    (view,) = views_of(rows, {"old"}, {"created_at"})
     assert view.name == "old"
     assert view.columns == [("z", "zz", "bigint"), ("b", "bb", "double"), ("a", "a", "varchar")]
     assert view.marks == [("b", "bb", 1), ("a", "a", 2)]
@@ -56,10 +56,12 @@ def test_what_was_given_stays_and_only_the_rest_is_marked() -> None:
 def test_fields_over_the_bound_are_left_out_which_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_views, "MOST_FIELDS", 2)
     there = [given("a", "z", "integer", "v", "z", 0)]
-    (view,) = views_of([*there, *new("a", "c", "string"), *new("a", "b", "string"), *new("a", "d", "string")], set())
+    (view,) = views_of(
+        [*there, *new("a", "c", "string"), *new("a", "b", "string"), *new("a", "d", "string")], set(), {"created_at"}
+    )
     assert [column.name for column in view.columns] == ["z", "b"]
     assert (view.marks, view.overflows) == ([("b", "b", 1), ("c", None, 2)], True)
     there += [given("a", "b", "string", "v", "b", 1), given("a", "c", "string", "v", None, 2)]
-    (view,) = views_of([*there, *new("a", "d", "string")], set())
+    (view,) = views_of([*there, *new("a", "d", "string")], set(), {"created_at"})
     assert [column.name for column in view.columns] == ["z", "b"]
     assert (view.marks, view.overflows) == ([], False)

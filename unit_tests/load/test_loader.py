@@ -28,6 +28,8 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
 
     for name in NAMES:
         monkeypatch.setattr(STREAMS[name], "_read", pages)
+    # One that is merged, with rows that are easy to make.
+    monkeypatch.setattr(STREAMS["campaigns"], "whole", False)
 
     def run(destination: DuckDBFile) -> dict[str, Loaded]:
         with a_context() as context:
