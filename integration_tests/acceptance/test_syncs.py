@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 ROOT = Path(__file__).resolve().parents[2]
 FUTURE = "2999-01-01T00:00:00Z"
 # What may have changed since is asked again in every sync.
-COUNTED = {"campaigns_metrics"}
+COUNTED = {"campaigns_metrics", "experiment_trends"}
 Records = dict[str, "Counter[bytes]"]
 
 

@@ -108,7 +108,17 @@ class Metrics:
                     for each in thing["variants"]
                 ]
                 told += (
-                    [(-1, {"Total Purchases": seeded(self._settings.seed, "holdout", thing["id"], day) % 5})]
+                    [
+                        (
+                            -1,
+                            {
+                                "Total Purchases": seeded(
+                                    self._settings.seed, "holdout", thing["id"], day - first_ms // DAY_MS
+                                )
+                                % 5
+                            },
+                        )
+                    ]
                     if held
                     else []
                 )
