@@ -1,7 +1,7 @@
 {#-
-`source-iterable load` marks each of its tables (with projects, each project's part of it), and gives it another mark when rows of it were taken away: after `--reload` or
-`forget`, or because the table was dropped. An incremental model has such rows still, so it is emptied, and then built in full, in
-one transaction. Raw tables written otherwise have no marks.
+`source-iterable load` marks each of its tables (with projects, each project's rows of it), and gives it another mark when rows were
+taken away: after `--reload` or `forget`, or because the table was dropped. An incremental model has such rows still, so it is
+emptied, and then built in full, in one transaction. Raw tables written otherwise have no marks.
 -#}
 {#- A table built by an older version has no source_relation: its events had no project. -#}
 {% macro add_source_relation() %}
