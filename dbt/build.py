@@ -49,6 +49,7 @@ def _summary(results: list[dict[str, Any]]) -> str:
     models = sum(
         result["unique_id"].startswith("model.") and ".stg_iterable__" not in result["unique_id"] for result in results
     )
+    snapshots = sum(result["unique_id"].startswith("snapshot.") for result in results)
     tests = sum(result["unique_id"].startswith("test.") for result in results)
     warnings = [
         f"    {result['unique_id'].split('.')[2]}: {result['message']}"
@@ -56,7 +57,8 @@ def _summary(results: list[dict[str, Any]]) -> str:
         if result["status"] == "warn"
     ]
     lines = [
-        f"{models} models in the schema {SCHEMA} (described in docs/models.md), {tests} tests, {len(warnings)} warnings."
+        f"{models} models and {snapshots} snapshots in the schema {SCHEMA} (described in docs/models.md), {tests} tests, "
+        f"{len(warnings)} warnings."
     ]
     return "\n".join([*lines, *warnings])
 

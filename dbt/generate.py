@@ -27,6 +27,7 @@ MORE_DESCRIPTIONS = {
     "firstName": {"description": "First name. A column with user_fields_as_columns, otherwise in data."},
     "lastName": {"description": "Last name. A column with user_fields_as_columns, otherwise in data."},
 }
+PROJECT = "The project (the option project), or an empty text without projects."
 EXTRACTED = "When the destination received the row (UTC), if Airbyte wrote it."
 MADE = "made by dbt/generate.py: `make docs`"
 
@@ -96,6 +97,7 @@ def _properties() -> str:
         properties = {**schema["properties"], **MORE_DESCRIPTIONS}
         for field, column, _ in _columns(stream):
             lines += [f"      - name: {column}", f"        description: {_quoted(properties[field])}"]
+        lines += ["      - name: source_relation", f"        description: {json.dumps(PROJECT)}"]
         lines += ["      - name: _extracted_at", f"        description: {json.dumps(EXTRACTED)}"]
     return "\n".join([*lines, ""])
 

@@ -34,6 +34,10 @@ MOST_DAYS_WITH_POINTS = 60
 MOST_DAYS = 180
 
 
+# In front of names, where several projects share the tables.
+PROJECT = "CASE WHEN source_relation = '' THEN '' ELSE source_relation || ': ' END"
+
+
 Draw = Callable[[alt.Data], alt.Chart]
 
 
@@ -134,14 +138,14 @@ CHARTS = [
         "campaigns",
         "Open and click rates of campaigns",
         "Share of delivered messages that a person opened or clicked, for the fifteen campaigns that sent the most.",
-        """
+        f"""
         WITH shown AS (
-            SELECT CAST(campaign_id AS VARCHAR) || ' ' || coalesce(campaign_name, '') AS campaign, *
-            FROM iterable__campaign_performance WHERE delivered > 0 ORDER BY sent DESC, campaign_id LIMIT 15
+            SELECT {PROJECT} || CAST(campaign_id AS VARCHAR) || ' ' || coalesce(campaign_name, '') AS campaign, *
+            FROM iterable__campaign_performance WHERE delivered > 0 ORDER BY sent DESC, campaign_id, source_relation LIMIT 15
         )
         SELECT campaign, what, rate, sent, delivered
         FROM shown CROSS JOIN LATERAL (VALUES ('opened', open_rate), ('clicked', click_rate)) AS rates(what, rate)
-        ORDER BY sent DESC, campaign_id, what DESC
+        ORDER BY sent DESC, campaign_id, source_relation, what DESC
         """,
         _bars("campaign", "rate", "Rate", ".1%", "what", ("opened", "clicked")),
     ),
@@ -150,17 +154,17 @@ CHARTS = [
         "How far users get in journeys",
         "For the eight journeys with the most users: users with any event of the journey, users who were sent a message, "
         "opened one, clicked one, and made a purchase.",
-        """
+        f"""
         WITH shown AS (
-            SELECT CAST(workflow_id AS VARCHAR) || ' ' || coalesce(workflow_name, '') AS journey, *
-            FROM iterable__journey_funnel ORDER BY users_entered DESC, workflow_id LIMIT 8
+            SELECT {PROJECT} || CAST(workflow_id AS VARCHAR) || ' ' || coalesce(workflow_name, '') AS journey, *
+            FROM iterable__journey_funnel ORDER BY users_entered DESC, workflow_id, source_relation LIMIT 8
         )
         SELECT journey, step, users
         FROM shown CROSS JOIN LATERAL (VALUES
             (1, 'entered', users_entered), (2, 'messaged', users_messaged), (3, 'opened', users_opened),
             (4, 'clicked', users_clicked), (5, 'purchased', users_purchased)
         ) AS steps(nth, step, users)
-        ORDER BY users_entered DESC, workflow_id, nth
+        ORDER BY users_entered DESC, workflow_id, source_relation, nth
         """,
         _bars("journey", "users", "Users", ",d", "step", ("entered", "messaged", "opened", "clicked", "purchased")),
     ),
@@ -168,10 +172,12 @@ CHARTS = [
         "lists",
         "List sizes by day",
         "The ten largest lists. This chart needs the stream list_sizes, which counts each list once a day.",
-        """
-        SELECT counted_on AS day, CAST(list_id AS VARCHAR) || ' ' || coalesce(list_name, '') AS list, size
+        f"""
+        SELECT counted_on AS day, {PROJECT} || CAST(list_id AS VARCHAR) || ' ' || coalesce(list_name, '') AS list, size
         FROM iterable__list_growth
-        WHERE list_id IN (SELECT list_id FROM iterable__list_growth GROUP BY 1 ORDER BY max(size) DESC, 1 LIMIT 10)
+        WHERE (source_relation, list_id) IN (
+            SELECT source_relation, list_id FROM iterable__list_growth GROUP BY 1, 2 ORDER BY max(size) DESC, 1, 2 LIMIT 10
+        )
         ORDER BY 1, 2
         """,
         _lines("size", "Users", "list"),

@@ -113,10 +113,10 @@ def _records(cursor: Any) -> list[Record]:
 
 def everything(built: Built) -> dict[str, list[str]]:
     """Every row of every model as text, numbers in one form."""
-    return {name: texts([_plain(row) for row in built.rows(f"SELECT * FROM {name}")]) for name in MODELS}
+    return {name: texts([plain(row) for row in built.rows(f"SELECT * FROM {name}")]) for name in MODELS}
 
 
-def _plain(row: Record) -> Record:
+def plain(row: Record) -> Record:
     # Engines give sums and shares as integers, decimals and floats, each as it likes.
     return {
         name: f"{float(value):.9g}"

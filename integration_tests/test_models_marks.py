@@ -19,6 +19,7 @@ CREATE TABLE iterable._source_iterable_tables (name text, private text, generati
 INSERT INTO iterable._source_iterable_tables VALUES ('email_send', '', 'a'), ('email_open', '', 'b'), ('users', '', 'c');
 """
 Run = Callable[..., None]
+Build = Callable[[], Built]
 
 
 @pytest.fixture(params=["duckdb", "postgres"])

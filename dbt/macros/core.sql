@@ -4,14 +4,14 @@
     {{ return(name if name in held else "cast(null as " ~ source_iterable.type_of(kind) ~ ")") }}
 {% endmacro %}
 
-{#- The staged rows of streams with the same columns, one per key: the last one extracted; ties go to the newest version. -#}
+{#- The staged rows of streams with the same columns, one per key and project: the last one extracted; ties go to the newest version. -#}
 {% macro latest(streams, key, newest) %}
     select *
     from (
         select
             staged.*,
             row_number() over (
-                partition by {{ key | join(", ") }}
+                partition by source_relation, {{ key | join(", ") }}
                 order by
 {#- PostgreSQL and Snowflake would sort NULL first. #}
 {%- for name in ["_extracted_at", newest] %}
@@ -31,6 +31,11 @@
 
 {#- Child campaigns are campaigns, but Iterable lists them separately. -#}
 {% macro latest_campaigns() %}{{ return(source_iterable.latest(["campaigns", "child_campaigns"], ["id"], "updated_at")) }}{% endmacro %}
+
+{#- The project in front of an ID that is made of several columns; nothing without projects. -#}
+{% macro project_prefix() %}
+    {{ return("case when source_relation = '' then '' else " ~ dbt.concat(["source_relation", "'/'"]) ~ " end") }}
+{% endmacro %}
 
 {#- part / whole, or NULL if whole is 0. -#}
 {% macro rate(part, whole) %}

@@ -42,6 +42,12 @@
     {{ return("coalesce(safe.parse_json(json_value(" ~ json ~ ")), " ~ json ~ ")") }}
 {% endmacro %}
 
+{#- JSON as text: BigQuery cannot compare JSON. -#}
+{% macro json_as_text(value) %}{{ return(adapter.dispatch("json_as_text", "source_iterable")(value)) }}{% endmacro %}
+{% macro default__json_as_text(value) %}{{ return("cast(" ~ value ~ " as " ~ dbt.type_string() ~ ")") }}{% endmacro %}
+{% macro snowflake__json_as_text(value) %}{{ return("to_json(" ~ value ~ ")") }}{% endmacro %}
+{% macro bigquery__json_as_text(value) %}{{ return("to_json_string(" ~ value ~ ")") }}{% endmacro %}
+
 {#- A field of an object, as text. -#}
 {% macro json_text(value, field) %}{{ return(adapter.dispatch("json_text", "source_iterable")(value, field)) }}{% endmacro %}
 {% macro default__json_text(value, field) %}{{ return("json_extract_string(" ~ value ~ ", '$.\"" ~ field ~ "\"')") }}{% endmacro %}

@@ -1,8 +1,17 @@
 {#-
-`source-iterable load` marks each of its tables, and gives it another mark when rows of it were taken away: after `--reload` or
-`forget`, or because the table was dropped. An incremental model has such rows still, so it is emptied, and then built in full, in
-one transaction. Raw tables written otherwise have no marks.
+`source-iterable load` marks each of its tables (with projects, each project's rows of it), and gives it another mark when rows were
+taken away: after `--reload` or `forget`, or because the table was dropped. An incremental model has such rows still, so it is
+emptied, and then built in full, in one transaction. Raw tables written otherwise have no marks.
 -#}
+{#- A table built by an older version has no source_relation: its events had no project. -#}
+{% macro add_source_relation() %}
+    {%- if execute and flags.INTROSPECT and is_incremental()
+        and "source_relation" not in adapter.get_columns_in_relation(this) | map(attribute="name") | map("lower") -%}
+        {%- do run_query("alter table " ~ this ~ " add column source_relation " ~ dbt.type_string()) -%}
+        update {{ this }} set source_relation = '' where true
+    {%- endif -%}
+{% endmacro %}
+
 {% macro empty_if_raw_rows_were_taken_away() %}
     {%- if execute and flags.INTROSPECT -%}
         {%- set raw = source("iterable", "users") -%}
@@ -15,8 +24,9 @@ one transaction. Raw tables written otherwise have no marks.
     {%- set built_from = api.Relation.create(database=this.database, schema=this.schema, identifier="_source_iterable_built") -%}
     {%- do run_query("create table if not exists " ~ built_from ~ " (name text, generation text)") -%}
     {%- set changed -%}
-        select count(*) from {{ built_from }} as built left join {{ marks }} as marks on marks.name = built.name
-        where marks.generation is distinct from built.generation
+        select count(*) from {{ built_from }} as built left join {{ marks }} as marks
+            on marks.name = built.name and marks.generation = built.generation
+        where marks.name is null
     {%- endset -%}
     {%- if is_incremental() and run_query(changed).columns[0].values()[0] -%}
         {{ log("Rows were taken away from the raw tables: " ~ this.identifier ~ " is built in full.", info=true) }}

@@ -12,6 +12,13 @@ select
         {{ source_iterable.typed(adapter.quote(given.name), column.kind, given.type) }}
     {%- endif %} as {{ column.name }},
 {%- endfor %}
+    {# The project, where several share the tables (the option `project`). #}
+    {%- set project = held.get("project") %}
+    {% if project is none -%}
+        cast('' as {{ dbt.type_string() }})
+    {%- else -%}
+        cast({{ adapter.quote(project.name) }} as {{ dbt.type_string() }})
+    {%- endif %} as source_relation,
     {# When the destination received the row: the last of several versions wins. #}
     {%- set extracted = held.get("_airbyte_extracted_at") %}
     {% if extracted is none -%}

@@ -3,13 +3,13 @@ with campaigns as (
 ),
 
 found as (
-    select source.id as campaign_id, {{ source_iterable.whole_number("item") }} as list_id, false as is_suppression_list
+    select source.source_relation, source.id as campaign_id, {{ source_iterable.whole_number("item") }} as list_id, false as is_suppression_list
     from {{ source_iterable.unnested("campaigns", "source.list_ids") }}
     union all
-    select source.id, {{ source_iterable.whole_number("item") }}, true
+    select source.source_relation, source.id, {{ source_iterable.whole_number("item") }}, true
     from {{ source_iterable.unnested("campaigns", "source.suppression_list_ids") }}
 )
 
-select distinct campaign_id, list_id, is_suppression_list
+select distinct source_relation, campaign_id, list_id, is_suppression_list
 from found
 where list_id is not null

@@ -15,6 +15,7 @@ channels as (
 )
 
 select
+    campaigns.source_relation,
     campaigns.id as campaign_id,
     campaigns.name as campaign_name,
     campaigns.campaign_state,
@@ -40,8 +41,13 @@ select
     coalesce(campaigns.campaign_state = 'Recurring', false) or children.id is not null as is_campaign_recurring,
     campaigns.labels
 from campaigns
-left join (select distinct recurring_campaign_id as id from campaigns) as children on children.id = campaigns.id
-left join campaigns as recurring on recurring.id = campaigns.recurring_campaign_id
-left join templates on templates.template_id = campaigns.template_id
-left join message_types on message_types.id = templates.message_type_id
-left join channels on channels.id = message_types.channel_id
+left join (select distinct source_relation, recurring_campaign_id as id from campaigns) as children
+    on children.source_relation = campaigns.source_relation and children.id = campaigns.id
+left join campaigns as recurring
+    on recurring.source_relation = campaigns.source_relation and recurring.id = campaigns.recurring_campaign_id
+left join templates
+    on templates.source_relation = campaigns.source_relation and templates.template_id = campaigns.template_id
+left join message_types
+    on message_types.source_relation = campaigns.source_relation and message_types.id = templates.message_type_id
+left join channels
+    on channels.source_relation = campaigns.source_relation and channels.id = message_types.channel_id

@@ -1,4 +1,5 @@
 select
+    source_relation,
     event_id,
     custom_event_name,
     created_at,

@@ -1,8 +1,8 @@
 {{ config(
     materialized="incremental",
-    unique_key="event_id",
+    unique_key=["source_relation", "event_id"],
     on_schema_change="append_new_columns",
-    pre_hook="{{ source_iterable.empty_if_raw_rows_were_taken_away() }}",
+    pre_hook=["{{ source_iterable.add_source_relation() }}", "{{ source_iterable.empty_if_raw_rows_were_taken_away() }}"],
 ) }}
 {%- set texts = [
     "email", "user_id", "itbl_user_id", "message_id", "message_bus_id", "workflow_name", "url", "link_url", "clicked_url",
@@ -16,6 +16,7 @@
 with everything as (
 {% for stream, type in source_iterable.event_streams() %}
     select
+        source_relation,
         _event_id as event_id,
         '{{ type }}' as event_name,
         created_at,
@@ -43,7 +44,7 @@ numbered as (
     select
         everything.*,
         row_number() over (
-            partition by event_id
+            partition by source_relation, event_id
             order by case when _extracted_at is null then 1 else 0 end, _extracted_at desc, event_name
         ) as nth
     from everything
@@ -51,6 +52,7 @@ numbered as (
 
 events as (
     select
+        source_relation,
         event_id,
         event_name,
         created_at,
@@ -77,7 +79,7 @@ from events
 {%- if flags.INTROSPECT and is_incremental() %}
 -- Events may arrive weeks late, and some have no time or a time in the future, so a time does not show what is new. Events that
 -- differ were loaded again, with more fields, or use another iterable_user_key.
-left join {{ this }} as present on present.event_id = events.event_id
+left join {{ this }} as present on present.source_relation = events.source_relation and present.event_id = events.event_id
 where present.event_id is null
 {#- A table built by an older version has fewer columns; dbt adds them after this query. #}
 {%- set present = adapter.get_columns_in_relation(this) | map(attribute="name") | map("lower") | list %}

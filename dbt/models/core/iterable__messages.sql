@@ -10,13 +10,14 @@
 with sent as (
     select
         events.*,
-        row_number() over (partition by message_id order by created_at, event_id) as nth
+        row_number() over (partition by source_relation, message_id order by created_at, event_id) as nth
     from {{ ref("iterable__events") }} as events
     where message_id is not null and event_name in ('{{ media | map("first") | join("', '") }}')
 ),
 
 followed as (
     select
+        source_relation,
         message_id,
 {%- for name, types, condition in [
     ("delivered", arrivals, "true"),
@@ -34,10 +35,11 @@ followed as (
 {%- endfor %}
     from {{ ref("iterable__events") }}
     where message_id is not null
-    group by message_id
+    group by source_relation, message_id
 )
 
 select
+    sent.source_relation,
     sent.message_id,
     sent.created_at as sent_at,
     sent.created_on as sent_on,
@@ -70,5 +72,5 @@ select
     followed.{{ name }}_count{{ "," if not loop.last }}
 {%- endfor %}
 from sent
-inner join followed on followed.message_id = sent.message_id
+inner join followed on followed.source_relation = sent.source_relation and followed.message_id = sent.message_id
 where sent.nth = 1

@@ -4,15 +4,16 @@ with users as (
 
 -- list_users identifies users by their email address, or by one of their IDs in projects that are not email-based.
 named as (
-    select identifier, unique_user_key
+    select source_relation, identifier, unique_user_key
     from (
         select
+            source_relation,
             identifier,
             unique_user_key,
-            row_number() over (partition by identifier order by rank_of_name, unique_user_key) as nth
+            row_number() over (partition by source_relation, identifier order by rank_of_name, unique_user_key) as nth
         from (
 {%- for name in [source_iterable.user_key(), "email", "user_id", "itbl_user_id"] %}
-            select {{ name }} as identifier, {{ source_iterable.user_key() }} as unique_user_key, {{ loop.index }} as rank_of_name
+            select source_relation, {{ name }} as identifier, {{ source_iterable.user_key() }} as unique_user_key, {{ loop.index }} as rank_of_name
             from users
             {%- if not loop.last %} union all {% endif %}
 {%- endfor %}
@@ -25,24 +26,27 @@ named as (
 found as (
     -- Static lists, from the profile. The project type determines which of the two fields has them.
 {%- for name in ["email_list_ids", "user_list_ids"] %}
-    select source.{{ source_iterable.user_key() }} as unique_user_key, {{ source_iterable.whole_number("item") }} as list_id
+    select source.source_relation, source.{{ source_iterable.user_key() }} as unique_user_key, {{ source_iterable.whole_number("item") }} as list_id
     from {{ source_iterable.unnested("users", "source." ~ name) }}
     union all
 {%- endfor %}
     -- All lists, if list_users is synced.
-    select coalesce(named.unique_user_key, members.user_identifier), members.list_id
+    select members.source_relation, coalesce(named.unique_user_key, members.user_identifier), members.list_id
     from {{ ref("stg_iterable__list_users") }} as members
-    left join named on named.identifier = members.user_identifier
+    left join named
+        on named.source_relation = members.source_relation and named.identifier = members.user_identifier
 ),
 
 members as (
-    select distinct unique_user_key, list_id from found where list_id is not null
+    select distinct source_relation, unique_user_key, list_id from found where list_id is not null
 )
 
 select
+    members.source_relation,
     members.unique_user_key,
     members.list_id,
     lists.name as list_name,
     lists.list_type
 from members
-left join ({{ source_iterable.latest(["lists"], ["id"], "created_at") }}) as lists on lists.id = members.list_id
+left join ({{ source_iterable.latest(["lists"], ["id"], "created_at") }}) as lists
+    on lists.source_relation = members.source_relation and lists.id = members.list_id

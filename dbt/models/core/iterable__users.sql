@@ -4,6 +4,7 @@ with latest as (
 
 seen as (
     select
+        source_relation,
         unique_user_key,
         min(created_at) as first_event_at,
         max(created_at) as last_event_at,
@@ -11,16 +12,17 @@ seen as (
     from {{ ref("iterable__events") }}
     -- Events in the future come from devices with a wrong clock.
     where unique_user_key is not null and (created_at is null or created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }})
-    group by unique_user_key
+    group by source_relation, unique_user_key
 ),
 
 lists as (
-    select unique_user_key, count(*) as count_lists
+    select source_relation, unique_user_key, count(*) as count_lists
     from {{ ref("iterable__user_lists") }}
-    group by unique_user_key
+    group by source_relation, unique_user_key
 )
 
 select
+    latest.source_relation,
     latest.{{ source_iterable.user_key() }} as unique_user_key,
     latest.email,
     latest.user_id,
@@ -43,5 +45,5 @@ select
     seen.last_event_at,
     latest.data
 from latest
-left join seen on seen.unique_user_key = latest.{{ source_iterable.user_key() }}
-left join lists on lists.unique_user_key = latest.{{ source_iterable.user_key() }}
+left join seen on seen.source_relation = latest.source_relation and seen.unique_user_key = latest.{{ source_iterable.user_key() }}
+left join lists on lists.source_relation = latest.source_relation and lists.unique_user_key = latest.{{ source_iterable.user_key() }}

@@ -1,5 +1,6 @@
 with messages as (
     select
+        source_relation,
         campaign_id,
         min(message_medium) as message_medium,
         min(sent_on) as first_sent_on,
@@ -9,18 +10,19 @@ with messages as (
 {%- endfor %}
     from {{ ref("iterable__messages") }}
     where campaign_id is not null
-    group by campaign_id
+    group by source_relation, campaign_id
 ),
 
 purchases as (
-    select campaign_id, count(*) as purchases, sum(total) as revenue
+    select source_relation, campaign_id, count(*) as purchases, sum(total) as revenue
     from {{ ref("iterable__events") }}
     where event_name = 'purchase' and campaign_id is not null
-    group by campaign_id
+    group by source_relation, campaign_id
 )
 
 -- Messages count even if their campaign was not synced.
 select
+    coalesce(campaigns.source_relation, messages.source_relation, purchases.source_relation) as source_relation,
     coalesce(campaigns.campaign_id, messages.campaign_id, purchases.campaign_id) as campaign_id,
     campaigns.campaign_name,
     campaigns.campaign_type,
@@ -37,5 +39,8 @@ select
     coalesce(purchases.revenue, 0) as revenue,
     {{ source_iterable.rates() }}
 from {{ ref("iterable__campaigns") }} as campaigns
-full outer join messages on messages.campaign_id = campaigns.campaign_id
-full outer join purchases on purchases.campaign_id = coalesce(campaigns.campaign_id, messages.campaign_id)
+full outer join messages
+    on messages.source_relation = campaigns.source_relation and messages.campaign_id = campaigns.campaign_id
+full outer join purchases
+    on purchases.source_relation = coalesce(campaigns.source_relation, messages.source_relation)
+    and purchases.campaign_id = coalesce(campaigns.campaign_id, messages.campaign_id)

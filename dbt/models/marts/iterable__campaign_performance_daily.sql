@@ -1,6 +1,7 @@
 {#- By day of sending: an open or click counts for the day on which its message was sent. -#}
 with messages as (
     select
+        source_relation,
         campaign_id,
         sent_on,
         message_medium,
@@ -9,11 +10,11 @@ with messages as (
 {%- endfor %}
     from {{ ref("iterable__messages") }}
     where campaign_id is not null and sent_on is not null
-    group by campaign_id, sent_on, message_medium
+    group by source_relation, campaign_id, sent_on, message_medium
 )
 
 select
-    {{ dbt.concat(["cast(campaign_id as " ~ dbt.type_string() ~ ")", "'/'", "cast(sent_on as " ~ dbt.type_string() ~ ")", "'/'", "message_medium"]) }} as campaign_day_id,
+    {{ dbt.concat([source_iterable.project_prefix(), "cast(campaign_id as " ~ dbt.type_string() ~ ")", "'/'", "cast(sent_on as " ~ dbt.type_string() ~ ")", "'/'", "message_medium"]) }} as campaign_day_id,
     messages.*,
     {{ source_iterable.rates() }}
 from messages

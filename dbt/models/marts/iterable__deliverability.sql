@@ -1,5 +1,6 @@
 with messages as (
     select
+        source_relation,
         lower(substring(email, {{ dbt.position("'@'", "email") }} + 1)) as domain,
         sent_on,
         count(*) as sent,
@@ -8,11 +9,11 @@ with messages as (
         sum(case when complained_count > 0 then 1 else 0 end) as complained
     from {{ ref("iterable__messages") }}
     where message_medium = 'Email' and email like '%@%' and sent_on is not null
-    group by 1, 2
+    group by 1, 2, 3
 )
 
 select
-    {{ dbt.concat(["domain", "'/'", "cast(sent_on as " ~ dbt.type_string() ~ ")"]) }} as domain_day_id,
+    {{ dbt.concat([source_iterable.project_prefix(), "domain", "'/'", "cast(sent_on as " ~ dbt.type_string() ~ ")"]) }} as domain_day_id,
     messages.*,
     {{ source_iterable.rate("bounced", "sent") }} as bounce_rate,
     {{ source_iterable.rate("complained", "delivered") }} as complaint_rate

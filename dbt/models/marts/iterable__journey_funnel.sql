@@ -4,6 +4,7 @@ with journeys as (
 
 messages as (
     select
+        source_relation,
         workflow_id,
         count(distinct unique_user_key) as users_messaged,
         count(*) as sent,
@@ -12,21 +13,23 @@ messages as (
         count(distinct case when clicked_count > 0 then unique_user_key end) as users_clicked
     from {{ ref("iterable__messages") }}
     where workflow_id is not null
-    group by workflow_id
+    group by source_relation, workflow_id
 ),
 
 users as (
     select
+        source_relation,
         workflow_id,
         count(distinct unique_user_key) as users_entered,
         count(distinct case when event_name = 'purchase' then unique_user_key end) as users_purchased,
         count(distinct case when event_name = 'journeyExit' then unique_user_key end) as users_exited
     from {{ ref("iterable__events") }}
     where workflow_id is not null
-    group by workflow_id
+    group by source_relation, workflow_id
 )
 
 select
+    users.source_relation,
     users.workflow_id,
     journeys.name as workflow_name,
     users.users_entered,
@@ -38,5 +41,5 @@ select
     coalesce(messages.sent, 0) as sent,
     coalesce(messages.delivered, 0) as delivered
 from users
-left join messages on messages.workflow_id = users.workflow_id
-left join journeys on journeys.id = users.workflow_id
+left join messages on messages.source_relation = users.source_relation and messages.workflow_id = users.workflow_id
+left join journeys on journeys.source_relation = users.source_relation and journeys.id = users.workflow_id

@@ -1,10 +1,11 @@
-{#- Days are counted back from the newest loaded event, so that a table means the same whenever it is read. Events in the future,
+{#- Days are counted back from the newest loaded event of the project, so that a table means the same whenever it is read. Events in the future,
     from devices with a wrong clock, do not count. -#}
 {%- set opens = "('" ~ source_iterable.opens() | join("', '") ~ "')" %}
 {%- set clicks = "('" ~ source_iterable.clicks() | join("', '") ~ "')" %}
 with newest as (
-    select max(created_at) as as_of from {{ ref("iterable__events") }}
+    select source_relation, max(created_at) as as_of from {{ ref("iterable__events") }}
     where created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }}
+    group by source_relation
 ),
 
 engaged as (
@@ -20,14 +21,16 @@ engaged as (
         sum(case when event_name in {{ clicks }} and not is_machine and created_at > {{ dbt.dateadd("day", -days, "newest.as_of") }} then 1 else 0 end) as clicks_{{ days }}_days,
         sum(case when event_name = 'purchase' and created_at > {{ dbt.dateadd("day", -days, "newest.as_of") }} then 1 else 0 end) as purchases_{{ days }}_days,
 {%- endfor %}
+        events.source_relation,
         events.unique_user_key as engaged_user_key
     from {{ ref("iterable__events") }} as events
-    cross join newest
+    inner join newest on newest.source_relation = events.source_relation
     where events.unique_user_key is not null and events.created_at <= newest.as_of
-    group by events.unique_user_key
+    group by events.source_relation, events.unique_user_key
 )
 
 select
+    users.source_relation,
     users.unique_user_key,
     users.email,
     users.user_id,
@@ -42,5 +45,5 @@ select
 {%- endfor %}
     newest.as_of
 from {{ ref("iterable__users") }} as users
-cross join newest
-left join engaged on engaged.engaged_user_key = users.unique_user_key
+left join newest on newest.source_relation = users.source_relation
+left join engaged on engaged.source_relation = users.source_relation and engaged.engaged_user_key = users.unique_user_key

@@ -22,3 +22,21 @@ from {{ model }}
 where {{ column_name }} <= {{ source_iterable.in_utc(dbt.current_timestamp()) }}
 having max({{ column_name }}) < {{ dbt.dateadd("day", -(days | int), source_iterable.in_utc(dbt.current_timestamp())) }}
 {% endtest %}
+
+{#- No two rows of a project have the same value in this column. -#}
+{% test unique_in_project(model, column_name) %}
+select source_relation, {{ column_name }}
+from {{ model }}
+where {{ column_name }} is not null
+group by source_relation, {{ column_name }}
+having count(*) > 1
+{% endtest %}
+
+{#- Each value that is not NULL is one of the same project's there. -#}
+{% test relationships_in_project(model, column_name, to, field) %}
+select child.source_relation, child.{{ column_name }}
+from {{ model }} as child
+left join {{ to }} as parent
+    on parent.source_relation = child.source_relation and parent.{{ field }} = child.{{ column_name }}
+where child.{{ column_name }} is not null and parent.{{ field }} is null
+{% endtest %}
