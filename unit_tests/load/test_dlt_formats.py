@@ -126,7 +126,6 @@ def test_a_table_without_rows_is_there(by_dlt: Any, tmp_path: Path) -> None:
 
 
 def test_in_sqlite_json_is_a_text_that_its_functions_read(tmp_path: Path) -> None:
-    pytest.importorskip("sqlalchemy")
     import sqlite3
 
     destination = dlt.destination("sqlalchemy", credentials=f"sqlite:///{tmp_path / 'main.db'}")
