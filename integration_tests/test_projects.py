@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 
 from integration_tests.connector import catalog_for, config_for, sync, time_text
 from integration_tests.sandbox import NOW, Sandbox, SandboxSettings
@@ -23,6 +25,7 @@ from integration_tests.warehouses import (
     Row,
     Warehouse,
 )
+from source_iterable.airbyte.source import SourceIterable
 from source_iterable.streams.table import STREAMS as STREAMS_OF_ALL
 
 __all__ = ["temporary", "warehouse"]
@@ -253,7 +256,7 @@ def test_the_dlt_source_keeps_projects_apart(
         pipeline.run(iterable(config(us, None), streams=names))
 
 
-def test_records_have_the_project_and_keys_do(us: Sandbox) -> None:
+def test_records_have_the_project_and_keys_do(us: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     names = ["users", "email_send", "campaigns", "list_sizes", "campaigns_metrics"]
     plain = sync(config(us, None), names)
     named = sync(config(us, "us", excluded_fields=["project"]), names)
@@ -262,6 +265,11 @@ def test_records_have_the_project_and_keys_do(us: Sandbox) -> None:
         assert {record["project"] for record in named.records[name]} == {"us"}
         without = [{key: each for key, each in record.items() if key != "project"} for record in named.records[name]]
         assert sorted(without, key=repr) == sorted(plain.records[name], key=repr)
+    assert "lacks the column" not in caplog.text
+    catalog = ConfiguredAirbyteCatalogSerializer.load(catalog_for(config(us, None), ["channels"]))
+    for _ in SourceIterable().read(logging.getLogger("airbyte"), config(us, "us"), catalog):
+        pass
+    assert "The catalog lacks the column project" in caplog.text
     for stream in catalog_for(config(us, "us"), STREAMS_OF_ALL)["streams"]:
         assert stream["stream"]["json_schema"]["properties"]["project"]["type"] == "string"
         assert stream.get("primary_key", [["project"]])[-1] == ["project"]

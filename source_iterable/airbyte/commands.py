@@ -17,6 +17,7 @@ from source_iterable.errors import ConfigError, IterableError
 from source_iterable.process.display import heartbeat, progress_display
 from source_iterable.reading.stream import State, StreamContext
 from source_iterable.records.batch import RecordBatch
+from source_iterable.records.columns import PROJECT
 from source_iterable.streams.privacy import notes
 from source_iterable.streams.table import STREAMS, parse_config
 
@@ -68,6 +69,11 @@ def read(
         logger.warning(note)
     # Each once: two readings of one stream would emit its records twice, and race for its state.
     schemas = {each.stream.name: each.stream.json_schema for each in catalog}
+    properties = [each["properties"] for each in schemas.values() if isinstance(each.get("properties"), Mapping)]
+    if parsed.project and any(PROJECT not in each for each in properties):
+        logger.warning(
+            f"The catalog lacks the column {PROJECT}, so destinations may drop it and mix projects: refresh the schema."
+        )
     full = {each.stream.name for each in catalog if each.sync_mode == "full_refresh"}
     context = StreamContext(parsed, IterableClient(parsed, logger), logger, schemas, full)
     messages = Messages(context, states)
