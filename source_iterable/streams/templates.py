@@ -84,6 +84,8 @@ class TemplateContents(Templates):
     """
 
     name = "template_contents"
+    # Contents are requested of templates that have changed only.
+    whole = False
     primary_key: tuple[str, ...] = ("templateId", "messageMedium")
     lists = (Templates.path, *CAMPAIGNS.lists)
 

@@ -9,7 +9,7 @@ import requests_mock
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from source_iterable.api.client import IterableClient
-from source_iterable.load.tables import backfill_key, table_of
+from source_iterable.load.tables import backfill_key, project_of, table_of
 from source_iterable.records.names import free_name
 from source_iterable.streams.table import STREAMS
 from unit_tests.contexts import a_config
@@ -86,3 +86,21 @@ def test_only_backfills_with_an_end_have_states_of_their_own() -> None:
     assert backfill_key(CONFIG) == ""
     ends = (backfill_key(a_config(end_date=f"2024-0{month}-01T00:00:00Z")) for month in (2, 3))
     assert len({"", *ends}) == 3
+
+
+def test_a_project_is_in_key_columns_and_the_key_of_states() -> None:
+    config = a_config(project="us", end_date="2024-02-01T00:00:00Z")
+    table = table_of(STREAMS["email_send"], config)
+    assert (table.key, table.project, table.event_time) == (("_event_id", "project"), "us", "created_at")
+    assert "project" in {column.name for column in table.columns}
+    assert table.own == ()
+    assert table.private == table_of(STREAMS["email_send"], CONFIG).private
+    keys = [backfill_key(each) for each in (config, a_config(project="us"), a_config(end_date="2024-02-01T00:00:00Z"))]
+    assert [project_of(key) for key in keys] == ["us", "us", ""]
+    assert len({"", *keys}) == 4
+
+
+def test_what_is_read_whole_is_replaced() -> None:
+    merged = {name for name, stream in STREAMS.items() if table_of(stream, CONFIG).merged}
+    assert merged.isdisjoint(("campaigns", "templates", "journeys", "lists"))
+    assert merged >= {"users", "email_send", "template_contents", "template_locales", "list_sizes"}

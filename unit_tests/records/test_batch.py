@@ -8,7 +8,7 @@ import pytest
 
 from source_iterable.api import spooled
 from source_iterable.records import batch as batches_module
-from source_iterable.records.batch import BATCH_BYTES, RecordBatch, batch_of, batches_of, bounded, joined
+from source_iterable.records.batch import BATCH_BYTES, RecordBatch, batch_of, batches_of, bounded, joined, with_member
 
 
 def test_a_batch_gives_its_records_back() -> None:
@@ -61,3 +61,11 @@ def test_only_what_is_too_long_is_taken_out_of_a_finished_batch(monkeypatch: pyt
     lines = [b"%d" % n + b"x" * size + b"\n" for n, size in enumerate([98, 99, 10, 98])]
     batch = RecordBatch("users", 4, b"".join(lines), (300,))
     assert bounded(batch) == RecordBatch("users", 3, lines[0] + lines[2] + lines[3], (300, 101))
+
+
+def test_a_member_comes_in_front_of_the_others_in_each_record() -> None:
+    records = [{"id": 1, "data": {"text": "a\n{b}"}}, {"id": 2, "nested": [{"x": 1}]}]
+    batch = with_member(batch_of("lists", records), "project", 'a"b')
+    assert [*batch.records()] == [{"project": 'a"b', **record} for record in records]
+    assert batch.count == 2
+    assert with_member(RecordBatch("lists", 0, b"", (17,)), "project", "us") == RecordBatch("lists", 0, b"", (17,))
