@@ -161,6 +161,7 @@ class TemplateLocales(Templates):
     """
 
     name = "template_locales"
+    whole = False
     primary_key = ("templateId", "messageMedium", "locale")
     exempt_key = True
 
