@@ -127,7 +127,8 @@ def test_values_that_no_sql_integer_holds_are_in_one_column_load_after_load(
     sizes = [2**63, 5, 2**64 - 1]
     for number, size in enumerate(sizes):
         with closing(opened()) as destination:
-            put(destination, CAMPAIGNS, tmp_path, {"id": number, "sendSize": size, "data": {"brandId": number}})
+            row = {"id": number, "sendSize": size, "data": {"brandId": number}}
+            put(destination, CAMPAIGNS._replace(merged=True), tmp_path, row)
             destination.commit({})
     rows = {int(row["id"]): row for row in warehouse.rows("campaigns")}
     assert [int(rows[n].get("send_size", rows[n].get("send_size_v_json"))) for n in range(3)] == sizes
