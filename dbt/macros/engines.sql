@@ -116,6 +116,7 @@
 {#- A number from text, or NULL for any other text. -#}
 {% macro number_of(value) %}{{ return(adapter.dispatch("number_of", "source_iterable")(value)) }}{% endmacro %}
 {% macro default__number_of(value) %}{{ return(dbt.safe_cast(value, source_iterable.type_double())) }}{% endmacro %}
+{% macro duckdb__number_of(value) %}{{ return("try_cast(" ~ value ~ " as double)") }}{% endmacro %}
 {% macro postgres__number_of(value) %}
     {{ return("case when " ~ value ~ " ~ '^-?\\d{1,300}(\\.\\d+)?([eE][+-]?\\d{1,2})?$' then cast(" ~ value ~ " as double precision) end") }}
 {% endmacro %}
