@@ -54,7 +54,7 @@ def later(message: str, at: str, campaign: int = 1, **more: Any) -> Record:
     return {**US, "message_id": message, "campaign_id": campaign, "created_at": at, **more}
 
 
-# Campaign 1 is a triggered one: Ann gets it three times, Bob once, and two of whom nothing or only a userId is known once each.
+# Campaign 1 is a triggered one: Ann gets it three times, Bob, somebody unknown and one whose only name is a userId once each.
 # The third time is 03:59 in UTC, and the day before in New York.
 RAW: dict[str, list[Record]] = {
     "users": [

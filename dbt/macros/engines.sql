@@ -118,5 +118,5 @@
 {% macro default__number_of(value) %}{{ return(dbt.safe_cast(value, source_iterable.type_double())) }}{% endmacro %}
 {% macro duckdb__number_of(value) %}{{ return("try_cast(" ~ value ~ " as double)") }}{% endmacro %}
 {% macro postgres__number_of(value) %}
-    {{ return("case when " ~ value ~ " ~ '^-?\\d{1,300}(\\.\\d+)?([eE][+-]?\\d{1,2})?$' then cast(" ~ value ~ " as double precision) end") }}
+    {{ return("case when " ~ value ~ " ~ '^-?\\d{1,200}(\\.\\d+)?([eE][+-]?\\d{1,2})?$' then cast(" ~ value ~ " as double precision) end") }}
 {% endmacro %}
