@@ -70,6 +70,30 @@ def test_the_open_rate_of_campaigns(built: Built, truth: dict[str, list[Record]]
     assert checked > 10
 
 
+def test_unique_opens_are_those_of_users(built: Built, truth: dict[str, list[Record]]) -> None:
+    opened = {event.get("messageId") for event in truth["emailOpen"] if by_person(event)}
+    users: dict[int, set[str]] = defaultdict(set)
+    for event in truth["emailSend"]:
+        if event.get("messageId") in opened and isinstance(event.get("campaignId"), int):
+            users[event["campaignId"]].add(event.get("email") or event["itblUserId"])
+    rows = built.rows(
+        "SELECT * FROM iterable__campaign_performance WHERE message_medium = 'Email' AND unique_opens > 0"
+    )
+    found = {row["campaign_id"]: row["unique_opens"] for row in rows}
+    assert found == {campaign: len(names) for campaign, names in users.items() if campaign in found}
+    assert len(found) > 10
+    assert any(row["unique_opens"] < row["messages_opened"] for row in rows)
+
+
+def test_iterables_own_numbers_agree(built: Built) -> None:
+    """Where they do not, it is known why."""
+    rows = built.rows("SELECT * FROM iterable__metric_reconciliation WHERE not_comparable_because IS NULL")
+    assert len(rows) > 500
+    different = [row for row in rows if row["difference"]]
+    assert {row["likely_reason"] for row in different} == {"events of one user with different identifiers"}
+    assert len(different) < 50
+
+
 def test_who_may_be_mailed(built: Built, project: Sandbox) -> None:
     users = {user["email"]: user for user in project.truth("user", "2000-01-01", NOW)}
     expected = 0

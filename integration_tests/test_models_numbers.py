@@ -54,7 +54,7 @@ def later(message: str, at: str, campaign: int = 1, **more: Any) -> Record:
     return {**US, "message_id": message, "campaign_id": campaign, "created_at": at, **more}
 
 
-# Campaign 1 is a triggered one: Ann gets it three times, Bob, somebody unknown and one whose only name is a userId once each.
+# Campaign 1 is a triggered one: Ann gets it three times; Bob, somebody unknown and one who has only a userId once each.
 # The third time is 03:59 in UTC, and the day before in New York.
 RAW: dict[str, list[Record]] = {
     "users": [
@@ -72,7 +72,7 @@ RAW: dict[str, list[Record]] = {
     ],
     "campaigns": [
         *({**US, "id": number, "start_at": "2026-03-02", "created_at": "2026-03-01"} for number in (1, 2, 3, 4, 5, 6)),
-        {**US, "id": 8, "created_at": "2020-01-01"},
+        {**US, "id": 8, "created_at": "2020-01-01", "message_medium": "Email"},
         {**EU, "id": 1, "start_at": "2026-03-02"},
     ],
     "email_send": [
@@ -87,7 +87,7 @@ RAW: dict[str, list[Record]] = {
         {**sent("m1", 1, email=DAN), **EU},
     ],
     "sms_send": [sent("m20", 2, email=ANN)],
-    "push_send": [sent("m21", 3, email=ANN)],
+    "push_send": [sent("m21", 3, email=ANN), sent("m9", 8, "2026-03-03 15:00", email=ANN)],
     "web_push_send": [sent("m22", 4, email=ANN)],
     "rcs_send": [sent("m23", 5, email=ANN)],
     "in_app_send": [sent("m24", 6, email=ANN)],
@@ -105,7 +105,10 @@ RAW: dict[str, list[Record]] = {
         later("m3", "2026-03-11 04:30", email=ANN),
         later("m4", "2026-03-02 16:30", email=BOB, is_bot=True),
     ],
-    "sms_click": [later("m20", "2026-03-02 16:00", 2, email=ANN)],
+    "sms_click": [
+        later("m20", "2026-03-02 16:00", 2, email=ANN, itbl_user_id="a1"),
+        later("m20", "2026-03-02 16:01", 2, email=None, itbl_user_id="a1"),
+    ],
     "hosted_unsubscribe_click": [
         later("m1", "2026-03-02 16:31", email=ANN),
         later("m1", "2026-03-02 16:32", email=ANN),
@@ -170,6 +173,7 @@ RAW: dict[str, list[Record]] = {
     "campaigns_metrics": [
         {**US, "id": 1, "counted_at": "2026-03-12", "data": json.dumps(METRICS)},
         {**US, "id": 1, "counted_at": "2026-03-05", "data": '{"Total Email Sends": 1}'},
+        {**US, "id": 2, "counted_at": "2026-03-12", "data": '{"Unique SMS Clicks": 1}'},
         {**US, "id": 8, "counted_at": "2026-03-12", "data": '{"Total Email Sends": 70}'},
         {**US, "id": 99, "counted_at": "2026-03-12", "data": '{"Total Email Sends": 70}'},
         {**EU, "id": 1, "counted_at": "2026-03-12", "data": '{"Total Email Sends": 70}'},
@@ -360,6 +364,7 @@ def test_reconciliation(models: Built) -> None:
         (*life, 1, "Total Unsubscribes", 3, 2, "unsubscribes by bounces and complaints", None),
         (*life, 1, "Unique Email Opens", 3, 2, "machines", None),
         (*life, 1, "Unique Email Opens (filtered)", 2, 2, None, None),
+        (*life, 2, "Unique SMS Clicks", 2, 1, "events of one user with different identifiers", None),
         (*life, 8, "Total Email Sends", 2, 70, None, began),
         (*life, 99, "Total Email Sends", 0, 70, None, "it is not known when the campaign began"),
         (*days, "revenue", 8, 8, None, None),
@@ -367,4 +372,4 @@ def test_reconciliation(models: Built) -> None:
         (*days, "total_opens", 1, 1, None, None),
     ]
     (warning,) = [result for result in models.results if "agrees" in result["unique_id"]]
-    assert (warning["status"], warning["failures"]) == ("warn", 6)
+    assert (warning["status"], warning["failures"]) == ("warn", 7)

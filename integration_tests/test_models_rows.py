@@ -97,7 +97,7 @@ RAW: dict[str, list[Record]] = {
             "updated_at": "2026-03-01",
         },
         {"id": 1, "name": "Draft of a sale", "updated_at": None},
-        {"id": 2, "name": "Weekly", "campaign_state": "Running", "updated_at": "2026-03-01"},
+        {"id": 2, "name": "Weekly", "campaign_state": "Running", "send_size": 500, "updated_at": "2026-03-01"},
     ],
     "child_campaigns": [{"id": 3, "name": "Weekly #1", "recurring_campaign_id": 2, "updated_at": "2026-03-01"}],
     "campaigns_metrics": [{"id": 1, "counted_at": "2026-03-10", "data": '{"Total Email Sends": 5}'}],
@@ -244,6 +244,9 @@ def test_campaigns(models: Built) -> None:
         (2, "Weekly", None, None, None, None, True, None),
         (3, "Weekly #1", None, None, None, None, False, "Weekly"),
     ]
+    more = ("count_send_lists", "count_suppress_lists", "recurring_campaign_state", "recurring_campaign_send_size")
+    found = table(models, "iterable__campaigns", "campaign_id", *more)
+    assert found == [(1, 1, 1, None, None), (2, 0, 0, None, None), (3, 0, 0, "Running", 500)]
     assert table(models, "iterable__campaign_labels", "campaign_id", "label") == [(1, "a"), (1, "b")]
     lists = table(models, "iterable__campaign_lists", "campaign_id", "list_id", "is_suppression_list")
     assert lists == [(1, 100, False), (1, 101, True)]
@@ -326,6 +329,8 @@ def test_who_may_be_mailed(models: Built) -> None:
         *((BOB, 0, "News", False, True), (BOB, 10, "News", False, True), (BOB, 11, "News", False, False)),
         *((CID, 0, "News", True, False), (CID, 10, "News", True, False), (CID, 11, "News", True, False)),
     ]
+    wide = "SELECT DISTINCT unique_user_key FROM iterable__user_subscriptions WHERE is_unsubscribed_channel_wide"
+    assert models.rows(wide) == [{"unique_user_key": CID}]
 
 
 def test_journeys_and_lists(models: Built) -> None:

@@ -5,9 +5,17 @@ days that its report by day has. Days are in UTC, as in the report.
 -#}
 {%- set metrics = source_iterable.metrics() %}
 {%- set day = "cast(" ~ dbt.date_trunc("day", "events.created_at") ~ " as date)" %}
+{%- set not_in_future = "created_at <= " ~ source_iterable.in_utc(dbt.current_timestamp()) %}
 with events as (
-    select * from {{ ref("iterable__events") }}
-    where created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }}
+    select events.*
+    from {{ ref("iterable__events") }} as events
+    left join {{ ref("iterable__campaigns") }} as campaigns
+        on campaigns.source_relation = events.source_relation and campaigns.campaign_id = events.campaign_id
+    -- The report of a campaign counts only the events of its medium.
+    where events.{{ not_in_future }} and (
+        coalesce(lower(events.event_name) like {{ dbt.concat(["lower(campaigns.message_medium)", "'%'"]) }}, true)
+        or events.event_name in ('purchase', 'emailUnSubscribe', 'emailComplaint')
+    )
 ),
 
 -- Machines of senders have exact clocks, devices may not.
@@ -16,7 +24,8 @@ loaded as (
         source_relation,
         min(case when {{ metrics[0].of }} then created_at end) as first_at,
         max(created_at) as last_at
-    from events
+    from {{ ref("iterable__events") }}
+    where {{ not_in_future }}
     group by source_relation
 ),
 
@@ -42,6 +51,7 @@ counted as (
 {%- for each in metrics %}
         {{ source_iterable.metric(each, each.of) }} as {{ each.name }},
         {{ source_iterable.metric(each, each.of ~ " and (events.stored_at is null or events.stored_at <= lifetimes.counted_at)") }} as {{ each.name }}_in_time,
+        {{ source_iterable.metric(each, each.of, "itbl_user_id") }} as {{ each.name }}_by_id,
         {{ source_iterable.metric(each, each["or"] or each.of) }} as {{ each.name }}_otherwise{{ "," if not loop.last }}
 {%- endfor %}
     from lifetimes
@@ -59,6 +69,7 @@ counted as (
         cast(null as {{ source_iterable.type_time() }}),
         max(days.date),
 {%- for each in metrics %}
+        {{ source_iterable.metric(each, each.of) }},
         {{ source_iterable.metric(each, each.of) }},
         {{ source_iterable.metric(each, each.of) }},
         {{ source_iterable.metric(each, each["or"] or each.of) }}{{ "," if not loop.last }}
@@ -97,21 +108,13 @@ compared as (
     select
         theirs.*,
         counted.last_day,
+{%- for way in ["", "_in_time", "_by_id", "_otherwise"] %}
         case theirs.metric
 {%- for each in metrics %}
-            when '{{ each.name }}' then counted.{{ each.name }}
+            when '{{ each.name }}' then counted.{{ each.name }}{{ way }}
 {%- endfor %}
-        end as ours,
-        case theirs.metric
-{%- for each in metrics %}
-            when '{{ each.name }}' then counted.{{ each.name }}_in_time
+        end as ours{{ way }},
 {%- endfor %}
-        end as ours_in_time,
-        case theirs.metric
-{%- for each in metrics %}
-            when '{{ each.name }}' then counted.{{ each.name }}_otherwise
-{%- endfor %}
-        end as ours_otherwise,
         case
             when theirs.report = 'campaigns_metrics_daily' then null
             when campaigns.campaign_id is null then 'it is not known when the campaign began'
@@ -145,6 +148,7 @@ select
         when not_comparable_because is not null or abs(ours - iterables) < 0.005 then null
         when abs(ours_otherwise - iterables) < 0.005 and metric like '%unsubscribes' then 'unsubscribes by bounces and complaints'
         when abs(ours_otherwise - iterables) < 0.005 then 'machines'
+        when abs(ours_by_id - iterables) < 0.005 then 'events of one user with different identifiers'
         when abs(ours_in_time - iterables) < 0.005 then 'late events: stored after Iterable counted'
         when ours > iterables then 'Iterable counted before it had all events'
         else 'events that are not loaded'
