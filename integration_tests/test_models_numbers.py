@@ -58,7 +58,7 @@ def later(message: str, at: str, campaign: int = 1, **more: Any) -> Record:
 # The third time is 03:59 in UTC, and the day before in New York.
 RAW: dict[str, list[Record]] = {
     "users": [
-        {**US, "email": ANN, "user_id": None, "shoe_size": "38", "data": json.dumps(PROFILE)},
+        {**US, "email": ANN, "itbl_user_id": "ann", "user_id": None, "shoe_size": "38", "data": json.dumps(PROFILE)},
         {**US, "email": BOB, "data": '{"loyaltyPoints": "many", "age": 30.5, "vip": "perhaps", "since": "long ago"}'},
         {**US, "email": None, "user_id": "eve"},
         {**US, "email": " Dan@x.example", "email_list_ids": "[100]"},
@@ -77,7 +77,7 @@ RAW: dict[str, list[Record]] = {
     ],
     "email_send": [
         sent("m1", 1, email=ANN, experiment_id=20, template_id=5),
-        sent("m2", 1, email=ANN, experiment_id=20, template_id=5),
+        sent("m2", 1, email=None, itbl_user_id="ann", experiment_id=20, template_id=5),
         sent("m3", 1, "2026-03-11 03:59", email=ANN, experiment_id=20, template_id=6),
         sent("m4", 1, email=BOB, experiment_id=20, template_id=6),
         sent("m5", 1),

@@ -69,11 +69,23 @@
 {% endmacro %}
 
 {#- What identifies a user, or what there is of the other identifiers: some records have only one of them. -#}
-{% macro user_key() %}
-    {%- set names = [var("iterable_user_key")] -%}
+{% macro user_key(known=none) %}
+    {%- set names = [var("iterable_user_key")] + ([known] if known else []) -%}
     {%- for name in ["email", "itbl_user_id", "user_id"] if name not in names -%}{%- do names.append(name) -%}{%- endfor -%}
     {{ return("coalesce(" ~ names | join(", ") ~ ")") }}
 {% endmacro %}
+
+{#- Join the profiles to events that lack the key of their user: as `known_key`, by Iterable's ID. -#}
+{% macro known_users(events) %}
+left join (
+    select source_relation as known_relation, itbl_user_id as known_id, max({{ var("iterable_user_key") }}) as known_key
+    from {{ ref("stg_iterable__users") }}
+    where itbl_user_id is not null
+    group by source_relation, itbl_user_id
+) as known
+    on known.known_relation = {{ events }}.source_relation
+    and known.known_id = case when {{ events }}.{{ var("iterable_user_key") }} is null then {{ events }}.itbl_user_id end
+{%- endmacro %}
 
 {#- The current profiles with their unique_user_key, without users forgotten on request: Iterable no longer has those. -#}
 {% macro current_users() %}

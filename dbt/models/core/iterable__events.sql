@@ -61,7 +61,7 @@ events as (
         event_name,
         created_at,
         {{ source_iterable.day_of("created_at") }} as created_on,
-        {{ source_iterable.user_key() }} as unique_user_key,
+        {{ source_iterable.user_key("known_key") }} as unique_user_key,
 {%- for name in texts + numbers %}
         {{ name }},
 {%- endfor %}
@@ -78,6 +78,7 @@ events as (
         {{ source_iterable.time_of_text("stored_at") }} as stored_at,
         data
     from numbered
+    {{ source_iterable.known_users("numbered") | indent(4) }}
     where nth = 1
 )
 
