@@ -109,9 +109,9 @@ def test_who_may_be_mailed(built: Built, project: Sandbox) -> None:
 def test_opens_of_the_last_week(built: Built, truth: dict[str, list[Record]]) -> None:
     opens = ("emailOpen", "pushOpen", "inAppOpen", "whatsAppSeen", "embeddedImpression")
     newest = max(event["at"] for events in truth.values() for event in events)
-    known = {row["email"] for row in built.rows("SELECT email FROM iterable__users")}
+    known = {row["itbl_user_id"] for row in built.rows("SELECT itbl_user_id FROM iterable__users")}
     expected = sum(
-        by_person(event) and event["at"] > newest - timedelta(days=7) and event.get("email") in known
+        by_person(event) and event["at"] > newest - timedelta(days=7) and event.get("itblUserId") in known
         for data_type in opens
         for event in truth[data_type]
     )
@@ -122,8 +122,8 @@ def test_users_who_entered_a_journey(built: Built, truth: dict[str, list[Record]
     entered: dict[int, set[str]] = defaultdict(set)
     for events in truth.values():
         for event in events:
-            if isinstance(event.get("workflowId"), int) and event.get("email"):
-                entered[event["workflowId"]].add(event["email"])
+            if isinstance(event.get("workflowId"), int) and event.get("itblUserId"):
+                entered[event["workflowId"]].add(event["itblUserId"])
     rows = built.rows("SELECT workflow_id, users_entered FROM iterable__journey_funnel")
     assert {row["workflow_id"]: row["users_entered"] for row in rows if row["users_entered"]} == {
         journey: len(users) for journey, users in entered.items()
