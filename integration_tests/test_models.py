@@ -28,6 +28,7 @@ from integration_tests.models import (
 )
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.test_models_commands import environment, report, summary
+from integration_tests.test_models_numbers import VARIABLES
 from integration_tests.warehouses import PostgresWarehouse
 from source_iterable.config import Config
 from source_iterable.load import iterable
@@ -234,7 +235,15 @@ def test_the_models_are_compiled_for_other_engines(engine: str, tmp_path: Path) 
     }
     profiles = {"iterable": {"target": engine, "outputs": {engine: {**outputs[engine], "threads": 1}}}}
     (tmp_path / "profiles.yml").write_text(json.dumps(profiles), encoding="utf-8")
-    dbt("compile", tmp_path, {}, "--no-introspect", "--no-populate-cache", "--profiles-dir", str(tmp_path))
+    options = [
+        "--no-introspect",
+        "--no-populate-cache",
+        "--profiles-dir",
+        str(tmp_path),
+        "--vars",
+        json.dumps(VARIABLES),
+    ]
+    dbt("compile", tmp_path, {}, *options)
     compiled = list((tmp_path / "target" / "compiled").rglob("*.sql"))
     assert len(compiled) > 150
     for file in compiled:

@@ -83,7 +83,7 @@ RAW: dict[str, list[Record]] = {
         sent("m5", 1),
         sent("m6", 1, user_id="eve"),
         sent("m7", 8, "2026-03-03 15:00", email=BOB, experiment_id=21, template_id=7),
-        sent("m8", 8, "2026-03-03 15:00", email=BOB),
+        sent("m8", 8, "2026-03-03 15:00", email=BOB, experiment_id=21, template_id=5),
         {**sent("m1", 1, email=DAN), **EU},
     ],
     "sms_send": [sent("m20", 2, email=ANN)],
