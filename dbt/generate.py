@@ -17,7 +17,7 @@ from source_iterable.streams.table import EXPORTS, STREAMS
 FOLDER = Path(__file__).parent
 STAGING = FOLDER / "models" / "staging"
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
-# Reserved words of BigQuery or Snowflake.
+# Reserved words of BigQuery or Snowflake, which raw tables of a load have as names of columns.
 RESERVED = {"table": "table_name", "hash": "user_hash", "interval": "bucket_interval"}
 # Kinds of columns, by their SQL types; the other types are kinds themselves.
 KINDS = {"varchar": "text", "bigint": "integer", "double": "number", "timestamptz": "time"}
@@ -47,6 +47,14 @@ def _columns(stream: Stream) -> list[Column]:
     return [column._replace(name=RESERVED.get(column.name, column.name)) for column in columns]
 
 
+def _told(column: Column, milliseconds: Mapping[str, str]) -> str:
+    """A column for the macro; `loaded` is its name in the tables of a load, if it is another."""
+    kind = milliseconds.get(column.field, KINDS.get(column.type, column.type))
+    loaded = {name: word for word, name in RESERVED.items()}.get(column.name)
+    told = {"field": column.field, "name": column.name, "kind": kind, **({"loaded": loaded} if loaded else {})}
+    return json.dumps(told, ensure_ascii=False)
+
+
 def _macro() -> str:
     """A macro that returns the columns of a stream: field, name and kind of each."""
     lines = [f"{{#- {MADE} -#}}", "{% macro columns_of(stream) %}"]
@@ -54,10 +62,7 @@ def _macro() -> str:
     for name, stream in STREAMS.items():
         # As Airbyte's destinations have them; a load makes timestamps of them.
         times = dict.fromkeys(milliseconds(name), "milliseconds")
-        told = ", ".join(
-            f'{{"field": "{field}", "name": "{column}", "kind": "{times.get(field, KINDS.get(sql_type, sql_type))}"}}'
-            for field, column, sql_type in _columns(stream)
-        )
+        told = ", ".join(_told(column, times) for column in _columns(stream))
         lines.append(f'    {{%- if stream == "{name}" -%}}{{{{ return([{told}]) }}}}{{%- endif -%}}')
     lines += [
         "{% endmacro %}",

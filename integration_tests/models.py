@@ -90,12 +90,13 @@ def in_duckdb(file: Path, folder: Path, *flags: str, **variables: Any) -> Built:
     return Built(str(file), results, rows)
 
 
-def in_postgres(url: str, folder: Path, *flags: str) -> Built:
+def in_postgres(url: str, folder: Path, *flags: str, **variables: Any) -> Built:
     """Build the models in a PostgreSQL database."""
     with psycopg2.connect(url) as connection:
         there = connection.get_dsn_parameters()
     environment = {"ITERABLE_TARGET": "postgres", "PGHOST": there["host"], "PGUSER": there["user"]}
-    results = dbt("build", folder, {**environment, "PGDATABASE": there["dbname"], "PGPORT": there["port"]}, *flags)
+    environment |= {"PGDATABASE": there["dbname"], "PGPORT": there["port"]}
+    results = dbt("build", folder, environment, "--vars", json.dumps(variables), *flags)
 
     def rows(query: str) -> list[Record]:
         with psycopg2.connect(url) as connection, connection.cursor() as cursor:

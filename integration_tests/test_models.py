@@ -28,6 +28,7 @@ from integration_tests.models import (
 )
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.test_models_commands import environment, report, summary
+from integration_tests.test_models_numbers import VARIABLES
 from integration_tests.warehouses import PostgresWarehouse
 from source_iterable.config import Config
 from source_iterable.load import iterable
@@ -50,11 +51,15 @@ unique unnest update using values view when where window with within account
 """
 
 
+# So that no test warns.
+QUIET = {"iterable_days_fresh": 100_000, "iterable_metrics_tolerance": 1}
+
+
 def test_all_models_are_built_and_all_tests_pass(built: Built) -> None:
     assert {result["status"] for result in built.results} <= {"success", "pass", "warn"}
     models = [result for result in built.results if result["unique_id"].startswith("model.")]
     tests = [result for result in built.results if result["unique_id"].startswith("test.")]
-    assert len(models) == len(MODELS) == 15
+    assert len(models) == len(MODELS) == 21
     assert len(tests) > 70
     for name in MODELS:
         assert built.rows(f"SELECT count(*) AS n FROM {name}")[0]["n"] > 0, name
@@ -93,7 +98,7 @@ def test_postgresql_gives_the_same_with_late_events(
         other = in_postgres(server.to, tmp_path)
         assert {result["status"] for result in other.results} <= {"success", "pass", "warn"}
         assert summary(other.results) == summary(built.results), "views of the staging models are not counted"
-        assert summary(built.results).startswith("15 models and 5 snapshots in the schema analytics ")
+        assert summary(built.results).startswith("21 models and 5 snapshots in the schema analytics ")
         there, here = everything(other), everything(built)
         assert report(server.to, tmp_path)[1].specs.keys() == report(built.database, tmp_path)[1].specs.keys()
         # As with source-iterable load, a URL may say more than the address.
@@ -120,7 +125,7 @@ def test_tables_of_airbytes_destinations_give_the_same(loaded: Path, built: Buil
             columns = ", ".join([*shown, "now() AS _airbyte_extracted_at"])
             database.execute(f'CREATE TABLE raw."{name}" AS SELECT {columns} FROM source.iterable."{name}"')
             database.execute(f'INSERT INTO raw."{name}" FROM raw."{name}" USING SAMPLE 20%')
-    other = in_duckdb(file, tmp_path, iterable_naming="airbyte", iterable_schema="raw", iterable_days_fresh=100_000)
+    other = in_duckdb(file, tmp_path, iterable_naming="airbyte", iterable_schema="raw", **QUIET)
     assert everything(other) == everything(built)
     assert {result["status"] for result in other.results} == {"success", "pass"}
 
@@ -230,7 +235,15 @@ def test_the_models_are_compiled_for_other_engines(engine: str, tmp_path: Path) 
     }
     profiles = {"iterable": {"target": engine, "outputs": {engine: {**outputs[engine], "threads": 1}}}}
     (tmp_path / "profiles.yml").write_text(json.dumps(profiles), encoding="utf-8")
-    dbt("compile", tmp_path, {}, "--no-introspect", "--no-populate-cache", "--profiles-dir", str(tmp_path))
+    options = [
+        "--no-introspect",
+        "--no-populate-cache",
+        "--profiles-dir",
+        str(tmp_path),
+        "--vars",
+        json.dumps(VARIABLES),
+    ]
+    dbt("compile", tmp_path, {}, *options)
     compiled = list((tmp_path / "target" / "compiled").rglob("*.sql"))
     assert len(compiled) > 150
     for file in compiled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -24,16 +24,27 @@ NUMBERS = (
     "template_id",
     "message_type_id",
     "channel_id",
+    "experiment_id",
+    "send_size",
+    *("sends", "bounces", "total_opens", "total_clicks", "complaints", "unsubscribes", "purchases"),
 )
-TIMES = ("created_at", "updated_at", "profile_updated_at", "_airbyte_extracted_at")
+TIMES = (
+    "created_at",
+    "updated_at",
+    "profile_updated_at",
+    "_airbyte_extracted_at",
+    "start_at",
+    "counted_at",
+    "start_date",
+)
 ARRAYS = ("labels", "list_ids", "suppression_list_ids", "email_list_ids", "user_list_ids", "unsubscribed_channel_ids")
 CHOICES = ("unsubscribed_message_type_ids", "subscribed_message_type_ids")
 TYPES = {
     **dict.fromkeys((*NUMBERS, "workflow_id"), "bigint"),
     **dict.fromkeys(TIMES, "timestamp with time zone"),
-    **dict.fromkeys((*ARRAYS, *CHOICES, "data", "itbl_internal"), "json"),
-    "is_bot": "boolean",
-    "total": "double precision",
+    **dict.fromkeys((*ARRAYS, *CHOICES, "data", "itbl_internal", "metrics"), "json"),
+    **dict.fromkeys(("is_bot", "is_control", "is_winner"), "boolean"),
+    **dict.fromkeys(("total", "percentage", "revenue"), "double precision"),
     "date": "date",
 }
 # The raw tables, with the columns that they have.
@@ -86,15 +97,22 @@ RAW: dict[str, list[Record]] = {
             "updated_at": "2026-03-01",
         },
         {"id": 1, "name": "Draft of a sale", "updated_at": None},
-        {"id": 2, "name": "Weekly", "campaign_state": "Running", "updated_at": "2026-03-01"},
+        {"id": 2, "name": "Weekly", "campaign_state": "Running", "send_size": 500, "updated_at": "2026-03-01"},
     ],
     "child_campaigns": [{"id": 3, "name": "Weekly #1", "recurring_campaign_id": 2, "updated_at": "2026-03-01"}],
+    "campaigns_metrics": [{"id": 1, "counted_at": "2026-03-10", "data": '{"Total Email Sends": 5}'}],
+    "campaigns_metrics_daily": [{"campaign_id": 1, "date": "2026-03-02", "sends": 3}],
+    "experiments": [{"id": 20, "name": "Subject", "campaign_id": 1}],
+    "experiment_variants": [{"id": 1, "experiment_id": 20, "template_id": 5, "name": "Plain", "is_winner": True}],
     "journeys": [{"id": 7, "name": "Welcome"}],
     "email_send": [
         {"message_id": "m1", "email": ANN, "campaign_id": 1, "workflow_id": 7, "created_at": "2026-03-01 10:00"},
         {"message_id": "m2", "email": BOB, "campaign_id": 1, "created_at": "2026-03-01 11:00"},
         {"message_id": "m3", "email": ANN, "campaign_id": 1, "created_at": "2026-03-02 09:00"},
         {"message_id": "m4", "email": BOB, "campaign_id": 3, "created_at": None},
+    ],
+    "email_send_skip": [
+        {"email": ANN, "campaign_id": 1, "created_at": "2026-03-02 09:00", "reason": "FrequencyCapped"},
     ],
     "push_send": [{"message_id": "m5", "email": ANN, "campaign_id": 1, "created_at": "2026-03-02 09:00"}],
     "in_app_send": [{"message_id": "m6", "email": ANN, "campaign_id": 1, "created_at": "2026-03-03 09:00"}],
@@ -133,10 +151,10 @@ RAW: dict[str, list[Record]] = {
 AT = datetime.fromisoformat
 
 
-def statements() -> Iterator[str]:
+def statements(raw: Mapping[str, list[Record]] = RAW) -> Iterator[str]:
     """The raw tables as SQL that both engines take."""
     yield "CREATE SCHEMA iterable"
-    for table, rows in RAW.items():
+    for table, rows in raw.items():
         if table in EVENTS:
             rows = [{"_event_id": f"{table}-{number}", **row} for number, row in enumerate(rows)]
         columns = {name: TYPES.get(name, "text") for row in rows for name in row}
@@ -226,6 +244,9 @@ def test_campaigns(models: Built) -> None:
         (2, "Weekly", None, None, None, None, True, None),
         (3, "Weekly #1", None, None, None, None, False, "Weekly"),
     ]
+    more = ("count_send_lists", "count_suppress_lists", "recurring_campaign_state", "recurring_campaign_send_size")
+    found = table(models, "iterable__campaigns", "campaign_id", *more)
+    assert found == [(1, 1, 1, None, None), (2, 0, 0, None, None), (3, 0, 0, "Running", 500)]
     assert table(models, "iterable__campaign_labels", "campaign_id", "label") == [(1, "a"), (1, "b")]
     lists = table(models, "iterable__campaign_lists", "campaign_id", "list_id", "is_suppression_list")
     assert lists == [(1, 100, False), (1, 101, True)]
@@ -233,8 +254,13 @@ def test_campaigns(models: Built) -> None:
 
 def test_rates_of_campaigns(models: Built) -> None:
     sale = only(models, "SELECT * FROM iterable__campaign_performance WHERE campaign_id = 1")
-    expected = {"sent": 5, "delivered": 3, "bounced": 1, "unique_opens": 1, "total_opens": 2, "unique_clicks": 1}
-    expected |= {"unique_opens_by_machines": 1, "total_clicks": 1, "unique_opens_or_clicks": 1, "unsubscribed": 1}
+    expected = {"sent": 5, "delivered": 3, "bounced": 1, "messages_opened": 1, "total_opens": 2, "messages_clicked": 1}
+    expected |= {
+        "messages_opened_by_machines": 1,
+        "total_clicks": 1,
+        "messages_opened_or_clicked": 1,
+        "unsubscribed": 1,
+    }
     expected |= {"complained": 1, "purchases": 1, "first_sent_on": date(2026, 3, 1), "last_sent_on": date(2026, 3, 3)}
     assert {name: sale[name] for name in expected} == expected
     rates = {"delivery": 3 / 5, "bounce": 1 / 5, "open": 1 / 3, "click": 1 / 3, "click_to_open": 1}
@@ -249,8 +275,8 @@ def test_rates_of_campaigns(models: Built) -> None:
         "sent",
         "delivered",
         "bounced",
-        "unique_opens",
-        "unique_clicks",
+        "messages_opened",
+        "messages_clicked",
         "unsubscribed",
         "complained",
         "open_rate",
@@ -303,6 +329,8 @@ def test_who_may_be_mailed(models: Built) -> None:
         *((BOB, 0, "News", False, True), (BOB, 10, "News", False, True), (BOB, 11, "News", False, False)),
         *((CID, 0, "News", True, False), (CID, 10, "News", True, False), (CID, 11, "News", True, False)),
     ]
+    wide = "SELECT DISTINCT unique_user_key FROM iterable__user_subscriptions WHERE is_unsubscribed_channel_wide"
+    assert models.rows(wide) == [{"unique_user_key": CID}]
 
 
 def test_journeys_and_lists(models: Built) -> None:

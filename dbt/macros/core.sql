@@ -4,13 +4,21 @@
     {{ return(name if name in held else "cast(null as " ~ source_iterable.type_of(kind) ~ ")") }}
 {% endmacro %}
 
+<<<<<<< HEAD
 {#- The staged rows of streams with the same columns, one per project and key: the last one
     extracted; ties go to the newest version. -#}
 {% macro latest(streams, key, newest) %}
+=======
+{#- The staged rows of streams with the same columns, one per key and project: the last one extracted; ties go to the newest version. -#}
+{% macro latest(streams, key, newest, more=none) %}
+>>>>>>> n31
     select *
     from (
         select
             staged.*,
+{%- if more %}
+            {{ more }},
+{%- endif %}
             row_number() over (
                 partition by source_relation, {{ key | join(", ") }}
                 order by
@@ -49,37 +57,124 @@
     {{ return("cast(" ~ part ~ " as " ~ source_iterable.type_double() ~ ") / nullif(" ~ whole ~ ", 0)") }}
 {% endmacro %}
 
-{#- The event types that count as opens or clicks, for all media. -#}
+{#- The media, each with the type of its sends, in the order in which columns and names have them. -#}
+{% macro media() %}
+    {{ return([
+        ["emailSend", "Email"], ["pushSend", "Push"], ["webPushSend", "Web push"], ["inAppSend", "InApp"], ["smsSend", "SMS"],
+        ["embeddedSend", "Embedded"], ["whatsAppSend", "WhatsApp"], ["rcsSend", "RCS"],
+    ]) }}
+{% endmacro %}
+
+{#- The event types that count as opens, clicks or bounces, for all media. -#}
 {% macro opens() %}{{ return(["emailOpen", "pushOpen", "inAppOpen", "whatsAppSeen", "embeddedImpression"]) }}{% endmacro %}
 {% macro clicks() %}
     {{ return(["emailClick", "webPushClick", "inAppClick", "smsClick", "embeddedClick", "whatsAppClick"]) }}
 {% endmacro %}
+{% macro bounces() %}{{ return(["emailBounce", "pushBounce", "smsBounce", "whatsAppBounce"]) }}{% endmacro %}
 
-{% macro user_key() %}{{ return(var("iterable_user_key")) }}{% endmacro %}
+{#- Unsubscribes that Iterable makes after a hard bounce or a complaint are none by the user. -#}
+{% macro by_user() %}{{ return("coalesce(unsub_source, '') not in ('HardBounce', 'Complaint')") }}{% endmacro %}
 
-{#- Counts of messages by outcome, and rates from these counts. Definitions: docs/models.md. -#}
+{#- Views are counted when somebody asks. DuckDB refuses views on a schema with the name of its file. -#}
+{% macro on_demand() %}
+    {{ return("table" if target.type == "duckdb" and target.database == target.schema else "view") }}
+{% endmacro %}
+
+{#- What identifies a user, or what there is of the other identifiers: some records have only one of them. -#}
+{% macro user_key(known=none) %}
+    {%- set names = [var("iterable_user_key")] + ([known] if known else []) -%}
+    {%- for name in ["email", "itbl_user_id", "user_id"] if name not in names -%}{%- do names.append(name) -%}{%- endfor -%}
+    {{ return("coalesce(" ~ names | join(", ") ~ ")") }}
+{% endmacro %}
+
+{#- Join the profiles to events that lack the key of their user: as `known_key`, by Iterable's ID. -#}
+{% macro known_users(events) %}
+left join (
+    select source_relation as known_relation, itbl_user_id as known_id, max({{ var("iterable_user_key") }}) as known_key
+    from {{ ref("stg_iterable__users") }}
+    where itbl_user_id is not null
+    group by source_relation, itbl_user_id
+) as known
+    on known.known_relation = {{ events }}.source_relation
+    and known.known_id = case when {{ events }}.{{ var("iterable_user_key") }} is null then {{ events }}.itbl_user_id end
+{%- endmacro %}
+
+{#- The current profiles with their unique_user_key, without users forgotten on request: Iterable no longer has those. -#}
+{% macro current_users() %}
+    select latest.*
+    from (
+{{ source_iterable.latest(["users"], [source_iterable.user_key()], "profile_updated_at", source_iterable.user_key() ~ " as unique_user_key") }}
+    ) as latest
+    where {{ source_iterable.not_forgotten("latest", ["email", "user_id"]) }}
+{% endmacro %}
+
+{#- None of these identifiers is on Iterable's list of forgotten users, which are hashed without blanks and in lower case. -#}
+{% macro not_forgotten(table, identifiers) %}
+{%- for name in identifiers -%}
+{{ "and " if not loop.first }}not exists (
+        select 1 from {{ ref("stg_iterable__forgotten_users") }} as forgotten
+        where forgotten.source_relation = {{ table }}.source_relation and forgotten.user_hash = {{ source_iterable.sha256("lower(trim(" ~ table ~ "." ~ name ~ "))") }}
+    ){{ "\n    " if not loop.last }}
+{%- endfor -%}
+{% endmacro %}
+
+{#- How many messages fulfil a condition, and how many persons have such a message: `unique_user_key`, without one the message. -#}
+{% macro messages(condition) %}{{ return("sum(case when " ~ condition ~ " then 1 else 0 end)") }}{% endmacro %}
+{% macro persons(condition) %}
+    {{ return("count(distinct case when " ~ condition ~ " then coalesce(unique_user_key, message_id) end)") }}
+{% endmacro %}
+
+{#-
+Figures of a group of messages: unique_ ones count persons, total_ ones events, all others messages. Those of persons do not add up
+over groups. Definitions: docs/models.md.
+-#}
 {% macro counted() %}
     {{ return([
         ["sent", "count(*)"],
-        ["delivered", "sum(case when is_delivered then 1 else 0 end)"],
-        ["bounced", "sum(case when bounced_count > 0 then 1 else 0 end)"],
-        ["unique_opens", "sum(case when opened_count > 0 then 1 else 0 end)"],
+        ["delivered", source_iterable.messages("is_delivered")],
+        ["bounced", source_iterable.messages("bounced_count > 0")],
+        ["hard_bounced", source_iterable.messages("hard_bounced_count > 0")],
+        ["soft_bounced", source_iterable.messages("soft_bounced_count > 0 and hard_bounced_count = 0")],
+        ["messages_opened", source_iterable.messages("opened_count > 0")],
+        ["messages_opened_by_machines", source_iterable.messages("opened_by_machine_count > 0")],
+        ["messages_clicked", source_iterable.messages("clicked_count > 0")],
+        ["messages_opened_or_clicked", source_iterable.messages("opened_count + clicked_count > 0")],
+        ["unsubscribed", source_iterable.messages("unsubscribed_count > 0")],
+        ["complained", source_iterable.messages("complained_count > 0")],
+        ["unique_sends", source_iterable.persons("true")],
+        ["unique_opens", source_iterable.persons("opened_count > 0")],
+        ["unique_opens_with_machines", source_iterable.persons("opened_count + opened_by_machine_count > 0")],
+        ["unique_clicks", source_iterable.persons("clicked_count > 0")],
+        ["unique_clicks_with_machines", source_iterable.persons("clicked_count + clicked_by_machine_count > 0")],
+        ["unique_opens_or_clicks", source_iterable.persons("opened_count + clicked_count > 0")],
+        ["unique_unsubscribes", source_iterable.persons("unsubscribed_count > 0")],
+        ["unique_hosted_unsubscribe_clicks", source_iterable.persons("hosted_unsubscribe_clicked_count > 0")],
         ["total_opens", "sum(opened_count)"],
-        ["unique_opens_by_machines", "sum(case when opened_by_machine_count > 0 then 1 else 0 end)"],
-        ["unique_clicks", "sum(case when clicked_count > 0 then 1 else 0 end)"],
+        ["total_opens_by_machines", "sum(opened_by_machine_count)"],
         ["total_clicks", "sum(clicked_count)"],
-        ["unique_opens_or_clicks", "sum(case when opened_count + clicked_count > 0 then 1 else 0 end)"],
-        ["unsubscribed", "sum(case when unsubscribed_count > 0 then 1 else 0 end)"],
-        ["complained", "sum(case when complained_count > 0 then 1 else 0 end)"],
+        ["total_clicks_by_machines", "sum(clicked_by_machine_count)"],
+        ["total_hosted_unsubscribe_clicks", "sum(hosted_unsubscribe_clicked_count)"],
     ]) }}
 {% endmacro %}
 
-{% macro rates() -%}
-    {{ source_iterable.rate("delivered", "sent") }} as delivery_rate,
-    {{ source_iterable.rate("bounced", "sent") }} as bounce_rate,
-    {{ source_iterable.rate("unique_opens", "delivered") }} as open_rate,
-    {{ source_iterable.rate("unique_clicks", "delivered") }} as click_rate,
-    {{ source_iterable.rate("unique_clicks", "unique_opens_or_clicks") }} as click_to_open_rate,
-    {{ source_iterable.rate("unsubscribed", "delivered") }} as unsubscribe_rate,
-    {{ source_iterable.rate("complained", "delivered") }} as complaint_rate
+{#- Rates of these figures, and the media whose events cannot tell a rate: it is NULL there. -#}
+{% macro rates(medium="message_medium") -%}
+{%- for name, part, whole, untold in [
+    ("delivery", "delivered", "sent", ["Web push", "RCS"]),
+    ("bounce", "bounced", "sent", ["InApp", "Embedded", "Web push", "RCS"]),
+    ("open", "messages_opened", "delivered", ["SMS", "Web push", "RCS"]),
+    ("click", "messages_clicked", "delivered", ["Push", "RCS"]),
+    ("click_to_open", "messages_clicked", "messages_opened_or_clicked", ["Push", "SMS", "Web push", "RCS"]),
+    ("unique_open", "unique_opens", "delivered", ["SMS", "Web push", "RCS"]),
+    ("unique_click", "unique_clicks", "delivered", ["Push", "RCS"]),
+    ("unique_click_to_open", "unique_clicks", "unique_opens_or_clicks", ["Push", "SMS", "Web push", "RCS"]),
+    ("unsubscribe", "unsubscribed", "delivered", []),
+    ("complaint", "complained", "delivered", ["Push", "InApp", "SMS", "Embedded", "WhatsApp", "Web push", "RCS"]),
+] %}
+    {% if untold -%}
+    case when {{ medium }} not in ('{{ untold | join("', '") }}') then {{ source_iterable.rate(part, whole) }} end
+    {%- else -%}
+    {{ source_iterable.rate(part, whole) }}
+    {%- endif %} as {{ name }}_rate{{ "," if not loop.last }}
+{%- endfor %}
 {%- endmacro %}

@@ -94,3 +94,29 @@
 {% macro postgres__of_milliseconds(value) %}{{ return("to_timestamp(cast(" ~ value ~ " as double precision) / 1000) at time zone 'UTC'") }}{% endmacro %}
 {% macro snowflake__of_milliseconds(value) %}{{ return("to_timestamp_ntz(" ~ value ~ "::number, 3)") }}{% endmacro %}
 {% macro bigquery__of_milliseconds(value) %}{{ return("datetime(timestamp_millis(cast(" ~ value ~ " as int64)), 'UTC')") }}{% endmacro %}
+
+{#- The day of a time in UTC, in the time zone iterable_timezone. -#}
+{% macro day_of(time) %}
+    {%- if var("iterable_timezone") == "UTC" -%}{{ return("cast(" ~ dbt.date_trunc("day", time) ~ " as date)") }}{%- endif -%}
+    {{ return(adapter.dispatch("day_in_zone", "source_iterable")(time, var("iterable_timezone"))) }}
+{% endmacro %}
+{% macro default__day_in_zone(time, zone) %}
+    {{ return("cast(" ~ time ~ " at time zone 'UTC' at time zone '" ~ zone ~ "' as date)") }}
+{% endmacro %}
+{% macro snowflake__day_in_zone(time, zone) %}{{ return("convert_timezone('UTC', '" ~ zone ~ "', " ~ time ~ ")::date") }}{% endmacro %}
+{% macro bigquery__day_in_zone(time, zone) %}{{ return("date(timestamp(" ~ time ~ "), '" ~ zone ~ "')") }}{% endmacro %}
+
+{#- Hashes of a text, as hex digits. -#}
+{% macro sha256(value) %}{{ return(adapter.dispatch("sha256", "source_iterable")(value)) }}{% endmacro %}
+{% macro default__sha256(value) %}{{ return("sha256(" ~ value ~ ")") }}{% endmacro %}
+{% macro postgres__sha256(value) %}{{ return("encode(sha256(convert_to(" ~ value ~ ", 'UTF8')), 'hex')") }}{% endmacro %}
+{% macro snowflake__sha256(value) %}{{ return("sha2(" ~ value ~ ", 256)") }}{% endmacro %}
+{% macro bigquery__sha256(value) %}{{ return("to_hex(sha256(" ~ value ~ "))") }}{% endmacro %}
+
+{#- A number from text, or NULL for any other text. -#}
+{% macro number_of(value) %}{{ return(adapter.dispatch("number_of", "source_iterable")(value)) }}{% endmacro %}
+{% macro default__number_of(value) %}{{ return(dbt.safe_cast(value, source_iterable.type_double())) }}{% endmacro %}
+{% macro duckdb__number_of(value) %}{{ return("try_cast(" ~ value ~ " as double)") }}{% endmacro %}
+{% macro postgres__number_of(value) %}
+    {{ return("case when " ~ value ~ " ~ '^-?\\d{1,200}(\\.\\d+)?([eE][+-]?\\d{1,2})?$' then cast(" ~ value ~ " as double precision) end") }}
+{% endmacro %}

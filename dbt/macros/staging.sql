@@ -5,12 +5,14 @@
 {%- set found = [] -%}
 select
 {%- for column in source_iterable.columns_of(stream) %}
-    {%- set given = held.get(source_iterable.raw_name(column)) %}
-    {% if given is none -%}
-        cast(null as {{ source_iterable.type_of(column.kind) }})
+    {% if column.name == "_event_id" and raw is not none -%}
+        {{ source_iterable.event_id(stream, held) }}
     {%- else -%}
-        {{ source_iterable.typed(adapter.quote(given.name), column.kind, given.type) }}
+        {{ source_iterable.column_of(held, column) }}
     {%- endif %} as {{ column.name }},
+{%- endfor %}
+{%- for own in source_iterable.own_columns(stream) %}
+    {{ source_iterable.own_value(held, own) }} as {{ own.name }},
 {%- endfor %}
     {# The project, where several share the tables (the option `project`). #}
     {%- set project = held.get("project") %}
@@ -32,6 +34,64 @@ where 1 = 0
 {%- else %}
 from {{ raw }}
 {%- endif %}
+{% endmacro %}
+
+{#- A column of a raw table with its type; NULL if the table does not have it. -#}
+{% macro column_of(held, column) %}
+    {%- set given = held.get(source_iterable.raw_name(column)) -%}
+    {%- if given is none -%}{{ return("cast(null as " ~ source_iterable.type_of(column.kind) ~ ")") }}{%- endif -%}
+    {{ return(source_iterable.typed(adapter.quote(given.name), column.kind, given.type)) }}
+{% endmacro %}
+
+{#-
+The ID of an event. Rows that another connector wrote have none: theirs is made of what their columns hold, so that copies of a row
+have the same. Names are part of it, NULLs are not: a column that is added later changes no ID.
+-#}
+{% macro event_id(stream, held) %}
+    {%- set text = dbt.type_string() -%}
+    {%- set given = held.get("_event_id") -%}
+    {%- set by_airbyte = "_airbyte_" in held | join(" ") -%}
+    {%- if given is not none and not by_airbyte -%}{{ return("cast(" ~ adapter.quote(given.name) ~ " as " ~ text ~ ")") }}{%- endif -%}
+    {%- set parts = ["'" ~ stream ~ "'"] -%}
+    {%- for column in source_iterable.columns_of(stream)
+        if column.name not in ("_event_id", "_type") and held.get(source_iterable.raw_name(column)) is not none -%}
+        {%- set value = source_iterable.column_of(held, column) -%}
+        {%- set value = source_iterable.json_as_text(value) if column.kind == "json" else "cast(" ~ value ~ " as " ~ text ~ ")" -%}
+        {%- do parts.append("coalesce(" ~ dbt.concat(["'/" ~ column.name ~ "='", value]) ~ ", '')") -%}
+    {%- endfor -%}
+    {%- set made = dbt.hash(dbt.concat(parts)) -%}
+    {%- if given is none -%}{{ return(made) }}{%- endif -%}
+    {%- set given = "cast(" ~ adapter.quote(given.name) ~ " as " ~ text ~ ")" -%}
+    {{ return("case when " ~ given ~ " is null then " ~ made ~ " else " ~ given ~ " end") }}
+{% endmacro %}
+
+{#- The project's own fields that become columns of a stream (iterable_user_columns, iterable_event_columns). -#}
+{% macro own_columns(stream) %}
+    {%- if stream == "users" -%}{{ return(var("iterable_user_columns")) }}{%- endif -%}
+    {{ return(var("iterable_event_columns") if stream in source_iterable.event_streams() | map("first") else []) }}
+{% endmacro %}
+
+{#- The value of an own field: from the column of that name if the raw table has one, otherwise from `data`. -#}
+{% macro own_value(held, own) %}
+    {%- set given = held.get(source_iterable.plain_name(own.name)) -%}
+    {%- if given is not none and own.kind == "time" and "time" in given.type | lower -%}
+        {{ return(source_iterable.typed(adapter.quote(given.name), "time", given.type)) }}
+    {%- elif given is not none -%}
+        {{ return(source_iterable.of_text("cast(" ~ adapter.quote(given.name) ~ " as " ~ dbt.type_string() ~ ")", own.kind)) }}
+    {%- endif -%}
+    {%- set data = source_iterable.column_of(held, {"field": "data", "name": "data", "kind": "json"}) -%}
+    {{ return(source_iterable.of_text(source_iterable.json_text(data, own.field), own.kind)) }}
+{% endmacro %}
+
+{#- A value of this kind from text; NULL for text that is none. -#}
+{% macro of_text(value, kind) %}
+    {%- if kind == "text" -%}{{ return(value) }}
+    {%- elif kind == "integer" -%}{{ return(source_iterable.whole_number(value)) }}
+    {%- elif kind == "number" -%}{{ return(source_iterable.number_of(value)) }}
+    {%- elif kind == "boolean" -%}{{ return("case lower(" ~ value ~ ") when 'true' then true when 'false' then false end") }}
+    {%- elif kind == "time" -%}{{ return(source_iterable.time_of_text(value)) }}
+    {%- endif -%}
+    {{ exceptions.raise_compiler_error("The kind of an own column must be text, integer, number, boolean or time, not " ~ kind) }}
 {% endmacro %}
 
 {#- The raw table of a stream, or none. It is an error if no stream has a raw table. -#}
@@ -65,7 +125,7 @@ from {{ raw }}
     {%- set held = {} -%}
     {%- if raw is not none and not flags.INTROSPECT -%}
         {%- for column in source_iterable.columns_of(stream) -%}
-            {%- set name = column.name if var("iterable_naming") == "load" else column.field -%}
+            {%- set name = column.get("loaded", column.name) if var("iterable_naming") == "load" else column.field -%}
             {%- do held.update({source_iterable.raw_name(column): {"name": name, "type": ""}}) -%}
         {%- endfor -%}
         {%- do held.update({"project": {"name": "project", "type": ""}}) -%}
@@ -84,7 +144,7 @@ from {{ raw }}
     {%- if naming not in ("load", "airbyte") -%}
         {{ exceptions.raise_compiler_error("iterable_naming must be load or airbyte, not " ~ naming) }}
     {%- endif -%}
-    {{ return(source_iterable.plain_name(column.name if naming == "load" else column.field)) }}
+    {{ return(source_iterable.plain_name(column.get("loaded", column.name) if naming == "load" else column.field)) }}
 {% endmacro %}
 
 {% macro plain_name(name) %}{{ return(modules.re.sub("[^a-z0-9_]", "_", name | lower)) }}{% endmacro %}

@@ -12,6 +12,16 @@ message_types as (
 
 channels as (
 {{ source_iterable.latest(["channels"], ["id"], "id") }}
+),
+
+lists as (
+    select
+        source_relation,
+        campaign_id,
+        sum(case when is_suppression_list then 0 else 1 end) as count_send_lists,
+        sum(case when is_suppression_list then 1 else 0 end) as count_suppress_lists
+    from {{ ref("iterable__campaign_lists") }}
+    group by source_relation, campaign_id
 )
 
 select
@@ -38,8 +48,13 @@ select
     campaigns.workflow_id,
     campaigns.recurring_campaign_id,
     recurring.name as recurring_campaign_name,
+    recurring.campaign_state as recurring_campaign_state,
+    recurring.send_size as recurring_campaign_send_size,
+    recurring.start_at as recurring_campaign_start_at,
     coalesce(campaigns.campaign_state = 'Recurring', false) or children.id is not null as is_campaign_recurring,
-    campaigns.labels
+    campaigns.labels,
+    coalesce(lists.count_send_lists, 0) as count_send_lists,
+    coalesce(lists.count_suppress_lists, 0) as count_suppress_lists
 from campaigns
 left join (select distinct source_relation, recurring_campaign_id as id from campaigns) as children
     on children.source_relation = campaigns.source_relation and children.id = campaigns.id
@@ -51,3 +66,5 @@ left join message_types
     on message_types.source_relation = campaigns.source_relation and message_types.id = templates.message_type_id
 left join channels
     on channels.source_relation = campaigns.source_relation and channels.id = message_types.channel_id
+left join lists
+    on lists.source_relation = campaigns.source_relation and lists.campaign_id = campaigns.id

@@ -12,6 +12,7 @@
 {%- set numbers = [
     "campaign_id", "template_id", "message_type_id", "channel_id", "content_id", "workflow_id", "experiment_id",
 ] %}
+{%- set own = var("iterable_event_columns") | map(attribute="name") | list %}
 
 with everything as (
 {% for stream, type in source_iterable.event_streams() %}
@@ -29,6 +30,9 @@ with everything as (
         {{ source_iterable.column_or_null(stream, "is_bot", "boolean") }} as is_bot,
         {{ source_iterable.column_or_null(stream, "event_name") }} as custom_event_name,
         {{ source_iterable.column_or_null(stream, "total", "number") }} as total,
+{%- for name in own %}
+        {{ name }},
+{%- endfor %}
         transactional_data,
         {{ source_iterable.json_text("itbl_internal", "documentCreatedAt") }} as stored_at,
         data,
@@ -56,8 +60,8 @@ events as (
         event_id,
         event_name,
         created_at,
-        cast({{ dbt.date_trunc("day", "created_at") }} as date) as created_on,
-        {{ source_iterable.user_key() }} as unique_user_key,
+        {{ source_iterable.day_of("created_at") }} as created_on,
+        {{ source_iterable.user_key("known_key") }} as unique_user_key,
 {%- for name in texts + numbers %}
         {{ name }},
 {%- endfor %}
@@ -66,11 +70,15 @@ events as (
         coalesce(is_bot, false) or proxy_source is not null as is_machine,
         custom_event_name,
         total,
+{%- for name in own %}
+        {{ name }},
+{%- endfor %}
         transactional_data,
         -- When Iterable stored the event, if its metadata says so. Later than created_at if a device was offline.
         {{ source_iterable.time_of_text("stored_at") }} as stored_at,
         data
     from numbered
+    {{ source_iterable.known_users("numbered") | indent(4) }}
     where nth = 1
 )
 
@@ -83,7 +91,7 @@ left join {{ this }} as present on present.source_relation = events.source_relat
 where present.event_id is null
 {#- A table built by an older version has fewer columns; dbt adds them after this query. #}
 {%- set present = adapter.get_columns_in_relation(this) | map(attribute="name") | map("lower") | list %}
-{%- for name in ["event_name", "created_at", "unique_user_key"] + texts + numbers + ["is_bot", "custom_event_name", "total", "stored_at"] %}
+{%- for name in ["event_name", "created_at", "unique_user_key"] + texts + numbers + ["is_bot", "custom_event_name", "total", "stored_at"] + own %}
     or {{ "present." ~ name if name in present else "null" }} is distinct from events.{{ name }}
 {%- endfor %}
 {%- endif %}

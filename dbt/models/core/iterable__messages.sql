@@ -1,10 +1,7 @@
-{%- set media = [
-    ["emailSend", "Email"], ["pushSend", "Push"], ["webPushSend", "Web push"], ["inAppSend", "InApp"], ["smsSend", "SMS"],
-    ["embeddedSend", "Embedded"], ["whatsAppSend", "WhatsApp"], ["rcsSend", "RCS"],
-] %}
+{%- set media = source_iterable.media() %}
 {%- set opens = source_iterable.opens() %}
 {%- set clicks = source_iterable.clicks() %}
-{%- set bounces = ["emailBounce", "pushBounce", "smsBounce", "whatsAppBounce"] %}
+{%- set bounces = source_iterable.bounces() %}
 {%- set arrivals = ["inAppDelivery", "embeddedReceived"] %}
 
 with sent as (
@@ -25,9 +22,12 @@ followed as (
     ("opened_by_machine", opens, "is_machine"),
     ("clicked", clicks, "not is_machine"),
     ("clicked_by_machine", clicks, "is_machine"),
-    ("unsubscribed", ["emailUnSubscribe"], "coalesce(unsub_source, '') not in ('HardBounce', 'Complaint')"),
+    ("unsubscribed", ["emailUnSubscribe"], source_iterable.by_user()),
     ("complained", ["emailComplaint"], "true"),
     ("bounced", bounces, "true"),
+    ("hard_bounced", bounces, "recipient_state = 'HardBounce'"),
+    ("soft_bounced", bounces, "recipient_state = 'SoftBounce'"),
+    ("hosted_unsubscribe_clicked", ["hostedUnsubscribeClick"], "not is_machine"),
 ] %}
         min(case when event_name in ('{{ types | join("', '") }}') and {{ condition }} then created_at end) as first_{{ name }}_at,
         sum(case when event_name in ('{{ types | join("', '") }}') and {{ condition }} then 1 else 0 end) as {{ name }}_count
@@ -67,6 +67,7 @@ select
     end as is_delivered,
 {%- for name in [
     "delivered", "opened", "opened_by_machine", "clicked", "clicked_by_machine", "unsubscribed", "complained", "bounced",
+    "hard_bounced", "soft_bounced", "hosted_unsubscribe_clicked",
 ] %}
     followed.first_{{ name }}_at,
     followed.{{ name }}_count{{ "," if not loop.last }}

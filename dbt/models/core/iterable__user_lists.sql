@@ -1,5 +1,5 @@
 with users as (
-{{ source_iterable.latest(["users"], [source_iterable.user_key()], "profile_updated_at") }}
+{{ source_iterable.current_users() }}
 ),
 
 -- list_users identifies users by their email address, or by one of their IDs in projects that are not email-based.
@@ -12,12 +12,17 @@ named as (
             unique_user_key,
             row_number() over (partition by source_relation, identifier order by rank_of_name, unique_user_key) as nth
         from (
+<<<<<<< HEAD
 {%- for name in [source_iterable.user_key(), "email", "user_id", "itbl_user_id"] %}
             select
                 source_relation,
                 {{ name }} as identifier,
                 {{ source_iterable.user_key() }} as unique_user_key,
                 {{ loop.index }} as rank_of_name
+=======
+{%- for name in ["unique_user_key", "email", "user_id", "itbl_user_id"] %}
+            select source_relation, {{ name }} as identifier, unique_user_key, {{ loop.index }} as rank_of_name
+>>>>>>> n31
             from users
             {%- if not loop.last %} union all {% endif %}
 {%- endfor %}
@@ -30,10 +35,14 @@ named as (
 found as (
     -- Static lists, from the profile. The project type determines which of the two fields has them.
 {%- for name in ["email_list_ids", "user_list_ids"] %}
+<<<<<<< HEAD
     select
         source.source_relation,
         source.{{ source_iterable.user_key() }} as unique_user_key,
         {{ source_iterable.whole_number("item") }} as list_id
+=======
+    select source.source_relation, source.unique_user_key, {{ source_iterable.whole_number("item") }} as list_id
+>>>>>>> n31
     from {{ source_iterable.unnested("users", "source." ~ name) }}
     union all
 {%- endfor %}
@@ -42,6 +51,7 @@ found as (
     from {{ ref("stg_iterable__list_users") }} as members
     left join named
         on named.source_relation = members.source_relation and named.identifier = members.user_identifier
+    where {{ source_iterable.not_forgotten("members", ["user_identifier", "email", "user_id"]) }}
 ),
 
 members as (

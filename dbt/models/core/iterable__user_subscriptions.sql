@@ -1,5 +1,5 @@
 with users as (
-{{ source_iterable.latest(["users"], [source_iterable.user_key()], "profile_updated_at") }}
+{{ source_iterable.current_users() }}
 ),
 
 channels as (
@@ -11,33 +11,45 @@ message_types as (
 ),
 
 left_channels as (
+<<<<<<< HEAD
     select distinct
         source.source_relation,
         source.{{ source_iterable.user_key() }} as unique_user_key,
         {{ source_iterable.whole_number("item") }} as channel_id
+=======
+    select distinct source.source_relation, source.unique_user_key, {{ source_iterable.whole_number("item") }} as channel_id
+>>>>>>> n31
     from {{ source_iterable.unnested("users", "source.unsubscribed_channel_ids") }}
 ),
 
 left_types as (
+<<<<<<< HEAD
     select distinct
         source.source_relation,
         source.{{ source_iterable.user_key() }} as unique_user_key,
         {{ source_iterable.whole_number("item") }} as message_type_id
+=======
+    select distinct source.source_relation, source.unique_user_key, {{ source_iterable.whole_number("item") }} as message_type_id
+>>>>>>> n31
     from {{ source_iterable.unnested("users", "source.unsubscribed_message_type_ids") }}
 ),
 
 chosen_types as (
+<<<<<<< HEAD
     select distinct
         source.source_relation,
         source.{{ source_iterable.user_key() }} as unique_user_key,
         {{ source_iterable.whole_number("item") }} as message_type_id
+=======
+    select distinct source.source_relation, source.unique_user_key, {{ source_iterable.whole_number("item") }} as message_type_id
+>>>>>>> n31
     from {{ source_iterable.unnested("users", "source.subscribed_message_type_ids") }}
 )
 
 -- Everybody is subscribed to all channels at first.
 select
     users.source_relation,
-    users.{{ source_iterable.user_key() }} as unique_user_key,
+    users.unique_user_key,
     channels.id as channel_id,
     channels.name as channel_name,
     channels.channel_type,
@@ -45,20 +57,25 @@ select
     cast(null as {{ dbt.type_bigint() }}) as message_type_id,
     cast(null as {{ dbt.type_string() }}) as message_type_name,
     cast(null as {{ dbt.type_string() }}) as subscription_policy,
+    left_channels.channel_id is not null as is_unsubscribed_channel_wide,
     left_channels.channel_id is not null as has_unsubscribed,
     left_channels.channel_id is null as may_be_mailed
 from users
 inner join channels on channels.source_relation = users.source_relation
 left join left_channels
+<<<<<<< HEAD
     on left_channels.source_relation = users.source_relation
     and left_channels.unique_user_key = users.{{ source_iterable.user_key() }}
     and left_channels.channel_id = channels.id
+=======
+    on left_channels.source_relation = users.source_relation and left_channels.unique_user_key = users.unique_user_key and left_channels.channel_id = channels.id
+>>>>>>> n31
 
 union all
 
 select
     users.source_relation,
-    users.{{ source_iterable.user_key() }},
+    users.unique_user_key,
     message_types.channel_id,
     channels.name,
     channels.channel_type,
@@ -66,6 +83,7 @@ select
     message_types.id,
     message_types.name,
     message_types.subscription_policy,
+    left_channels.channel_id is not null,
     left_channels.channel_id is not null or left_types.message_type_id is not null,
     left_channels.channel_id is null
     and case
@@ -76,6 +94,7 @@ from users
 inner join message_types on message_types.source_relation = users.source_relation
 left join channels on channels.source_relation = users.source_relation and channels.id = message_types.channel_id
 left join left_channels
+<<<<<<< HEAD
     on left_channels.source_relation = users.source_relation
     and left_channels.unique_user_key = users.{{ source_iterable.user_key() }}
     and left_channels.channel_id = message_types.channel_id
@@ -87,3 +106,10 @@ left join chosen_types
     on chosen_types.source_relation = users.source_relation
     and chosen_types.unique_user_key = users.{{ source_iterable.user_key() }}
     and chosen_types.message_type_id = message_types.id
+=======
+    on left_channels.source_relation = users.source_relation and left_channels.unique_user_key = users.unique_user_key and left_channels.channel_id = message_types.channel_id
+left join left_types
+    on left_types.source_relation = users.source_relation and left_types.unique_user_key = users.unique_user_key and left_types.message_type_id = message_types.id
+left join chosen_types
+    on chosen_types.source_relation = users.source_relation and chosen_types.unique_user_key = users.unique_user_key and chosen_types.message_type_id = message_types.id
+>>>>>>> n31

@@ -1,5 +1,5 @@
 with latest as (
-{{ source_iterable.latest(["users"], [source_iterable.user_key()], "profile_updated_at") }}
+{{ source_iterable.current_users() }}
 ),
 
 seen as (
@@ -23,7 +23,7 @@ lists as (
 
 select
     latest.source_relation,
-    latest.{{ source_iterable.user_key() }} as unique_user_key,
+    latest.unique_user_key,
     latest.email,
     latest.user_id,
     latest.itbl_user_id,
@@ -43,7 +43,10 @@ select
     coalesce(seen.count_total_campaigns, 0) as count_total_campaigns,
     seen.first_event_at,
     seen.last_event_at,
+{%- for own in var("iterable_user_columns") %}
+    latest.{{ own.name }},
+{%- endfor %}
     latest.data
 from latest
-left join seen on seen.source_relation = latest.source_relation and seen.unique_user_key = latest.{{ source_iterable.user_key() }}
-left join lists on lists.source_relation = latest.source_relation and lists.unique_user_key = latest.{{ source_iterable.user_key() }}
+left join seen on seen.source_relation = latest.source_relation and seen.unique_user_key = latest.unique_user_key
+left join lists on lists.source_relation = latest.source_relation and lists.unique_user_key = latest.unique_user_key

@@ -37,7 +37,7 @@ select
 {%- endfor %}
     coalesce(purchases.purchases, 0) as purchases,
     coalesce(purchases.revenue, 0) as revenue,
-    {{ source_iterable.rates() }}
+    {{ source_iterable.rates("messages.message_medium") }}
 from {{ ref("iterable__campaigns") }} as campaigns
 full outer join messages
     on messages.source_relation = campaigns.source_relation and messages.campaign_id = campaigns.campaign_id

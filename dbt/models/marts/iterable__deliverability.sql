@@ -3,10 +3,9 @@ with messages as (
         source_relation,
         lower(substring(email, {{ dbt.position("'@'", "email") }} + 1)) as domain,
         sent_on,
-        count(*) as sent,
-        sum(case when is_delivered then 1 else 0 end) as delivered,
-        sum(case when bounced_count > 0 then 1 else 0 end) as bounced,
-        sum(case when complained_count > 0 then 1 else 0 end) as complained
+{%- for name, figure in source_iterable.counted() if name in ["sent", "delivered", "bounced", "hard_bounced", "soft_bounced", "complained"] %}
+        {{ figure }} as {{ name }}{{ "," if not loop.last }}
+{%- endfor %}
     from {{ ref("iterable__messages") }}
     where message_medium = 'Email' and email like '%@%' and sent_on is not null
     group by 1, 2, 3
@@ -16,5 +15,6 @@ select
     {{ source_iterable.row_id("messages", ["domain", "sent_on"]) }} as domain_day_id,
     messages.*,
     {{ source_iterable.rate("bounced", "sent") }} as bounce_rate,
+    {{ source_iterable.rate("hard_bounced", "sent") }} as hard_bounce_rate,
     {{ source_iterable.rate("complained", "delivered") }} as complaint_rate
 from messages

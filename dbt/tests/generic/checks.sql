@@ -40,3 +40,10 @@ left join {{ to }} as parent
     on parent.source_relation = child.source_relation and parent.{{ field }} = child.{{ column_name }}
 where child.{{ column_name }} is not null and parent.{{ field }} is null
 {% endtest %}
+
+{#- Our and Iterable's numbers differ by at most this share, where they can be compared. -#}
+{% test agrees(model, tolerance) %}
+select *
+from {{ model }}
+where not_comparable_because is null and abs(difference) > {{ tolerance }} * greatest(abs(ours), abs(iterables))
+{% endtest %}
