@@ -38,10 +38,7 @@ in campaigns_metrics, by medium.
     ]) }}
 {% endmacro %}
 
-{#- How many events, or persons who have one, or what they total. Persons are told apart by these identifiers. -#}
-{% macro metric(each, condition, person="unique_user_key, message_id") %}
-    {%- if each.persons -%}
-        {{ return("count(distinct case when " ~ condition ~ " then coalesce(" ~ person ~ ", event_id) end)") }}
-    {%- endif -%}
+{#- How many events, or what they total. -#}
+{% macro metric(each, condition) %}
     {{ return("sum(case when " ~ condition ~ " then " ~ ("coalesce(total, 0)" if each.sum else "1") ~ " else 0 end)") }}
 {% endmacro %}
