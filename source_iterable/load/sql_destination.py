@@ -9,7 +9,7 @@ from typing import Any
 
 from source_iterable.load import event_views
 from source_iterable.load.forgetting import Erasable, Part, no_tables
-from source_iterable.load.marks import MAKE, Marks
+from source_iterable.load.marks import BEGIN, MAKE, NUMBER, THIS_LOAD, Marks
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.states import MAKE_STATES, STATES, States, sql_to_project
 from source_iterable.load.tables import Column, Table, has_projects, project_of
@@ -213,7 +213,7 @@ class SqlDestination(Erasable):
         """Begin a transaction, unless one is open."""
         if not self._open:
             self._open = True
-            self.run("BEGIN")
+            self.run(BEGIN)
 
     def end_transaction(self) -> None:
         """Commit."""
@@ -244,7 +244,8 @@ class SqlDestination(Erasable):
 
     def _insert(self, name: str, columns: Iterable[str], source: str) -> None:
         names = ", ".join(map(quoted, columns))
-        self.run(f"INSERT INTO {quoted(name)} ({names}) SELECT {names} FROM {source}")
+        number, value = (f", {NUMBER}", f", {THIS_LOAD}") if NUMBER in self._held[name] else ("", "")
+        self.run(f"INSERT INTO {quoted(name)} ({names}{number}) SELECT {names}{value} FROM {source}")
 
     def _empty(self, table: Table, columns: Mapping[str, str], delete: str) -> None:
         """Delete all rows of a table. It has these columns then, also if one had another type: it was hashed, or is now."""
@@ -261,7 +262,7 @@ class SqlDestination(Erasable):
 
     def _make_columns(self, name: str, table: Table, columns: Mapping[str, str]) -> None:
         """Make a table for rows of `table`, or the columns that it lacks, also those that only `table` has, in its order."""
-        columns = {**self._held.get(table.name, {}), **columns}
+        columns = {**self._held.get(table.name, {}), **columns, **({NUMBER: "bigint"} if table.event_time else {})}
         if made := name not in self._held:
             self.run(f"CREATE TABLE {quoted(name)} ({definitions(columns)})")
             self._held[name] = dict(columns)
@@ -270,9 +271,13 @@ class SqlDestination(Erasable):
             if name == "custom_event":
                 self._drop(event_views.FIELDS)
         held = self._held[name]
-        for column in [column for column in columns if column not in held]:
+        new = [column for column in columns if column not in held]
+        for column in new:
             held[column] = columns[column]
             self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
+        if self.indexed and NUMBER in columns and (made or NUMBER in new):
+            # Small: what is new is together.
+            self.run(f"CREATE INDEX ON {quoted(name)} USING brin ({NUMBER})")
         if name == table.name and (made or self._marks.private.get(name) is None):
             self._marks.new_generation(name, table.private)
         if name == table.name:
