@@ -76,7 +76,7 @@ class Raw:
         """1 % more events, and changed users. In tables of their own, new_<name>, too."""
         self.run("UPDATE iterable._source_iterable_loads SET number = 2")
         changed = self._users // 100
-        self.run(f"DELETE FROM iterable.users WHERE email IN (SELECT 'user' || range || '@d' || range % 50 || '.example' FROM range({changed}))")
+        self.run(f"DELETE FROM iterable.users WHERE user_id::bigint < {changed}")
         self.add_users(0, changed)
         for name, share in SHARES.items():
             first, count = int(self._events * share), max(int(self._events * share) // 100, 1)
@@ -85,16 +85,23 @@ class Raw:
             self.add_events(name, first, count, f"CASE WHEN n % 10 = 0 THEN {late} ELSE {today} END")
 
     def add_users(self, first: int, count: int) -> None:
-        self.run(
-            "INSERT INTO iterable.users BY NAME SELECT 'user' || n || '@d' || n % 50 || '.example' AS email, "
-            f"n::varchar AS user_id, {NEWEST} AS profile_updated_at, '[' || n % 20 || ']' AS email_list_ids, 'Ulm' AS city, "
-            f"""'{{"firstName": "Ann", "plan": "pro", "score": ' || n || '}}' AS data FROM range({first}, {first + count}) AS t(n)"""
-        )
+        """Users of these numbers."""
+        columns = {
+            "email": "'user' || n || '@d' || n % 50 || '.example'",
+            "user_id": "n::varchar",
+            "profile_updated_at": NEWEST,
+            "email_list_ids": "'[' || n % 20 || ']'",
+            "city": "'Ulm'",
+            "data": """'{"firstName": "Ann", "plan": "pro", "score": ' || n || '}'""",
+        }
+        values = ", ".join(f"{sql} AS {column}" for column, sql in columns.items())
+        self.run(f"INSERT INTO iterable.users BY NAME SELECT {values} FROM range({first}, {first + count}) AS t(n)")
 
     def add_events(self, name: str, first: int, count: int, time: str) -> None:
         sends = int(self._events * SHARES[_OF_SENDS.get(name, name)])
-        # An open is of any message, one of the newest of one of the newest messages.
-        message = "n" if name.endswith("_send") else f"CASE WHEN {first} = 0 THEN hash(n) % {sends} ELSE {sends} + hash(n) % {max(sends // 100, 1)} END"
+        # An open is of any message, a new one of a new message.
+        any_of = f"{sends} + hash(n) % {max(sends // 100, 1)}" if first else f"hash(n) % {sends}"
+        message = "n" if name.endswith("_send") else any_of
         key = "push" if name == "push_send" else "email"
         medium = "NULL" if name in ("custom_event", "purchase") else f"'{key}' || md5(message::varchar)"
         columns = {
@@ -151,7 +158,9 @@ class Raw:
             self._copy(cursor, "_source_iterable_loads", ["number"], "iterable._source_iterable_loads", folder)
         connection.close()
 
-    def _copy(self, cursor: psycopg2.extensions.cursor, name: str, columns: list[str], source: str, folder: Path) -> None:
+    def _copy(
+        self, cursor: psycopg2.extensions.cursor, name: str, columns: list[str], source: str, folder: Path
+    ) -> None:
         path, names = folder / "rows.csv", ", ".join(map(quoted, columns))
         self.run(f"COPY (SELECT {names} FROM {source}) TO '{path}' (FORMAT csv, HEADER false)")
         with open(path, "rb") as rows:
@@ -186,7 +195,14 @@ def main() -> None:
 
 
 def _report(title: str, dbt: str, command: str, environment: Mapping[str, str], folder: Path) -> None:
-    places = ["--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt"), "--target-path", str(folder / "t")]
+    places = [
+        "--project-dir",
+        str(ROOT / "dbt"),
+        "--profiles-dir",
+        str(ROOT / "dbt"),
+        "--target-path",
+        str(folder / "t"),
+    ]
     settings = {**os.environ, **environment, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
     with open(folder / "output", "wb") as output:
         try:
