@@ -94,3 +94,15 @@
 {% macro postgres__of_milliseconds(value) %}{{ return("to_timestamp(cast(" ~ value ~ " as double precision) / 1000) at time zone 'UTC'") }}{% endmacro %}
 {% macro snowflake__of_milliseconds(value) %}{{ return("to_timestamp_ntz(" ~ value ~ "::number, 3)") }}{% endmacro %}
 {% macro bigquery__of_milliseconds(value) %}{{ return("datetime(timestamp_millis(cast(" ~ value ~ " as int64)), 'UTC')") }}{% endmacro %}
+
+{#- How a large table is stored, so that a build finds what has changed: in BigQuery also in partitions by day. -#}
+{% macro clusters(day) %}
+    {{ return({"bigquery": ["source_relation", "campaign_id"], "snowflake": [day]}.get(target.type)) }}
+{% endmacro %}
+
+{#- DuckDB scans fast, and would have the indexes in memory. -#}
+{% macro indexes() %}
+    {%- set found = [] -%}
+    {%- for columns in varargs if target.type == "postgres" -%}{%- do found.append({"columns": columns}) -%}{%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}

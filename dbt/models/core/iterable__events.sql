@@ -2,6 +2,9 @@
     materialized="incremental",
     unique_key=["source_relation", "event_id"],
     on_schema_change="append_new_columns",
+    partition_by={"field": "created_on", "data_type": "date"} if target.type == "bigquery" else none,
+    cluster_by=source_iterable.clusters("created_on"),
+    indexes=source_iterable.indexes(["source_relation", "event_id"], ["source_relation", "message_id"], ["build_number"]),
     pre_hook=["{{ source_iterable.add_source_relation() }}", "{{ source_iterable.begin_events() }}"],
     post_hook="{{ source_iterable.end_reading() }}",
 ) }}

@@ -2,6 +2,9 @@
     materialized="incremental",
     unique_key=["source_relation", "message_id"],
     on_schema_change="append_new_columns",
+    partition_by={"field": "sent_on", "data_type": "date"} if target.type == "bigquery" else none,
+    cluster_by=source_iterable.clusters("sent_on"),
+    indexes=source_iterable.indexes(["source_relation", "message_id"], ["sent_on"], ["build_number"]),
     pre_hook="{{ source_iterable.begin_reading('iterable__events') }}",
     post_hook="{{ source_iterable.end_reading() }}",
 ) }}
