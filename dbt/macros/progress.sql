@@ -20,7 +20,7 @@ pending, and makes that valid once it is done: not every warehouse can undo both
 
 {% macro settings() %}{{ return(local_md5(model.raw_code ~ source_iterable.user_key())) }}{% endmacro %}
 
-{#- What this model has read of each source, by its name; empty if it has to read everything. -#}
+{#- What this model has read of each source, by its name; only the number of its last build if it has to read everything. -#}
 {% macro progress() %}
     {%- set table = source_iterable.progress_table() -%}
     {%- set found = {} -%}
@@ -30,11 +30,17 @@ pending, and makes that valid once it is done: not every warehouse can undo both
         {%- endset -%}
         {%- for row in run_query(rows).rows -%}{%- do found.update({row[0]: row[1]}) -%}{%- endfor -%}
     {%- endif -%}
-    {{ return(found if found.get("settings") == source_iterable.settings() else {}) }}
+    {%- if found.get("settings") != source_iterable.settings() -%}
+        {%- set found = {"build": found["build"]} if "build" in found else {} -%}
+    {%- endif -%}
+    {{ return(found) }}
 {% endmacro %}
 
 {#- Events with a build_number above this are new to this model; none: all are. -#}
-{% macro last_build() %}{{ return(source_iterable.progress().get("build")) }}{% endmacro %}
+{% macro last_build() %}
+    {%- set progress = source_iterable.progress() -%}
+    {{ return(progress.get("build") if "settings" in progress else none) }}
+{% endmacro %}
 
 {#- The number of this build of iterable__events. -#}
 {% macro build_number() %}{{ return(source_iterable.events_progress().get("build", 0) | int + 1) }}{% endmacro %}
@@ -164,4 +170,9 @@ tools the last one extracted counts. -#}
     select '{{ model.name }}', '{{ source }}', ({{ upto }}), true
     {{- " union all" if not loop.last }}
     {%- endfor %}
+{% endmacro %}
+
+{#- With `new`, a test looks at what the last build of an incremental model has added or changed. -#}
+{% macro only_new(model, new) %}
+    {{- return("and build_number = (select max(build_number) from " ~ model ~ " as builds)" if new else "") -}}
 {% endmacro %}

@@ -1,8 +1,3 @@
-{#- With `new`, a test looks at what the last build of an incremental model has added or changed. -#}
-{% macro only_new(model, new) %}
-    {{- return("and build_number = (select max(build_number) from " ~ model ~ " as builds)" if new else "") -}}
-{% endmacro %}
-
 {#- No value is NULL. -#}
 {% test never_null(model, column_name, new=false) %}
 select {{ column_name }}
