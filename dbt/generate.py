@@ -29,6 +29,7 @@ MORE_DESCRIPTIONS = {
 }
 PROJECT = "The project (the option project), or an empty text without projects."
 EXTRACTED = "When the destination received the row (UTC), if Airbyte wrote it."
+BATCH = "The batch in which the row came: iterable__events reads new ones."
 MADE = "made by dbt/generate.py: `make docs`"
 
 
@@ -104,6 +105,8 @@ def _properties() -> str:
             lines += [f"      - name: {column}", f"        description: {_quoted(properties[field])}"]
         lines += ["      - name: source_relation", f"        description: {json.dumps(PROJECT)}"]
         lines += ["      - name: _extracted_at", f"        description: {json.dumps(EXTRACTED)}"]
+        if isinstance(stream, EventStream):
+            lines += ["      - name: _batch", f"        description: {json.dumps(BATCH)}"]
     return "\n".join([*lines, ""])
 
 

@@ -4,14 +4,9 @@
     {{ return(name if name in held else "cast(null as " ~ source_iterable.type_of(kind) ~ ")") }}
 {% endmacro %}
 
-<<<<<<< HEAD
 {#- The staged rows of streams with the same columns, one per project and key: the last one
     extracted; ties go to the newest version. -#}
-{% macro latest(streams, key, newest) %}
-=======
-{#- The staged rows of streams with the same columns, one per key and project: the last one extracted; ties go to the newest version. -#}
 {% macro latest(streams, key, newest, more=none) %}
->>>>>>> n31
     select *
     from (
         select

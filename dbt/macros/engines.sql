@@ -120,3 +120,15 @@
 {% macro postgres__number_of(value) %}
     {{ return("case when " ~ value ~ " ~ '^-?\\d{1,200}(\\.\\d+)?([eE][+-]?\\d{1,2})?$' then cast(" ~ value ~ " as double precision) end") }}
 {% endmacro %}
+
+{#- How a large table is stored, so that a build finds what has changed: in BigQuery also in partitions by day. -#}
+{% macro clusters(day) %}
+    {{ return({"bigquery": ["source_relation", "campaign_id"], "snowflake": [day]}.get(target.type)) }}
+{% endmacro %}
+
+{#- DuckDB scans fast, and would have the indexes in memory. -#}
+{% macro indexes() %}
+    {%- set found = [] -%}
+    {%- for columns in varargs if target.type == "postgres" -%}{%- do found.append({"columns": columns}) -%}{%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}

@@ -14,8 +14,18 @@ from source_iterable.load.tables import Table
 TABLES = "_source_iterable_tables"
 # By table and column: which of the project's own fields it holds.
 _COLUMNS = "_source_iterable_columns"
+# The number of the last transaction, in its only row.
+_LOADS = "_source_iterable_loads"
 MAKE = f"""CREATE TABLE IF NOT EXISTS {TABLES} (name text, private text, generation text);
-CREATE TABLE IF NOT EXISTS {_COLUMNS} (name text, column_name text, field text)"""
+CREATE TABLE IF NOT EXISTS {_COLUMNS} (name text, column_name text, field text);
+CREATE TABLE IF NOT EXISTS {_LOADS} (number bigint);
+INSERT INTO {_LOADS} SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM {_LOADS})"""
+# The column of tables of events with the number of the transaction that wrote the row: of those that a reader can see, none
+# has a number above the last one, and none will get one below. A transaction holds the row of _LOADS until its end, so the
+# order of numbers is that of commits.
+NUMBER = "_load_number"
+BEGIN = f"BEGIN; UPDATE {_LOADS} SET number = number + 1"
+THIS_LOAD = f"(SELECT number FROM {_LOADS})"
 
 
 class Marks:

@@ -9,7 +9,7 @@ from typing import Any
 
 from source_iterable.load import event_views
 from source_iterable.load.forgetting import Erasable, Part, no_tables
-from source_iterable.load.marks import MAKE, Marks
+from source_iterable.load.marks import BEGIN, MAKE, NUMBER, THIS_LOAD, Marks
 from source_iterable.load.rows import RowFile, definitions, literal, quoted
 from source_iterable.load.states import MAKE_STATES, STATES, States, sql_to_project
 from source_iterable.load.tables import Column, Table, has_projects, project_of
@@ -47,8 +47,7 @@ class SqlDestination(Erasable):
         self._marks = Marks(self.run)
         self._states = States(self.run, backfill)
         self._open = False
-        # Tables whose streams are read from the beginning.
-        self._begun: dict[str, Table] = {}
+        self._begun: dict[str, Table] = {}  # their streams are read from the beginning
 
     @abstractmethod
     def stage(self, file: RowFile) -> str:
@@ -178,8 +177,7 @@ class SqlDestination(Erasable):
         if self._open:
             self._open = False
             self.run("ROLLBACK")
-        # What was made is not there, and what was dropped is.
-        self.__dict__.pop("_held", None)
+        self.__dict__.pop("_held", None)  # what was made is not there, and what was dropped is
         self._marks = Marks(self.run)
 
     def parts(self) -> list[Part]:
@@ -213,7 +211,7 @@ class SqlDestination(Erasable):
         """Begin a transaction, unless one is open."""
         if not self._open:
             self._open = True
-            self.run("BEGIN")
+            self.run(BEGIN)
 
     def end_transaction(self) -> None:
         """Commit."""
@@ -243,8 +241,9 @@ class SqlDestination(Erasable):
         self._held.pop(name, None)
 
     def _insert(self, name: str, columns: Iterable[str], source: str) -> None:
-        names = ", ".join(map(quoted, columns))
-        self.run(f"INSERT INTO {quoted(name)} ({names}) SELECT {names} FROM {source}")
+        values = {each: each for each in map(quoted, columns)}
+        values |= {NUMBER: THIS_LOAD} if NUMBER in self._held[name] else {}
+        self.run(f"INSERT INTO {quoted(name)} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {source}")
 
     def _empty(self, table: Table, columns: Mapping[str, str], delete: str) -> None:
         """Delete all rows of a table. It has these columns then, also if one had another type: it was hashed, or is now."""
@@ -261,18 +260,20 @@ class SqlDestination(Erasable):
 
     def _make_columns(self, name: str, table: Table, columns: Mapping[str, str]) -> None:
         """Make a table for rows of `table`, or the columns that it lacks, also those that only `table` has, in its order."""
-        columns = {**self._held.get(table.name, {}), **columns}
-        if made := name not in self._held:
+        columns = {**self._held.get(table.name, {}), **columns, **({NUMBER: "bigint"} if table.event_time else {})}
+        held = self._held.setdefault(name, {})
+        new = {column: sql_type for column, sql_type in columns.items() if column not in held}
+        if made := not held:
             self.run(f"CREATE TABLE {quoted(name)} ({definitions(columns)})")
-            self._held[name] = dict(columns)
             if self.indexed and table.key:
                 self.run(f"CREATE INDEX ON {quoted(name)} ({', '.join(map(quoted, table.key))})")
             if name == "custom_event":
                 self._drop(event_views.FIELDS)
-        held = self._held[name]
-        for column in [column for column in columns if column not in held]:
-            held[column] = columns[column]
-            self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: held[column]})}")
+        for column, sql_type in () if made else new.items():
+            self.run(f"ALTER TABLE {quoted(name)} ADD COLUMN {definitions({column: sql_type})}")
+        if self.indexed and NUMBER in new:
+            self.run(f"CREATE INDEX ON {quoted(name)} USING brin ({NUMBER})")
+        held.update(new)
         if name == table.name and (made or self._marks.private.get(name) is None):
             self._marks.new_generation(name, table.private)
         if name == table.name:

@@ -76,3 +76,25 @@ def test_small_row_groups_are_merged_at_the_end_unless_their_rows_are_long(
     with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
         ((groups,),) = destination.run("SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('contents')")
         assert (groups > 1) == (long or stopped)
+
+
+def test_an_event_has_the_number_of_the_transaction_that_wrote_it_last(tmp_path: Path) -> None:
+    """Also in a table that an earlier version began, without the column."""
+    table = table_of(STREAMS["email_open"], a_config())
+
+    def load(*names: str) -> dict[str, int]:
+        with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
+            spool = Spool(tmp_path, destination.add)
+            records = [{"_event_id": name, "createdAt": "2024-01-01T00:00:00Z", "data": {}} for name in names]
+            spool.add(table, batch_of("email_open", records))
+            spool.flush()
+            destination.commit({})
+            return dict(destination.run("SELECT _event_id, _load_number FROM email_open"))
+
+    load("old", "changed")
+    with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
+        destination.run("ALTER TABLE email_open DROP COLUMN _load_number")
+    second = load("changed", "new")
+    third = load("newest")
+    assert second["old"] is None
+    assert second["changed"] == second["new"] == third["new"] < third["newest"]

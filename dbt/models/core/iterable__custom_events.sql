@@ -1,3 +1,11 @@
+{{ config(
+    materialized="incremental",
+    unique_key=["source_relation", "event_id"],
+    on_schema_change="append_new_columns",
+    pre_hook="{{ source_iterable.begin_reading('iterable__events') }}",
+    post_hook="{{ source_iterable.end_reading() }}",
+) }}
+{%- set last_build = source_iterable.last_build() %}
 select
     source_relation,
     event_id,
@@ -11,6 +19,10 @@ select
     template_id,
     message_id,
     workflow_id,
-    data
+    data,
+    build_number
 from {{ ref("iterable__events") }}
 where event_name = 'customEvent'
+{%- if last_build %}
+    and build_number > {{ last_build }}
+{%- endif %}

@@ -2,8 +2,13 @@
     materialized="incremental",
     unique_key=["source_relation", "event_id"],
     on_schema_change="append_new_columns",
-    pre_hook=["{{ source_iterable.add_source_relation() }}", "{{ source_iterable.empty_if_raw_rows_were_taken_away() }}"],
+    partition_by={"field": "created_on", "data_type": "date"} if target.type == "bigquery" else none,
+    cluster_by=source_iterable.clusters("created_on"),
+    indexes=source_iterable.indexes(["source_relation", "event_id"], ["source_relation", "message_id"], ["build_number"]),
+    pre_hook=["{{ source_iterable.add_source_relation() }}", "{{ source_iterable.begin_events() }}"],
+    post_hook="{{ source_iterable.end_reading() }}",
 ) }}
+{%- set progress = source_iterable.events_progress() %}
 {%- set texts = [
     "email", "user_id", "itbl_user_id", "message_id", "message_bus_id", "workflow_name", "url", "link_url", "clicked_url",
     "user_agent", "user_agent_device", "proxy_source", "city", "region", "country", "ip", "recipient_state", "status", "reason",
@@ -37,21 +42,11 @@ with everything as (
         {{ source_iterable.json_text("itbl_internal", "documentCreatedAt") }} as stored_at,
         data,
         _extracted_at
-    from {{ ref("stg_iterable__" ~ stream) }}
+    from {{ source_iterable.new_rows(stream, progress) }}
 {%- if not loop.last %}
     union all
 {%- endif %}
 {% endfor %}
-),
-
-numbered as (
-    select
-        everything.*,
-        row_number() over (
-            partition by source_relation, event_id
-            order by case when _extracted_at is null then 1 else 0 end, _extracted_at desc, event_name
-        ) as nth
-    from everything
 ),
 
 events as (
@@ -76,22 +71,40 @@ events as (
         transactional_data,
         -- When Iterable stored the event, if its metadata says so. Later than created_at if a device was offline.
         {{ source_iterable.time_of_text("stored_at") }} as stored_at,
-        data
-    from numbered
-    {{ source_iterable.known_users("numbered") | indent(4) }}
-    where nth = 1
+        data,
+        _extracted_at,
+        cast({{ source_iterable.build_number() }} as {{ dbt.type_bigint() }}) as build_number
+    from everything
+    {{ source_iterable.known_users("everything") | indent(4) }}
 )
 
 select events.*
 from events
-{%- if flags.INTROSPECT and is_incremental() %}
--- Events may arrive weeks late, and some have no time or a time in the future, so a time does not show what is new. Events that
--- differ were loaded again, with more fields, or use another iterable_user_key.
+{%- if progress %}
+{%- if source_iterable.has_versions() %}
+-- What was extracted before that which is there, and committed after it, is old.
 left join {{ this }} as present on present.source_relation = events.source_relation and present.event_id = events.event_id
-where present.event_id is null
-{#- A table built by an older version has fewer columns; dbt adds them after this query. #}
-{%- set present = adapter.get_columns_in_relation(this) | map(attribute="name") | map("lower") | list %}
-{%- for name in ["event_name", "created_at", "unique_user_key"] + texts + numbers + ["is_bot", "custom_event_name", "total", "stored_at"] + own %}
-    or {{ "present." ~ name if name in present else "null" }} is distinct from events.{{ name }}
+where present._extracted_at is null or present._extracted_at <= events._extracted_at
+{%- endif %}
+union all
+-- Events that are there, of users whose profiles came or changed after them.
+select
+{%- for column in adapter.get_columns_in_relation(this) %}
+    {% if column.name | lower == "unique_user_key" -%}
+        {{ source_iterable.user_key("known_key") }}
+    {%- elif column.name | lower == "build_number" -%}
+        cast({{ source_iterable.build_number() }} as {{ dbt.type_bigint() }})
+    {%- else -%}
+        present.{{ column.name }}
+    {%- endif %}
+    {{- "," if not loop.last }}
 {%- endfor %}
+from {{ this }} as present
+{{ source_iterable.known_users("present") }}
+where present.{{ var("iterable_user_key") }} is null
+    and present.unique_user_key is distinct from {{ source_iterable.user_key("known_key") }}
+    and not exists (
+        select 1 from events
+        where events.source_relation = present.source_relation and events.event_id = present.event_id
+    )
 {%- endif %}

@@ -1,15 +1,37 @@
+{{ config(
+    materialized="incremental",
+    unique_key=["source_relation", "message_id"],
+    on_schema_change="append_new_columns",
+    partition_by={"field": "sent_on", "data_type": "date"} if target.type == "bigquery" else none,
+    cluster_by=source_iterable.clusters("sent_on"),
+    indexes=source_iterable.indexes(["source_relation", "message_id"], ["sent_on"], ["build_number"]),
+    pre_hook="{{ source_iterable.begin_reading('iterable__events') }}",
+    post_hook="{{ source_iterable.end_reading() }}",
+) }}
+{%- set last_build = source_iterable.last_build() %}
 {%- set media = source_iterable.media() %}
 {%- set opens = source_iterable.opens() %}
 {%- set clicks = source_iterable.clicks() %}
 {%- set bounces = source_iterable.bounces() %}
 {%- set arrivals = ["inAppDelivery", "embeddedReceived"] %}
 
-with sent as (
+with events as (
+    select * from {{ ref("iterable__events") }} where message_id is not null
+{%- if last_build %}
+    -- All events of the messages that have new ones.
+    and (source_relation, message_id) in (
+        select source_relation, message_id from {{ ref("iterable__events") }} where build_number > {{ last_build }} and message_id is not null
+    )
+{%- endif %}
+),
+
+sent as (
     select
         events.*,
-        row_number() over (partition by source_relation, message_id order by created_at, event_id) as nth
-    from {{ ref("iterable__events") }} as events
-    where message_id is not null and event_name in ('{{ media | map("first") | join("', '") }}')
+        row_number() over (partition by source_relation, message_id order by created_at, event_id) as nth,
+        count(*) over (partition by source_relation, message_id) as sent_count
+    from events
+    where event_name in ('{{ media | map("first") | join("', '") }}')
 ),
 
 followed as (
@@ -32,9 +54,9 @@ followed as (
         min(case when event_name in ('{{ types | join("', '") }}') and {{ condition }} then created_at end) as first_{{ name }}_at,
         sum(case when event_name in ('{{ types | join("', '") }}') and {{ condition }} then 1 else 0 end) as {{ name }}_count
         {{- "," if not loop.last }}
-{%- endfor %}
-    from {{ ref("iterable__events") }}
-    where message_id is not null
+{%- endfor %},
+        max(build_number) as build_number
+    from events
     group by source_relation, message_id
 )
 
@@ -70,8 +92,10 @@ select
     "hard_bounced", "soft_bounced", "hosted_unsubscribe_clicked",
 ] %}
     followed.first_{{ name }}_at,
-    followed.{{ name }}_count{{ "," if not loop.last }}
+    followed.{{ name }}_count,
 {%- endfor %}
+    sent.sent_count,
+    followed.build_number
 from sent
 inner join followed on followed.source_relation = sent.source_relation and followed.message_id = sent.message_id
 where sent.nth = 1

@@ -12,17 +12,8 @@ named as (
             unique_user_key,
             row_number() over (partition by source_relation, identifier order by rank_of_name, unique_user_key) as nth
         from (
-<<<<<<< HEAD
-{%- for name in [source_iterable.user_key(), "email", "user_id", "itbl_user_id"] %}
-            select
-                source_relation,
-                {{ name }} as identifier,
-                {{ source_iterable.user_key() }} as unique_user_key,
-                {{ loop.index }} as rank_of_name
-=======
 {%- for name in ["unique_user_key", "email", "user_id", "itbl_user_id"] %}
             select source_relation, {{ name }} as identifier, unique_user_key, {{ loop.index }} as rank_of_name
->>>>>>> n31
             from users
             {%- if not loop.last %} union all {% endif %}
 {%- endfor %}
@@ -35,14 +26,7 @@ named as (
 found as (
     -- Static lists, from the profile. The project type determines which of the two fields has them.
 {%- for name in ["email_list_ids", "user_list_ids"] %}
-<<<<<<< HEAD
-    select
-        source.source_relation,
-        source.{{ source_iterable.user_key() }} as unique_user_key,
-        {{ source_iterable.whole_number("item") }} as list_id
-=======
     select source.source_relation, source.unique_user_key, {{ source_iterable.whole_number("item") }} as list_id
->>>>>>> n31
     from {{ source_iterable.unnested("users", "source." ~ name) }}
     union all
 {%- endfor %}

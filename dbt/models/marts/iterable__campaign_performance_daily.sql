@@ -1,3 +1,9 @@
+{{ config(
+    materialized="incremental",
+    on_schema_change="append_new_columns",
+    pre_hook="{{ source_iterable.begin_reading('iterable__messages', source_iterable.on_changed_days()) }}",
+    post_hook="{{ source_iterable.end_reading() }}",
+) }}
 {#- By day of sending: an open or click counts for the day on which its message was sent. -#}
 with messages as (
     select
@@ -10,6 +16,7 @@ with messages as (
 {%- endfor %}
     from {{ ref("iterable__messages") }}
     where campaign_id is not null and sent_on is not null
+        {{- source_iterable.only_changed_days() }}
     group by source_relation, campaign_id, sent_on, message_medium
 )
 

@@ -1,3 +1,9 @@
+{{ config(
+    materialized="incremental",
+    on_schema_change="append_new_columns",
+    pre_hook="{{ source_iterable.begin_reading('iterable__messages', source_iterable.on_changed_days()) }}",
+    post_hook="{{ source_iterable.end_reading() }}",
+) }}
 with messages as (
     select
         source_relation,
@@ -8,6 +14,7 @@ with messages as (
 {%- endfor %}
     from {{ ref("iterable__messages") }}
     where message_medium = 'Email' and email like '%@%' and sent_on is not null
+        {{- source_iterable.only_changed_days() }}
     group by 1, 2, 3
 )
 

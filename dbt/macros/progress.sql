@@ -1,0 +1,180 @@
+{#-
+What incremental models have read, in the table _source_iterable_progress beside iterable__events: a build reads only what is new.
+
+- iterable__events reads raw rows from a batch on: the number of a transaction that `source-iterable load` gives (the order of
+  these numbers is that of commits), or else the load id of dlt or the time of Airbyte's extraction. A sync that began earlier may
+  commit later, so of these the last three days are read again: Airbyte stops a sync after that time. Without such a column, all.
+- Other models read events from a build on: build_number.
+
+A model that has another SQL than when it was built reads everything. A build writes what it will have read before it reads, as
+pending, and makes that valid once it is done: not every warehouse can undo both together.
+-#}
+
+{#- Seconds by which a sync of another tool may commit later than one that began after it. -#}
+{% macro late_commit() %}{{ return(3 * 86400) }}{% endmacro %}
+
+{% macro progress_table() %}
+    {%- set events = this if model.name == "iterable__events" else ref("iterable__events") -%}
+    {{ return(api.Relation.create(database=events.database, schema=events.schema, identifier="_source_iterable_progress")) }}
+{% endmacro %}
+
+{% macro settings() %}
+    {{ return(local_md5(model.raw_code ~ source_iterable.user_key() ~ var("iterable_timezone") ~ var("iterable_event_columns"))) }}
+{% endmacro %}
+
+{#- What this model has read of each source, by its name; only the number of its last build if it has to read everything. -#}
+{% macro progress() %}
+    {%- set table = source_iterable.progress_table() -%}
+    {%- set found = {} -%}
+    {%- if flags.INTROSPECT and is_incremental() and adapter.get_relation(table.database, table.schema, table.identifier) is not none -%}
+        {%- set rows -%}
+            select source, upto from {{ table }} where reader = '{{ model.name }}' and not pending and upto is not null
+        {%- endset -%}
+        {%- for row in run_query(rows).rows -%}{%- do found.update({row[0]: row[1]}) -%}{%- endfor -%}
+    {%- endif -%}
+    {%- if found.get("settings") != source_iterable.settings() -%}
+        {%- set found = {"build": found["build"]} if "build" in found else {} -%}
+    {%- endif -%}
+    {{ return(found) }}
+{% endmacro %}
+
+{#- Events with a build_number above this are new to this model; none: all are. -#}
+{% macro last_build() %}
+    {%- set progress = source_iterable.progress() -%}
+    {{ return(progress.get("build") if "settings" in progress else none) }}
+{% endmacro %}
+
+{#- The number of this build of iterable__events. -#}
+{% macro build_number() %}{{ return(source_iterable.events_progress().get("build", 0) | int + 1) }}{% endmacro %}
+
+{#- Of iterable__events. Empty as well if rows were taken away from the raw tables. -#}
+{% macro events_progress() %}
+    {{ return({} if source_iterable.raw_rows_were_taken_away() else source_iterable.progress()) }}
+{% endmacro %}
+
+{#- The column of a raw table that tells its batches, if it has one: name and type. -#}
+{% macro batch_of(held) %}
+    {{ return(held.get("_load_number") or held.get("_dlt_load_id") or held.get("_airbyte_extracted_at")) }}
+{% endmacro %}
+
+{#- Of a stream of events: its batches from that on which the last build has not read for good, as SQL for the next one. -#}
+{% macro next_batch(stream) %}
+    {%- set raw = source_iterable.raw_table(stream) -%}
+    {%- set held = source_iterable.held_columns(raw, stream) -%}
+    {%- set batch = source_iterable.batch_of(held) -%}
+    {%- set last = "max(" ~ adapter.quote(batch.name) ~ ")" if batch else "" -%}
+    {%- if "_load_number" in held -%}
+        {%- set loads = api.Relation.create(database=raw.database, schema=raw.schema, identifier="_source_iterable_loads") -%}
+        {{ return("select cast(max(number) + 1 as " ~ dbt.type_string() ~ ") from " ~ loads) }}
+    {%- elif "_dlt_load_id" in held -%}
+        {%- set second = "cast(cast(" ~ last ~ " as " ~ source_iterable.type_double() ~ ") as " ~ dbt.type_bigint() ~ ")" -%}
+        {{ return("select cast(" ~ second ~ " - " ~ source_iterable.late_commit() ~ " as " ~ dbt.type_string() ~ ") from " ~ raw) }}
+    {%- elif batch -%}
+        {{ return("select cast(" ~ dbt.dateadd("second", -source_iterable.late_commit(), last) ~ " as " ~ dbt.type_string() ~ ") from " ~ raw) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#- FROM the staged rows of a stream of events that may be new, one for each event: `load` has no other, of the rows of other
+tools the last one extracted counts. -#}
+{% macro new_rows(stream, progress) %}
+    {%- set held = source_iterable.held_columns(source_iterable.raw_table(stream), stream) -%}
+    {%- set batch = source_iterable.batch_of(held) -%}
+    {%- set staged = ref("stg_iterable__" ~ stream) -%}
+    {%- set where = "where _batch >= cast('" ~ progress[stream] ~ "' as " ~ batch.type ~ ")" if batch and stream in progress else "" -%}
+    {%- if "_load_number" in held -%}{{ return(staged ~ " " ~ where) }}{%- endif -%}
+    {{ return("(select staged.*, row_number() over (partition by source_relation, _event_id order by case when _extracted_at is null"
+        ~ " then 1 else 0 end, _extracted_at desc) as nth_version from " ~ staged ~ " as staged " ~ where ~ ") as versions where nth_version = 1") }}
+{% endmacro %}
+
+{#- Whether raw tables of events may have several versions of one, in batches that are not in order: Airbyte's. -#}
+{% macro has_versions() %}
+    {%- for stream, type in source_iterable.event_streams() -%}
+        {%- if "_airbyte_extracted_at" in source_iterable.held_columns(source_iterable.raw_table(stream), stream) -%}
+            {{ return(true) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{% endmacro %}
+
+{#- Hooks of iterable__events. -#}
+{% macro begin_events() %}
+    {%- if execute and flags.INTROSPECT -%}
+        {%- set number = source_iterable.build_number() -%}
+        {%- set everything = source_iterable.raw_rows_were_taken_away() or not is_incremental() -%}
+        {%- do source_iterable.make_progress_table() -%}
+        {%- if everything -%}{%- do run_query("delete from " ~ source_iterable.progress_table() ~ " where true") -%}{%- endif -%}
+        {%- do source_iterable.empty_if_raw_rows_were_taken_away() -%}
+        {%- set sources = {"build": "select '" ~ number ~ "'"} -%}
+        {%- for stream, type in source_iterable.event_streams() -%}
+            {%- set next = source_iterable.next_batch(stream) -%}
+            {%- if next -%}{%- do sources.update({stream: next}) -%}{%- endif -%}
+        {%- endfor -%}
+        {{ source_iterable.write_pending(sources) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#- Hook of a model that reads events by way of `source`: what it does not need is deleted, the rows for which `changed` is true. -#}
+{% macro begin_reading(source, changed="") %}
+    {%- if execute and flags.INTROSPECT -%}
+        {%- do source_iterable.make_progress_table() -%}
+        {%- if is_incremental() -%}
+            {%- set delete = "delete from " ~ this ~ " where " -%}
+            {%- if source_iterable.last_build() is none -%}{%- do run_query(delete ~ "true") -%}
+            {%- elif changed -%}{%- do run_query(delete ~ changed) -%}
+            {%- endif -%}
+        {%- endif -%}
+        {%- set table = source_iterable.progress_table() -%}
+        {{ source_iterable.write_pending({
+            "build": "select upto from " ~ table ~ " where reader = '" ~ source ~ "' and source = 'build' and not pending"
+        }) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#- A condition on the rows of a model by day of sending: messages of the day have changed since it was built. -#}
+{% macro on_changed_days() %}
+    {%- set since = "build_number > " ~ (source_iterable.last_build() or 0) -%}
+    sent_on in (
+        select sent_on from {{ ref("iterable__messages") }} where {{ since }}
+        union all
+        -- A message that was sent more than once may have moved from a later day to an earlier one.
+        select sends.created_on
+        from {{ ref("iterable__events") }} as sends
+        inner join {{ ref("iterable__messages") }} as messages
+            on messages.source_relation = sends.source_relation and messages.message_id = sends.message_id
+        where messages.sent_count > 1 and messages.{{ since }} and sends.event_name like '%Send'
+    )
+{% endmacro %}
+
+{% macro only_changed_days() %}{% if source_iterable.last_build() %} and {{ source_iterable.on_changed_days() }}{% endif %}{% endmacro %}
+
+{% macro end_reading() %}
+    {%- if execute and flags.INTROSPECT -%}
+        {%- set table = source_iterable.progress_table() -%}
+        {%- do run_query("delete from " ~ table ~ " where reader = '" ~ model.name ~ "' and not pending") -%}
+        update {{ table }} set pending = false where reader = '{{ model.name }}'
+    {%- endif -%}
+{% endmacro %}
+
+{% macro make_progress_table() %}
+    {%- set text = dbt.type_string() -%}
+    {%- do run_query(
+        "create table if not exists " ~ source_iterable.progress_table() ~ " (reader " ~ text ~ ", source " ~ text ~ ", upto " ~ text
+        ~ ", pending " ~ dbt.type_boolean() ~ ")"
+    ) -%}
+{% endmacro %}
+
+{% macro write_pending(sources) %}
+    {%- set table = source_iterable.progress_table() -%}
+    {%- do run_query("delete from " ~ table ~ " where reader = '" ~ model.name ~ "' and pending") -%}
+    {%- do sources.update({"settings": "select '" ~ source_iterable.settings() ~ "'"}) -%}
+    insert into {{ table }} (reader, source, upto, pending)
+    {%- for source, upto in sources.items() %}
+    select '{{ model.name }}', '{{ source }}', ({{ upto }}), true
+    {{- " union all" if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
+{#- With `new`, a test looks at what the last build of an incremental model has added or changed. -#}
+{% macro only_new(model, new) %}
+    {{- return("and build_number = (select max(build_number) from " ~ model ~ " as builds)" if new else "") -}}
+{% endmacro %}

@@ -1,0 +1,140 @@
+"""Builds that read only what is new, whatever came in between: their tables are those of a full build."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from integration_tests.models import DATABASE, EVENTS, MODELS, Built, in_postgres, plain
+from integration_tests.test_models_marks import Build, Run, warehouse  # noqa: F401
+from integration_tests.test_models_rows import RAW, statements
+from integration_tests.warehouses import PostgresWarehouse, texts
+from source_iterable.load.marks import BEGIN
+
+pytestmark = pytest.mark.models
+
+ROUNDS = 4
+NUMBERED = [table for table in RAW if table in EVENTS]
+# The events of each round. An event keeps its time and message, and the rest may change when it is read again.
+DRAWN = {"email_send": 12, "push_send": 4, "email_open": 15, "email_click": 6, "email_bounce": 2, "purchase": 3}
+
+
+def in_order() -> Iterator[str]:
+    """The raw tables as `load` makes them, of two projects."""
+    yield from statements()
+    yield "CREATE TABLE iterable._source_iterable_loads (number bigint)"
+    yield "INSERT INTO iterable._source_iterable_loads VALUES (1)"
+    for table in RAW:
+        yield f"ALTER TABLE iterable.{table} ADD COLUMN project text; UPDATE iterable.{table} SET project = 'us'"
+    for table in NUMBERED:
+        yield f"ALTER TABLE iterable.{table} ADD COLUMN _load_number bigint; UPDATE iterable.{table} SET _load_number = 1"
+
+
+def drawn(number: int, dice: random.Random) -> Iterator[str]:
+    """What a load may commit, with this number: new events and old ones again, and changed users."""
+    yield f"UPDATE iterable._source_iterable_loads SET number = {number}"
+    for table, count in DRAWN.items():
+        for _ in range(count):
+            project, event = dice.choice(["us", "us", "eu"]), dice.randrange(100, 160)
+            key = f"_event_id = '{table}-{event}' AND project = '{project}'"
+            day, minute = (event * 7) % 28 + 1, event % 60
+            time = (
+                "NULL" if event % 11 == 0 else f"CAST('2026-03-{day:02} 10:{minute:02}+00' AS timestamp with time zone)"
+            )
+            # Of few messages, so that some are sent again: earlier, too, and alone on their day.
+            values = {
+                "project": f"'{project}'",
+                "_load_number": str(number),
+                "_event_id": f"'{table}-{event}'",
+                "email": f"'user{event % 5}@{'xy'[event % 2]}.example'",
+                "created_at": time,
+                "campaign_id": dice.choice(["1", "2", "3", "NULL"]),
+            }
+            if table == "purchase":
+                values["total"] = str(dice.randrange(9))
+            else:
+                values["message_id"] = f"'message {event % 20}'"
+            if table in ("email_open", "email_click"):
+                values["is_bot"] = dice.choice(["true", "false"])
+                del values["campaign_id"]
+            if table == "email_bounce":
+                del values["campaign_id"]
+            yield f"DELETE FROM iterable.{table} WHERE {key}"
+            yield f"INSERT INTO iterable.{table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
+    email = f"user{dice.randrange(5)}@x.example"
+    yield f"DELETE FROM iterable.users WHERE email = '{email}'"
+    yield f"INSERT INTO iterable.users (project, email, city) VALUES ('us', '{email}', 'City {number}')"
+
+
+def rows_of(built: Built) -> dict[str, list[str]]:
+    """All rows of all models, without the numbers of builds."""
+    rows = {name: built.rows(f"SELECT * FROM {name}") for name in MODELS}
+    return {name: texts([plain({**row, "build_number": None}) for row in found]) for name, found in rows.items()}
+
+
+def test_many_small_builds_are_one_full_build(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
+    run, build = warehouse
+    dice = random.Random(31)
+    run(*in_order())
+    build()
+    for number in range(2, 2 + ROUNDS):
+        run(*drawn(number, dice))
+        built = build()
+        assert {result["status"] for result in built.results} <= {"success", "pass", "warn"}
+    events = built.rows("SELECT count(*) AS rows, count(DISTINCT build_number) AS builds FROM iterable__events")[0]
+    assert events["builds"] == 1 + ROUNDS, "a build leaves what is not new"
+    assert built.rows("SELECT count(*) AS rows FROM iterable__messages WHERE sent_count > 1") != [{"rows": 0}]
+    small = rows_of(built)
+    run("DROP SCHEMA analytics CASCADE")
+    full = rows_of(build())
+    for name in MODELS:
+        assert small[name] == full[name], name
+
+
+def test_what_commits_after_a_build_is_in_the_next(postgres_server: PostgresWarehouse, tmp_path: Path) -> None:
+    send = "INSERT INTO iterable.email_send (_event_id, message_id, _load_number) SELECT '{0}', '{0}', number"
+    sends = "SELECT message_id FROM iterable__messages WHERE message_id IN ('early', 'late') ORDER BY 1"
+    with postgres_server.database(DATABASE) as server:
+        for statement in in_order():
+            server.execute(statement)
+        in_postgres(server.to, tmp_path)
+        with psycopg2.connect(server.to) as late, late.cursor() as cursor:
+            cursor.execute("SET search_path TO iterable")
+            late.commit()
+            cursor.execute(BEGIN.partition(";")[2])
+            cursor.execute(send.format("late") + " FROM iterable._source_iterable_loads")
+            # No younger load can commit before it.
+            with psycopg2.connect(server.to) as early, early.cursor() as other:
+                other.execute("SET search_path TO iterable; SET lock_timeout TO 100")
+                with pytest.raises(psycopg2.errors.LockNotAvailable):
+                    other.execute(BEGIN.partition(";")[2])
+            assert in_postgres(server.to, tmp_path).rows(sends) == []
+        server.execute("UPDATE iterable._source_iterable_loads SET number = number + 1")
+        server.execute(send.format("early") + " FROM iterable._source_iterable_loads")
+        found = in_postgres(server.to, tmp_path).rows(sends)
+        assert [row["message_id"] for row in found] == ["early", "late"]
+
+
+def test_an_older_extraction_that_comes_late(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
+    run, build = warehouse
+    time = "timestamp with time zone"
+    extracted = "INSERT INTO iterable.email_send (_event_id, email, message_id, _airbyte_extracted_at) VALUES"
+    run(
+        *statements(),
+        *(f"ALTER TABLE iterable.{table} ADD COLUMN _airbyte_extracted_at {time}" for table in NUMBERED),
+        f"{extracted} ('a', 'new@x.example', 'm-a', CAST('2026-03-10 12:00+00' AS {time}))",
+    )
+    build()
+    # A sync that began earlier commits later: an event of its own, and another version of one.
+    run(
+        f"{extracted} ('b', 'late@x.example', 'm-b', CAST('2026-03-10 11:00+00' AS {time}))",
+        f"{extracted} ('a', 'old@x.example', 'm-a', CAST('2026-03-10 11:00+00' AS {time}))",
+        "DELETE FROM iterable.email_send WHERE email = 'new@x.example'",
+    )
+    found = build().rows("SELECT email, message_id FROM iterable__messages WHERE message_id LIKE 'm-%' ORDER BY 2")
+    assert [tuple(row.values()) for row in found] == [("new@x.example", "m-a"), ("late@x.example", "m-b")]
