@@ -17,18 +17,18 @@ pytestmark = pytest.mark.models
 
 
 class Page(HTMLParser):
-    """What a browser would load, the headings, and the cells of the tables."""
+    """What a browser would load, the headings, and the data that the page draws."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.loads: list[str] = []
         self.headings: list[str] = []
-        self.cells: list[str] = []
         self._within = ""
         self.feed(text)
-        specs = re.search(r"^const specs = (.*);$", text, re.MULTILINE)
-        assert specs is not None
-        self.specs: dict[str, Record] = json.loads(specs[1])
+        data = re.search(r"^<script>const data = (.*);</script>$", text, re.MULTILINE)
+        assert data is not None
+        self.size = len(data[1].encode())
+        self.data: Record = json.loads(data[1])
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._within = tag
@@ -37,8 +37,8 @@ class Page(HTMLParser):
         ]
 
     def handle_data(self, data: str) -> None:
-        if self._within in ("h2", "td"):
-            (self.headings if self._within == "h2" else self.cells).append(data)
+        if self._within == "h2":
+            self.headings.append(data)
         self._within = ""
 
 
@@ -80,7 +80,7 @@ def summary(results: list[Record]) -> str:
         ("missing.duckdb", "There is no file missing.duckdb: load it first, with source-iterable load."),
         ("mysql://host/database", "mysql:… is not supported."),
         ("postgresql://localhost:1/none", "The database cannot be opened: "),
-        (str(PACKAGE / "report.html"), "The database cannot be opened: "),
+        (str(PACKAGE / "report.py"), "The database cannot be opened: "),
     ],
 )
 def test_a_database_that_cannot_be_opened(script: str, database: str, message: str) -> None:

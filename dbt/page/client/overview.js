@@ -103,6 +103,5 @@ function trend(period) {
     metric.needs?.some((name) => ["opens", "clicks"].includes(name))
       ? "Someone who opens a campaign on several days counts on each of them here, but once in the figure above, as at Iterable. "
       : "",
-    "Choose a figure above to draw it.",
   );
 }
