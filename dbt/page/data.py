@@ -183,7 +183,7 @@ def _steps(reader: Reader, unit: str, first: date, step: int) -> Row:
 
 
 def _own_days(reader: Reader) -> Row:
-    """Per campaign its days (and with many days, its weeks): how many days after the first, and OWN_FIGURES."""
+    """Per "campaign channel" its days (and with many days, its weeks): how many days after the first, and OWN_FIGURES."""
     longest = min(reader.days, MOST_DAYS if reader.days <= MOST_DAYS else max(PERIODS))
     found: Row = {"day": _own(reader, "day", reader.last - timedelta(days=longest - 1))}
     if reader.days > MOST_DAYS:
@@ -192,16 +192,17 @@ def _own_days(reader: Reader) -> Row:
 
 
 def _own(reader: Reader, unit: str, first: date) -> Row:
-    shown = {campaign for campaign, _, _ in _most(reader.by_campaign(first, reader.last), MOST_WITH_DAYS)}
-    days: dict[int, list[list[Any]]] = defaultdict(list)
+    sends = _most(reader.by_campaign(first, reader.last), MOST_WITH_DAYS)
+    shown = {(campaign, channel) for campaign, channel, _ in sends}
+    days: dict[str, list[list[Any]]] = defaultdict(list)
     for row in reader.query(
         queries.figures(first, reader.last, queries.by_time(BY_CAMPAIGN, "messages.sent_on", unit))
     ):
         campaign = (row["project"], row["id"])
-        if campaign in shown and campaign in reader.places:
+        if (campaign, row["channel"]) in shown and campaign in reader.places:
             numbers = [_plain(row[name]) for name in OWN_FIGURES]
-            days[reader.places[campaign]].append([(row["day"] - first).days, *numbers])
-    return {"first": first.isoformat(), "campaigns": {place: sorted(rows) for place, rows in days.items()}}
+            days[f"{reader.places[campaign]} {row['channel']}"].append([(row["day"] - first).days, *numbers])
+    return {"first": first.isoformat(), "campaigns": {key: sorted(rows) for key, rows in days.items()}}
 
 
 def _lists(query: Query) -> list[Row]:

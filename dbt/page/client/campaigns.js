@@ -114,7 +114,7 @@ function ownDays(button, row, period) {
     weekly = !period.days && "week" in data.own,
     own = data.own[weekly ? "week" : "day"];
   shown.child(box).show();
-  const days = (own.campaigns[row.place] || [])
+  const days = (own.campaigns[`${row.place} ${row.channel}`] || [])
     .map(([after, ...figures]) => [iso(time(own.first) + after * DAY), figures])
     .filter(([day]) => day >= period.first);
   if (!days.length) return box.append(nothing(`Days of their own: only for the campaigns that sent the most.`));
