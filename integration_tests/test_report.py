@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from integration_tests.models import MODELS, Built, Record
+from integration_tests.models import MODELS, PACKAGE, Built, Record
 from integration_tests.test_models_commands import report
 
 pytestmark = pytest.mark.models
@@ -251,7 +251,14 @@ def test_paper_has_the_tables_and_no_controls(file: Path, opened: Callable[..., 
     page.emulate_media(media="print")
     rows = page.locator("#campaigns-table tbody tr")
     rows.nth(shown).wait_for()
-    for section in ("#tiles", "#trend svg", "#campaigns-table", "#people table", "#domains table", "#lists-table table"):
+    for section in (
+        "#tiles",
+        "#trend svg",
+        "#campaigns-table",
+        "#people table",
+        "#domains table",
+        "#lists-table table",
+    ):
         assert page.locator(section).is_visible(), section
     for control in ("#choice", ".dt-search", "#trend details"):
         assert not page.locator(control).is_visible(), control
@@ -315,7 +322,9 @@ def test_lists_counted_once_draw_no_line(built: Built, opened: Callable[..., Pag
     assert page.locator("#lists-table tbody tr").count() > 3
 
 
-def test_models_that_not_every_package_has(built: Built, file: Path, opened: Callable[..., Page], tmp_path: Path) -> None:
+def test_models_that_not_every_package_has(
+    built: Built, file: Path, opened: Callable[..., Page], tmp_path: Path
+) -> None:
     assert not opened(file).get_by_role("heading", name="Does it agree with Iterable?").is_visible()
     model = "CREATE TABLE iterable__metric_reconciliation AS SELECT 7 AS campaign_id, 'opens' AS metric, 12.5 AS ours"
     report(changed(built, tmp_path, model), tmp_path)
@@ -328,6 +337,15 @@ def test_the_page_needs_nothing_but_itself(built: Built, tmp_path: Path) -> None
     text, page = report(built.database, tmp_path)
     assert page.loads == ["link data:,"]
     assert "default-src 'none'" in text, "the browser refuses what a library might want to load"
+
+
+def test_the_library_in_the_tree_is_the_locked_one() -> None:
+    vendor = PACKAGE / "page" / "vendor"
+    locked = json.loads((vendor / "package-lock.json").read_text(encoding="utf-8"))["packages"][
+        "node_modules/datatables.net"
+    ]
+    script = (vendor / "dataTables.min.js").read_text(encoding="utf-8")
+    assert script.startswith(f"/*! DataTables {locked['version']}\n"), "make lock copies it"
 
 
 def test_only_its_owner_can_read_a_new_page(built: Built, tmp_path: Path) -> None:

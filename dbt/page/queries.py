@@ -19,7 +19,7 @@ MOST_JOURNEYS = 12
 # What the page counts of messages, in this order wherever it keeps them as a list.
 COUNTS = (
     *("sent", "delivered", "bounced", "hard_bounced", "soft_bounced"),
-    *("opens", "clicks", "opens_or_clicks", "unsubscribed", "complained"),
+    *("opens", "clicks", "opens_or_clicks", "messages_opened", "messages_clicked", "unsubscribed", "complained"),
 )
 
 PERSON = "coalesce(messages.unique_user_key, messages.message_id)"
@@ -88,6 +88,8 @@ def figures(first: date, last: date, keys: Keys) -> str:
             max(CASE WHEN opened_count > 0 THEN 1 ELSE 0 END) AS opens,
             max(CASE WHEN clicked_count > 0 THEN 1 ELSE 0 END) AS clicks,
             max(CASE WHEN opened_count + clicked_count > 0 THEN 1 ELSE 0 END) AS opens_or_clicks,
+            sum(CASE WHEN opened_count > 0 THEN 1 ELSE 0 END) AS messages_opened,
+            sum(CASE WHEN clicked_count > 0 THEN 1 ELSE 0 END) AS messages_clicked,
             sum(CASE WHEN unsubscribed_count > 0 THEN 1 ELSE 0 END) AS unsubscribed,
             sum(CASE WHEN complained_count > 0 THEN 1 ELSE 0 END) AS complained
         FROM (SELECT * FROM iterable__messages WHERE {_between("sent_on", first, last)}) AS messages {_BOUNCES}

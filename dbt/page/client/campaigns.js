@@ -36,17 +36,13 @@ function campaigns(period) {
   campaignsTable = null;
   put(
     "campaigns-about",
-    `Messages sent in the period, by campaign. Choose a campaign for its own days. `,
+    `Messages sent in the period, and rates of those delivered (bounces and delivery: of those sent). Choose a campaign for its own days. `,
     period.campaigns_in_all > period.campaigns.length
       ? `Of each channel, the ${data.most_campaigns} that sent the most.`
       : "",
   );
   if (!rows.length) return put("campaigns", nothing("No campaign sent anything in this period."));
-  const shown = element(
-    "table",
-    { id: "campaigns-table", class: "wide" },
-    element("caption", {}, "Campaigns. Rates are per cent of delivered messages; bounces and delivery of sent ones."),
-  );
+  const shown = element("table", { id: "campaigns-table", class: "wide" }, element("caption", {}, "Campaigns"));
   put("campaigns", shown);
   campaignsTable = new DataTable(shown, {
     data: rows,

@@ -81,7 +81,7 @@ function lines(id, title, points, names, format, { weekly = false, colors = name
         title: null,
         scale: { type: "utc" },
         axis: {
-          format: days.length > 200 ? "%b %Y" : "%-d %b",
+          format: weekly ? "%b %Y" : "%-d %b",
           tickCount: Math.min(days.length, narrow.matches ? 4 : 10),
           grid: false,
         },

@@ -21,8 +21,26 @@ const several = data.projects.length > 1;
 const METRICS = [
   { key: "sent", name: "Sent", part: "sent", good: 0 },
   { key: "delivery", name: "Delivery rate", part: "delivered", of: "sent", noun: "delivered", good: 1 },
-  { key: "open", name: "Open rate", part: "opens", of: "delivered", needs: ["opens"], noun: "opens", good: 1 },
-  { key: "click", name: "Click rate", part: "clicks", of: "delivered", needs: ["clicks"], noun: "clicks", good: 1 },
+  {
+    key: "open",
+    name: "Open rate",
+    part: "opens",
+    of: "delivered",
+    needs: ["opens"],
+    noun: "opens",
+    good: 1,
+    messages: "messages_opened",
+  },
+  {
+    key: "click",
+    name: "Click rate",
+    part: "clicks",
+    of: "delivered",
+    needs: ["clicks"],
+    noun: "clicks",
+    good: 1,
+    messages: "messages_clicked",
+  },
   {
     key: "click_to_open",
     name: "Click-to-open rate",

@@ -24,6 +24,14 @@ function told(metric, period) {
   const able = channels().filter((name) => has(metric, name)),
     count = (figure) => number(sum(period.totals, able, figure));
   if (metric.of) lines.push(element("span", {}, `${count(metric.part)} ${metric.noun}`));
+  if (metric.messages)
+    lines.push(
+      element(
+        "span",
+        {},
+        `${percent(sum(period.totals, able, metric.messages) / sum(period.totals, able, metric.of))} of messages`,
+      ),
+    );
   if (metric.key === "bounce" && able.includes("Email"))
     lines.push(element("span", {}, `emails: ${count("hard_bounced")} hard, ${count("soft_bounced")} soft`));
   const rest = sum(period.totals, [""], metric.part);
@@ -91,7 +99,7 @@ function trend(period) {
   );
   const order = [...names];
   if (choice.channel && period.before) {
-    order.push("the days before");
+    order.push(`the ${period.days} days before`);
     stretch(period.before.first, period.before.last, false).forEach(([, totals], at) =>
       points.push({ day: now[at][0], what: order[1], value: measured(metric, totals, names) }),
     );
