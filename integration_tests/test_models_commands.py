@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from integration_tests.models import BIN, FILE, PACKAGE, Record, in_duckdb
+from integration_tests.models import BIN, FILE, PACKAGE, Built, Record, in_duckdb
 
 pytestmark = pytest.mark.models
 
@@ -54,6 +54,18 @@ def report(database: str, folder: Path) -> tuple[str, Page]:
     assert done.stdout == f"The report: {file}\n"
     text = file.read_text(encoding="utf-8")
     return text, Page(text)
+
+
+def changed(built: Built, folder: Path, *statements: str) -> str:
+    """A copy of the models after some statements."""
+    copy = folder / "changed.duckdb"
+    with duckdb.connect(str(copy)) as database:
+        database.execute(f"ATTACH '{built.database}' AS source (READ_ONLY)")
+        database.execute("COPY FROM DATABASE source TO changed")
+        database.execute("DETACH source; SET search_path = 'changed.analytics'")
+        for statement in statements:
+            database.execute(statement)
+    return str(copy)
 
 
 def environment(database: str) -> dict[str, str]:
