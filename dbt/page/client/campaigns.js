@@ -63,6 +63,7 @@ function campaigns(period) {
     columns: [
       {
         title: "Campaign",
+        cellType: "th",
         data: "name",
         render: (name, type, row) =>
           type === "filter" ? `${name} ${row.campaign.id}` : type === "display" ? "" : name,
@@ -74,6 +75,7 @@ function campaigns(period) {
               row.name,
             );
           button.addEventListener("click", () => ownDays(button, row, period));
+          cell.scope = "row";
           cell.replaceChildren(button);
         },
       },
