@@ -96,6 +96,7 @@ def test_a_day_is_a_day_and_a_channel_without_opens_has_no_line(file: Path, open
     assert head[0] == "Day"
     assert "Email" in head
     assert "SMS" not in head
+    assert page.locator("#trend tbody th").all_text_contents()[0] == "Mon, 9 Mar 2026"
     drawing = page.locator("#trend svg")
     drawing.hover()
     tooltip = page.locator("#vg-tooltip-element").inner_text()
