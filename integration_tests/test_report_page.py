@@ -73,7 +73,7 @@ def test_a_choice_of_period_and_channel_holds_for_the_whole_page(file: Path, ope
     page.get_by_label("7 days", exact=True).check()
     page.get_by_role("radio", name="SMS").check()
     scope = page.locator("#scope").inner_text()
-    assert scope.startswith("3 Mar 2026 – 9 Mar 2026 (7 whole days, UTC), SMS.")
+    assert scope.startswith("3 Mar 2026 – 9 Mar 2026 (7 whole days), SMS.")
     assert "Data up to 10 Mar 2026, 09:" in scope
     assert tile(page, "sent") != everything
     assert "%" in tile(page, "sent").splitlines()[2], "the change against the period before"
@@ -81,7 +81,7 @@ def test_a_choice_of_period_and_channel_holds_for_the_whole_page(file: Path, ope
     assert page.locator(".tile[data-key=open]").is_disabled()
     assert "none" in page.locator("#domains").inner_text()
     assert page.locator("#said").text_content() == (
-        f"3 Mar 2026 – 9 Mar 2026 (7 whole days, UTC), SMS: {tile(page, 'sent').splitlines()[1]} messages sent."
+        f"3 Mar 2026 – 9 Mar 2026 (7 whole days), SMS: {tile(page, 'sent').splitlines()[1]} messages sent."
     )
     page.reload()
     assert page.get_by_role("radio", name="SMS").is_checked(), "as a bookmark keeps it"
@@ -237,15 +237,41 @@ def test_lists_counted_once_draw_no_line(built: Built, opened: Callable[..., Pag
     assert page.locator("#lists-table tbody tr").count() > 3
 
 
-def test_models_that_not_every_package_has(
+def test_experiments_and_reconciliation_if_there_are_any(
     built: Built, file: Path, opened: Callable[..., Page], tmp_path: Path
 ) -> None:
-    assert not opened(file).get_by_role("heading", name="Does it agree with Iterable?").is_visible()
-    model = "CREATE TABLE iterable__metric_reconciliation AS SELECT 7 AS campaign_id, 'opens' AS metric, 12.5 AS ours"
-    report(changed(built, tmp_path, model), tmp_path)
+    titles = ("Experiments", "Does it agree with Iterable?")
+    models = (
+        """
+        CREATE OR REPLACE TABLE iterable__metric_reconciliation AS
+        SELECT 'campaigns_metrics' AS report, '' AS source_relation, id AS campaign_id, 'Unique Email Opens' AS iterable_metric,
+            ours, 12 AS iterables, ours - 12 AS difference, because AS not_comparable_because, reason AS likely_reason
+        FROM (VALUES (7, 12, NULL, NULL), (8, 15, NULL, 'machines'), (9, 1, 'it began before the first loaded send', NULL))
+            AS figures(id, ours, because, reason)
+        """,
+        """
+        CREATE OR REPLACE TABLE iterable__experiments AS
+        SELECT '' AS source_relation, 5 AS experiment_id, 'Subject lines' AS experiment_name, n AS variant_id, 'finished' AS status,
+            'Variant ' || n AS variant_name, n = 1 AS is_control, n = 2 AS is_winner, NULL::TIMESTAMP AS started_at, 100 AS sent,
+            0.25 AS open_rate, 0.125 AS click_rate, 0.5 AS click_to_open_rate, 0.0 AS unsubscribe_rate
+        FROM range(1, 3) AS variants(n)
+        """,
+    )
+    report(changed(built, tmp_path, *models), tmp_path)
     page = opened(tmp_path / "report.html")
-    assert page.get_by_role("heading", name="Does it agree with Iterable?").is_visible()
-    assert page.locator("#reconciliation tbody tr").inner_text().split() == ["7", "opens", "12.5"]
+    assert all(page.get_by_role("heading", name=title).is_visible() for title in titles)
+    rows = page.locator("#reconciliation tbody tr").all_inner_texts()
+    assert rows[0].split("\t") == [" (8)", "Unique Email Opens", "15", "12", "3", "machines"]
+    assert len(rows) == 2
+    assert page.locator("#compared-figures").inner_text() == (
+        "1 different; 1 equal; 1 it began before the first loaded send."
+    )
+    assert "winner" in page.locator("#experiments tbody tr").nth(1).inner_text()
+    assert "25.0" in page.locator("#experiments tbody tr").nth(1).inner_text()
+    without = [f"DROP TABLE IF EXISTS {name}" for name in ("iterable__metric_reconciliation", "iterable__experiments")]
+    report(changed(built, _folder(tmp_path), *without), tmp_path)
+    page = opened(tmp_path / "report.html")
+    assert not any(page.get_by_role("heading", name=title).is_visible() for title in titles)
 
 
 def _folder(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What the page embeds: aggregated numbers of whole days (UTC), small enough for a browser."""
+"""What the page embeds: aggregated numbers of whole days, small enough for a browser."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ MOST_DAYS = 180
 # Per channel and period: campaigns in the table, and those of them with days of their own.
 MOST_CAMPAIGNS = 400
 MOST_WITH_DAYS = 100
-# Rows of a model that is shown as it is.
-MOST_ROWS = 300
 FIGURES = (*COUNTS, "purchases", "revenue")
 OWN_FIGURES = ("sent", "delivered", "opens", "clicks")
 # Which channels can have what; all have sends and purchases.
@@ -34,8 +32,6 @@ CAN = {
     "unsubscribed": ("Email",),
     "complained": ("Email",),
 }
-# Models of the package that the page shows as they are, once they exist.
-AS_THEY_ARE = {"experiments": "iterable__experiments", "reconciliation": "iterable__metric_reconciliation"}
 
 Campaign = tuple[str, int | None]
 
@@ -49,8 +45,8 @@ class Reader:
         self.newest: datetime | None = bounds["newest"]
         if self.newest is not None:
             # The first and the last day are partial.
-            self.first = bounds["oldest"].date() + timedelta(days=1)
-            self.last = self.newest.date() - timedelta(days=1)
+            self.first = bounds["oldest_day"] + timedelta(days=1)
+            self.last = (bounds["newest_day"] or self.newest.date()) - timedelta(days=1)
         self.campaigns = {(row["project"], row["id"]): row for row in query(queries.CAMPAIGNS)}
         # Campaigns of the page, in the order in which its parts first name them.
         self.places: dict[Campaign, int] = {}
@@ -95,8 +91,12 @@ def read(query: Query) -> Row:
             {"name": row["source_relation"], "newest": row["newest"].isoformat(timespec="minutes")}
             for row in query(queries.PROJECTS)
         ],
-        "as_they_are": {name: _as_it_is(query, model) for name, model in AS_THEY_ARE.items() if _exists(query, model)},
+        "optional": {
+            name: _table(query(sql)) for name, (model, sql) in queries.OPTIONAL.items() if _exists(query, model)
+        },
     }
+    if "reconciliation" in found["optional"]:
+        found["compared"] = _cells(query(queries.COMPARED))
     if reader.days:
         found |= {"first": reader.first.isoformat(), "last": reader.last.isoformat()}
         found["periods"] = [_period(reader, days) for days in (*PERIODS, None) if days is None or days <= reader.days]
@@ -230,8 +230,7 @@ def _exists(query: Query, model: str) -> bool:
     return bool(query(f"SELECT 1 FROM information_schema.tables WHERE {schema} AND table_name = '{model}'"))
 
 
-def _as_it_is(query: Query, model: str) -> Row:
-    rows = query(f"SELECT * FROM {model} LIMIT {MOST_ROWS}")
+def _table(rows: list[Row]) -> Row:
     return {"columns": list(rows[0]) if rows else [], "rows": _cells(rows)}
 
 

@@ -15,6 +15,7 @@ FEWEST_RECIPIENTS = 10
 MOST_DOMAINS = 15
 MOST_LISTS = 12
 MOST_JOURNEYS = 12
+MOST_ROWS = 200
 
 # What the page counts of messages, in this order wherever it keeps them as a list.
 COUNTS = (
@@ -36,9 +37,12 @@ PROJECTS = "SELECT source_relation, max(sent_at) AS newest FROM iterable__messag
 
 # Of sends and stored events, whose times are Iterable's own: devices may have a wrong clock.
 BOUNDS = """
-SELECT greatest(sends.newest, stored.newest) AS newest, sends.oldest AS oldest
-FROM (SELECT max(sent_at) AS newest, min(sent_at) AS oldest FROM iterable__messages) AS sends
-CROSS JOIN (SELECT max(stored_at) AS newest FROM iterable__events) AS stored
+SELECT newest, oldest_day, (SELECT max(created_on) FROM iterable__events WHERE created_at <= newest) AS newest_day
+FROM (
+    SELECT greatest(sends.newest, stored.newest) AS newest, sends.oldest_day
+    FROM (SELECT max(sent_at) AS newest, min(sent_on) AS oldest_day FROM iterable__messages) AS sends
+    CROSS JOIN (SELECT max(stored_at) AS newest FROM iterable__events) AS stored
+) AS bounds
 """
 
 CAMPAIGNS = """
@@ -63,6 +67,41 @@ WHERE (source_relation, list_id) IN (
 ORDER BY max(size) OVER (PARTITION BY source_relation, list_id) DESC, 1, 2, 4
 """
 
+
+_PROJECT = "CASE WHEN {0}.source_relation = '' THEN '' ELSE {0}.source_relation || ': ' END"
+
+# Models that only some versions of the package have, each with what the page shows of it: a table, newest or largest first.
+OPTIONAL = {
+    "experiments": (
+        "iterable__experiments",
+        f"""
+        SELECT {_PROJECT.format("variants")} || coalesce(experiment_name, CAST(experiment_id AS VARCHAR)) AS experiment,
+            coalesce(variant_name, CAST(variant_id AS VARCHAR)) AS variant,
+            CASE WHEN is_winner THEN 'winner' WHEN is_control THEN 'control' END AS role,
+            status, sent, open_rate, click_rate, click_to_open_rate, unsubscribe_rate
+        FROM iterable__experiments AS variants
+        ORDER BY CASE WHEN started_at IS NULL THEN 1 ELSE 0 END, started_at DESC, experiment_id, variant_id
+        LIMIT {MOST_ROWS}
+        """,
+    ),
+    "reconciliation": (
+        "iterable__metric_reconciliation",
+        f"""
+        SELECT {_PROJECT.format("compared")} || coalesce(campaign_name, '') || ' (' || compared.campaign_id || ')' AS campaign,
+            iterable_metric AS figure, ours, iterables AS "Iterable's", difference, likely_reason
+        FROM iterable__metric_reconciliation AS compared
+        LEFT JOIN iterable__campaigns AS campaigns
+            ON campaigns.source_relation = compared.source_relation AND campaigns.campaign_id = compared.campaign_id
+        WHERE not_comparable_because IS NULL AND difference IS NOT NULL
+        ORDER BY abs(difference) DESC, 1, 2, report LIMIT {MOST_ROWS}
+        """,
+    ),
+}
+COMPARED = """
+SELECT coalesce(not_comparable_because, CASE WHEN abs(difference) < 0.005 THEN 'equal' ELSE 'different' END) AS outcome,
+    count(*) AS figures
+FROM iterable__metric_reconciliation GROUP BY 1 ORDER BY 2 DESC, 1
+"""
 
 # What figures are grouped by: a name, and its expression.
 Keys = Mapping[str, str]

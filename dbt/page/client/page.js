@@ -6,7 +6,7 @@ function header(period) {
   put(
     "scope",
     element("b", {}, `${short(period.first)} – ${short(period.last)}`),
-    ` (${(time(period.last) - time(period.first)) / DAY + 1} whole days, UTC), `,
+    ` (${(time(period.last) - time(period.first)) / DAY + 1} whole days), `,
     element("b", {}, choice.channel || "all channels"),
     ". ",
     projects.length ? `${several ? "Projects" : "Project"}: ` : "",
@@ -166,25 +166,26 @@ function late(period) {
   );
 }
 
-function asTheyAre() {
-  for (const [name, { columns, rows }] of Object.entries(data.as_they_are)) {
+/** Models that not every version of the package has: their tables, whatever is chosen. */
+function optional() {
+  for (const [name, { columns, rows }] of Object.entries(data.optional)) {
+    const rates = columns.map((column) => column.endsWith("_rate"));
     const titles = columns.map((column, at) => [
       column.replaceAll("_", " "),
-      { number: rows.every((row) => row[at] === null || typeof row[at] === "number") },
+      { number: rates[at] || rows.some((row) => typeof row[at] === "number") },
     ]);
     const cells = rows.map((row) =>
-      row.map((cell) =>
-        typeof cell === "number" ? cell.toLocaleString("en", { maximumFractionDigits: 4 }) : String(cell ?? "–"),
-      ),
+      row.map((cell, at) => (typeof cell !== "number" ? (cell ?? "–") : rates[at] ? percent(cell) : number(cell))),
     );
-    put(
-      name,
-      rows.length
-        ? table(document.getElementById(`${name}-title`).textContent, titles, cells)
-        : nothing("There is nothing to show."),
-    );
+    const title = document.getElementById(`${name}-title`).textContent;
+    put(name, rows.length ? table(title, titles, cells) : nothing("There is nothing to show."));
     document.getElementById(name).closest("section").hidden = false;
   }
+  if (data.compared)
+    put(
+      "compared-figures",
+      `${data.compared.map(([outcome, figures]) => `${number(figures)} ${outcome}`).join("; ")}.`,
+    );
 }
 
 /** Everything that follows the choice; without `whole`, only what follows the chosen figure. */
@@ -239,4 +240,4 @@ if (data.periods) {
     "There is nothing to show yet: no whole day of messages is loaded. The first and the last day are partial.",
   );
 }
-asTheyAre();
+optional();
