@@ -244,16 +244,18 @@ def test_experiments_and_reconciliation_if_there_are_any(
     models = (
         """
         CREATE OR REPLACE TABLE iterable__metric_reconciliation AS
-        SELECT 'campaigns_metrics' AS report, '' AS source_relation, id AS campaign_id, 'Unique Email Opens' AS iterable_metric,
-            ours, 12 AS iterables, ours - 12 AS difference, because AS not_comparable_because, reason AS likely_reason
+        SELECT 'campaigns_metrics' AS report, '' AS source_relation, id AS campaign_id,
+            'Unique Email Opens' AS iterable_metric, ours, 12 AS iterables,
+            ours - 12 AS difference, because AS not_comparable_because, reason AS likely_reason
         FROM (VALUES (7, 12, NULL, NULL), (8, 15, NULL, 'machines'), (9, 1, 'it began before the first loaded send', NULL))
             AS figures(id, ours, because, reason)
         """,
         """
         CREATE OR REPLACE TABLE iterable__experiments AS
-        SELECT '' AS source_relation, 5 AS experiment_id, 'Subject lines' AS experiment_name, n AS variant_id, 'finished' AS status,
-            'Variant ' || n AS variant_name, n = 1 AS is_control, n = 2 AS is_winner, NULL::TIMESTAMP AS started_at, 100 AS sent,
-            0.25 AS open_rate, 0.125 AS click_rate, 0.5 AS click_to_open_rate, 0.0 AS unsubscribe_rate
+        SELECT '' AS source_relation, 5 AS experiment_id, 'Subject lines' AS experiment_name, n AS variant_id,
+            'finished' AS status, 'Variant ' || n AS variant_name, n = 1 AS is_control, n = 2 AS is_winner,
+            NULL::TIMESTAMP AS started_at, 100 AS sent, 0.25 AS open_rate,
+            0.125 AS click_rate, 0.5 AS click_to_open_rate, 0.0 AS unsubscribe_rate
         FROM range(1, 3) AS variants(n)
         """,
     )

@@ -87,7 +87,8 @@ OPTIONAL = {
     "reconciliation": (
         "iterable__metric_reconciliation",
         f"""
-        SELECT {_PROJECT.format("compared")} || coalesce(campaign_name, '') || ' (' || compared.campaign_id || ')' AS campaign,
+        SELECT {_PROJECT.format("compared")} || coalesce(campaign_name, '')
+                || ' (' || compared.campaign_id || ')' AS campaign,
             iterable_metric AS figure, ours, iterables AS "Iterable's", difference, likely_reason
         FROM iterable__metric_reconciliation AS compared
         LEFT JOIN iterable__campaigns AS campaigns
