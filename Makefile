@@ -1,6 +1,6 @@
 # make run        a local Iterable, two loads of it into a DuckDB file, models and a report (CONFIG=config.json: your own project)
 # make models     DATABASE=iterable.duckdb (or postgresql://...): answers, as tables made by dbt
-# make report     the same DATABASE: one HTML file of charts from them
+# make report     the same DATABASE: one HTML file from them, the page of campaigns and channels for every morning
 # make live       CONFIG=config.json: check on your project what the connector relies on; reads only, reports no values
 # make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
 # make test-warehouses  the tests of every warehouse, and of hostile responses to every kind of stream (ARGS as above)
@@ -18,7 +18,7 @@
 #                 (RELEASE=trixie: on the Python of that Debian release instead of this machine's)
 # make test-on    RELEASE=trixie: the tests on that release's Python (root on Debian; ARGS as above)
 # make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on)
-# make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions)
+# make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions), and copy the page's library (needs Node)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -112,6 +112,7 @@ lock: $(VENV)/.installed
 	$(COMPILE) dbt/requirements-test.in --output-file requirements/models-test.txt
 	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
 	$(BIN)/python tools/lock.py requirements/*.txt
+	cd dbt/page/vendor && npm ci --ignore-scripts --no-audit --no-fund && cp node_modules/datatables.net/License.txt node_modules/datatables.net/js/dataTables.min.js . && rm -r node_modules
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -11,24 +11,24 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from integration_tests.models import BIN, FILE, PACKAGE, Record, in_duckdb
+from integration_tests.models import BIN, FILE, PACKAGE, Built, Record, in_duckdb
 
 pytestmark = pytest.mark.models
 
 
 class Page(HTMLParser):
-    """What a browser would load, the headings, and the cells of the tables."""
+    """What a browser would load, the headings, and the data that the page draws."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.loads: list[str] = []
         self.headings: list[str] = []
-        self.cells: list[str] = []
         self._within = ""
         self.feed(text)
-        specs = re.search(r"^const specs = (.*);$", text, re.MULTILINE)
-        assert specs is not None
-        self.specs: dict[str, Record] = json.loads(specs[1])
+        data = re.search(r"^<script>const data = (.*);</script>$", text, re.MULTILINE)
+        assert data is not None
+        self.size = len(data[1].encode())
+        self.data: Record = json.loads(data[1])
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._within = tag
@@ -37,8 +37,8 @@ class Page(HTMLParser):
         ]
 
     def handle_data(self, data: str) -> None:
-        if self._within in ("h2", "td"):
-            (self.headings if self._within == "h2" else self.cells).append(data)
+        if self._within == "h2":
+            self.headings.append(data)
         self._within = ""
 
 
@@ -54,6 +54,18 @@ def report(database: str, folder: Path) -> tuple[str, Page]:
     assert done.stdout == f"The report: {file}\n"
     text = file.read_text(encoding="utf-8")
     return text, Page(text)
+
+
+def changed(built: Built, folder: Path, *statements: str) -> str:
+    """A copy of the models after some statements."""
+    copy = folder / "changed.duckdb"
+    with duckdb.connect(str(copy)) as database:
+        database.execute(f"ATTACH '{built.database}' AS source (READ_ONLY)")
+        database.execute("COPY FROM DATABASE source TO changed")
+        database.execute("DETACH source; SET search_path = 'changed.analytics'")
+        for statement in statements:
+            database.execute(statement)
+    return str(copy)
 
 
 def environment(database: str) -> dict[str, str]:
@@ -80,7 +92,7 @@ def summary(results: list[Record]) -> str:
         ("missing.duckdb", "There is no file missing.duckdb: load it first, with source-iterable load."),
         ("mysql://host/database", "mysql:… is not supported."),
         ("postgresql://localhost:1/none", "The database cannot be opened: "),
-        (str(PACKAGE / "report.html"), "The database cannot be opened: "),
+        (str(PACKAGE / "report.py"), "The database cannot be opened: "),
     ],
 )
 def test_a_database_that_cannot_be_opened(script: str, database: str, message: str) -> None:
