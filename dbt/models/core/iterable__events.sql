@@ -89,16 +89,14 @@ where present._extracted_at is null or present._extracted_at <= events._extracte
 union all
 -- Events that are there, of users whose profiles came or changed after them.
 select
-{%- for column in adapter.get_columns_in_relation(this) %}
-    {% if column.name | lower == "unique_user_key" -%}
-        {{ source_iterable.user_key("known_key") }}
-    {%- elif column.name | lower == "build_number" -%}
-        cast({{ source_iterable.build_number() }} as {{ dbt.type_bigint() }})
-    {%- else -%}
-        present.{{ column.name }}
-    {%- endif %}
-    {{- "," if not loop.last }}
+{%- for name in ["source_relation", "event_id", "event_name", "created_at", "created_on"] %}
+    present.{{ name }},
 {%- endfor %}
+    {{ source_iterable.user_key("known_key") }},
+{%- for name in texts + numbers + ["is_bot", "is_machine", "custom_event_name", "total"] + own + ["transactional_data", "stored_at", "data", "_extracted_at"] %}
+    present.{{ name }},
+{%- endfor %}
+    cast({{ source_iterable.build_number() }} as {{ dbt.type_bigint() }})
 from {{ this }} as present
 {{ source_iterable.known_users("present") }}
 where present.{{ var("iterable_user_key") }} is null
