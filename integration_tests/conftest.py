@@ -37,9 +37,9 @@ def dbt_environment(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresWarehouse]:
+def postgres_server() -> Iterator[PostgresWarehouse]:
     """For databases with names of their own."""
-    with postgres(tmp_path_factory.mktemp("postgres")) as server:
+    with postgres() as server:
         yield server
 
 

@@ -32,8 +32,8 @@ MEMBERS, USERS = table_of(STREAMS["list_users"], CONFIG), table_of(STREAMS["user
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresWarehouse]:
-    with postgres(tmp_path_factory.mktemp("server")) as made:
+def server() -> Iterator[PostgresWarehouse]:
+    with postgres() as made:
         yield made
 
 

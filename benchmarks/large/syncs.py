@@ -152,7 +152,7 @@ class Large:
     def _warehouse(self, way: str, folder: Path) -> Iterator[Warehouse | None]:
         files: dict[str, Callable[[Path], Warehouse]] = {DUCKDB: DuckDBWarehouse, FOLDER: ParquetWarehouse}
         if way == POSTGRES:
-            self._postgres = self._postgres or self._open.enter_context(postgres(self._work))
+            self._postgres = self._postgres or self._open.enter_context(postgres())
             with self._postgres.database(f"row{self._number}") as database:
                 yield database
         else:
