@@ -140,7 +140,8 @@ def test_a_response(
         log = "\n".join(record.getMessage() for record in caplog.records)
         assert_clean(result, log, sent)
         assert KEY not in caplog.text
-        assert api.struck > 0
+        # An impatient client may be gone before the server has read a request of it.
+        assert api.struck.wait(60)
         assert all(math.isfinite(seconds) and 0 <= seconds <= MAX_RETRY_AFTER for seconds in waits)
         assert [record["id"] for record in result.records[BYSTANDER]] == [1, 2], "another stream is affected"
         assert result.statuses[BYSTANDER][-1] == "COMPLETE"

@@ -74,21 +74,21 @@ class SpoiltApi:
     def __init__(self, case: Case) -> None:
         self.good = GoodApi()
         self.spoils = True
-        self.struck = 0
+        self.struck = threading.Event()
         self._case = case
         self._lock = threading.Lock()
 
     @property
     def spoils_next(self) -> bool:
         """Whether the next response at the endpoint is spoilt."""
-        return self.spoils and not (self._case.once and self.struck)
+        return self.spoils and not (self._case.once and self.struck.is_set())
 
     def __call__(self, request: Request) -> Pieces:
         body = self.good.body(request)
         if request.path == self._case.kind.path and body is not None:
             with self._lock:
                 spoils = self.spoils_next
-                self.struck += 1
+                self.struck.set()
             if spoils:
                 return self._case.row.spoil(request, body, self._case.kind, self.good)
         return [plain(b"{}", 404) if body is None else plain(body)]
