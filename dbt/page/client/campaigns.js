@@ -15,7 +15,7 @@ let campaignsTable = null;
 
 function campaigns(period) {
   const rows = period.campaigns
-    .filter(([, channel]) => !choice.channel || channel === choice.channel)
+    .filter(([place, channel]) => isChosen({ project: data.campaigns[place].project, channel }))
     .map(([place, channel, ...figures]) => {
       const campaign = data.campaigns[place];
       return {
@@ -23,7 +23,7 @@ function campaigns(period) {
         channel,
         campaign,
         name: called(campaign, "campaign"),
-        values: COLUMNS.map(([, key]) => measured(TREND[key], { [channel]: figures }, [channel])),
+        values: COLUMNS.map(([, key]) => measured(TREND[key], { [campaign.project]: { [channel]: figures } }, [channel])),
       };
     });
   const most = COLUMNS.map((_, at) => Math.max(...rows.map((row) => row.values[at] ?? 0)));
@@ -38,7 +38,7 @@ function campaigns(period) {
     "campaigns-about",
     `Messages sent in the period, and rates of those delivered (bounces and delivery: of those sent). Choose a campaign for its own days. `,
     period.campaigns_in_all > period.campaigns.length
-      ? `Of each channel, the ${data.most_campaigns} that sent the most.`
+      ? `Of each ${several ? "project and " : ""}channel, the ${data.most_campaigns} that sent the most.`
       : "",
   );
   if (!rows.length) return put("campaigns", nothing("No campaign sent anything in this period."));
