@@ -4,7 +4,7 @@
 # make live       CONFIG=config.json: check on your project what the connector relies on; reads only, reports no values
 # make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
 # make test-warehouses  the tests of every warehouse, and of hostile responses to every kind of stream (ARGS as above)
-# make test-models  the tests of the dbt package, with dbt installed (ARGS as above)
+# make test-models  the tests of the dbt package, with dbt installed; those of the report need Debian's chromium (ARGS as above)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint       style, types and declared dependencies

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from integration_tests.models import BIN, FILE, SETTINGS, Built, in_duckdb, load
+from integration_tests.models import BIN, FILE, PACKAGE, SETTINGS, Built, in_duckdb, load
 from integration_tests.s3_server import S3Server
 from integration_tests.sandbox import Sandbox
 from integration_tests.warehouses import (
@@ -22,6 +24,9 @@ from integration_tests.warehouses import (
     postgres,
 )
 from source_iterable.load.command import open_destination
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,3 +108,47 @@ def built(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The models of all streams, in a DuckDB file."""
     folder = tmp_path_factory.mktemp("built")
     return in_duckdb(Path(shutil.copy(loaded, folder / FILE)), folder)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium. Without it, tests of the page fail in CI, and are skipped elsewhere."""
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium")
+    if not executable:
+        refuse = pytest.fail if "CI" in os.environ else pytest.skip
+        refuse("There is no browser for the page: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a file; at the end no page may have said anything on its console or asked for anything but itself."""
+    said: list[str] = []
+    asked: list[str] = []
+    context: dict[str, Any] = {"locale": "de-DE", "timezone_id": "America/Los_Angeles", "offline": True}
+
+    def start(file: Path, width: int = 1280, choice: str = "", **more: Any) -> Page:
+        page = chromium.new_context(**context, **more, viewport={"width": width, "height": 900}).new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{file.as_uri()}{choice}")
+        return page
+
+    yield start
+    assert said == []
+    assert all(url.startswith(("file://", "data:")) for url in asked), asked
+
+
+@pytest.fixture(scope="session")
+def report_file(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the sandbox's project."""
+    file = tmp_path_factory.mktemp("page") / "report.html"
+    command = [str(BIN / "python"), str(PACKAGE / "report.py"), "--database", built.database, "--output", str(file)]
+    subprocess.run(command, check=True, capture_output=True)
+    return file

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from integration_tests.models import DATABASE, EVENTS, FILE, Built, Record, in_duckdb, in_postgres
+from integration_tests.models import DATABASE, EVENTS, Built, Record, in_duckdb, in_postgres
 from integration_tests.warehouses import PostgresWarehouse
 
 pytestmark = pytest.mark.models
@@ -178,10 +178,11 @@ def models(
 ) -> Iterator[Built]:
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "duckdb":
-        with duckdb.connect(str(folder / FILE)) as file:
+        with duckdb.connect(str(folder / "tables.duckdb")) as file:
             for statement in statements():
                 file.execute(statement)
-        yield in_duckdb(folder / FILE, folder)
+        # As in README: a file that is called like the schema, on which DuckDB then refuses views.
+        yield in_duckdb((folder / "tables.duckdb").rename(folder / "iterable.duckdb"), folder)
         return
     with postgres_server.database(DATABASE) as database:
         for statement in statements():

@@ -70,9 +70,10 @@
 {#- Unsubscribes that Iterable makes after a hard bounce or a complaint are none by the user. -#}
 {% macro by_user() %}{{ return("coalesce(unsub_source, '') not in ('HardBounce', 'Complaint')") }}{% endmacro %}
 
-{#- Views are counted when somebody asks. DuckDB refuses views on a schema with the name of its file. -#}
+{#- Views are counted when somebody asks. DuckDB refuses views on a schema with the name of its file (iterable.duckdb). -#}
 {% macro on_demand() %}
-    {{ return("table" if target.type == "duckdb" and target.database == target.schema else "view") }}
+    {%- set schemas = [target.schema, var("iterable_schema")] -%}
+    {{ return("table" if target.type == "duckdb" and target.database in schemas else "view") }}
 {% endmacro %}
 
 {#- What identifies a user, or what there is of the other identifiers: some records have only one of them. -#}

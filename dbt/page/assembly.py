@@ -12,7 +12,7 @@ import vl_convert
 
 FOLDER = Path(__file__).parent
 # In this order: each uses those before it.
-SCRIPTS = ("figures.js", "drawing.js", "overview.js", "campaigns.js", "page.js")
+SCRIPTS = ("figures.js", "drawing.js", "overview.js", "campaigns.js", "sections.js", "checks.js", "page.js")
 
 
 def assembled(data: dict[str, Any]) -> str:

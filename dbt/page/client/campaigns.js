@@ -11,11 +11,13 @@ const COLUMNS = [
   ["Bounced", "bounce"],
   ["Revenue", "revenue", true],
 ];
+// Rates of fewer messages tell little.
+const FEW = 20;
 let campaignsTable = null;
 
 function campaigns(period) {
   const rows = period.campaigns
-    .filter(([, channel]) => !choice.channel || channel === choice.channel)
+    .filter(([place, channel]) => isChosen({ project: data.campaigns[place].project, channel }))
     .map(([place, channel, ...figures]) => {
       const campaign = data.campaigns[place];
       return {
@@ -23,10 +25,13 @@ function campaigns(period) {
         channel,
         campaign,
         name: called(campaign, "campaign"),
-        values: COLUMNS.map(([, key]) => measured(TREND[key], { [channel]: figures }, [channel])),
+        few: figures[data.figures.indexOf("sent")] < FEW,
+        values: COLUMNS.map(([, key]) => measured(TREND[key], { [campaign.project]: { [channel]: figures } }, [channel])),
       };
     });
-  const most = COLUMNS.map((_, at) => Math.max(...rows.map((row) => row.values[at] ?? 0)));
+  const most = COLUMNS.map(([, key], at) =>
+    Math.max(...rows.map((row) => (row.few && TREND[key].of ? 0 : (row.values[at] ?? 0)))),
+  );
   const kept = campaignsTable && {
     search: { search: campaignsTable.search() },
     order: campaignsTable.order(),
@@ -36,9 +41,9 @@ function campaigns(period) {
   campaignsTable = null;
   put(
     "campaigns-about",
-    `Messages sent in the period, and rates of those delivered (bounces and delivery: of those sent). Choose a campaign for its own days. `,
+    `Messages sent in the period, and rates of those delivered (bounces and delivery: of those sent). Those of fewer than ${FEW} messages are grey, and come last. Choose a campaign for its own days. `,
     period.campaigns_in_all > period.campaigns.length
-      ? `Of each channel, the ${data.most_campaigns} that sent the most.`
+      ? `Of each ${several ? "project and " : ""}channel, the ${data.most_campaigns} that sent the most.`
       : "",
   );
   if (!rows.length) return put("campaigns", nothing("No campaign sent anything in this period."));
@@ -91,9 +96,12 @@ function campaigns(period) {
             ? row.values[at] === null
               ? "–"
               : shownAs(TREND[key])(row.values[at])
-            : (row.values[at] ?? -1),
+            : row.few && TREND[key].of
+              ? -1
+              : (row.values[at] ?? -1),
         createdCell: (cell, _, row) => {
-          if (bar && row.values[at]) {
+          if (row.few && TREND[key].of) cell.classList.add("few");
+          else if (bar && row.values[at]) {
             cell.classList.add("bar");
             cell.style.setProperty("--share", (100 * row.values[at]) / most[at]);
           }

@@ -11,8 +11,8 @@ function element(tag, attributes = {}, ...children) {
 const put = (id, ...children) => document.getElementById(id).replaceChildren(...children);
 const nothing = (text) => element("p", { class: "nothing" }, text);
 
-/** A table: columns are [title, {number, bar, name}], rows are cells or {text, share, title}. */
-function table(caption, columns, rows, size = "wide") {
+/** A table: columns are [title, {number}], rows are cells or {text, share, title, class}; a long one scrolls. */
+function table(caption, columns, rows, size = "wide", long = false) {
   const head = columns.map(([title, kind]) =>
     element("th", { scope: "col", class: kind?.number ? "number" : null }, title),
   );
@@ -21,9 +21,12 @@ function table(caption, columns, rows, size = "wide") {
       "tr",
       {},
       ...cells.map((cell, at) => {
-        const { text, share, title } = cell !== null && typeof cell === "object" ? cell : { text: cell ?? "–" };
+        const given = cell !== null && typeof cell === "object" ? cell : { text: cell ?? "–" },
+          { text, share, title } = given;
         if (!at) return element("th", { scope: "row", class: "name", title: title ?? text }, text);
-        const kind = [columns[at][1]?.number && "number", share !== undefined && "bar"].filter(Boolean).join(" ");
+        const kind = [columns[at][1]?.number && "number", share !== undefined && "bar", given.class]
+          .filter(Boolean)
+          .join(" ");
         return element(
           "td",
           { class: kind || null, style: share === undefined ? null : `--share: ${100 * share}` },
@@ -34,7 +37,7 @@ function table(caption, columns, rows, size = "wide") {
   );
   return element(
     "div",
-    { class: "table" },
+    { class: long ? "table long" : "table" },
     element(
       "table",
       { class: size },

@@ -17,10 +17,20 @@ const long = dated({ weekday: "short", day: "numeric", month: "short", year: "nu
 const short = dated({ day: "numeric", month: "short", year: "numeric" });
 const moment = (text) => `${short(text.slice(0, 10))}, ${text.slice(11)} UTC`;
 const several = data.projects.length > 1;
+// As a project without a name is shown and chosen.
+const named = (project) => project || "without a project";
 
 const METRICS = [
   { key: "sent", name: "Sent", part: "sent", good: 0 },
-  { key: "delivery", name: "Delivery rate", part: "delivered", of: "sent", noun: "delivered", good: 1 },
+  {
+    key: "delivery",
+    name: "Delivery rate",
+    part: "delivered",
+    of: "sent",
+    needs: ["delivered"],
+    noun: "delivered",
+    good: 1,
+  },
   {
     key: "open",
     name: "Open rate",
@@ -76,20 +86,38 @@ const TREND = Object.fromEntries(METRICS.map((metric) => [metric.key, metric]));
 const choice = {
   period: null,
   channel: "",
+  project: "",
   metric: "sent",
   ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))),
 };
 const called = (thing, noun) =>
-  `${several && thing.project ? `${thing.project}: ` : ""}${thing.name || `${noun} ${thing.id}`}`;
+  `${several && !choice.project ? `${named(thing.project)}: ` : ""}${thing.name || `${noun} ${thing.id}`}`;
 const shownAs = (metric) => (metric.of ? percent : number);
 
 /** Whether a channel can have the metric: an SMS has no opens. */
-const has = (metric, channel) => (metric.needs || []).every((name) => data.can[name].includes(channel));
-const channels = () => (choice.channel ? [choice.channel] : data.channels);
+const has = (metric, channel) => (metric.needs || []).every((name) => data.can[name]?.includes(channel));
+const isOfProject = (project) => !choice.project || named(project) === choice.project;
+/** Whether a row that has a project and a channel is of those chosen. */
+const isChosen = ({ project, channel }) => isOfProject(project) && (!choice.channel || channel === choice.channel);
 
-/** A sum of one figure over channels of `totals`: {channel: figures}. */
-const sum = (totals, names, figure) =>
-  names.reduce((all, name) => all + (totals[name]?.[data.figures.indexOf(figure)] ?? 0), 0);
+/** A sum of one figure over channels of the chosen projects of `totals`: {project: {channel: figures}}. */
+function sum(totals, names, figure) {
+  const at = data.figures.indexOf(figure);
+  let all = 0;
+  for (const [project, figures] of Object.entries(totals))
+    if (isOfProject(project)) for (const name of names) all += figures[name]?.[at] ?? 0;
+  return all;
+}
+
+/** The chosen channel, or all that the chosen projects ever used. */
+const channels = () =>
+  choice.channel ? [choice.channel] : data.channels.filter((name) => sum(data.periods.at(-1).totals, [name], "sent"));
+
+/** The period before, if all of the chosen projects were loaded then. */
+const before = (period) =>
+  period.before &&
+  data.projects.every(({ name, oldest }) => !isOfProject(name) || oldest < period.before.first) &&
+  period.before;
 
 /** The metric over those of the channels that can have it, or null. */
 function measured(metric, totals, names) {

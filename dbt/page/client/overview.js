@@ -4,12 +4,13 @@
 /** A tile's lines: value, change against the period before, what it counts. */
 function told(metric, period) {
   const value = measured(metric, period.totals, channels()),
-    before = period.before && measured(metric, period.before.totals, channels());
+    earlier = before(period),
+    past = earlier ? measured(metric, earlier.totals, channels()) : null;
   const lines = [element("span", { class: "value" }, value === null ? "–" : shownAs(metric)(value))];
   if (value === null && !channels().some((name) => has(metric, name)))
     return [...lines, element("span", {}, `not for ${choice.channel}`)];
-  if (period.before && value !== null && before !== null && (metric.of || before)) {
-    const change = metric.of ? 100 * (value - before) : 100 * (value / before - 1),
+  if (value !== null && past !== null && (metric.of || past)) {
+    const change = metric.of ? 100 * (value - past) : 100 * (value / past - 1),
       text = Math.abs(change).toFixed(metric.of && Math.abs(change) < 0.1 ? 2 : 1);
     const sign = Number(text) === 0 ? "=" : change > 0 ? "▲" : "▼",
       well = sign === "=" || !metric.good ? "" : change * metric.good > 0 ? "good" : "bad";
@@ -17,7 +18,7 @@ function told(metric, period) {
       element(
         "span",
         { class: well },
-        `${sign}\u00a0${text}\u00a0${metric.of ? "points" : "%"} (${shownAs(metric)(before)})`,
+        `${sign}\u00a0${text}\u00a0${metric.of ? "points" : "%"} (${shownAs(metric)(past)})`,
       ),
     );
   }
@@ -66,16 +67,17 @@ function tiles(period) {
   );
 }
 
-/** [day, {channel: figures}] for each day (or week, if all is chosen and long) of a stretch of days. */
+/** [day, {project: {channel: figures}}] for each day (or week, if all is chosen and long) of a stretch of days. */
 function stretch(first, last, weekly) {
   const series = data.series[weekly ? "week" : "day"],
     from = time(series.first),
     found = [];
   for (let at = 0; from + (at + 1) * series.step * DAY <= time(last) + DAY; at++) {
     if (from + at * series.step * DAY < time(first)) continue;
+    const of = (channels) => Object.fromEntries(Object.entries(channels).map(([name, steps]) => [name, steps[at] || []]));
     found.push([
       iso(from + at * series.step * DAY),
-      Object.fromEntries(Object.entries(series.channels).map(([name, steps]) => [name, steps[at] || []])),
+      Object.fromEntries(Object.entries(series.projects).map(([project, channels]) => [project, of(channels)])),
     ]);
   }
   return found;
@@ -98,9 +100,10 @@ function trend(period) {
     names.map((what) => ({ day, what, value: measured(metric, totals, [what]) })),
   );
   const order = [...names];
-  if (choice.channel && period.before) {
+  const earlier = before(period);
+  if (choice.channel && earlier) {
     order.push(`the ${period.days} days before`);
-    stretch(period.before.first, period.before.last, false).forEach(([, totals], at) =>
+    stretch(earlier.first, earlier.last, false).forEach(([, totals], at) =>
       points.push({ day: now[at][0], what: order[1], value: measured(metric, totals, names) }),
     );
   }
