@@ -36,7 +36,7 @@ SHARES = {
 }
 CAMPAIGNS, DAYS, NEWEST = 85, 365, "timestamptz '2026-03-10 00:00:00+00'"
 _CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
-_OF_SENDS = {"email_open": "email_send", "email_click": "email_send", "email_bounce": "email_send"}
+_OF_SENDS = dict.fromkeys(("email_open", "email_click", "email_bounce", "email_unsubscribe"), "email_send")
 _OTHERS = {
     "campaigns": f"SELECT range + 1 AS id, 'Campaign ' || range AS name, 'Finished' AS campaign_state, 'Email' AS "
     f"message_medium, 5 AS template_id FROM range({CAMPAIGNS})",

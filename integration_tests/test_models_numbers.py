@@ -71,9 +71,12 @@ RAW: dict[str, list[Record]] = {
         {**EU, "list_id": 200, "user_identifier": DAN, "email": DAN},
     ],
     "campaigns": [
-        *({**US, "id": number, "start_at": "2026-03-02", "created_at": "2026-03-01"} for number in (1, 2, 3, 4, 5, 6)),
+        *(
+            {**US, "id": number, "start_at": "2026-03-02 15:00", "created_at": "2026-03-01"}
+            for number in (1, 2, 3, 4, 5, 6)
+        ),
         {**US, "id": 8, "created_at": "2020-01-01", "message_medium": "Email"},
-        {**EU, "id": 1, "start_at": "2026-03-02"},
+        {**EU, "id": 1, "start_at": "2026-03-02 15:00"},
     ],
     "email_send": [
         sent("m1", 1, email=ANN, experiment_id=20, template_id=5),

@@ -134,7 +134,7 @@ compared as (
         case
             when theirs.report = 'campaigns_metrics_daily' then null
             when campaigns.campaign_id is null then 'it is not known when the campaign began'
-            when cast(coalesce(campaigns.start_at, campaigns.created_at) as date) < cast(loaded.first_at as date)
+            when coalesce(campaigns.start_at, campaigns.created_at) < loaded.first_at
                 then 'the campaign began before the first loaded send'
             when loaded.last_at is null or loaded.last_at < {{ dbt.dateadd("day", -1, "counted.counted_at") }}
                 then 'events are not loaded up to when Iterable counted'

@@ -27,6 +27,7 @@ engaged as (
     from {{ ref("iterable__events") }} as events
     inner join newest on newest.source_relation = events.source_relation
     where events.unique_user_key is not null and events.created_at <= newest.as_of
+        and (events.event_name in {{ opens }} or events.event_name in {{ clicks }} or events.event_name = 'purchase')
     group by events.source_relation, events.unique_user_key
 )
 
