@@ -10,15 +10,12 @@ import duckdb
 import pytest
 
 from integration_tests.models import FILE, PACKAGE, ROOT, Built, Record, everything, in_duckdb
-from integration_tests.test_models_commands import report
 from integration_tests.test_models_marks import MARKS, Build, Run, warehouse  # noqa: F401
 from integration_tests.test_models_rows import RAW, statements
 
 pytestmark = pytest.mark.models
 
 SNAPSHOTS = [f"iterable__{name}_snapshot" for name in ("campaigns", "templates", "lists", "channels", "message_types")]
-# The campaigns of `statements` that sent something.
-SENT = [("1 Sale", 5), ("3 Weekly #1", 1)]
 # Of a second project: the same ids and addresses, but other numbers.
 OTHER = (
     "DELETE FROM iterable.users WHERE email LIKE 'cid%'",
@@ -50,7 +47,6 @@ def counts(built: Built) -> list[Record]:
 
 def test_two_projects_with_the_same_ids_are_as_each_is_alone(
     warehouse: tuple[Run, Build],  # noqa: F811
-    tmp_path: Path,
 ) -> None:
     run, build = warehouse
     name = "ALTER TABLE iterable.{0} ADD COLUMN project text; UPDATE iterable.{0} SET project = 'us'"
@@ -69,11 +65,6 @@ def test_two_projects_with_the_same_ids_are_as_each_is_alone(
     both = build()
     assert of_project(both, "us") == alone
     assert of_project(both, "eu") == other_alone
-    specs = report(both.database, tmp_path)[1].specs
-    campaigns = {(row["campaign"], row["sent"]) for row in specs["campaigns"]["data"]["values"]}
-    assert campaigns == {(f"{project}: {name}", n) for project in ("us", "eu") for name, n in SENT}
-    sizes = {(row["list"], row["size"]) for row in specs["lists"]["data"]["values"]}
-    assert sizes == {("us: 100 VIPs", 10), ("us: 100 VIPs", 13), ("eu: 100 VIPs", 1010), ("eu: 100 VIPs", 1013)}
 
 
 def test_events_built_by_an_earlier_version_go_on(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
@@ -81,7 +72,7 @@ def test_events_built_by_an_earlier_version_go_on(warehouse: tuple[Run, Build]) 
     run(*statements())
     expected = of_project(build(), "")
     run(
-        "ALTER TABLE analytics.iterable__events DROP COLUMN source_relation",
+        "ALTER TABLE analytics.iterable__events DROP COLUMN source_relation CASCADE",
         "DELETE FROM iterable.email_send",
         # As Airbyte leaves the rows from before the option.
         "ALTER TABLE iterable.users ADD COLUMN project text",
