@@ -7,7 +7,7 @@
 # make test-models  the tests of the dbt package, with dbt installed (ARGS as above)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
-# make lint       style, types and declared dependencies
+# make lint       style, types, declared dependencies, workflows
 # make docs       the tables and diagrams of docs/, from the code
 # make bench      the connector against its published peers
 # make bench-large  what syncs of large projects take (ARGS="--only journeys": some; ARGS=--write: also into benchmarks/README.md)
@@ -18,6 +18,9 @@
 #                 (RELEASE=trixie: on the Python of that Debian release instead of this machine's)
 # make test-on    RELEASE=trixie: the tests on that release's Python (root on Debian; ARGS as above)
 # make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on)
+# make release-check TAG=vx.y.z  whether everything in this checkout is of that release; make release-notes TAG=vx.y.z: what is new in it
+# make dist       the wheel and the sources, in dist/, and whether the wheel can be installed
+# make publish    upload dist/, only in the workflow `release`
 # make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions)
 PYTHON ?= python3
 VENV := .venv
@@ -26,6 +29,7 @@ DEMO := .venv-demo
 PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
+PUBLISH := .venv-publish
 DATABASE ?= demo/iterable.duckdb
 # Recipes get it from the environment, as it was typed, and do not show it: a URL may contain a password.
 override DATABASE := $(value DATABASE)
@@ -38,7 +42,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench bench-large simulate witnesses image test-on release lock clean
+.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
 
 run: $(DEMO)/.installed $(MODELS)/.installed
 	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -75,6 +79,8 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
+	$(BIN)/actionlint
+	$(BIN)/zizmor --quiet --offline --pedantic .github
 
 docs: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/python docs/tables.py
@@ -102,6 +108,27 @@ test-on:
 release: $(VENV)/.installed
 	$(BIN)/python tools/release.py $(VERSION) $(if $(DOCUMENTATION),--documentation $(DOCUMENTATION))
 
+# Only the standard library: nothing else is installed where a tag is checked.
+release-check:
+	$(PYTHON) tools/release.py --check "$(TAG)"
+
+release-notes:
+	@$(PYTHON) tools/release.py --notes "$(TAG)"
+
+# Where the wheel is tried, it is alone with what the connector needs: nothing of this checkout.
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(PYTHON) -m venv --clear dist/.venv
+	dist/.venv/bin/python $(PIP) --require-hashes --requirement requirements/runtime.txt
+	dist/.venv/bin/python $(PIP) --no-deps dist/*.whl
+	cd dist && .venv/bin/iterable-source --version && .venv/bin/source-iterable spec >/dev/null
+	rm -rf dist/.venv
+
+# As whom, the workflow's own identity says; uv knows where to.
+publish: $(PUBLISH)/.installed
+	$(PUBLISH)/bin/uv publish --trusted-publishing always dist/*
+
 # The lock files pin every installed version and hash, and name no registry.
 lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
@@ -111,6 +138,7 @@ lock: $(VENV)/.installed
 	$(COMPILE) dbt/requirements.in --output-file requirements/models.txt
 	$(COMPILE) dbt/requirements-test.in --output-file requirements/models-test.txt
 	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
+	echo uv | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/publish.txt
 	$(BIN)/python tools/lock.py requirements/*.txt
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
@@ -141,6 +169,11 @@ $(MODELS_TEST)/.installed: requirements/models-test.txt
 	$(MODELS_TEST)/bin/python $(PIP) --require-hashes --requirement requirements/models-test.txt
 	touch $@
 
+$(PUBLISH)/.installed: requirements/publish.txt
+	test -x $(PUBLISH)/bin/python || $(PYTHON) -m venv $(PUBLISH)
+	$(PUBLISH)/bin/python $(PIP) --require-hashes --requirement requirements/publish.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(PUBLISH) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

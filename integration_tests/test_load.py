@@ -403,7 +403,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
         arguments = load_words(tmp_path, config_for(sandbox), "--to", str(tmp_path / "iterable.duckdb"))
     done = subprocess.run([sys.executable, "-c", without, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert 'pip install ".[load]"' in done.stderr
+    assert 'pip install "iterable-source[load]"' in done.stderr
 
 
 @pytest.mark.warehouses

@@ -119,8 +119,7 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path, loaded:
                 check_merges(destination)
             return DltDestination(destination, dataset, backfill, folder)
     except ImportError as error:
-        # Not by name: the package of this name on PyPI is somebody else's.
-        install = 'install the extra "load" from a clone of this connector, pip install ".[load]"'
+        install = 'pip install "iterable-source[load]"'
         raise ConfigError(f"Loading needs packages that are not installed ({error.name}): {install}.") from None
     raise unknown
 
