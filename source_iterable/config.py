@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
@@ -33,8 +34,18 @@ _NO_DATE = "must be a UTC time like 2024-01-01T00:00:00Z"
 # A name, or several with dots in between; none of them is blank.
 _PART = r"[^.]*[^. \t\r\n][^.]*"
 _FIELD_PATTERN = rf"^{_PART}(\.{_PART})*$"
-# By pattern, what the error says of a text that does not match it.
-_MUST_BE = {_DATE_PATTERN: _NO_DATE, _FIELD_PATTERN: "must be the name of a field, such as email or address.city"}
+_NO_FIELD = "must be the name of a field, such as email or address.city"
+# What Airbyte's form shows instead of a pattern.
+_DATE = {"format": "date-time", "pattern": _DATE_PATTERN, "pattern_descriptor": "YYYY-MM-DDTHH:MM:SSZ"}
+_FIELD = {"pattern_descriptor": "name of a field, such as email or address.city"}
+# What is wrong with texts that people write for a time.
+_MISTAKES = {
+    r"\d{4}-\d\d-\d\d": "this is a day without a time",
+    r"\d{4}-\d\d-\d\dT[\d:.]+": "the Z at its end is missing",
+    r"\d{4}-\d\d-\d\d [\d:.]+Z?": "a T must stand between day and time",
+    r"\d{4}-\d\d-\d\d[T ][\d:.]+ ?[+-]\d\d:?\d\d": "this one has an offset: write it in UTC, with a Z",
+    _DATE_PATTERN: "there is no such day or time",
+}
 
 
 def is_loopback(host: str | None) -> bool:
@@ -50,6 +61,18 @@ def parse_date(text: str) -> datetime:
     except ValueError:  # whose message holds the text
         raise ValueError(_NO_DATE) from None
     return time.replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=timezone.utc)
+
+
+def _a_date(text: str) -> str:
+    """The text of a time. Raises ValueError, which says what is wrong and not with which text: that may be the key."""
+    try:
+        if re.fullmatch(_DATE_PATTERN, text):
+            parse_date(text)
+            return text
+    except ValueError:
+        pass
+    wrong = next((f": {mistake}" for form, mistake in _MISTAKES.items() if re.fullmatch(form, text)), "")
+    raise ValueError(f"{_NO_DATE}{wrong}")
 
 
 def _fits_a_header(key: str) -> str:
@@ -88,14 +111,11 @@ def _url_for_a_key(text: str) -> str:
 
 ApiKey = Annotated[str, AfterValidator(_fits_a_header)]
 BaseUrl = Annotated[str, AfterValidator(_url_for_a_key)]
-FieldNames = list[Annotated[str, Field(pattern=_FIELD_PATTERN), AfterValidator(_name_or_kind)]]
-Factor = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)]
-# parse_date raises; what is kept is the text itself.
-DateText = Annotated[
-    str,
-    Field(pattern=_DATE_PATTERN, json_schema_extra={"format": "date-time"}),
-    AfterValidator(lambda text: parse_date(text) and text),
+FieldNames = list[
+    Annotated[str, Field(pattern=_FIELD_PATTERN, json_schema_extra=_FIELD), AfterValidator(_name_or_kind)]
 ]
+Factor = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)]
+DateText = Annotated[str, Field(json_schema_extra=_DATE), AfterValidator(_a_date)]
 
 
 class Config(BaseModel):
@@ -221,21 +241,5 @@ def _describe(problem: Any) -> str:
         return f"'{key}' is required"
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "string_pattern_mismatch":
-        message = _MUST_BE[problem["ctx"]["pattern"]]
+        message = _NO_FIELD
     return f"'{key}': {message}" if key else message  # without a key, it is about several options
-
-
-def specification() -> dict[str, Any]:
-    """Return the connector's specification: where its documentation is, and the JSON schema of Config for Airbyte's form."""
-    schema = Config.model_json_schema()
-    for order, (name, prop) in enumerate(schema["properties"].items()):
-        prop["order"] = order
-        # Airbyte's form expects the plain type of an optional field, not "this or null", and no default.
-        if "anyOf" in prop:
-            plain, _null = prop.pop("anyOf")
-            prop.update(plain)
-            del prop["default"]
-        schema["properties"][name] = dict(sorted(prop.items()))
-    del schema["description"]
-    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "additionalProperties": True, **schema}
-    return {"documentationUrl": DOCUMENTATION_URL, "connectionSpecification": schema}
