@@ -25,7 +25,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO := .venv-demo
 PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
@@ -44,8 +43,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --gen
 
 .PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
 
-run: $(DEMO)/.installed $(MODELS)/.installed
-	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
+run: $(MODELS)/.installed
+	$(MODELS)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
 	$(MAKE) --no-print-directory report DATABASE=demo/$(if $(CONFIG),my-,)iterable.duckdb
 
 models: $(MODELS)/.installed
@@ -133,38 +132,35 @@ publish: $(PUBLISH)/.installed
 lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra dev --extra load --output-file requirements/dev.txt
-	$(COMPILE) pyproject.toml --extra demo --extra load --output-file requirements/demo.txt
 	$(COMPILE) pyproject.toml --extra pyairbyte --output-file requirements/pyairbyte.txt
-	$(COMPILE) dbt/requirements.in --output-file requirements/models.txt
+	$(COMPILE) dbt/requirements.in requirements/run.in --output-file requirements/models.txt
 	$(COMPILE) dbt/requirements-test.in --output-file requirements/models-test.txt
 	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
 	echo uv | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/publish.txt
 	$(BIN)/python tools/lock.py requirements/*.txt
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@echo "Installing the connector, and what the tests need, into $(VENV): a minute or two."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(DEMO)/.installed: requirements/demo.txt pyproject.toml
-	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/python $(PIP) --require-hashes --requirement requirements/demo.txt
-	$(DEMO)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
-	touch $@
-
 $(PYAIRBYTE)/.installed: requirements/pyairbyte.txt pyproject.toml
+	@echo "Installing PyAirbyte and the connector into $(PYAIRBYTE): a minute or two."
 	test -x $(PYAIRBYTE)/bin/python || $(PYTHON) -m venv $(PYAIRBYTE)
 	$(PYAIRBYTE)/bin/python $(PIP) --require-hashes --requirement requirements/pyairbyte.txt
 	$(PYAIRBYTE)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(MODELS)/.installed: requirements/models.txt
+	@echo "Installing dbt, and what a load into DuckDB needs, into $(MODELS) (280 MB): about half a minute."
 	test -x $(MODELS)/bin/python || $(PYTHON) -m venv $(MODELS)
 	$(MODELS)/bin/python $(PIP) --require-hashes --requirement requirements/models.txt
 	touch $@
 
 $(MODELS_TEST)/.installed: requirements/models-test.txt
+	@echo "Installing dbt for four databases into $(MODELS_TEST) (950 MB): two minutes or more."
 	test -x $(MODELS_TEST)/bin/python || $(PYTHON) -m venv $(MODELS_TEST)
 	$(MODELS_TEST)/bin/python $(PIP) --require-hashes --requirement requirements/models-test.txt
 	touch $@
@@ -175,5 +171,5 @@ $(PUBLISH)/.installed: requirements/publish.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(PUBLISH) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(PUBLISH) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

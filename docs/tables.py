@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from integration_tests.live.probes import PROBES
-from source_iterable.config import Config, specification
+from source_iterable.config import Config
 from source_iterable.kinds import KINDS, PREFIX
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Stream
 from source_iterable.records.schemas import references
+from source_iterable.spec import specification
 from source_iterable.streams.table import STREAMS
 
 DOCS = Path(__file__).parent
