@@ -78,9 +78,9 @@ def load(sandbox: Sandbox, folder: Path, to: str, streams: str = "group:all") ->
     subprocess.run([*preloaded.python_for_load(), "-m", "source_iterable", *arguments], check=True, capture_output=True)
 
 
-def in_duckdb(file: Path, folder: Path, **variables: Any) -> Built:
+def in_duckdb(file: Path, folder: Path, *flags: str, **variables: Any) -> Built:
     """Build the models in a DuckDB file of this folder."""
-    results = dbt("build", folder, {"ITERABLE_DATABASE": file.name}, "--vars", json.dumps(variables))
+    results = dbt("build", folder, {"ITERABLE_DATABASE": file.name}, "--vars", json.dumps(variables), *flags)
 
     def rows(query: str) -> list[Record]:
         with duckdb.connect(str(file), read_only=True) as database:
@@ -90,12 +90,12 @@ def in_duckdb(file: Path, folder: Path, **variables: Any) -> Built:
     return Built(str(file), results, rows)
 
 
-def in_postgres(url: str, folder: Path) -> Built:
+def in_postgres(url: str, folder: Path, *flags: str) -> Built:
     """Build the models in a PostgreSQL database."""
     with psycopg2.connect(url) as connection:
         there = connection.get_dsn_parameters()
     environment = {"ITERABLE_TARGET": "postgres", "PGHOST": there["host"], "PGUSER": there["user"]}
-    results = dbt("build", folder, {**environment, "PGDATABASE": there["dbname"], "PGPORT": there["port"]})
+    results = dbt("build", folder, {**environment, "PGDATABASE": there["dbname"], "PGPORT": there["port"]}, *flags)
 
     def rows(query: str) -> list[Record]:
         with psycopg2.connect(url) as connection, connection.cursor() as cursor:
@@ -111,12 +111,12 @@ def _records(cursor: Any) -> list[Record]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def everything(built: Built) -> dict[str, list[str]]:
-    """Every row of every model as text, numbers in one form."""
-    return {name: texts([plain(row) for row in built.rows(f"SELECT * FROM {name}")]) for name in MODELS}
+def everything(built: Built, where: str = "") -> dict[str, list[str]]:
+    """Every row of every model as text, numbers in one form; `where` may choose rows."""
+    return {name: texts([_plain(row) for row in built.rows(f"SELECT * FROM {name} {where}")]) for name in MODELS}
 
 
-def plain(row: Record) -> Record:
+def _plain(row: Record) -> Record:
     # Engines give sums and shares as integers, decimals and floats, each as it likes.
     return {
         name: f"{float(value):.9g}"

@@ -18,7 +18,7 @@ from integration_tests.test_forget import (
     counted,
     forget,
 )
-from integration_tests.test_load_destinations import MEMBERS, USERS, identifiers, member, put
+from integration_tests.test_load_destinations import EARLIER, LATER, MEMBERS, USERS, identifiers, member, put
 from integration_tests.warehouses import Warehouse
 from source_iterable.load import forgetting
 from source_iterable.load.persons import Persons
@@ -32,24 +32,24 @@ def test_rows_that_wait_for_the_end_of_their_stream_are_forgotten_and_states_sta
 ) -> None:
     with Sandbox(SandboxSettings(users=1, days=1)) as sandbox:
         (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox)))
-    for part in ("a", ""):
+    for part in (EARLIER, ""):
         with closing(opened(part)) as destination:
             destination.start_over([MEMBERS])
             put(destination, MEMBERS, tmp_path, member(1), member(2))
             destination.commit({"list_users": {"after": 2}})
-    with closing(opened("b")) as destination:
+    with closing(opened(LATER)) as destination:
         put(destination, USERS, tmp_path, {"email": "3@example.com", "data": {"userId": 7}})
         destination.commit({"users": {"last": 3}})
     done = forget(tmp_path, warehouse, "--email", "1@example.com", "--user-id", "7")
     assert (done.returncode, done.stderr) == (0, "")
     assert counted(done.stdout) == {"list_users, waiting": 2, "users": 1, "all": 3}
-    for part in ("a", "b", ""):
+    for part in (EARLIER, LATER, ""):
         with closing(opened(part)) as resumed:
-            kept = {"users": {"last": 3}} if part == "b" else {"list_users": {"after": 2}}
+            kept = {"users": {"last": 3}} if part == LATER else {"list_users": {"after": 2}}
             assert resumed.states([MEMBERS, USERS]) == kept
             put(resumed, MEMBERS, tmp_path, member(3))
-            resumed.commit({"list_users": {}}, [MEMBERS] if part != "b" else [])
-        assert part == "b" or identifiers(warehouse) == ["2", "3"]
+            resumed.commit({"list_users": {}}, [MEMBERS] if part != LATER else [])
+        assert part == LATER or identifiers(warehouse) == ["2", "3"]
     assert warehouse.rows("users") == []
 
 

@@ -23,6 +23,10 @@ from source_iterable.streams.table import STREAMS
 
 CONFIG = Config.parse({"api_key": "k" * 32, "start_date": "2024-01-01T00:00:00Z"})
 MEMBERS, USERS, CAMPAIGNS = (table_of(STREAMS[name], CONFIG) for name in ("list_users", "users", "campaigns"))
+# As a table of things that is merged.
+CAMPAIGNS = CAMPAIGNS._replace(merged=True)
+# Keys of two parts of a backfill.
+EARLIER, LATER = (f"2024-0{month}-01T00:00:00Z/2024-0{month + 1}-01T00:00:00Z" for month in (1, 2))
 
 
 @pytest.fixture
@@ -50,17 +54,17 @@ def identifiers(warehouse: Warehouse) -> list[str]:
 def test_parts_keep_the_rows_of_each_others_interrupted_loads(
     warehouse: Warehouse, opened: Callable[..., Destination], tmp_path: Path
 ) -> None:
-    with closing(opened("a")) as first:
+    with closing(opened(EARLIER)) as first:
         first.start_over([MEMBERS])
         put(first, MEMBERS, tmp_path, member(1), member(2))
         first.commit({"list_users": {"after": 2}})
-    with closing(opened("b")) as other:
+    with closing(opened(LATER)) as other:
         assert other.states([USERS, MEMBERS]) == {}
         other.start_over([MEMBERS])
         put(other, MEMBERS, tmp_path, member(1), member(2), member(3))
         other.commit({"list_users": {}}, [MEMBERS])
     assert identifiers(warehouse) == ["1", "2", "3"]
-    with closing(opened("a")) as resumed:
+    with closing(opened(EARLIER)) as resumed:
         assert resumed.states([USERS, MEMBERS]) == {"list_users": {"after": 2}}
         put(resumed, MEMBERS, tmp_path, member(3))
         resumed.commit({"list_users": {}}, [MEMBERS])
@@ -82,13 +86,13 @@ def test_rows_that_wait_with_other_private_fields_are_dropped_and_those_of_other
     with closing(opened()) as destination:
         assert destination.collects_otherwise(hidden), "which is said if the load does not read this stream"
         assert not destination.collects_otherwise(MEMBERS)
-    begin("a", hidden, 2)
+    begin(EARLIER, hidden, 2)
     with closing(opened()) as destination:
         assert destination.states([MEMBERS]) == {}, "its rows went with the first load that hides other fields"
         assert destination.states([hidden]) == {}
         destination.start_over([hidden])
         destination.commit({})
-    with closing(opened("a")) as other:
+    with closing(opened(EARLIER)) as other:
         assert other.states([MEMBERS]) == {}
         assert other.states([hidden]) == {"list_users": {"after": 2}}
         other.commit({"list_users": {}}, [hidden])
@@ -127,7 +131,8 @@ def test_values_that_no_sql_integer_holds_are_in_one_column_load_after_load(
     sizes = [2**63, 5, 2**64 - 1]
     for number, size in enumerate(sizes):
         with closing(opened()) as destination:
-            put(destination, CAMPAIGNS, tmp_path, {"id": number, "sendSize": size, "data": {"brandId": number}})
+            row = {"id": number, "sendSize": size, "data": {"brandId": number}}
+            put(destination, CAMPAIGNS, tmp_path, row)
             destination.commit({})
     rows = {int(row["id"]): row for row in warehouse.rows("campaigns")}
     assert [int(rows[n].get("send_size", rows[n].get("send_size_v_json"))) for n in range(3)] == sizes
@@ -156,11 +161,11 @@ def test_of_two_rows_with_one_key_the_last_counts_whichever_way_they_are_read(
 def test_of_two_loads_at_once_into_one_dataset_one_is_refused(
     warehouse: Warehouse, opened: Callable[..., Destination]
 ) -> None:
-    with closing(opened("a")) as first, pytest.raises(DestinationError), closing(opened("b")):
+    with closing(opened(EARLIER)) as first, pytest.raises(DestinationError), closing(opened(LATER)):
         # In a bucket, where nobody knows whether the first one still lives, that is refused its next commit.
         assert isinstance(warehouse, BucketWarehouse)
         first.commit({})
-    opened("b").close()
+    opened(LATER).close()
 
 
 # PostgreSQL's disk is the server's: test_load_connection.py.

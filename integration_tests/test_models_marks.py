@@ -19,14 +19,14 @@ CREATE TABLE iterable._source_iterable_tables (name text, private text, generati
 INSERT INTO iterable._source_iterable_tables VALUES ('email_send', '', 'a'), ('email_open', '', 'b'), ('users', '', 'c');
 """
 Run = Callable[..., None]
-Build = Callable[[], Built]
+Build = Callable[..., Built]
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
 def warehouse(
     request: pytest.FixtureRequest, postgres_server: PostgresWarehouse, tmp_path: Path
-) -> Iterator[tuple[Run, Callable[[], Built]]]:
-    """Runs SQL on the raw tables, and builds the models."""
+) -> Iterator[tuple[Run, Build]]:
+    """Runs SQL on the raw tables, and builds the models, with flags of dbt."""
     if request.param == "duckdb":
 
         def run(*sql: str) -> None:
@@ -34,7 +34,7 @@ def warehouse(
                 for statement in sql:
                     database.execute(statement)
 
-        yield run, lambda: in_duckdb(tmp_path / FILE, tmp_path)
+        yield run, lambda *flags: in_duckdb(tmp_path / FILE, tmp_path, *flags)
         return
     with postgres_server.database(DATABASE) as server:
 
@@ -42,14 +42,14 @@ def warehouse(
             for statement in sql:
                 server.execute(statement)
 
-        yield run, lambda: in_postgres(server.to, tmp_path)
+        yield run, lambda *flags: in_postgres(server.to, tmp_path, *flags)
 
 
 def addresses(built: Built, model: str) -> set[str]:
     return {row["email"] for row in built.rows(f"SELECT DISTINCT email FROM {model} WHERE email IS NOT NULL")}
 
 
-def test_what_was_forgotten_is_in_no_model(warehouse: tuple[Run, Callable[[], Built]]) -> None:
+def test_what_was_forgotten_is_in_no_model(warehouse: tuple[Run, Build]) -> None:
     run, build = warehouse
     run(*statements(), MARKS)
     assert addresses(build(), "iterable__events") == {ANN, BOB}
@@ -62,7 +62,7 @@ def test_what_was_forgotten_is_in_no_model(warehouse: tuple[Run, Callable[[], Bu
     assert addresses(built, "iterable__events") == addresses(built, "iterable__messages") == {ANN}
 
 
-def test_a_build_without_new_marks_keeps_events(warehouse: tuple[Run, Callable[[], Built]]) -> None:
+def test_a_build_without_new_marks_keeps_events(warehouse: tuple[Run, Build]) -> None:
     run, build = warehouse
     run(*statements(), MARKS)
     build()

@@ -1,110 +1,176 @@
-"""Several projects in one set of tables: none changes a figure of another one; and the history that snapshots keep."""
+"""Several projects in one set of tables: none of them changes a figure of another; and the snapshots' history of each."""
 
 from __future__ import annotations
 
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
 import pytest
 
-from integration_tests.models import MODELS, Built, Record, plain
-from integration_tests.test_models_marks import Build, Run, warehouse  # noqa: F401
+from integration_tests.models import FILE, PACKAGE, ROOT, Built, Record, everything, in_duckdb
+from integration_tests.test_models_commands import report
+from integration_tests.test_models_marks import MARKS, Build, Run, warehouse  # noqa: F401
 from integration_tests.test_models_rows import RAW, statements
-from integration_tests.warehouses import texts
 
 pytestmark = pytest.mark.models
 
-STATES = """
-SELECT source_relation, name, campaign_state, dbt_valid_to IS NULL AS current
-FROM iterable__campaigns_snapshot WHERE id = 2 ORDER BY source_relation, dbt_valid_from, dbt_valid_to
-"""
 SNAPSHOTS = [f"iterable__{name}_snapshot" for name in ("campaigns", "templates", "lists", "channels", "message_types")]
+# The campaigns of `statements` that sent something.
+SENT = [("1 Sale", 5), ("3 Weekly #1", 1)]
+# Of a second project: the same ids and addresses, but other numbers.
+OTHER = (
+    "DELETE FROM iterable.users WHERE email LIKE 'cid%'",
+    "DELETE FROM iterable.email_open",
+    "UPDATE iterable.campaigns SET name = 'Another' WHERE id = 2",
+    "UPDATE iterable.list_sizes SET size = size + 1000",
+    "UPDATE iterable.purchase SET created_at = '2026-05-01 00:00+00' WHERE total = 5",
+)
 
 
 def of_project(built: Built, project: str) -> dict[str, list[str]]:
-    where = f"WHERE source_relation = '{project}'"
-    return {name: texts([plain(row) for row in built.rows(f"SELECT * FROM {name} {where}")]) for name in MODELS}
+    """The project's rows of every model."""
+    assert {result["status"] for result in built.results} <= {"success", "pass", "warn"}
+    return everything(built, f"WHERE source_relation = '{project}'")
 
 
 def states(built: Built, project: str) -> list[tuple[str, str, bool]]:
-    return [
-        (row["name"], row["campaign_state"], row["current"])
-        for row in built.rows(STATES)
-        if row["source_relation"] == project
-    ]
+    """The versions of the project's campaign 2: name, state, and whether it is the current one."""
+    rows = built.rows(f"""
+        SELECT name, campaign_state, dbt_valid_to IS NULL AS current FROM iterable__campaigns_snapshot
+        WHERE id = 2 AND source_relation = '{project}' ORDER BY dbt_valid_from
+    """)
+    return [(row["name"], row["campaign_state"], row["current"]) for row in rows]
 
 
 def counts(built: Built) -> list[Record]:
     return [built.rows(f"SELECT count(*) AS n FROM {name}")[0] for name in SNAPSHOTS]
 
 
-def test_a_second_project_with_the_same_ids_changes_nothing(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
+def test_two_projects_with_the_same_ids_are_as_each_is_alone(
+    warehouse: tuple[Run, Build],  # noqa: F811
+    tmp_path: Path,
+) -> None:
     run, build = warehouse
-    add = "ALTER TABLE iterable.{} ADD COLUMN project text; UPDATE iterable.{} SET project = 'us'"
-    run(*statements(), *(add.format(table, table) for table in RAW))
+    name = "ALTER TABLE iterable.{0} ADD COLUMN project text; UPDATE iterable.{0} SET project = 'us'"
+    run(*statements(), *(name.format(table) for table in RAW))
     alone = of_project(build(), "us")
     assert all(alone.values())
     run(
-        *(
-            f"CREATE TABLE iterable.other AS SELECT * FROM iterable.{table}; UPDATE iterable.other SET project = 'eu';"
-            f" INSERT INTO iterable.{table} SELECT * FROM iterable.other; DROP TABLE iterable.other"
-            for table in RAW
-        ),
-        "DELETE FROM iterable.users WHERE project = 'eu' AND email LIKE 'cid%'",
-        "DELETE FROM iterable.email_open WHERE project = 'eu'",
-        "UPDATE iterable.campaigns SET name = 'Another' WHERE project = 'eu'",
+        "CREATE SCHEMA us",
+        *(f"CREATE TABLE us.{table} AS SELECT * FROM iterable.{table}" for table in RAW),
+        *(f"UPDATE iterable.{table} SET project = 'eu'" for table in RAW),
+        *OTHER,
     )
-    built = build()
-    assert {result["status"] for result in built.results} <= {"success", "pass", "warn"}
-    assert of_project(built, "us") == alone
-    assert of_project(built, "eu") != alone
-    campaigns = "SELECT source_relation, campaign_name FROM iterable__campaign_performance WHERE campaign_id = 2"
-    assert {tuple(row.values()) for row in built.rows(campaigns)} == {("us", "Weekly"), ("eu", "Another")}
+    other_alone = of_project(build("--full-refresh"), "eu")
+    assert all(other_alone.values())
+    run(*(f"INSERT INTO iterable.{table} SELECT * FROM us.{table}" for table in RAW))
+    both = build()
+    assert of_project(both, "us") == alone
+    assert of_project(both, "eu") == other_alone
+    specs = report(both.database, tmp_path)[1].specs
+    campaigns = {(row["campaign"], row["sent"]) for row in specs["campaigns"]["data"]["values"]}
+    assert campaigns == {(f"{project}: {name}", n) for project in ("us", "eu") for name, n in SENT}
+    sizes = {(row["list"], row["size"]) for row in specs["lists"]["data"]["values"]}
+    assert sizes == {("us: 100 VIPs", 10), ("us: 100 VIPs", 13), ("eu: 100 VIPs", 1010), ("eu: 100 VIPs", 1013)}
 
 
-def test_a_table_of_events_from_before_projects_goes_on(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
+def test_events_built_by_an_earlier_version_go_on(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
     run, build = warehouse
     run(*statements())
-    before = build().rows("SELECT * FROM iterable__events")
+    expected = of_project(build(), "")
     run(
         "ALTER TABLE analytics.iterable__events DROP COLUMN source_relation",
         "DELETE FROM iterable.email_send",
+        # As Airbyte leaves the rows from before the option.
+        "ALTER TABLE iterable.users ADD COLUMN project text",
     )
-    rows = build().rows("SELECT * FROM iterable__events")
-    assert {row["source_relation"] for row in rows} == {""}
-    assert len(rows) == len(before), "also events that were deleted to save space"
+    found = of_project(build(), "")
+    for model in ("iterable__events", "iterable__messages", "iterable__users", "iterable__user_engagement"):
+        assert found[model] == expected[model], "also events that were deleted to save space"
 
 
-def test_history_of_campaigns(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
+def test_a_table_that_gets_a_project_has_no_event_twice(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
     run, build = warehouse
-    campaigns = [
+    run(*statements(), MARKS)
+    before = build().rows("SELECT count(*) AS n FROM iterable__events")
+    name = "ALTER TABLE iterable.{0} ADD COLUMN project text; UPDATE iterable.{0} SET project = 'us'"
+    run(*(name.format(table) for table in RAW), "UPDATE iterable._source_iterable_tables SET generation = 'd'")
+    events = "SELECT source_relation, count(*) AS n FROM iterable__events GROUP BY 1"
+    assert build().rows(events) == [{"source_relation": "us", **before[0]}]
+
+
+def test_history_of_campaigns(
+    warehouse: tuple[Run, Build],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, build = warehouse
+    for name in ("TZ", "PGTZ"):
+        monkeypatch.setenv(name, "Asia/Tokyo")
+    columns = "project text, id bigint, name text, campaign_state text, send_size bigint, labels json"
+    run(
+        *statements(),
         "DROP TABLE iterable.campaigns",
-        "CREATE TABLE iterable.campaigns (project text, id bigint, name text, campaign_state text, labels json)",
+        f"CREATE TABLE iterable.campaigns ({columns})",
         *(
-            f"INSERT INTO iterable.campaigns VALUES ('{project}', {number}, 'Weekly', 'Ready', '[\"a\"]')"
+            f"INSERT INTO iterable.campaigns VALUES ('{project}', {number}, 'Weekly', 'Ready', 1, '[\"a\"]')"
             for project in ("us", "eu")
             for number in (1, 2)
         ),
-    ]
-    run(*statements(), *campaigns)
-    first = counts(build())
+    )
+    built = build()
+    first = counts(built)
     assert first[0] == {"n": 4}
-    assert counts(build()) == first, "nothing has changed"
+    assert all(each["n"] for each in first)
+    clock = "SELECT max(dbt_valid_from) <= now() AT TIME ZONE 'UTC' AS past FROM iterable__campaigns_snapshot"
+    assert built.rows(clock) == [{"past": True}], "times are in UTC"
+    run("UPDATE iterable.campaigns SET send_size = 2")
+    assert counts(build()) == first, "nothing has changed that somebody has done"
     run("UPDATE iterable.campaigns SET name = 'Sale' WHERE id = 2 AND project = 'us'")
     build()
     run("UPDATE iterable.campaigns SET campaign_state = 'Running' WHERE id = 2 AND project = 'us'")
-    built = build()
+    built = build("--full-refresh")
     expected = [("Weekly", "Ready", False), ("Sale", "Ready", False), ("Sale", "Running", True)]
-    assert states(built, "us") == expected
+    assert states(built, "us") == expected, "a full refresh keeps it"
     assert states(built, "eu") == [("Weekly", "Ready", True)]
     run("DELETE FROM iterable.campaigns WHERE id = 2 AND project = 'us'")
     expected[2] = ("Sale", "Running", False)
     assert states(build(), "us") == expected
-    run("INSERT INTO iterable.campaigns VALUES ('us', 2, 'Sale', 'Running', '[\"a\"]')")
+    run("INSERT INTO iterable.campaigns VALUES ('us', 2, 'Sale', 'Running', 2, '[\"a\"]')")
     expected.append(("Sale", "Running", True))
-    assert states(build(), "us") == expected
+    built = build()
+    assert states(built, "us") == expected
     before = counts(built)
     run("DELETE FROM iterable.campaigns WHERE project = 'eu'")
-    built = build()
-    assert states(built, "eu") == [("Weekly", "Ready", True)], "its stream is being loaded again"
-    run("DROP TABLE iterable.campaigns")
+    assert states(build(), "eu") == [("Weekly", "Ready", True)], "its stream is being loaded again"
+    run("DROP TABLE iterable.campaigns CASCADE")
     built = build()
     assert states(built, "us") == expected, "no table says nothing of what was deleted"
-    assert counts(built)[1:] == before[1:]
+    assert counts(built) == before
+
+
+def test_the_snapshot_of_members_that_the_docs_have(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    snippet = re.search(
+        r"^    {% snapshot list_users_snapshot %}.*?^    {% endsnapshot %}$", page, re.MULTILINE | re.DOTALL
+    )
+    assert snippet is not None
+    own = Path(shutil.copytree(PACKAGE, tmp_path / "own"))
+    (own / "snapshots" / "list_users_snapshot.sql").write_text(snippet[0], encoding="utf-8")
+    flags = ("--project-dir", str(own), "--select", "+list_users_snapshot")
+
+    def spells(*sql: str) -> list[tuple[str, bool]]:
+        with duckdb.connect(str(tmp_path / FILE)) as database:
+            for statement in sql:
+                database.execute(statement)
+        rows = in_duckdb(tmp_path / FILE, tmp_path, *flags).rows(
+            "SELECT * FROM list_users_snapshot ORDER BY dbt_valid_from"
+        )
+        return [(row["user_identifier"], row["dbt_valid_to"] is None) for row in rows]
+
+    assert spells(*statements()) == [("bob@y.example", True)]
+    another = "INSERT INTO iterable.list_users (list_id, user_identifier) VALUES (200, 'ann@x.example')"
+    left = "DELETE FROM iterable.list_users WHERE user_identifier LIKE 'bob%'"
+    assert spells(another, left) == [("bob@y.example", False), ("ann@x.example", True)]
+    assert spells("DROP TABLE iterable.list_users") == [("bob@y.example", False), ("ann@x.example", True)]

@@ -4,7 +4,8 @@
     {{ return(name if name in held else "cast(null as " ~ source_iterable.type_of(kind) ~ ")") }}
 {% endmacro %}
 
-{#- The staged rows of streams with the same columns, one per key and project: the last one extracted; ties go to the newest version. -#}
+{#- The staged rows of streams with the same columns, one per project and key: the last one
+    extracted; ties go to the newest version. -#}
 {% macro latest(streams, key, newest) %}
     select *
     from (
@@ -32,9 +33,15 @@
 {#- Child campaigns are campaigns, but Iterable lists them separately. -#}
 {% macro latest_campaigns() %}{{ return(source_iterable.latest(["campaigns", "child_campaigns"], ["id"], "updated_at")) }}{% endmacro %}
 
-{#- The project in front of an ID that is made of several columns; nothing without projects. -#}
-{% macro project_prefix() %}
-    {{ return("case when source_relation = '' then '' else " ~ dbt.concat(["source_relation", "'/'"]) ~ " end") }}
+{#- An ID of a table's row, from columns that are unique together in a project: us/42/2026-03-01, or 42/2026-03-01 without projects. -#}
+{% macro row_id(table, columns) %}
+    {%- set project = table ~ ".source_relation" -%}
+    {%- set parts = ["case when " ~ project ~ " = '' then '' else " ~ dbt.concat([project, "'/'"]) ~ " end"] -%}
+    {%- for column in columns -%}
+        {%- do parts.append("cast(" ~ table ~ "." ~ column ~ " as " ~ dbt.type_string() ~ ")") -%}
+        {%- if not loop.last -%}{%- do parts.append("'/'") -%}{%- endif -%}
+    {%- endfor -%}
+    {{ return(dbt.concat(parts)) }}
 {% endmacro %}
 
 {#- part / whole, or NULL if whole is 0. -#}

@@ -1,9 +1,10 @@
 {#-
-The rows of a stream as a snapshot compares them: JSON as text, without the time of loading. A project that has no row in the raw
+The rows of a stream as a snapshot compares them: JSON as text, without the time of loading and without the columns `without`, whose
+values change by themselves. `key` is a list of columns; of rows that share it, the one with the greatest `newest` counts. A project that has no row in the raw
 table keeps those of the snapshot, so nothing counts as deleted: its stream was not loaded, or is being loaded again.
 -#}
-{% macro history(stream, key, newest) %}
-    {%- set columns = source_iterable.columns_of(stream) -%}
+{% macro history(stream, key, newest, without=[]) %}
+    {%- set columns = source_iterable.columns_of(stream) | rejectattr("name", "in", without) | list -%}
     {%- set known = [] -%}
     {%- if execute and flags.INTROSPECT -%}
         {%- set before = adapter.get_relation(database=this.database, schema=this.schema, identifier=this.identifier) -%}
@@ -17,7 +18,7 @@ with present as (
 {%- for column in columns %},
         {{ source_iterable.json_as_text(column.name) if column.kind == "json" else column.name }} as {{ column.name }}
 {%- endfor %}
-    from ({{ source_iterable.latest([stream], [key], newest) }}) as newest
+    from ({{ source_iterable.latest([stream], key, newest) }}) as newest
 )
 
 select * from present
@@ -32,3 +33,9 @@ from {{ this }}
 where dbt_valid_to is null and source_relation not in (select source_relation from present)
 {%- endif %}
 {% endmacro %}
+
+{#- For the hooks of snapshots: dbt takes their times from the session's clock, and all other times are in UTC. -#}
+{% macro session_in_utc() %}{{ return(adapter.dispatch("session_in_utc", "source_iterable")()) }}{% endmacro %}
+{% macro default__session_in_utc() %}{{ return("set time zone 'UTC'") }}{% endmacro %}
+{% macro snowflake__session_in_utc() %}{{ return("") }}{% endmacro %}
+{% macro bigquery__session_in_utc() %}{{ return("") }}{% endmacro %}

@@ -17,7 +17,7 @@ select
     {% if project is none -%}
         cast('' as {{ dbt.type_string() }})
     {%- else -%}
-        cast({{ adapter.quote(project.name) }} as {{ dbt.type_string() }})
+        coalesce(cast({{ adapter.quote(project.name) }} as {{ dbt.type_string() }}), '')
     {%- endif %} as source_relation,
     {# When the destination received the row: the last of several versions wins. #}
     {%- set extracted = held.get("_airbyte_extracted_at") %}
@@ -68,6 +68,7 @@ from {{ raw }}
             {%- set name = column.name if var("iterable_naming") == "load" else column.field -%}
             {%- do held.update({source_iterable.raw_name(column): {"name": name, "type": ""}}) -%}
         {%- endfor -%}
+        {%- do held.update({"project": {"name": "project", "type": ""}}) -%}
     {%- elif raw is not none -%}
         {%- for column in adapter.get_columns_in_relation(raw) -%}
             {%- do held.update({source_iterable.plain_name(column.name): {"name": column.name, "type": column.dtype}}) -%}

@@ -3,7 +3,11 @@ with campaigns as (
 ),
 
 found as (
-    select source.source_relation, source.id as campaign_id, {{ source_iterable.whole_number("item") }} as list_id, false as is_suppression_list
+    select
+        source.source_relation,
+        source.id as campaign_id,
+        {{ source_iterable.whole_number("item") }} as list_id,
+        false as is_suppression_list
     from {{ source_iterable.unnested("campaigns", "source.list_ids") }}
     union all
     select source.source_relation, source.id, {{ source_iterable.whole_number("item") }}, true

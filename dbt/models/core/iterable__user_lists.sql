@@ -13,7 +13,11 @@ named as (
             row_number() over (partition by source_relation, identifier order by rank_of_name, unique_user_key) as nth
         from (
 {%- for name in [source_iterable.user_key(), "email", "user_id", "itbl_user_id"] %}
-            select source_relation, {{ name }} as identifier, {{ source_iterable.user_key() }} as unique_user_key, {{ loop.index }} as rank_of_name
+            select
+                source_relation,
+                {{ name }} as identifier,
+                {{ source_iterable.user_key() }} as unique_user_key,
+                {{ loop.index }} as rank_of_name
             from users
             {%- if not loop.last %} union all {% endif %}
 {%- endfor %}
@@ -26,7 +30,10 @@ named as (
 found as (
     -- Static lists, from the profile. The project type determines which of the two fields has them.
 {%- for name in ["email_list_ids", "user_list_ids"] %}
-    select source.source_relation, source.{{ source_iterable.user_key() }} as unique_user_key, {{ source_iterable.whole_number("item") }} as list_id
+    select
+        source.source_relation,
+        source.{{ source_iterable.user_key() }} as unique_user_key,
+        {{ source_iterable.whole_number("item") }} as list_id
     from {{ source_iterable.unnested("users", "source." ~ name) }}
     union all
 {%- endfor %}

@@ -11,17 +11,26 @@ message_types as (
 ),
 
 left_channels as (
-    select distinct source.source_relation, source.{{ source_iterable.user_key() }} as unique_user_key, {{ source_iterable.whole_number("item") }} as channel_id
+    select distinct
+        source.source_relation,
+        source.{{ source_iterable.user_key() }} as unique_user_key,
+        {{ source_iterable.whole_number("item") }} as channel_id
     from {{ source_iterable.unnested("users", "source.unsubscribed_channel_ids") }}
 ),
 
 left_types as (
-    select distinct source.source_relation, source.{{ source_iterable.user_key() }} as unique_user_key, {{ source_iterable.whole_number("item") }} as message_type_id
+    select distinct
+        source.source_relation,
+        source.{{ source_iterable.user_key() }} as unique_user_key,
+        {{ source_iterable.whole_number("item") }} as message_type_id
     from {{ source_iterable.unnested("users", "source.unsubscribed_message_type_ids") }}
 ),
 
 chosen_types as (
-    select distinct source.source_relation, source.{{ source_iterable.user_key() }} as unique_user_key, {{ source_iterable.whole_number("item") }} as message_type_id
+    select distinct
+        source.source_relation,
+        source.{{ source_iterable.user_key() }} as unique_user_key,
+        {{ source_iterable.whole_number("item") }} as message_type_id
     from {{ source_iterable.unnested("users", "source.subscribed_message_type_ids") }}
 )
 
@@ -41,7 +50,9 @@ select
 from users
 inner join channels on channels.source_relation = users.source_relation
 left join left_channels
-    on left_channels.source_relation = users.source_relation and left_channels.unique_user_key = users.{{ source_iterable.user_key() }} and left_channels.channel_id = channels.id
+    on left_channels.source_relation = users.source_relation
+    and left_channels.unique_user_key = users.{{ source_iterable.user_key() }}
+    and left_channels.channel_id = channels.id
 
 union all
 
@@ -65,8 +76,14 @@ from users
 inner join message_types on message_types.source_relation = users.source_relation
 left join channels on channels.source_relation = users.source_relation and channels.id = message_types.channel_id
 left join left_channels
-    on left_channels.source_relation = users.source_relation and left_channels.unique_user_key = users.{{ source_iterable.user_key() }} and left_channels.channel_id = message_types.channel_id
+    on left_channels.source_relation = users.source_relation
+    and left_channels.unique_user_key = users.{{ source_iterable.user_key() }}
+    and left_channels.channel_id = message_types.channel_id
 left join left_types
-    on left_types.source_relation = users.source_relation and left_types.unique_user_key = users.{{ source_iterable.user_key() }} and left_types.message_type_id = message_types.id
+    on left_types.source_relation = users.source_relation
+    and left_types.unique_user_key = users.{{ source_iterable.user_key() }}
+    and left_types.message_type_id = message_types.id
 left join chosen_types
-    on chosen_types.source_relation = users.source_relation and chosen_types.unique_user_key = users.{{ source_iterable.user_key() }} and chosen_types.message_type_id = message_types.id
+    on chosen_types.source_relation = users.source_relation
+    and chosen_types.unique_user_key = users.{{ source_iterable.user_key() }}
+    and chosen_types.message_type_id = message_types.id

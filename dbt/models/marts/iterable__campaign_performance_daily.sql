@@ -14,7 +14,7 @@ with messages as (
 )
 
 select
-    {{ dbt.concat([source_iterable.project_prefix(), "cast(campaign_id as " ~ dbt.type_string() ~ ")", "'/'", "cast(sent_on as " ~ dbt.type_string() ~ ")", "'/'", "message_medium"]) }} as campaign_day_id,
+    {{ source_iterable.row_id("messages", ["campaign_id", "sent_on", "message_medium"]) }} as campaign_day_id,
     messages.*,
     {{ source_iterable.rates() }}
 from messages

@@ -13,7 +13,7 @@ with messages as (
 )
 
 select
-    {{ dbt.concat([source_iterable.project_prefix(), "domain", "'/'", "cast(sent_on as " ~ dbt.type_string() ~ ")"]) }} as domain_day_id,
+    {{ source_iterable.row_id("messages", ["domain", "sent_on"]) }} as domain_day_id,
     messages.*,
     {{ source_iterable.rate("bounced", "sent") }} as bounce_rate,
     {{ source_iterable.rate("complained", "delivered") }} as complaint_rate

@@ -7,7 +7,7 @@ lists as (
 )
 
 select
-    {{ dbt.concat([source_iterable.project_prefix().replace("source_relation", "sizes.source_relation"), "cast(sizes.list_id as " ~ dbt.type_string() ~ ")", "'/'", "cast(sizes.date as " ~ dbt.type_string() ~ ")"]) }} as list_day_id,
+    {{ source_iterable.row_id("sizes", ["list_id", "date"]) }} as list_day_id,
     sizes.source_relation,
     sizes.list_id,
     lists.name as list_name,

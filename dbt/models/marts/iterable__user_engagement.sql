@@ -1,9 +1,10 @@
-{#- Days are counted back from the newest loaded event of the project, so that a table means the same whenever it is read. Events in the future,
-    from devices with a wrong clock, do not count. -#}
+{#- Days are counted back from the project's newest loaded event, so that a table means the same whenever it is read. Events in the
+    future, from devices with a wrong clock, do not count. -#}
 {%- set opens = "('" ~ source_iterable.opens() | join("', '") ~ "')" %}
 {%- set clicks = "('" ~ source_iterable.clicks() | join("', '") ~ "')" %}
 with newest as (
-    select source_relation, max(created_at) as as_of from {{ ref("iterable__events") }}
+    select source_relation, max(created_at) as as_of
+    from {{ ref("iterable__events") }}
     where created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }}
     group by source_relation
 ),
