@@ -59,8 +59,7 @@ def sql_to_project(schema: str, tables: Collection[str], project: str, text_type
         f"ALTER TABLE {schema}.{name} ADD COLUMN {PROJECT} {text_type}; UPDATE {schema}.{name} SET {PROJECT} = {value};"
         for name in map(quoted, tables)
     ]
-    part = f"CASE part WHEN '' THEN {value} ELSE {value} || '/' || part END"
-    states = f"UPDATE {schema}.{STATES} SET part = {part} WHERE stream IN ({named});"
+    states = f"UPDATE {schema}.{STATES} SET part = {value} || '/' || part WHERE stream IN ({named});"
     # Models are built in full.
     marks = f"UPDATE {schema}.{TABLES} SET generation = {literal(token_hex(8))} WHERE name IN ({named});"
     return " ".join([*updates, states, marks])

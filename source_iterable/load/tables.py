@@ -100,15 +100,15 @@ def backfill_key(config: Config) -> str:
 
     "" without either.
     """
-    period = [config.start_date, config.end_date] if config.end_date else []
-    return "/".join(filter(None, [config.project, *period]))
+    period = f"{config.start_date}/{config.end_date}" if config.end_date else ""
+    return f"{config.project}/{period}" if config.project else period
 
 
 def project_of(key: str) -> str:
     """The project in a backfill key; "" if there is none."""
-    first = key.partition("/")[0]
-    # A time has one, a project has none.
-    return "" if ":" in first else first
+    first, slash, _ = key.partition("/")
+    # A time has a colon, a project has none.
+    return first if slash and ":" not in first else ""
 
 
 def has_projects(held: Held) -> bool:

@@ -33,25 +33,25 @@ def database() -> Iterator[Database]:
 
 
 def test_a_key_has_states_of_its_own(database: Database) -> None:
-    for key in ("", PART, "us", f"us/{PART}", "eu"):
+    for key in ("", PART, "us/", f"us/{PART}", "eu/"):
         states = database.states(key)
         states.put("users", {"at": "it's"})
         states.put("users", {"at": key})
         states.put("email_send", {})
-    assert database.states("us").all() == {"users": {"at": "us"}, "email_send": {}}
-    assert sorted(database.states("us").of_others())[:2] == [("email_send", ""), ("email_send", PART)]
-    database.states("us").drop("users")
-    assert database.states("us").all() == {"email_send": {}}
+    assert database.states("us/").all() == {"users": {"at": "us/"}, "email_send": {}}
+    assert sorted(database.states("us/").of_others())[:2] == [("email_send", ""), ("email_send", PART)]
+    database.states("us/").drop("users")
+    assert database.states("us/").all() == {"email_send": {}}
     assert database.states(f"us/{PART}").all()["users"] == {"at": f"us/{PART}"}
 
 
 def test_the_states_of_a_project_are_dropped_for_all_its_parts(database: Database) -> None:
-    keys = ("us", f"us/{PART}", "eu", "us2")
+    keys = ("us/", f"us/{PART}", "eu/", "us2/")
     for key in keys:
         database.states(key).put("users", {"at": key})
-    database.states("us").drop_all("users", "us")
-    assert [key for key in keys if database.states(key).all()] == ["eu", "us2"]
-    database.states("us").drop_all("users")
+    database.states("us/").drop_all("users", "us")
+    assert [key for key in keys if database.states(key).all()] == ["eu/", "us2/"]
+    database.states("us/").drop_all("users")
     assert not any(database.states(key).all() for key in keys)
 
 
@@ -63,7 +63,7 @@ def test_rows_and_states_without_a_project_get_one(database: Database) -> None:
         database.states(key).put("email_send", {"at": key})
     database.run(sql_to_project("main", ["users"], "it's", "varchar"))
     assert database.run("SELECT DISTINCT project FROM users") == [("it's",)]
-    assert database.states("it's").all() == {"users": {"at": ""}}
+    assert database.states("it's/").all() == {"users": {"at": ""}}
     assert database.states(f"it's/{PART}").all() == {"users": {"at": PART}}
     assert database.states("").all() == {"email_send": {"at": ""}}
     assert database.run("SELECT name FROM _source_iterable_tables WHERE generation = 'old'") == [("lists",)]

@@ -97,7 +97,9 @@ def test_a_project_is_in_key_columns_and_the_key_of_states() -> None:
     assert table.private == table_of(STREAMS["email_send"], CONFIG).private
     keys = [backfill_key(each) for each in (config, a_config(project="us"), a_config(end_date="2024-02-01T00:00:00Z"))]
     assert [project_of(key) for key in keys] == ["us", "us", ""]
-    assert len({"", *keys}) == 4
+    # "private" is where dlt's states have the mark of the private options.
+    assert len({"", "private", *keys}) == 5
+    assert backfill_key(a_config(project="private")) != "private"
 
 
 def test_what_is_read_whole_is_replaced() -> None:
