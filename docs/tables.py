@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from columns import link
+
 from integration_tests.live.probes import PROBES
 from source_iterable.config import Config
 from source_iterable.kinds import KINDS, PREFIX
@@ -27,7 +29,7 @@ KEY_BY_PROJECT_TYPE = "email; itblUserId in projects that are not email-based"
 
 
 def streams() -> str:
-    """Every stream: what a record is, key, cursor, modes, requests; then the diagrams of their joins."""
+    """Every stream, with a link to its columns: a record, key, cursor, modes, requests; then the diagrams of their joins."""
     config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
     lines = ["| stream | one record is | key | cursor | reads | requests |", "| --- | --- | --- | --- | --- | --- |"]
     for name, stream in STREAMS.items():
@@ -36,7 +38,9 @@ def streams() -> str:
         reads = "incremental" if stream.cursor_field else reads
         description = str(stream.schema(config)["description"]).rstrip(".")
         description = description[0].lower() + description[1:]
-        lines.append(f"| {name} | {description} | {key} | {stream.cursor_field or ''} | {reads} | {requests(stream)} |")
+        lines.append(
+            f"| {link(name)} | {description} | {key} | {stream.cursor_field or ''} | {reads} | {requests(stream)} |"
+        )
     return "\n".join(lines) + "\n\n" + diagrams()
 
 
