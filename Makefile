@@ -9,6 +9,7 @@
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint       style, types, declared dependencies, workflows
 # make docs       the tables and diagrams of docs/, from the code
+# make site       the pages as a site with search, in site/; fails if a link, an anchor or a page's place in zensical.toml is missing
 # make bench      the connector against its published peers
 # make bench-large  what syncs of large projects take (ARGS="--only journeys": some; ARGS=--write: also into benchmarks/README.md)
 # make simulate   how long whole syncs take, in virtual time (ARGS=--check: the small ones, fails if one takes too long;
@@ -29,6 +30,7 @@ PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
 PUBLISH := .venv-publish
+SITE := .venv-site
 DATABASE ?= demo/iterable.duckdb
 # Recipes get it from the environment, as it was typed, and do not show it: a URL may contain a password.
 override DATABASE := $(value DATABASE)
@@ -41,7 +43,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
+.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs site bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
 
 run: $(MODELS)/.installed
 	$(MODELS)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -85,6 +87,10 @@ docs: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/python docs/tables.py
 	$(BIN)/python docs/columns.py
 	$(BIN)/python dbt/generate.py
+
+site: $(SITE)/.installed
+	$(SITE)/bin/python tools/pages.py
+	$(SITE)/bin/zensical build --strict --clean
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -135,6 +141,7 @@ lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --extra pyairbyte --output-file requirements/pyairbyte.txt
 	$(COMPILE) dbt/requirements.in requirements/run.in --output-file requirements/models.txt
 	$(COMPILE) dbt/requirements-test.in --output-file requirements/models-test.txt
+	$(COMPILE) requirements/site.in --output-file requirements/site.txt
 	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
 	echo uv | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/publish.txt
 	$(BIN)/python tools/lock.py requirements/*.txt
@@ -170,6 +177,11 @@ $(PUBLISH)/.installed: requirements/publish.txt
 	$(PUBLISH)/bin/python $(PIP) --require-hashes --requirement requirements/publish.txt
 	touch $@
 
+$(SITE)/.installed: requirements/site.txt
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python $(PIP) --require-hashes --requirement requirements/site.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(PUBLISH) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(PUBLISH) $(SITE) dbt/target dbt/logs report.html demo build dist site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,91 @@
+"""Puts the pages of the site into build/pages, from where Zensical takes them: `make site`.
+
+They are README.md, docs/ and a few others. Links between them stay within the site; all others lead to the repository.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Pages outside docs/, and what they are called on the site.
+OTHERS = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "benchmarks/README.md": "benchmark.md",
+    "benchmarks/chart.svg": "chart.svg",
+    "icon.svg": "icon.svg",
+}
+_LINK = re.compile(r"(?<=\]\()(?!\w+:)([^)\s#]+)")
+_ITEM = re.compile(r"^\d+\. .*(?:\n {3}.*|\n(?=\n))*", re.MULTILINE)
+_ARROWS = re.compile(r"^```mermaid\n.*\n((?: .*\n)+)```$", re.MULTILINE)
+_ARROW = re.compile(r"^ +(\w+) -- (.*) --> (\w+)$", re.MULTILINE)
+
+
+class Unlisted(Exception):
+    """A page is not in the navigation; str() says which."""
+
+
+def stage(root: Path, target: Path) -> None:
+    """Write the pages and pictures of the checkout at `root` to `target`. Raises Unlisted."""
+    documents = {each: each.relative_to(root / "docs") for each in (root / "docs").rglob("*") if is_shown(each)}
+    places = {each.relative_to(root).as_posix(): place.as_posix() for each, place in documents.items()} | OTHERS
+    listed = re.findall(r'"([\w./-]+\.md)"', (root / "zensical.toml").read_text(encoding="utf-8"))
+    unlisted = [source for source, place in places.items() if place.endswith(".md") and place not in listed]
+    if unlisted:
+        raise Unlisted(f"zensical.toml has no place for {', '.join(unlisted)}: add it to nav.")
+    (repository,) = re.findall(
+        r'^Repository = "(.*)"$', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    shutil.rmtree(target, ignore_errors=True)
+    for source, place in places.items():
+        (target / place).parent.mkdir(parents=True, exist_ok=True)
+        if place.endswith(".md"):
+            text = (root / source).read_text(encoding="utf-8")
+            (target / place).write_text(page(text, source, places, repository), encoding="utf-8")
+        else:
+            shutil.copyfile(root / source, target / place)
+
+
+def is_shown(path: Path) -> bool:
+    return path.suffix in (".md", ".png", ".css")
+
+
+def page(text: str, source: str, places: dict[str, str], repository: str) -> str:
+    """The text of a file as the site has it.
+
+    Args:
+        source: The file's path in the repository.
+        places: The path on the site of each file that is there, by its path in the repository.
+        repository: The repository's address.
+    """
+
+    def link(match: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[1]))
+        if path in places:
+            return posixpath.relpath(places[path], posixpath.dirname(places[source]) or ".")
+        return f"{repository}/blob/main/{path}"
+
+    # Python-Markdown wants four blanks below the number of an item, where the forge wants three.
+    text = _ITEM.sub(lambda item: item[0].replace("\n   ", "\n    "), text)
+    return _ARROWS.sub(_table, _LINK.sub(link, text))
+
+
+def _table(diagram: re.Match[str]) -> str:
+    """A diagram as a table: a script that draws it would come from another host."""
+    arrows = _ARROW.findall(diagram[1])
+    rows = [f"| {name} | {columns.replace('<br>', ', ')} | {joined} |" for name, columns, joined in arrows]
+    return "\n".join(["| stream | columns | join |", "| --- | --- | --- |", *rows])
+
+
+if __name__ == "__main__":
+    try:
+        stage(ROOT, ROOT / "build" / "pages")
+    except Unlisted as error:
+        sys.exit(str(error))

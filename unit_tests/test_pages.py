@@ -1,0 +1,56 @@
+"""The site has the pages of the checkout, and their links lead somewhere. Zensical checks the anchors: `make site`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of all that the site is made from."""
+    for name in ("docs", "benchmarks", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in (*ROOT.glob("*.md"), ROOT / "icon.svg", ROOT / "zensical.toml", ROOT / "pyproject.toml"):
+        shutil.copy(file, tmp_path)
+    return tmp_path
+
+
+def staged(checkout: Path) -> Path:
+    command = [sys.executable, "tools/pages.py"]
+    subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    return checkout / "build" / "pages"
+
+
+def test_links_stay_on_the_site_or_lead_to_the_repository(checkout: Path) -> None:
+    pages = staged(checkout)
+    targets = [(page, each) for page in pages.rglob("*.md") for each in re.findall(r"\]\(([^)\s#]+)", page.read_text())]
+    assert len(targets) > 300
+    for page, target in targets:
+        assert "://" in target or (page.parent / target).is_file(), f"{page.name}: {target}"
+    assert "](https://github.com/OWNER/source-iterable/blob/main/source_iterable/" in (pages / "live.md").read_text()
+
+
+def test_a_page_without_a_place_in_the_navigation_is_refused(checkout: Path) -> None:
+    (checkout / "docs" / "new.md").write_text("# New\n")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        staged(checkout)
+    assert "zensical.toml has no place for docs/new.md" in refused.value.stderr
+
+
+def test_what_the_site_writes_otherwise_is_rewritten(checkout: Path) -> None:
+    (checkout / "docs" / "docker.md").write_text(
+        "1. One\n   more:\n\n       command\n\n2. Two\n   - inner\n\nText\n\n"
+        "```mermaid\nflowchart LR\n    lists\n    users -- a<br>b --> lists\n```\n"
+    )
+    assert (staged(checkout) / "docker.md").read_text() == (
+        "1. One\n    more:\n\n        command\n\n2. Two\n    - inner\n\nText\n\n"
+        "| stream | columns | join |\n| --- | --- | --- |\n| users | a, b | lists |\n"
+    )
