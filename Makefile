@@ -18,7 +18,8 @@
 # make image      the image, without a Docker engine (root on Debian), tested against the local Iterable
 #                 (RELEASE=trixie: on the Python of that Debian release instead of this machine's)
 # make test-on    RELEASE=trixie: the tests on that release's Python (root on Debian; ARGS as above)
-# make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on)
+# make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on;
+#                 OWNER=account: who owns the repository and its images)
 # make release-check TAG=vx.y.z  whether everything in this checkout is of that release; make release-notes TAG=vx.y.z: what is new in it
 # make dist       the wheel and the sources, in dist/, and whether the wheel can be installed
 # make publish    upload dist/, only in the workflow `release`
@@ -111,7 +112,7 @@ test-on:
 	tools/image/tests $(or $(RELEASE),trixie) $(ARGS)
 
 release: $(VENV)/.installed
-	$(BIN)/python tools/release.py $(VERSION) $(if $(DOCUMENTATION),--documentation $(DOCUMENTATION))
+	$(BIN)/python tools/release.py $(VERSION) $(if $(DOCUMENTATION),--documentation $(DOCUMENTATION)) $(if $(OWNER),--owner $(OWNER))
 
 # Only the standard library: nothing else is installed where a tag is checked.
 release-check:

@@ -4,7 +4,8 @@ The version lives in source_iterable/version.py. This script writes it there and
 changelog's Unreleased section its heading, checks that everything agrees, commits the files and tags the commit. It pushes
 nothing.
 
-With `--documentation`, the spec, metadata.yaml and the package point to that address from this release on.
+With `--documentation`, the spec, metadata.yaml and the package point to that address from this release on. With `--owner`,
+the package and the pages name the repository, and its images, as that account's: the first release needs it.
 `--check v0.2.0` only checks that the checkout is that release, as the workflow does for a tag, and `--notes` only prints
 what the changelog says about a version.
 """
@@ -12,6 +13,7 @@ what the changelog says about a version.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -40,6 +42,8 @@ DOCUMENTATION = {
 }
 # The same of the distribution's name, and of the image's.
 DISTRIBUTION = {"pyproject.toml": r'^(name = ").*(")$', "metadata.yaml": r"^(      packageName: ).*()$"}
+# The account that owns the repository and its images, wherever pyproject.toml and the pages name them; a stand-in at first.
+OWNED, NOBODY = r"((?:ghcr\.io|github\.com)/)[\w-]+(/source-iterable\b)", "OWNER"
 IMAGE = {"metadata.yaml": r"^(  dockerRepository: ).*()$", "Dockerfile": r'(io\.airbyte\.name=")[^"]*(")'}
 
 
@@ -47,7 +51,7 @@ class NotReleasable(Exception):
     """The checkout cannot be released; str() says what to do."""
 
 
-def release(root: Path, version: str, day: date, documentation: str | None = None) -> None:
+def release(root: Path, version: str, day: date, documentation: str | None, owner: str | None) -> None:
     """Release the checkout at `root` as `version`. Raises NotReleasable before anything is written."""
     if git(root, "status", "--porcelain"):
         raise NotReleasable("There are uncommitted changes: commit or discard them first.")
@@ -60,6 +64,10 @@ def release(root: Path, version: str, day: date, documentation: str | None = Non
         for path, line in DOCUMENTATION.items():
             text = contents.get(path) or (root / path).read_text(encoding="utf-8")
             contents[path] = in_lines(path, line, documentation)(text)
+    for path in owned(root) if owner else ():
+        text = contents.get(path) or (root / path).read_text(encoding="utf-8")
+        # An image's name has no capitals, and in the address of a repository they do not matter.
+        contents[path] = in_lines(path, OWNED, str(owner).lower())(text)
     disagreements = differences(root, version, contents)
     if disagreements:
         raise NotReleasable("\n".join(disagreements))
@@ -97,6 +105,12 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
     }
 
 
+def owned(root: Path) -> list[str]:
+    """The files that name the repository or its images."""
+    files = [root / "pyproject.toml", *root.glob("*.md"), *root.glob("docs/**/*.md")]
+    return [each.relative_to(root).as_posix() for each in files if re.search(OWNED, each.read_text(encoding="utf-8"))]
+
+
 def in_lines(path: str, line: str, value: str) -> Callable[[str], str]:
     """An edit that puts a value between the two groups wherever the pattern matches."""
 
@@ -129,6 +143,14 @@ def differences(root: Path, version: str, contents: dict[str, str] | None = None
         named = {path: ", ".join(sorted(values(path, line))) for path, line in places.items()}
         if len(set(named.values())) != 1:
             said.append(f"The {what} is not the same everywhere: {named}.")
+    owners = {path: values(path, OWNED) for path in owned(root)}
+    # Where a workflow runs, the owner is known.
+    known = os.environ.get("GITHUB_REPOSITORY_OWNER", "").lower()
+    for path, found in owners.items():
+        if len(found | owners["pyproject.toml"]) != 1 or NOBODY in found or (known and found != {known}):
+            said.append(
+                f"{path} names {', '.join(sorted(found))} as the owner: give the account as OWNER=… to make release."
+            )
     return said
 
 
@@ -155,6 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("version", nargs="?", help="three numbers, newer than the last release")
     parser.add_argument("--documentation", help="address of the documentation from now on: https://...")
+    parser.add_argument("--owner", help="account on the forge that owns the repository from now on")
     parser.add_argument("--check", metavar="TAG", help="only check that the checkout is the release of this tag")
     parser.add_argument("--notes", action="store_true", help="only print what the changelog says about the version")
     options = parser.parse_args()
@@ -171,7 +194,7 @@ def main() -> None:
         elif options.notes:
             print(notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version.removeprefix("v")))
         else:
-            release(root, version, date.today(), options.documentation)
+            release(root, version, date.today(), options.documentation, options.owner)
             print(f"Committed and tagged {version} as v{version}. Review it, then run:\n  git push --follow-tags")
             print("The workflow `release` publishes the tag: see CONTRIBUTING.md.")
     except NotReleasable as error:

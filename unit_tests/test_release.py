@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,14 @@ from source_iterable.version import __version__
 ROOT = Path(__file__).resolve().parent.parent
 FILES = (
     *("source_iterable/version.py", "source_iterable/config.py", "metadata.yaml", "dbt/dbt_project.yml"),
-    *("pyproject.toml", "Dockerfile", "tools/release.py", "docs/setup-airbyte.md", "docs/upgrading.md"),
+    *(
+        "pyproject.toml",
+        "Dockerfile",
+        "tools/release.py",
+        "docs/setup-airbyte.md",
+        "docs/docker.md",
+        "docs/upgrading.md",
+    ),
 )
 TOPS = (
     ".ci",
@@ -41,7 +49,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in FILES:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text((ROOT / name).read_text())
+        path.write_text((ROOT / name).read_text().replace("/OWNER/", "/acme/"))
     (tmp_path / "source_iterable/version.py").write_text('"""The version."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
     git(tmp_path, "init", "--quiet")
@@ -57,8 +65,14 @@ def git(where: Path, *arguments: str) -> str:
 
 
 def release(where: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return run(where, {}, *words)
+
+
+def run(where: Path, more: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """`release` with more variables in its environment."""
     command = [sys.executable, "tools/release.py", *words]
-    return subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")} | more
+    return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
 
 
 def in_file(path: Path, pattern: str) -> str:
@@ -121,6 +135,28 @@ def test_the_documentation_is_at_an_address(checkout: Path) -> None:
     assert set(versions(checkout).values()) == {"0.1.0"}
 
 
+def test_a_release_says_whose_the_repository_and_the_images_are(checkout: Path) -> None:
+    assert release(checkout, "0.2.0", "--owner", "Umbrella").returncode == 0
+    assert (
+        in_file(checkout / "pyproject.toml", r'^Repository = "(.*)"$') == "https://github.com/umbrella/source-iterable"
+    )
+    for page in ("docs/docker.md", "docs/setup-airbyte.md"):
+        assert "ghcr.io/umbrella/source-iterable" in (checkout / page).read_text()
+    assert not [path for path in checkout.rglob("*.*") if ".git" not in path.parts and "/acme/" in path.read_text()]
+    # The workflow knows whose it is.
+    assert run(checkout, {"GITHUB_REPOSITORY_OWNER": "Umbrella"}, "--check", "v0.2.0").returncode == 0
+    said = run(checkout, {"GITHUB_REPOSITORY_OWNER": "acme"}, "--check", "v0.2.0").stderr
+    assert "docs/docker.md names umbrella as the owner" in said
+
+
+def test_nothing_is_released_under_a_stand_in_for_the_owner(checkout: Path) -> None:
+    project = (checkout / "pyproject.toml").read_text()
+    (checkout / "pyproject.toml").write_text(project.replace("/acme/", "/OWNER/"))
+    git(checkout, "commit", "--quiet", "--all", "--message", "As before the first release")
+    assert "pyproject.toml names OWNER as the owner" in release(checkout, "0.2.0").stderr
+    assert release(checkout, "0.2.0", "--owner", "acme").returncode == 0
+
+
 def test_a_release_needs_a_changelog_entry(checkout: Path) -> None:
     (checkout / "CHANGELOG.md").write_text(CHANGELOG.replace("- Faster.\n", ""))
     git(checkout, "commit", "--quiet", "--all", "--message", "Nothing new")
@@ -151,6 +187,7 @@ def test_a_tag_is_checked_before_it_is_published(checkout: Path) -> None:
         ("CHANGELOG.md", "## 0.1.0 - 2026", "## 0.0.9 - 2026", "CHANGELOG.md is of version 0.0.9"),
         ("metadata.yaml", "packageName: iterable-source", "packageName: other", "The distribution is not the same"),
         ("metadata.yaml", "dockerRepository: source", "dockerRepository: another", "The image is not the same"),
+        ("docs/docker.md", "ghcr.io/acme", "ghcr.io/other", "docs/docker.md names other as the owner"),
         ("pyproject.toml", 'Documentation = "https', 'Documentation = "https://example.com', "documentation is not"),
     ],
 )
