@@ -15,7 +15,7 @@ from source_iterable.streams.table import STREAMS
 DOCS = Path(__file__).parent
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
 NAMES = {"string": "text", "object": "object", "array": "array"}
-UNITS = {"date-time": "time, RFC 3339 in UTC", "date": "day, YYYY-MM-DD"}
+UNITS = {"date-time": "RFC 3339", "date": "YYYY-MM-DD"}
 EVENT_NAMES = [name for name, stream in STREAMS.items() if isinstance(stream, EventStream)]
 EVENTS = "Columns of all events"
 # The page that has the columns of all events, and the events that are on no other page.
@@ -42,12 +42,11 @@ Every column of every stream, made from the schemas by `make docs`. [Streams](st
 """
 LEGEND = """
 - **type**: as in JSON. `source-iterable load` gives times, days and milliseconds the types of the warehouse, and its columns
-  are named in snake case (`campaignId` is `campaign_id`).
-- **unit**: *epoch milliseconds* are milliseconds since 1970-01-01 00:00 UTC, as Iterable sends them: divide by 1,000 for
-  seconds. Times of events and users are texts in RFC 3339, always with the offset +00:00.
-- **may be missing**: *never* for the cursor and, but for `users`, the key. All others may be missing or null in any record:
-  Iterable sends what there is, and its reference promises little. Fields that are in no schema are not lost: they are under
-  `data` (see [Records](streams.md#records)).
+  are named in snake case (`campaignId` is `campaign_id`). *Epoch milliseconds* are milliseconds since 1970-01-01 00:00 UTC,
+  as Iterable sends them. Times in RFC 3339 have an offset, in events and users always +00:00.
+- **required**: never missing. Only the cursor is and, but for `users`, the key. All other columns may be missing or null in
+  any record: Iterable sends what there is, and its reference promises little. Fields that are in no schema are not lost: they
+  are under `data` (see [Records](streams.md#records)).
 - **joins**: the column of another stream that has the same values; for an array, each of its items.
 """
 
@@ -121,16 +120,14 @@ def _rows(name: str, columns: Iterable[str]) -> list[str]:
         kinds = properties[column]["type"]
         is_required = isinstance(kinds, str)
         told = [NAMES.get(kind, kind) for kind in ([kinds] if is_required else kinds) if kind != "null"]
-        unit = "epoch milliseconds" if column in times else UNITS.get(properties[column].get("format"), "")
-        join, missing = joins.get(column, ""), "never" if is_required else "yes"
-        rows.append(
-            f"| {column} | {' or '.join(told)} | {unit} | {missing} | {join} | {properties[column]['description']} |"
-        )
+        unit = "epoch milliseconds" if column in times else UNITS.get(properties[column].get("format"))
+        kind = ", ".join(filter(None, [" or ".join(told), unit, "required" if is_required else None]))
+        rows.append(f"| {column} | {kind} | {joins.get(column, '')} | {properties[column]['description']} |")
     return rows
 
 
 def _section(title: str, about: str, rows: list[str]) -> str:
-    header = ["| column | type | unit | may be missing | joins | what it is |", "| --- | --- | --- | --- | --- | --- |"]
+    header = ["| column | type | joins | what it is |", "| --- | --- | --- | --- |"]
     return "\n".join([f"## {title}", "", about, *(["", *header, *rows] if rows else []), ""])
 
 

@@ -69,7 +69,7 @@ def states(lines: str) -> dict[str, list[Any]]:
 
 
 def test_the_lines_of_the_readme_work_as_they_stand(sandbox: Sandbox, tmp_path: Path) -> None:
-    block = README.read_text().split("As a command of the Airbyte protocol:")[1].split("With [Docker]")[0]
+    block = README.read_text().split("\n## As a command of the Airbyte protocol\n")[1].split("\n## ")[0]
     lines = re.findall(r"^    (source-iterable .*)$", block, re.MULTILINE)
     assert len(lines) == 3
     with_config(tmp_path, sandbox)
