@@ -45,8 +45,8 @@ LEGEND = """
   are named in snake case (`campaignId` is `campaign_id`). *Epoch milliseconds* are milliseconds since 1970-01-01 00:00 UTC,
   as Iterable sends them. Times in RFC 3339 have an offset, in events and users always +00:00.
 - **required**: never missing. Only the cursor is and, but for `users`, the key. All other columns may be missing or null in
-  any record: Iterable sends what there is, and its reference promises little. Fields that are in no schema are not lost: they
-  are under `data` (see [Records](streams.md#records)).
+  any record: Iterable sends what there is, and its reference promises little. Fields that are in no schema are not lost:
+  they are under `data` (see [Records](streams.md#records)).
 - **joins**: the column of another stream that has the same values; for an array, each of its items.
 """
 
