@@ -28,18 +28,18 @@ _ARROWS = re.compile(r"^```mermaid\n.*\n((?: .*\n)+)```$", re.MULTILINE)
 _ARROW = re.compile(r"^ +(\w+) -- (.*) --> (\w+)$", re.MULTILINE)
 
 
-class Unlisted(Exception):
-    """A page is not in the navigation; str() says which."""
+class Broken(Exception):
+    """A link or the navigation misses something; str() says what."""
 
 
 def stage(root: Path, target: Path) -> None:
-    """Write the pages and pictures of the checkout at `root` to `target`. Raises Unlisted."""
+    """Write the pages and pictures of the checkout at `root` to `target`. Raises Broken."""
     documents = {each: each.relative_to(root / "docs") for each in (root / "docs").rglob("*") if is_shown(each)}
     places = {each.relative_to(root).as_posix(): place.as_posix() for each, place in documents.items()} | OTHERS
-    listed = re.findall(r'"([\w./-]+\.md)"', (root / "zensical.toml").read_text(encoding="utf-8"))
-    unlisted = [source for source, place in places.items() if place.endswith(".md") and place not in listed]
-    if unlisted:
-        raise Unlisted(f"zensical.toml has no place for {', '.join(unlisted)}: add it to nav.")
+    listed = set(re.findall(r'"([\w./-]+\.md)"', (root / "zensical.toml").read_text(encoding="utf-8")))
+    differ = listed ^ {place for place in places.values() if place.endswith(".md")}
+    if differ:
+        raise Broken(f"Either not in nav of zensical.toml, or no page: {', '.join(sorted(differ))}.")
     (repository,) = re.findall(
         r'^Repository = "(.*)"$', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -47,8 +47,7 @@ def stage(root: Path, target: Path) -> None:
     for source, place in places.items():
         (target / place).parent.mkdir(parents=True, exist_ok=True)
         if place.endswith(".md"):
-            text = (root / source).read_text(encoding="utf-8")
-            (target / place).write_text(page(text, source, places, repository), encoding="utf-8")
+            (target / place).write_text(page(root, source, places, repository), encoding="utf-8")
         else:
             shutil.copyfile(root / source, target / place)
 
@@ -57,11 +56,11 @@ def is_shown(path: Path) -> bool:
     return path.suffix in (".md", ".png", ".css")
 
 
-def page(text: str, source: str, places: dict[str, str], repository: str) -> str:
-    """The text of a file as the site has it.
+def page(root: Path, source: str, places: dict[str, str], repository: str) -> str:
+    """The text of a file as the site has it. Raises Broken.
 
     Args:
-        source: The file's path in the repository.
+        source: The file's path in the checkout at `root`.
         places: The path on the site of each file that is there, by its path in the repository.
         repository: The repository's address.
     """
@@ -70,8 +69,11 @@ def page(text: str, source: str, places: dict[str, str], repository: str) -> str
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[1]))
         if path in places:
             return posixpath.relpath(places[path], posixpath.dirname(places[source]) or ".")
+        if not (root / path).exists():
+            raise Broken(f"{source} links to {path}, which does not exist.")
         return f"{repository}/blob/main/{path}"
 
+    text = (root / source).read_text(encoding="utf-8")
     # Python-Markdown wants four blanks below the number of an item, where the forge wants three.
     text = _ITEM.sub(lambda item: item[0].replace("\n   ", "\n    "), text)
     return _ARROWS.sub(_table, _LINK.sub(link, text))
@@ -87,5 +89,5 @@ def _table(diagram: re.Match[str]) -> str:
 if __name__ == "__main__":
     try:
         stage(ROOT, ROOT / "build" / "pages")
-    except Unlisted as error:
+    except Broken as error:
         sys.exit(str(error))

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of all that the site is made from."""
-    for name in ("docs", "benchmarks", "tools"):
+    for name in ("docs", "benchmarks", "integration_tests", "source_iterable", "tools"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for file in (*ROOT.glob("*.md"), ROOT / "icon.svg", ROOT / "zensical.toml", ROOT / "pyproject.toml"):
         shutil.copy(file, tmp_path)
@@ -40,11 +40,21 @@ def test_links_stay_on_the_site_or_lead_to_the_repository(checkout: Path) -> Non
     )
 
 
-def test_a_page_without_a_place_in_the_navigation_is_refused(checkout: Path) -> None:
-    (checkout / "docs" / "new.md").write_text("# New\n")
-    with pytest.raises(subprocess.CalledProcessError) as refused:
+def test_a_page_that_nothing_leads_to_is_refused_and_so_is_a_link_that_leads_nowhere(checkout: Path) -> None:
+    new, upgrading = checkout / "docs" / "new.md", checkout / "docs" / "upgrading.md"
+    new.write_text("# New\n")
+    assert "not in nav of zensical.toml, or no page: new.md" in refused(checkout)
+    new.unlink()
+    upgrading.write_text("[Gone](gone.md)\n")
+    assert "docs/upgrading.md links to docs/gone.md, which does not exist" in refused(checkout)
+    upgrading.unlink()
+    assert "not in nav of zensical.toml, or no page: upgrading.md" in refused(checkout)
+
+
+def refused(checkout: Path) -> str:
+    with pytest.raises(subprocess.CalledProcessError) as raised:
         staged(checkout)
-    assert "zensical.toml has no place for docs/new.md" in refused.value.stderr
+    return str(raised.value.stderr)
 
 
 def test_what_the_site_writes_otherwise_is_rewritten(checkout: Path) -> None:
