@@ -32,8 +32,9 @@ VERSIONS = {
     "pyproject.toml": r'^(version = ").*(")$',
     "dbt/dbt_project.yml": r"^(version: ).*()$",
     "Dockerfile": r"^(ARG VERSION=).*()$",
-    "docs/setup-airbyte.md": r"(source-iterable:|image tag: `)\d+\.\d+\.\d+()\b",
 }
+# The same on the pages and in the examples of docs/: tags of the images, and the revision of the dbt package.
+IN_DOCS = r"(source-iterable:|image tag: `|revision: v)\d+\.\d+\.\d+()\b"
 # The same of the address of the documentation.
 DOCUMENTATION = {
     "metadata.yaml": r"^(  documentationUrl: )\S+()$",
@@ -57,7 +58,9 @@ def release(root: Path, version: str, day: date, documentation: str | None, owne
         raise NotReleasable("There are uncommitted changes: commit or discard them first.")
     if git(root, "tag", "--list", f"v{version}"):
         raise NotReleasable(f"The tag v{version} already exists.")
-    contents = {path: edit((root / path).read_text(encoding="utf-8")) for path, edit in edits(version, day).items()}
+    contents = {
+        path: edit((root / path).read_text(encoding="utf-8")) for path, edit in edits(root, version, day).items()
+    }
     if documentation:
         if not documentation.startswith("https://"):
             raise NotReleasable(f"{documentation} is no address: use one like https://example.com/docs.")
@@ -77,7 +80,7 @@ def release(root: Path, version: str, day: date, documentation: str | None, owne
     git(root, "tag", "--annotate", f"v{version}", "--message", f"Release {version}")
 
 
-def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
+def edits(root: Path, version: str, day: date) -> dict[str, Callable[[str], str]]:
     """The edit that a release makes in each file, by its path."""
 
     def version_line(text: str) -> str:
@@ -101,14 +104,28 @@ def edits(version: str, day: date) -> dict[str, Callable[[str], str]]:
         "source_iterable/version.py": version_line,
         "CHANGELOG.md": changelog,
         "docs/upgrading.md": upgrading,
-        **{path: in_lines(path, line, version) for path, line in VERSIONS.items()},
+        **{path: in_lines(path, line, version) for path, line in version_lines(root).items()},
     }
+
+
+def pages(root: Path, line: str) -> list[str]:
+    """The pages, and the files of docs/, in which the pattern matches."""
+    files = [
+        *root.glob("*.md"),
+        *(each for kind in ("md", "py", "yaml", "yml") for each in root.glob(f"docs/**/*.{kind}")),
+    ]
+    found = [each for each in files if re.search(line, each.read_text(encoding="utf-8"), re.MULTILINE)]
+    return [each.relative_to(root).as_posix() for each in found if each.name != "CHANGELOG.md"]
+
+
+def version_lines(root: Path) -> dict[str, str]:
+    """The pattern of the version in each file that has it, but version.py and the changelog."""
+    return VERSIONS | dict.fromkeys(pages(root, IN_DOCS), IN_DOCS)
 
 
 def owned(root: Path) -> list[str]:
     """The files that name the repository or its images."""
-    files = [root / "pyproject.toml", *root.glob("*.md"), *root.glob("docs/**/*.md")]
-    return [each.relative_to(root).as_posix() for each in files if re.search(OWNED, each.read_text(encoding="utf-8"))]
+    return ["pyproject.toml", *pages(root, OWNED)]
 
 
 def in_lines(path: str, line: str, value: str) -> Callable[[str], str]:
@@ -134,7 +151,10 @@ def differences(root: Path, version: str, contents: dict[str, str] | None = None
         return {each[0].removeprefix(each[1]).removesuffix(each[2]) for each in found}
 
     said = []
-    stands = {path: values(path, line) for path, line in (VERSIONS | {"source_iterable/version.py": MODULE}).items()}
+    stands = {
+        path: values(path, line)
+        for path, line in (version_lines(root) | {"source_iterable/version.py": MODULE}).items()
+    }
     stands["CHANGELOG.md"] = set(re.findall(HEADING, text("CHANGELOG.md"), re.MULTILINE)[:1])
     for path, found in stands.items():
         if found != {version}:
@@ -143,14 +163,15 @@ def differences(root: Path, version: str, contents: dict[str, str] | None = None
         named = {path: ", ".join(sorted(values(path, line))) for path, line in places.items()}
         if len(set(named.values())) != 1:
             said.append(f"The {what} is not the same everywhere: {named}.")
-    owners = {path: values(path, OWNED) for path in owned(root)}
+    named = {path: ", ".join(sorted(values(path, OWNED))) for path in owned(root)}
     # Where a workflow runs, the owner is known.
-    known = os.environ.get("GITHUB_REPOSITORY_OWNER", "").lower()
-    for path, found in owners.items():
-        if len(found | owners["pyproject.toml"]) != 1 or NOBODY in found or (known and found != {known}):
-            said.append(
-                f"{path} names {', '.join(sorted(found))} as the owner: give the account as OWNER=… to make release."
-            )
+    owner = os.environ.get("GITHUB_REPOSITORY_OWNER", "").lower() or named["pyproject.toml"]
+    if set(named.values()) != {owner}:
+        said.append(
+            f"The owner of the repository is not {owner} everywhere: {named}. make release OWNER={owner} writes it."
+        )
+    if NOBODY in named.values():
+        said.append("The owner of the repository is not written yet: add OWNER=account to make release.")
     return said
 
 

@@ -52,6 +52,10 @@ def checkout(tmp_path: Path) -> Path:
         path.write_text((ROOT / name).read_text().replace("/OWNER/", "/acme/"))
     (tmp_path / "source_iterable/version.py").write_text('"""The version."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    (tmp_path / "docs/examples").mkdir()
+    (tmp_path / "docs/examples/job.yaml").write_text(
+        "image: ghcr.io/acme/source-iterable:0.1.0-load\nrevision: v0.1.0\n"
+    )
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.name", "Somebody")
     git(tmp_path, "config", "user.email", "somebody@example.com")
@@ -103,6 +107,8 @@ def test_a_release_is_one_command(checkout: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert set(versions(checkout).values()) == {"0.2.0"}
     assert "0.1.0" not in (checkout / "docs/setup-airbyte.md").read_text()
+    example = (checkout / "docs/examples/job.yaml").read_text()
+    assert example == "image: ghcr.io/acme/source-iterable:0.2.0-load\nrevision: v0.2.0\n"
     changelog = (checkout / "CHANGELOG.md").read_text()
     assert re.search(r"## Unreleased\n\n## 0\.2\.0 - \d{4}-\d\d-\d\d\n\n- Faster\.\n\n## 0\.1\.0", changelog)
     assert git(checkout, "status", "--porcelain") == ""
@@ -146,14 +152,14 @@ def test_a_release_says_whose_the_repository_and_the_images_are(checkout: Path) 
     # The workflow knows whose it is.
     assert run(checkout, {"GITHUB_REPOSITORY_OWNER": "Umbrella"}, "--check", "v0.2.0").returncode == 0
     said = run(checkout, {"GITHUB_REPOSITORY_OWNER": "acme"}, "--check", "v0.2.0").stderr
-    assert "docs/docker.md names umbrella as the owner" in said
+    assert "The owner of the repository is not acme everywhere: {'pyproject.toml': 'umbrella'" in said
 
 
 def test_nothing_is_released_under_a_stand_in_for_the_owner(checkout: Path) -> None:
     project = (checkout / "pyproject.toml").read_text()
     (checkout / "pyproject.toml").write_text(project.replace("/acme/", "/OWNER/"))
     git(checkout, "commit", "--quiet", "--all", "--message", "As before the first release")
-    assert "pyproject.toml names OWNER as the owner" in release(checkout, "0.2.0").stderr
+    assert "add OWNER=account to make release" in release(checkout, "0.2.0").stderr
     assert release(checkout, "0.2.0", "--owner", "acme").returncode == 0
 
 
@@ -187,7 +193,7 @@ def test_a_tag_is_checked_before_it_is_published(checkout: Path) -> None:
         ("CHANGELOG.md", "## 0.1.0 - 2026", "## 0.0.9 - 2026", "CHANGELOG.md is of version 0.0.9"),
         ("metadata.yaml", "packageName: iterable-source", "packageName: other", "The distribution is not the same"),
         ("metadata.yaml", "dockerRepository: source", "dockerRepository: another", "The image is not the same"),
-        ("docs/docker.md", "ghcr.io/acme", "ghcr.io/other", "docs/docker.md names other as the owner"),
+        ("docs/docker.md", "ghcr.io/acme", "ghcr.io/other", "The owner of the repository is not acme everywhere"),
         ("pyproject.toml", 'Documentation = "https', 'Documentation = "https://example.com', "documentation is not"),
     ],
 )
