@@ -121,15 +121,19 @@ release-check:
 release-notes:
 	@$(PYTHON) tools/release.py --notes "$(TAG)"
 
-# Where the wheel is tried, it is alone with what the connector needs: nothing of this checkout.
+# Built from a copy, in which README has the links that the package index needs. Where the wheel is tried, it is alone with what
+# the connector needs: nothing of this checkout.
 dist: $(VENV)/.installed
 	rm -rf dist
-	$(BIN)/python -m hatchling build
+	mkdir -p dist/.source
+	cp -R source_iterable pyproject.toml CHANGELOG.md LICENSE .gitignore dist/.source
+	$(BIN)/python tools/pages.py --readme dist/.source/README.md
+	cd dist/.source && ../../$(BIN)/python -m hatchling build --directory ..
 	$(PYTHON) -m venv --clear dist/.venv
 	dist/.venv/bin/python $(PIP) --require-hashes --requirement requirements/runtime.txt
 	dist/.venv/bin/python $(PIP) --no-deps dist/*.whl
 	cd dist && .venv/bin/iterable-source --version && .venv/bin/source-iterable spec >/dev/null
-	rm -rf dist/.venv
+	rm -rf dist/.venv dist/.source
 
 # As whom, the workflow's own identity says; uv knows where to.
 publish: $(PUBLISH)/.installed

@@ -1,10 +1,12 @@
 """Puts the pages of the site into build/pages, from where Zensical takes them: `make site`.
 
 They are README.md, docs/ and a few others. Links between them stay within the site; all others lead to the repository.
+With `--readme FILE`, writes only README.md to that file, as the package index shows it: all links lead to the repository.
 """
 
 from __future__ import annotations
 
+import argparse
 import posixpath
 import re
 import shutil
@@ -40,14 +42,11 @@ def stage(root: Path, target: Path) -> None:
     differ = listed ^ {place for place in places.values() if place.endswith(".md")}
     if differ:
         raise Broken(f"Either not in nav of zensical.toml, or no page: {', '.join(sorted(differ))}.")
-    (repository,) = re.findall(
-        r'^Repository = "(.*)"$', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
-    )
     shutil.rmtree(target, ignore_errors=True)
     for source, place in places.items():
         (target / place).parent.mkdir(parents=True, exist_ok=True)
         if place.endswith(".md"):
-            (target / place).write_text(page(root, source, places, repository), encoding="utf-8")
+            (target / place).write_text(page(root, source, places), encoding="utf-8")
         else:
             shutil.copyfile(root / source, target / place)
 
@@ -56,13 +55,12 @@ def is_shown(path: Path) -> bool:
     return path.suffix in (".md", ".png", ".css")
 
 
-def page(root: Path, source: str, places: dict[str, str], repository: str) -> str:
+def page(root: Path, source: str, places: dict[str, str]) -> str:
     """The text of a file as the site has it. Raises Broken.
 
     Args:
         source: The file's path in the checkout at `root`.
-        places: The path on the site of each file that is there, by its path in the repository.
-        repository: The repository's address.
+        places: The path on the site of each file that is there, by its path in the checkout.
     """
 
     def link(match: re.Match[str]) -> str:
@@ -71,7 +69,7 @@ def page(root: Path, source: str, places: dict[str, str], repository: str) -> st
             return posixpath.relpath(places[path], posixpath.dirname(places[source]) or ".")
         if not (root / path).exists():
             raise Broken(f"{source} links to {path}, which does not exist.")
-        return f"{repository}/blob/main/{path}"
+        return f"{repository(root)}/blob/main/{path}"
 
     text = (root / source).read_text(encoding="utf-8")
     # Python-Markdown wants four blanks below the number of an item, where the forge wants three.
@@ -86,8 +84,32 @@ def _table(diagram: re.Match[str]) -> str:
     return "\n".join(["| stream | columns | join |", "| --- | --- | --- |", *rows])
 
 
+def readme(root: Path) -> str:
+    """README.md with absolute links, to the files of this version."""
+    (version,) = re.findall(
+        r'^__version__ = "(.*)"$', (root / "source_iterable" / "version.py").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    files = f"{repository(root)}/blob/v{version}"
+    text = (root / "README.md").read_text(encoding="utf-8").replace("](#", "](README.md#")
+    return _LINK.sub(lambda link: f"{files}/{link[1]}{'?raw=true' if link[1].endswith('.png') else ''}", text)
+
+
+def repository(root: Path) -> str:
+    """The repository's address."""
+    (address,) = re.findall(
+        r'^Repository = "(.*)"$', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return str(address)
+
+
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--readme", metavar="FILE", type=Path)
+    options = parser.parse_args()
     try:
-        stage(ROOT, ROOT / "build" / "pages")
+        if options.readme:
+            options.readme.write_text(readme(ROOT), encoding="utf-8")
+        else:
+            stage(ROOT, ROOT / "build" / "pages")
     except Broken as error:
         sys.exit(str(error))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from source_iterable.version import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -55,6 +57,18 @@ def refused(checkout: Path) -> str:
     with pytest.raises(subprocess.CalledProcessError) as raised:
         staged(checkout)
     return str(raised.value.stderr)
+
+
+def test_links_of_the_package_index_lead_to_the_files_of_the_version(checkout: Path) -> None:
+    command = [sys.executable, "tools/pages.py", "--readme", "index.md"]
+    subprocess.run(command, cwd=checkout, check=True)
+    targets = re.findall(r"\]\(([^)]+)\)", (checkout / "index.md").read_text())
+    assert len(targets) > 20
+    assert all(target.startswith("https://") for target in targets)
+    files = [path for each in targets if (path := each.partition(f"/source-iterable/blob/v{__version__}/")[2])]
+    assert "README.md#in-a-clone" in files
+    assert "docs/report.png?raw=true" in files
+    assert all((checkout / re.split("[?#]", each)[0]).exists() for each in files)
 
 
 def test_what_the_site_writes_otherwise_is_rewritten(checkout: Path) -> None:
