@@ -33,8 +33,8 @@ VERSIONS = {
     "dbt/dbt_project.yml": r"^(version: ).*()$",
     "Dockerfile": r"^(ARG VERSION=).*()$",
 }
-# The same on the pages and in the examples of docs/: tags of the images, and the revision of the dbt package.
-IN_DOCS = r"(source-iterable:|image tag: `|revision: v)\d+\.\d+\.\d+()\b"
+# The same on the pages and in the examples of docs/: tags of the images, the package, and the revision of the dbt package.
+IN_DOCS = r"(source-iterable:|image tag: `|iterable-source\[load\]==|revision: v)\d+\.\d+\.\d+()\b"
 # The same of the address of the documentation.
 DOCUMENTATION = {
     "metadata.yaml": r"^(  documentationUrl: )\S+()$",

@@ -52,7 +52,7 @@ def checkout(tmp_path: Path) -> Path:
         path.write_text((ROOT / name).read_text().replace("/OWNER/", "/acme/"))
     (tmp_path / "source_iterable/version.py").write_text('"""The version."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
-    (tmp_path / "docs/examples").mkdir()
+    (tmp_path / "docs/examples").mkdir(exist_ok=True)
     (tmp_path / "docs/examples/job.yaml").write_text(
         "image: ghcr.io/acme/source-iterable:0.1.0-load\nrevision: v0.1.0\n"
     )
