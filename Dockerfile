@@ -1,5 +1,5 @@
 # The connector as Airbyte runs it, by default on Airbyte's base image for Python connectors. Any other base image with Python
-# 3.10 to 3.13 and its venv module also works.
+# 3.10 to 3.14 and its venv module also works.
 ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.1.0@sha256:1d1aa21d34e851df4e8a87b391c27724c06e2597608e7161f4d167be853bd7b6
 
 

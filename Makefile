@@ -7,8 +7,9 @@
 # make test-models  the tests of the dbt package, with dbt installed; those of the report need Debian's chromium (ARGS as above)
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
-# make lint       style, types and declared dependencies
+# make lint       style, types, declared dependencies, workflows
 # make docs       the tables and diagrams of docs/, from the code
+# make site       the pages as a site with search, in site/; fails if a link, an anchor or a page's place in zensical.toml is missing
 # make bench      the connector against its published peers
 # make bench-large  what syncs of large projects take (ARGS="--only journeys": some; ARGS=--write: also into benchmarks/README.md)
 # make simulate   how long whole syncs take, in virtual time (ARGS=--check: the small ones, fails if one takes too long;
@@ -17,15 +18,20 @@
 # make image      the image, without a Docker engine (root on Debian), tested against the local Iterable
 #                 (RELEASE=trixie: on the Python of that Debian release instead of this machine's)
 # make test-on    RELEASE=trixie: the tests on that release's Python (root on Debian; ARGS as above)
-# make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on)
+# make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on;
+#                 OWNER=account: who owns the repository and its images)
+# make release-check TAG=vx.y.z  whether everything in this checkout is of that release; make release-notes TAG=vx.y.z: what is new in it
+# make dist       the wheel and the sources, in dist/, and whether the wheel can be installed
+# make publish    upload dist/, only in the workflow `release`
 # make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions), and copy the page's library (needs Node)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO := .venv-demo
 PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
+PUBLISH := .venv-publish
+SITE := .venv-site
 DATABASE ?= demo/iterable.duckdb
 # Recipes get it from the environment, as it was typed, and do not show it: a URL may contain a password.
 override DATABASE := $(value DATABASE)
@@ -38,10 +44,10 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench bench-large simulate witnesses image test-on release lock clean
+.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs site bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
 
-run: $(DEMO)/.installed $(MODELS)/.installed
-	$(DEMO)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
+run: $(MODELS)/.installed
+	$(MODELS)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
 	$(MAKE) --no-print-directory report DATABASE=demo/$(if $(CONFIG),my-,)iterable.duckdb
 
 models: $(MODELS)/.installed
@@ -75,11 +81,17 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
+	$(BIN)/actionlint
+	$(BIN)/zizmor --quiet --offline --pedantic .github
 
 docs: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/python docs/tables.py
 	$(BIN)/python docs/columns.py
 	$(BIN)/python dbt/generate.py
+
+site: $(SITE)/.installed
+	$(SITE)/bin/python tools/pages.py
+	$(SITE)/bin/zensical build --strict --clean
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -100,48 +112,82 @@ test-on:
 	tools/image/tests $(or $(RELEASE),trixie) $(ARGS)
 
 release: $(VENV)/.installed
-	$(BIN)/python tools/release.py $(VERSION) $(if $(DOCUMENTATION),--documentation $(DOCUMENTATION))
+	$(BIN)/python tools/release.py $(VERSION) $(if $(DOCUMENTATION),--documentation $(DOCUMENTATION)) $(if $(OWNER),--owner $(OWNER))
+
+# Only the standard library: nothing else is installed where a tag is checked.
+release-check:
+	$(PYTHON) tools/release.py --check "$(TAG)"
+
+release-notes:
+	@$(PYTHON) tools/release.py --notes "$(TAG)"
+
+# Built from a copy, in which README has the links that the package index needs. Where the wheel is tried, it is alone with what
+# the connector needs: nothing of this checkout.
+dist: $(VENV)/.installed
+	rm -rf dist
+	mkdir -p dist/.source
+	cp -R source_iterable pyproject.toml CHANGELOG.md LICENSE .gitignore dist/.source
+	$(BIN)/python tools/pages.py --readme dist/.source/README.md
+	cd dist/.source && ../../$(BIN)/python -m hatchling build --directory ..
+	$(PYTHON) -m venv --clear dist/.venv
+	dist/.venv/bin/python $(PIP) --require-hashes --requirement requirements/runtime.txt
+	dist/.venv/bin/python $(PIP) --no-deps dist/*.whl
+	cd dist && .venv/bin/iterable-source --version && .venv/bin/source-iterable spec >/dev/null
+	rm -rf dist/.venv dist/.source
+
+# As whom, the workflow's own identity says; uv knows where to.
+publish: $(PUBLISH)/.installed
+	$(PUBLISH)/bin/uv publish --trusted-publishing always dist/*
 
 # The lock files pin every installed version and hash, and name no registry.
 lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra dev --extra load --output-file requirements/dev.txt
-	$(COMPILE) pyproject.toml --extra demo --extra load --output-file requirements/demo.txt
 	$(COMPILE) pyproject.toml --extra pyairbyte --output-file requirements/pyairbyte.txt
-	$(COMPILE) dbt/requirements.in --output-file requirements/models.txt
+	$(COMPILE) dbt/requirements.in requirements/run.in --output-file requirements/models.txt
 	$(COMPILE) dbt/requirements-test.in --output-file requirements/models-test.txt
+	$(COMPILE) requirements/site.in --output-file requirements/site.txt
 	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
+	echo uv | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/publish.txt
 	$(BIN)/python tools/lock.py requirements/*.txt
 	cd dbt/page/vendor && npm ci --ignore-scripts --no-audit --no-fund && cp node_modules/datatables.net/License.txt node_modules/datatables.net/js/dataTables.min.js . && rm -r node_modules
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@echo "Installing the connector, and what the tests need, into $(VENV): a minute or two."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(DEMO)/.installed: requirements/demo.txt pyproject.toml
-	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/python $(PIP) --require-hashes --requirement requirements/demo.txt
-	$(DEMO)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
-	touch $@
-
 $(PYAIRBYTE)/.installed: requirements/pyairbyte.txt pyproject.toml
+	@echo "Installing PyAirbyte and the connector into $(PYAIRBYTE): a minute or two."
 	test -x $(PYAIRBYTE)/bin/python || $(PYTHON) -m venv $(PYAIRBYTE)
 	$(PYAIRBYTE)/bin/python $(PIP) --require-hashes --requirement requirements/pyairbyte.txt
 	$(PYAIRBYTE)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(MODELS)/.installed: requirements/models.txt
+	@echo "Installing dbt, and what a load into DuckDB needs, into $(MODELS) (280 MB): about half a minute."
 	test -x $(MODELS)/bin/python || $(PYTHON) -m venv $(MODELS)
 	$(MODELS)/bin/python $(PIP) --require-hashes --requirement requirements/models.txt
 	touch $@
 
 $(MODELS_TEST)/.installed: requirements/models-test.txt
+	@echo "Installing dbt for four databases into $(MODELS_TEST) (950 MB): two minutes or more."
 	test -x $(MODELS_TEST)/bin/python || $(PYTHON) -m venv $(MODELS_TEST)
 	$(MODELS_TEST)/bin/python $(PIP) --require-hashes --requirement requirements/models-test.txt
 	touch $@
 
+$(PUBLISH)/.installed: requirements/publish.txt
+	test -x $(PUBLISH)/bin/python || $(PYTHON) -m venv $(PUBLISH)
+	$(PUBLISH)/bin/python $(PIP) --require-hashes --requirement requirements/publish.txt
+	touch $@
+
+$(SITE)/.installed: requirements/site.txt
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python $(PIP) --require-hashes --requirement requirements/site.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(PUBLISH) $(SITE) dbt/target dbt/logs report.html demo build dist site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

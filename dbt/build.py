@@ -37,6 +37,7 @@ def main() -> int:
     ]
     settings["DBT_TARGET_PATH"] = str(RESULTS.parent)
     RESULTS.unlink(missing_ok=True)
+    print("Building the models with dbt, and testing them: about half a minute, longer for many events.", flush=True)
     done = subprocess.run([*command, "--quiet", *more], env={**os.environ, **settings}, check=False)
     if done.returncode == 0 and RESULTS.exists():
         print(_summary(json.loads(RESULTS.read_text(encoding="utf-8"))["results"]))

@@ -1,7 +1,8 @@
-"""Writes docs/columns.md, every column of every stream, from the schemas: `make docs`."""
+"""Writes docs/columns.md and docs/columns/, every column of every stream, from the schemas: `make docs`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,39 +12,86 @@ from source_iterable.reading.export_stream import EventStream
 from source_iterable.records.schemas import milliseconds, references
 from source_iterable.streams.table import STREAMS
 
-FILE = Path(__file__).with_name("columns.md")
+DOCS = Path(__file__).parent
 CONFIG = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
 NAMES = {"string": "text", "object": "object", "array": "array"}
-UNITS = {"date-time": "time, RFC 3339 in UTC", "date": "day, YYYY-MM-DD"}
-EVENTS = "columns of all events"
+UNITS = {"date-time": "RFC 3339", "date": "YYYY-MM-DD"}
+EVENT_NAMES = [name for name, stream in STREAMS.items() if isinstance(stream, EventStream)]
+EVENTS = "Columns of all events"
+# The page that has the columns of all events, and the events that are on no other page.
+OTHER_EVENTS = "events"
+# A page a group, by the beginnings of the names of its streams; what fits none is on the page of the others of its kind.
+PAGES = {
+    "users": ("Users and lists", r"users|user_fields|forgotten_users|list"),
+    "campaigns": ("Campaigns and journeys", r"campaigns|child_campaigns|journeys"),
+    "experiments": ("Experiments", r"experiment"),
+    "templates": ("Templates", r"template|snippets"),
+    "email": ("Email events", r"email_"),
+    "push": ("Push events, mobile and web", r"push_|web_push_"),
+    "sms": ("SMS and RCS events", r"sms_|rcs_"),
+    "whatsapp": ("WhatsApp events", r"whatsapp_"),
+    "in-app": ("In-app events", r"in_app_|inbox_"),
+    "embedded": ("Embedded message events", r"embedded_"),
+    OTHER_EVENTS: ("All events, and other events", r"events"),
+    "project": ("Catalogs, metadata and settings", ""),
+}
 INTRODUCTION = """# Columns
 
 Every column of every stream, made from the schemas by `make docs`. [Streams](streams.md) says what the streams are for.
 
+"""
+LEGEND = """
 - **type**: as in JSON. `source-iterable load` gives times, days and milliseconds the types of the warehouse, and its columns
-  are named in snake case (`campaignId` is `campaign_id`).
-- **unit**: *epoch milliseconds* are milliseconds since 1970-01-01 00:00 UTC, as Iterable sends them: divide by 1,000 for
-  seconds. Times of events and users are texts in RFC 3339, always with the offset +00:00.
-- **may be missing**: *never* for the cursor and, but for `users`, the key. All others may be missing or null in any record:
-  Iterable sends what there is, and its reference promises little. Fields that are in no schema are not lost: they are under
-  `data` (see [Records](streams.md#records)).
+  are named in snake case (`campaignId` is `campaign_id`). *Epoch milliseconds* are milliseconds since 1970-01-01 00:00 UTC,
+  as Iterable sends them. Times in RFC 3339 have an offset, in events and users always +00:00.
+- **required**: never missing. Only the cursor is and, but for `users`, the key. All other columns may be missing or null in
+  any record: Iterable sends what there is, and its reference promises little. Fields that are in no schema are not lost:
+  they are under `data` (see [Records](streams.md#records)).
 - **joins**: the column of another stream that has the same values; for an array, each of its items.
 """
 
 
-def page() -> str:
-    """The whole file."""
-    names = [name for name, stream in STREAMS.items() if isinstance(stream, EventStream)]
-    shared = _shared(names)
-    parts = [INTRODUCTION]
-    for name in STREAMS:
-        if name == names[0]:
-            parts.append(_section(EVENTS.capitalize(), _about_events(len(names)), _rows(name, shared)))
-        own = [column for column in _properties(name) if name not in names or column not in shared]
+def page_of(name: str) -> str:
+    """The page that a stream is on, by its key in PAGES."""
+    return next(
+        page
+        for page, (_, beginning) in PAGES.items()
+        if re.match(beginning, name) or (page == OTHER_EVENTS and name in EVENT_NAMES)
+    )
+
+
+def link(name: str) -> str:
+    """A link to a stream's columns, from a page of docs/."""
+    return f"[{name}](columns/{page_of(name)}.md#{name})"
+
+
+def pages() -> dict[Path, str]:
+    """The content of each file."""
+    grouped = {page: [name for name in STREAMS if page_of(name) == page] for page in PAGES}
+    files = {DOCS / "columns" / f"{page}.md": _page(page, names) for page, names in grouped.items()}
+    return {DOCS / "columns.md": _index(grouped), **files}
+
+
+def _index(grouped: Mapping[str, Iterable[str]]) -> str:
+    rows = [
+        f"| [{PAGES[page][0]}](columns/{page}.md) | {', '.join(map(link, names))} |" for page, names in grouped.items()
+    ]
+    return "\n".join([f"{INTRODUCTION}| page | streams |", "| --- | --- |", *rows]) + f"\n{LEGEND}"
+
+
+def _page(page: str, names: list[str]) -> str:
+    shared = _shared(EVENT_NAMES)
+    parts = [f"# {PAGES[page][0]}\n\n[How to read these tables, and all streams](../columns.md)\n"]
+    if page == OTHER_EVENTS:
+        about = f"What all {len(EVENT_NAMES)} streams of events have. Key: `_event_id`."
+        parts.append(_section(EVENTS, about, _rows(EVENT_NAMES[0], shared)))
+    for name in names:
+        own = [column for column in _properties(name) if name not in EVENT_NAMES or column not in shared]
         about = _about(name)
-        if name in names:
-            link = f"[{EVENTS}](#{EVENTS.replace(' ', '-')})"
-            about += f" The {link}, and:" if own else f" The {link}."
+        if name in EVENT_NAMES:
+            anchor = f"#{EVENTS.lower().replace(' ', '-')}"
+            to_shared = f"[columns of all events]({'' if page == OTHER_EVENTS else f'{OTHER_EVENTS}.md'}{anchor})"
+            about += f" The {to_shared}, and:" if own else f" The {to_shared}."
         parts.append(_section(name, about, _rows(name, own)))
     return "\n".join(parts)
 
@@ -65,10 +113,6 @@ def _about(name: str) -> str:
     return f"{schema['description'].rstrip('.')}. Key: {key}."
 
 
-def _about_events(count: int) -> str:
-    return f"What all {count} streams of events have. Key: `_event_id`."
-
-
 def _rows(name: str, columns: Iterable[str]) -> list[str]:
     properties, joins, times = _properties(name), references(name), milliseconds(name)
     rows = []
@@ -76,18 +120,18 @@ def _rows(name: str, columns: Iterable[str]) -> list[str]:
         kinds = properties[column]["type"]
         is_required = isinstance(kinds, str)
         told = [NAMES.get(kind, kind) for kind in ([kinds] if is_required else kinds) if kind != "null"]
-        unit = "epoch milliseconds" if column in times else UNITS.get(properties[column].get("format"), "")
-        join, missing = joins.get(column, ""), "never" if is_required else "yes"
-        rows.append(
-            f"| {column} | {' or '.join(told)} | {unit} | {missing} | {join} | {properties[column]['description']} |"
-        )
+        unit = "epoch milliseconds" if column in times else UNITS.get(properties[column].get("format"))
+        kind = ", ".join(filter(None, [" or ".join(told), unit, "required" if is_required else None]))
+        rows.append(f"| {column} | {kind} | {joins.get(column, '')} | {properties[column]['description']} |")
     return rows
 
 
 def _section(title: str, about: str, rows: list[str]) -> str:
-    header = ["| column | type | unit | may be missing | joins | what it is |", "| --- | --- | --- | --- | --- | --- |"]
+    header = ["| column | type | joins | what it is |", "| --- | --- | --- | --- |"]
     return "\n".join([f"## {title}", "", about, *(["", *header, *rows] if rows else []), ""])
 
 
 if __name__ == "__main__":
-    FILE.write_text(page(), encoding="utf-8")
+    (DOCS / "columns").mkdir(exist_ok=True)
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")

@@ -10,13 +10,16 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from columns import link
+
 from integration_tests.live.probes import PROBES
-from source_iterable.config import Config, specification
+from source_iterable.config import Config
 from source_iterable.kinds import KINDS, PREFIX
 from source_iterable.reading.export_stream import EventStream
 from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Stream
 from source_iterable.records.schemas import references
+from source_iterable.spec import specification
 from source_iterable.streams.table import STREAMS
 
 DOCS = Path(__file__).parent
@@ -26,7 +29,7 @@ KEY_BY_PROJECT_TYPE = "email; itblUserId in projects that are not email-based"
 
 
 def streams() -> str:
-    """Every stream: what a record is, key, cursor, modes, requests; then the diagrams of their joins."""
+    """Every stream, with a link to its columns: a record, key, cursor, modes, requests; then the diagrams of their joins."""
     config = Config.parse({"api_key": "key", "start_date": "2024-01-01T00:00:00Z"})
     lines = ["| stream | one record is | key | cursor | reads | requests |", "| --- | --- | --- | --- | --- | --- |"]
     for name, stream in STREAMS.items():
@@ -35,7 +38,9 @@ def streams() -> str:
         reads = "incremental" if stream.cursor_field else reads
         description = str(stream.schema(config)["description"]).rstrip(".")
         description = description[0].lower() + description[1:]
-        lines.append(f"| {name} | {description} | {key} | {stream.cursor_field or ''} | {reads} | {requests(stream)} |")
+        lines.append(
+            f"| {link(name)} | {description} | {key} | {stream.cursor_field or ''} | {reads} | {requests(stream)} |"
+        )
     return "\n".join(lines) + "\n\n" + diagrams()
 
 

@@ -69,7 +69,7 @@ def states(lines: str) -> dict[str, list[Any]]:
 
 
 def test_the_lines_of_the_readme_work_as_they_stand(sandbox: Sandbox, tmp_path: Path) -> None:
-    block = README.read_text().split("As a command of the Airbyte protocol:")[1].split("With [Docker]")[0]
+    block = README.read_text().split("\n## As a command of the Airbyte protocol\n")[1].split("\n## ")[0]
     lines = re.findall(r"^    (source-iterable .*)$", block, re.MULTILINE)
     assert len(lines) == 3
     with_config(tmp_path, sandbox)
@@ -217,7 +217,17 @@ def test_a_catalog_of_all_streams(sandbox: Sandbox, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
-        ("catalog", 2, "--config"),
+        ("catalog", 1, "There is no --config, and the environment has no ITERABLE_API_KEY and no ITERABLE_START_DATE."),
+        (
+            "laod --config config.json",
+            2,
+            "source-iterable has no command 'laod'. Did you mean load? Its commands: load,",
+        ),
+        (
+            "dance\x1b[2K",
+            2,
+            r"source-iterable has no command 'dance\x1b[2K'. Its commands: load, forget, catalog, check",
+        ),
         ("catalog --config nowhere.json", 1, "nowhere.json cannot be read"),
         ("catalog --config bad.json", 1, "'api_key' is required"),
         ("catalog --config config.json --streams userz", 1, "There is no stream or group userz"),
@@ -241,6 +251,41 @@ def test_mistakes_are_told(sandbox: Sandbox, tmp_path: Path, line: str, code: in
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stdout.replace("\\n", "") + done.stderr or "internal_message" in done.stdout
     assert (tmp_path / "broken.json").read_text() == "[", "nothing is written over"
+
+
+def test_the_environment_fills_what_a_configuration_leaves_out(sandbox: Sandbox, tmp_path: Path) -> None:
+    config = with_config(tmp_path, sandbox)
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog_for(config, ["channels"])))
+    key, start = config.pop("api_key"), config.pop("start_date")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    variables = {"ITERABLE_API_KEY": key, "ITERABLE_START_DATE": start, "ITERABLE_PROJECT_TYPE": "UserID-based"}
+    for line in (
+        "check --config config.json",
+        "discover --config config.json",
+        "read --config config.json --catalog catalog.json",
+        "catalog",
+        "load --config config.json --to x.duckdb --streams channels,users",
+    ):
+        done = run(tmp_path, f"source-iterable {line}", **variables)
+        assert done.returncode == 0, done
+        assert key not in done.stdout + done.stderr
+        assert "itblUserId" in done.stdout or line.split()[0] not in ("discover", "catalog"), (
+            "the key of such a project"
+        )
+    # A key that is there wins, even if it is empty.
+    (tmp_path / "config.json").write_text(json.dumps({**config, "api_key": ""}))
+    for line in ("check --config config.json", "load --config config.json --to y.duckdb"):
+        done = run(tmp_path, f"source-iterable {line}", **variables)
+        assert "'api_key': must not be empty" in done.stdout + done.stderr
+    done = run(tmp_path, "source-iterable check", ITERABLE_API_KEY=key)
+    assert "There is no --config, and the environment has no ITERABLE_START_DATE." in done.stdout
+
+
+def test_help_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    for command in ("", "load", "forget", "catalog", "check", "discover", "read", "spec"):
+        done = run(tmp_path, f"source-iterable {command} --help", COLUMNS="80")
+        assert done.returncode == 0
+        assert max(map(len, done.stdout.splitlines())) < 80
 
 
 def test_its_version_and_its_commands(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_second_signal_does_not_interrupt_the_clean_up(command: str, number: s
     if command == "load":
         assert errors.decode().splitlines()[-2:] == [
             "Stopping: finishing the current commit and cancelling export jobs.",
-            "The load was stopped. What it has committed is kept: run it again to load the rest.",
+            "The load was stopped before anything was committed. Run it again to load all.",
         ]
 
 

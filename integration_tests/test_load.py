@@ -277,7 +277,8 @@ def test_custom_events_have_a_view_for_each_name(warehouse: Warehouse, tmp_path:
     [
         ("nothing", "is no destination"),
         ("mysql://user@host/db", "is no destination"),
-        ("/proc/none/iterable.duckdb", "/proc/none cannot be written"),
+        ("/proc/none.duckdb", "/proc/none.duckdb cannot be written"),
+        ("/proc/none/iterable.duckdb", "there is no folder /proc/none."),
         ("/proc/none/", "/proc/none cannot be written"),
         ("postgresql://someone:secret-word@127.0.0.1:1/db", "PostgreSQL cannot be used: connection to server"),
         ("bigquery", "credentials"),
@@ -403,7 +404,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
         arguments = load_words(tmp_path, config_for(sandbox), "--to", str(tmp_path / "iterable.duckdb"))
     done = subprocess.run([sys.executable, "-c", without, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert 'pip install ".[load]"' in done.stderr
+    assert 'pip install "iterable-source[load]"' in done.stderr
 
 
 @pytest.mark.warehouses

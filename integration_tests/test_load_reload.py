@@ -229,7 +229,7 @@ def test_a_reload_deletes_nothing_if_iterable_refuses_the_key(warehouse: Warehou
     assert run(warehouse, config, *arguments).returncode == 0
     done = run(warehouse, {**config, "api_key": "another-key"}, *arguments, "--reload", "email_send")
     assert done.returncode == 1
-    assert "Check that the API key is a server-side key of this project" in done.stderr
+    assert "Iterable does not know this API key" in done.stderr
     assert emails(warehouse) == SENDS
     # A key may lack single endpoints.
     sandbox.add_fault(Fault("lists", "status", times=None, status=401))

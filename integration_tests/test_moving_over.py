@@ -20,8 +20,9 @@ from integration_tests.connector import FACTOR, config_for, run_command, sync, t
 from integration_tests.published import NotAvailable, lately, published_command, run_published
 from integration_tests.sandbox import Sandbox, SandboxSettings
 from integration_tests.sandbox.times import format_time, parse_record_time
-from source_iterable.config import Config, specification
+from source_iterable.config import Config
 from source_iterable.records.timestamps import rfc3339
+from source_iterable.spec import specification
 from source_iterable.streams.table import EXPORTS, STREAMS
 
 Record = dict[str, Any]

@@ -37,7 +37,7 @@ def test_a_terminal_shows_a_display_and_stdout_stays_protocol(tmp_path: Path) ->
         while piece := _read(terminal):
             shown += piece
     assert all(json.loads(line) for line in output.split(b"\n") if line)
-    assert b"email_send" in shown
+    assert b"2 of 2 streams done" in shown
 
 
 def _read(terminal: int) -> bytes:

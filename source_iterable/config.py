@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
@@ -34,11 +35,23 @@ _NO_DATE = "must be a UTC time like 2024-01-01T00:00:00Z"
 _PART = r"[^.]*[^. \t\r\n][^.]*"
 _FIELD_PATTERN = rf"^{_PART}(\.{_PART})*$"
 _PROJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"
-# By pattern, what the error says of a text that does not match it.
+# By pattern, what the error says of a text that does not match it, and what Airbyte's form shows instead.
 _MUST_BE = {
-    _DATE_PATTERN: _NO_DATE,
-    _FIELD_PATTERN: "must be the name of a field, such as email or address.city",
-    _PROJECT_PATTERN: "must be a short name, such as acme-eu: at most 40 letters of ASCII, digits, and . _ -",
+    _FIELD_PATTERN: "the name of a field, such as email or address.city",
+    _PROJECT_PATTERN: "a short name, such as acme-eu: at most 40 letters of ASCII, digits, and . _ -",
+}
+# The same of dates.
+_DATE = {"format": "date-time", "pattern": _DATE_PATTERN, "pattern_descriptor": "YYYY-MM-DDTHH:MM:SSZ"}
+_FIELD, _PROJECT = (
+    {"pattern_descriptor": _MUST_BE[each].partition(":")[0]} for each in (_FIELD_PATTERN, _PROJECT_PATTERN)
+)
+# What is wrong with texts that people write for a time.
+_MISTAKES = {
+    r"\d{4}-\d\d-\d\d": "this is a day without a time",
+    r"\d{4}-\d\d-\d\dT[\d:.]+": "the Z at its end is missing",
+    r"\d{4}-\d\d-\d\d [\d:.]+Z?": "a T must stand between day and time",
+    r"\d{4}-\d\d-\d\d[T ][\d:.]+ ?[+-]\d\d:?\d\d": "this one has an offset: write it in UTC, with a Z",
+    _DATE_PATTERN: "there is no such day or time",
 }
 
 
@@ -55,6 +68,18 @@ def parse_date(text: str) -> datetime:
     except ValueError:  # whose message holds the text
         raise ValueError(_NO_DATE) from None
     return time.replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=timezone.utc)
+
+
+def _a_date(text: str) -> str:
+    """The text of a time. Raises ValueError, which says what is wrong and not with which text: that may be the key."""
+    try:
+        if re.fullmatch(_DATE_PATTERN, text):
+            parse_date(text)
+            return text
+    except ValueError:
+        pass
+    wrong = next((f": {mistake}" for form, mistake in _MISTAKES.items() if re.fullmatch(form, text)), "")
+    raise ValueError(f"{_NO_DATE}{wrong}")
 
 
 def _fits_a_header(key: str) -> str:
@@ -93,14 +118,12 @@ def _url_for_a_key(text: str) -> str:
 
 ApiKey = Annotated[str, AfterValidator(_fits_a_header)]
 BaseUrl = Annotated[str, AfterValidator(_url_for_a_key)]
-FieldNames = list[Annotated[str, Field(pattern=_FIELD_PATTERN), AfterValidator(_name_or_kind)]]
-Factor = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)]
-# parse_date raises; what is kept is the text itself.
-DateText = Annotated[
-    str,
-    Field(pattern=_DATE_PATTERN, json_schema_extra={"format": "date-time"}),
-    AfterValidator(lambda text: parse_date(text) and text),
+FieldNames = list[
+    Annotated[str, Field(pattern=_FIELD_PATTERN, json_schema_extra=_FIELD), AfterValidator(_name_or_kind)]
 ]
+ProjectName = Annotated[str, Field(pattern=_PROJECT_PATTERN, json_schema_extra=_PROJECT)]
+Factor = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)]
+DateText = Annotated[str, Field(json_schema_extra=_DATE), AfterValidator(_a_date)]
 
 
 class Config(BaseModel):
@@ -144,7 +167,7 @@ class Config(BaseModel):
     metrics_backfill_minutes: int = Field(30, ge=1, le=24 * 60, title="Minutes for old metrics", examples=[10, 30, 240])
     """How long a sync reads old metrics of campaigns at most, after all new ones. The next sync continues."""
 
-    project: str | None = Field(None, pattern=_PROJECT_PATTERN, title="Project name", examples=["acme-us", "acme-eu"])
+    project: ProjectName | None = Field(None, title="Project name", examples=["acme-us", "acme-eu"])
     """Fills a column project, part of every key, so that several projects can share tables. Empty: no column."""
 
     excluded_fields: FieldNames = Field([], title="Excluded fields", examples=[["ip", "phoneNumber", "data.address"]])
@@ -231,21 +254,5 @@ def _describe(problem: Any) -> str:
         return f"'{key}' is required"
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "string_pattern_mismatch":
-        message = _MUST_BE[problem["ctx"]["pattern"]]
+        message = f"must be {_MUST_BE[problem['ctx']['pattern']]}"
     return f"'{key}': {message}" if key else message  # without a key, it is about several options
-
-
-def specification() -> dict[str, Any]:
-    """Return the connector's specification: where its documentation is, and the JSON schema of Config for Airbyte's form."""
-    schema = Config.model_json_schema()
-    for order, (name, prop) in enumerate(schema["properties"].items()):
-        prop["order"] = order
-        # Airbyte's form expects the plain type of an optional field, not "this or null", and no default.
-        if "anyOf" in prop:
-            plain, _null = prop.pop("anyOf")
-            prop.update(plain)
-            del prop["default"]
-        schema["properties"][name] = dict(sorted(prop.items()))
-    del schema["description"]
-    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "additionalProperties": True, **schema}
-    return {"documentationUrl": DOCUMENTATION_URL, "connectionSpecification": schema}

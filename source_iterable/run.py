@@ -1,23 +1,30 @@
-"""source-iterable reads everything that Iterable's API offers: as messages of the Airbyte protocol, or into a
-warehouse.
+"""source-iterable reads everything that Iterable's API offers: as messages of
+the Airbyte protocol, or into a warehouse.
 
 It takes a configuration, config.json; the smallest:
-    {"api_key": "a server-side key", "start_date": "2026-01-01T00:00:00Z", "region": "US"}
+    {"api_key": "a server-side key", "start_date": "2026-01-01T00:00:00Z"}
+What it leaves out comes from the environment, if that has ITERABLE_API_KEY,
+ITERABLE_START_DATE, ITERABLE_REGION or ITERABLE_PROJECT_TYPE. check, load,
+forget and catalog need no --config then.
 
 Does it work?
     source-iterable check --config config.json
 Into a warehouse, without Airbyte:
     source-iterable load --config config.json --to iterable.duckdb
 All rows about a person out of that warehouse:
-    source-iterable forget --config config.json --to iterable.duckdb --email someone@example.com
+    source-iterable forget --config config.json --to iterable.duckdb \\
+        --email someone@example.com
 As messages; the second time, what is new since:
-    source-iterable catalog --config config.json --streams users,campaigns,email_send > catalog.json
-    source-iterable read --config config.json --catalog catalog.json --state-file state.json > messages.jsonl
+    source-iterable catalog --config config.json \\
+        --streams users,campaigns,email_send > catalog.json
+    source-iterable read --config config.json --catalog catalog.json \\
+        --state-file state.json > messages.jsonl
 What there is:
-    source-iterable spec                               the options
-    source-iterable discover --config config.json      the streams and their columns
+    source-iterable spec                            the options
+    source-iterable discover --config config.json   the streams and columns
 
-load, forget, catalog, check, discover and read tell more with --help; source-iterable --version prints the version.
+load, forget, catalog, check, discover and read tell more with --help;
+source-iterable --version prints the version.
 """
 
 from __future__ import annotations
@@ -31,6 +38,8 @@ import sys
 from source_iterable.process.ending import print_and_end
 from source_iterable.version import __version__
 
+_COMMANDS = ("load", "forget", "catalog", "check", "discover", "read", "spec")
+
 
 def run(arguments: list[str] | None = None) -> None:
     """Run a command of the Airbyte protocol, of which only messages go to stdout, or one of the others above."""
@@ -43,7 +52,7 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit("The output cannot be written: stdout is closed.")
     if arguments == ["spec"]:
         # Without the imports of the other commands, in half their time.
-        from source_iterable.config import specification
+        from source_iterable.spec import specification
 
         print_and_end(json.dumps({"type": "SPEC", "spec": specification()}))
     if arguments == ["--version"]:
@@ -53,6 +62,9 @@ def run(arguments: list[str] | None = None) -> None:
         print_and_end(str(__doc__).strip())
     # Also as `python -m source_iterable`: the name in usage messages.
     sys.argv[0] = "source-iterable"
+    if not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
+        print(_unknown(arguments[0]), file=sys.stderr)
+        sys.exit(2)
     if arguments[:1] == ["load"]:
         from source_iterable.load.command import run as load
 
@@ -74,6 +86,16 @@ def run(arguments: list[str] | None = None) -> None:
 
         print_catalog(arguments[1:])
     launch(arguments)
+
+
+def _unknown(command: str) -> str:
+    """What to say about a word that is no command."""
+    # Not for the other commands, which need not wait for it.
+    import difflib
+
+    near = difflib.get_close_matches(command, _COMMANDS, 1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"source-iterable has no command {ascii(command)}.{meant} Its commands: {', '.join(_COMMANDS)}."
 
 
 def _has_stdout() -> bool:

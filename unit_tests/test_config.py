@@ -20,7 +20,8 @@ from jsonschema import Draft7Validator
 from requests_mock import ANY, Mocker
 
 from source_iterable.airbyte.source import SourceIterable
-from source_iterable.config import Config, ConfigError, parse_date, specification
+from source_iterable.config import Config, ConfigError, parse_date
+from source_iterable.spec import specification
 from source_iterable.streams.table import parse_config
 
 GOOD = {"api_key": "k-123456789", "start_date": "2024-01-01T00:00:00Z"}
@@ -243,6 +244,25 @@ def test_a_date_is_a_moment_or_is_refused(text: str) -> None:
         assert parse_date(text).replace(microsecond=0) == moment
     else:
         assert LIKE in text_of_error
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("2024-01-01", ": this is a day without a time."),
+        ("2024-01-01T00:00:00", ": the Z at its end is missing."),
+        ("2024-01-01 00:00:00Z", ": a T must stand between day and time."),
+        ("2024-01-01T00:00:00+02:00", ": this one has an offset: write it in UTC, with a Z."),
+        ("2024-02-30T00:00:00Z", ": there is no such day or time."),
+        ("2024-01-01T24:00:00.5Z", ": there is no such day or time."),
+        (KEY, "."),
+        ("01/02/2024", "."),
+    ],
+)
+def test_the_error_about_a_date_says_what_is_wrong(text: str, wrong: str) -> None:
+    assert refusal({**GOOD, "end_date": text}) == (
+        f"The configuration is not valid: 'end_date': must be a UTC time like {LIKE}{wrong}"
+    )
 
 
 def test_a_configuration_that_is_no_object(tmp_path: Path) -> None:

@@ -28,6 +28,13 @@ def test_no_host_is_named_and_every_pin_has_a_hash(file: Path) -> None:
     assert len(pins) == len(re.findall(r"^\w", text, re.MULTILINE)) > 0
 
 
+def test_the_demo_has_what_the_connector_needs_but_the_cdk() -> None:
+    lines = (ROOT / "requirements" / "run.in").read_text(encoding="utf-8").splitlines()
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("\ndependencies = [")[1].split("]")[0]
+    needed = {*re.findall(r'"([\w-]+)', project), "duckdb"} - {"airbyte-cdk"}
+    assert {line for line in lines if not line.startswith("#")} == needed
+
+
 def test_a_pin_keeps_its_marker_and_its_hashes() -> None:
     spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
     assert spec is not None

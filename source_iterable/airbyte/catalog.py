@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
@@ -12,7 +11,7 @@ import orjson
 from source_iterable.api.client import IterableClient
 from source_iterable.config import Config
 from source_iterable.errors import IterableError
-from source_iterable.process.arguments import Parser
+from source_iterable.process.arguments import Parser, add_config
 from source_iterable.process.display import one_line
 from source_iterable.process.ending import print_and_end
 from source_iterable.reading.stream import Stream
@@ -41,7 +40,7 @@ def run(arguments: list[str]) -> NoReturn:
     description = "Print a configured catalog, for source-iterable read --catalog."
     parser = Parser(prog="source-iterable catalog", description=description)
     add = parser.add_argument
-    add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
+    add_config(parser)
     add(
         "--streams", default=ALL, help=f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all streams"
     )

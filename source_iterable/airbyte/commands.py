@@ -8,16 +8,17 @@ from contextlib import closing
 from typing import Any
 
 from source_iterable.airbyte.catalog import as_airbyte_stream
-from source_iterable.airbyte.check import check as notes_of_check
 from source_iterable.airbyte.given import ConfiguredStream
 from source_iterable.airbyte.messages import Messages
 from source_iterable.airbyte.stdout import Message, told
 from source_iterable.api.client import IterableClient
 from source_iterable.errors import ConfigError, IterableError
-from source_iterable.process.display import heartbeat, progress_display
+from source_iterable.process.display import heartbeat
+from source_iterable.process.live import progress_display
 from source_iterable.reading.stream import State, StreamContext
 from source_iterable.records.batch import RecordBatch
 from source_iterable.records.columns import PROJECT
+from source_iterable.streams.check import check as notes_of_check
 from source_iterable.streams.privacy import notes
 from source_iterable.streams.table import STREAMS, parse_config
 

@@ -19,11 +19,11 @@ import orjson
 from source_iterable.airbyte import commands, given
 from source_iterable.airbyte.state_file import StateFile
 from source_iterable.airbyte.stdout import LOGGER, error_message, hide, line, log_to_stdout, write
-from source_iterable.config import specification
-from source_iterable.process.arguments import Parser
+from source_iterable.process.arguments import Parser, add_config
 from source_iterable.process.ending import StopSignals, end
 from source_iterable.process.machine import trouble
 from source_iterable.records.batch import RecordBatch
+from source_iterable.spec import specification
 
 
 def launch(arguments: list[str]) -> NoReturn:
@@ -72,10 +72,11 @@ def _parsed(arguments: list[str]) -> Namespace:
         ("discover", "print the streams and their columns"),
         ("read", "read streams, and print their records"),
     ):
-        add = (of := of_command.add_parser(command, help=what, description=f"{what.capitalize()}.")).add_argument
+        of = of_command.add_parser(command, help=what, description=f"{what.capitalize()}.")
+        add = of.add_argument
         add("--debug", action="store_true", help="taken as by all connectors; this one has no more to log")
         if command != "spec":
-            add("--config", required=True, metavar="FILE", help="the configuration, a JSON file: docs/options.md")
+            add_config(of, required=command != "check")
         if command == "read":
             add("--catalog", required=True, metavar="FILE", help="the streams to read, as from source-iterable catalog")
             add = of.add_mutually_exclusive_group().add_argument

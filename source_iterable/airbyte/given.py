@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from source_iterable.errors import ConfigError
+from source_iterable.process.environment import filled, without_file
 from source_iterable.reading.stream import State
 
 
@@ -57,10 +58,12 @@ class _NoState(msgspec.Struct, forbid_unknown_fields=True):
     """`{}`, which older platforms hand over."""
 
 
-def configuration(path: str | Path) -> dict[str, Any]:
-    """The configuration in a file, whose options are not yet checked. Raises ConfigError."""
-    found: dict[str, Any] = _read("configuration", path, dict[str, Any])
-    return found
+def configuration(path: str | Path | None) -> dict[str, Any]:
+    """The configuration in a file, or without one that of the environment, which fills what the file leaves out.
+
+    Its options are not yet checked. Raises ConfigError.
+    """
+    return without_file() if path is None else filled(_read("configuration", path, dict[str, Any]))
 
 
 def catalog(path: str | Path) -> list[ConfiguredStream]:

@@ -33,9 +33,9 @@ from airbyte_cdk.sources.source import Source
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_iterable.airbyte import commands, given
-from source_iterable.config import specification
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.records.batch import RecordBatch
+from source_iterable.spec import specification
 
 
 class SourceIterable(Source):

@@ -68,14 +68,14 @@ class Dispatcher:
             with self.changing():
                 del self._demands[demand]
 
-    def wait(self, data_type: str, until: Callable[[], object]) -> None:
+    def wait(self, until: Callable[[], object]) -> None:
         """Wait until this holds for a demand that is served. Raises Stopped, or what ended the thread."""
 
         def ends() -> float:
             # This thread may take a moment to notice that it waits for nothing.
             return 0.0 if until() else self._next
 
-        with self._client.progress.waiting(f"the export rate limit ({data_type})", ends), self._changed:
+        with self._client.progress.waiting("the export rate limit", ends), self._changed:
             self._changed.wait_for(lambda: until() or self._failure or self._is_closed or self._client.is_stopped)
         self._client.wait(0)
         if self._failure is not None:
@@ -87,7 +87,7 @@ class Dispatcher:
         """Wait for a transport for one window, ahead of all that nobody waits for. Raises as `wait` does."""
         again = Again(data_type, window)
         with self.serving(again):
-            self.wait(data_type, lambda: again.opening)
+            self.wait(lambda: again.opening)
         assert again.opening is not None
         return again.opening
 

@@ -67,7 +67,7 @@ class ExportReader:
             with windows.serving(reading):
                 while True:
                     # While the dispatcher is locked: between the cut of a window and its opening, there seems to be none.
-                    windows.wait(data_type, lambda: reading.opened or not plan.left)
+                    windows.wait(lambda: reading.opened or not plan.left)
                     if not reading.opened:
                         break
                     yield from reading.opened[0]

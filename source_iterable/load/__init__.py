@@ -1,4 +1,4 @@
-"""Load: from Iterable to a warehouse, without Airbyte. An extra: `pip install ".[load]"` in a clone.
+"""Load: from Iterable to a warehouse, without Airbyte. An extra: `pip install "iterable-source[load]"`.
 
 `iterable` is a dlt source for one's own pipelines; the command `source-iterable load` is in command.py.
 """

@@ -7,8 +7,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from traceback import format_exception
@@ -17,19 +17,23 @@ from typing import NoReturn
 from source_iterable.api.client import IterableClient
 from source_iterable.errors import ConfigError, IterableError
 from source_iterable.load.destination import Destination, parsed, redact, redacted
-from source_iterable.load.loader import COMMIT_ROWS, Loaded, load, work_folder
+from source_iterable.load.loader import COMMIT_ROWS, load, work_folder
+from source_iterable.load.report import report
 from source_iterable.load.sql_destination import SqlDestination
 from source_iterable.load.tables import backfill_key
-from source_iterable.process.arguments import Parser
-from source_iterable.process.display import heartbeat, one_line, progress_display, visible
+from source_iterable.process.arguments import Parser, add_config, positive
+from source_iterable.process.display import heartbeat, one_line
 from source_iterable.process.ending import StopSignals, end
+from source_iterable.process.live import is_live, progress_display
 from source_iterable.process.machine import local_errors
+from source_iterable.process.progress import Progress
 from source_iterable.reading.stream import StreamContext
+from source_iterable.streams.check import must_be_accepted
 from source_iterable.streams.privacy import notes
 from source_iterable.streams.table import ALL, DEFAULT, EXPENSIVE, GROUPS, STREAMS, chosen, read_config
 
 _LOGGER = logging.getLogger("source_iterable")
-_STOPPED = "The load was stopped. What it has committed is kept: run it again to load the rest."
+_STOPPING = "Stopping: finishing the current commit and cancelling export jobs."
 WAREHOUSES = (
     "name.duckdb, folder/ or s3://bucket/path (Parquet), postgresql://user@host/database, "
     "or a dlt destination such as bigquery"
@@ -41,16 +45,26 @@ _KEYWORDS = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile
 
 def run(arguments: list[str]) -> NoReturn:
     """Run the command and exit: 0 if everything was loaded, 1 if not, 2 for wrong arguments."""
-    options = _options(arguments)
-    notice = "Stopping: finishing the current commit and cancelling export jobs.\n"
-    carry_out(options.to, partial(_load, options), notice, _STOPPED)
+    options, progress = _options(arguments), Progress()
+    carry_out(options.to, partial(_load, options, progress), _STOPPING, partial(_stopped, progress))
 
 
-def carry_out(to: str, work: Callable[[], int], notice: str, stopped: str, secrets: Iterable[str] = ()) -> NoReturn:
+def _stopped(progress: Progress) -> str:
+    """What a load that was stopped leaves behind."""
+    if not (committed := +progress.committed):
+        return "The load was stopped before anything was committed. Run it again to load all."
+    streams = "1 stream" if len(committed) == 1 else f"{len(committed)} streams"
+    rows = f"{committed.total():,} rows of {streams} are committed"
+    return f"The load was stopped. {rows}: run it again to load the rest."
+
+
+def carry_out(
+    to: str, work: Callable[[], int], notice: str, stopped: Callable[[], str], secrets: Iterable[str] = ()
+) -> NoReturn:
     """Do what a command is for, and exit with the code that this returns, or with 1 after an error, which is logged.
 
-    `notice` is written when a signal stops it, and `stopped` once it has stopped. The log of a fault shows neither what is
-    behind the scheme of the address `to` nor a text of `secrets`.
+    `notice` is told when a signal stops it, and what `stopped` returns once it has stopped. The log of a fault shows neither
+    what is behind the scheme of the address `to` nor a text of `secrets`.
     """
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.addHandler(_Stderr())
@@ -69,7 +83,7 @@ def carry_out(to: str, work: Callable[[], int], notice: str, stopped: str, secre
         for secret in secrets:
             fault = fault.replace(secret, "…")
         why = [str(error)] if isinstance(error, IterableError) else fault.split("\n")
-        for line in why if stop.number is None else [stopped]:
+        for line in why if stop.number is None else [stopped()]:
             _LOGGER.error(line)
     end(code)
 
@@ -82,7 +96,7 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path, loaded:
     """
     scheme, rest = parsed(to)
     unknown = ConfigError(f"--to {redacted(to)} is no destination: give {WAREHOUSES}.")
-    try:
+    with _installed():
         if scheme in ("postgresql", "postgres") and rest.startswith("//"):
             from source_iterable.load.postgres import Postgres
 
@@ -118,11 +132,32 @@ def open_destination(to: str, dataset: str, backfill: str, folder: Path, loaded:
             if not loaded:
                 check_merges(destination)
             return DltDestination(destination, dataset, backfill, folder)
-    except ImportError as error:
-        # Not by name: the package of this name on PyPI is somebody else's.
-        install = 'install the extra "load" from a clone of this connector, pip install ".[load]"'
-        raise ConfigError(f"Loading needs packages that are not installed ({error.name}): {install}.") from None
     raise unknown
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Raises ConfigError for a package that the block imports and that is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        install = 'pip install "iterable-source[load]"'
+        raise ConfigError(f"Loading needs packages that are not installed ({error.name}): {install}.") from None
+
+
+def _is_new(to: str) -> bool:
+    """Whether a load makes this local file or folder. Raises ConfigError if there is no folder to make it in."""
+    scheme, path = parsed(to)
+    if scheme or not path.endswith((".duckdb", ".db", "/")) or os.path.exists(path):
+        return False
+    with _installed():
+        import duckdb  # noqa: F401
+    parent = os.path.dirname(path.rstrip("/")) or "."
+    if not os.path.isdir(parent):
+        raise ConfigError(
+            f"--to {redacted(to)}: there is no folder {redacted(parent)}. Make it first, or correct the path."
+        )
+    return True
 
 
 def dataset_name(text: str) -> str:
@@ -133,30 +168,35 @@ def dataset_name(text: str) -> str:
 
 
 @local_errors()
-def _load(options: argparse.Namespace) -> int:
+def _load(options: argparse.Namespace, progress: Progress) -> int:
     """Load what the options say; returns the exit code."""
     config = read_config(options.config)
     names = chosen(options.streams, _LOGGER)
     for note in notes(config):
         _LOGGER.warning(note)
-    if names == GROUPS[DEFAULT]:
-        _LOGGER.info(f"Skipped because they are slow: {', '.join(EXPENSIVE)} (include them with --streams {ALL}).")
     reload = [] if options.reload is None else chosen(options.reload, _LOGGER)
     if others := [name for name in reload if name not in names]:
         raise ConfigError(
             f"--reload names streams that this load does not read: {', '.join(others)}. Add them to --streams."
         )
-    context = StreamContext(config, IterableClient(config, _LOGGER), _LOGGER)
-    with (
-        closing(context),
-        work_folder() as folder,
-        closing(open_destination(options.to, options.dataset, backfill_key(config), folder)) as destination,
-    ):
-        if options.custom_event_tables and not isinstance(destination, SqlDestination):
-            raise ConfigError("--custom-event-tables is for a DuckDB file and PostgreSQL: the others have no views.")
+    context = StreamContext(config, IterableClient(config, _LOGGER, progress), _LOGGER)
+    log = nullcontext() if is_live(alone=True) else heartbeat(progress, _LOGGER)
+    with closing(context), work_folder() as folder, ExitStack() as opened:
         failures = []
-        log = nullcontext() if sys.stderr.isatty() else heartbeat(context.progress, _LOGGER)
-        with log, progress_display(context.progress, alone=True):
+        with log, progress_display(progress, alone=True):
+            if _is_new(options.to):
+                # Before it is made. Others are opened first: they may be refused without a request.
+                must_be_accepted(config, context.client, every_error=False)
+            destination = opened.enter_context(
+                closing(open_destination(options.to, options.dataset, backfill_key(config), folder))
+            )
+            if options.custom_event_tables and not isinstance(destination, SqlDestination):
+                raise ConfigError(
+                    "--custom-event-tables is for a DuckDB file and PostgreSQL: the others have no views."
+                )
+            if names == GROUPS[DEFAULT]:
+                slow = ", ".join(EXPENSIVE)
+                _LOGGER.info(f"Skipped because they are slow: {slow} (include them with --streams {ALL}).")
             streams = [STREAMS[name] for name in names]
             results = load(context, destination, streams, folder, options.commit_rows, reload)
             try:
@@ -164,55 +204,38 @@ def _load(options: argparse.Namespace) -> int:
                     destination.make_custom_event_views()
             except IterableError as error:
                 failures.append(f"The rows are loaded, but the views of custom events are not made: {error}")
-        _report(results, destination.how_to_open())
+        report(results, destination.how_to_open())
         failures += [f"{name} is incomplete: {each.error}" for name, each in results.items() if each.error]
         for failure in failures:
             _LOGGER.error(failure)
         return 1 if failures else 0
 
 
-def _report(results: Mapping[str, Loaded], how_to_open: str) -> None:
-    """Write to stdout what was loaded."""
-    width = max(map(len, ["stream", *results]))
-    row = f" {{:<{width}}} │ {{:>13}} │ {{:>7}}".format
-    lines = [row(name, f"{each.rows:,}", f"{each.seconds:.1f}") for name, each in results.items() if each.rows]
-    if lines:
-        rows, seconds, _ = zip(*results.values(), strict=True)
-        rule = row("", "", "").replace(" ", "─").replace("│", "┼")
-        total = row("all", f"{sum(rows):,}", f"{max(seconds):.1f}")
-        lines = [row("stream", "rows", "seconds"), rule, *lines, rule, total]
-    if empty := sum(not each.rows and each.error is None for each in results.values()):
-        lines.append(f"{empty} stream{'s' * (empty > 1)} had nothing new.")
-    lines += ["", "To look at the tables:", "", f"    {how_to_open}", ""]
-    write_report(lines, "The rows are loaded, but the report cannot be written to stdout")
-
-
-def write_report(lines: Iterable[str], failed: str) -> None:
-    """Write lines to stdout, in one go, or log that this `failed`. Letters that its encoding lacks are replaced."""
-    report = visible("".join(f"{line}\n" for line in lines))
-    try:
-        sys.stdout.buffer.write(report.encode(sys.stdout.encoding, errors="replace"))
-        sys.stdout.flush()
-    except OSError as error:
-        _LOGGER.error(f"{failed}: {error.strerror}.")
-
-
 def _options(arguments: list[str]) -> argparse.Namespace:
     description = "Load Iterable into a warehouse. Run it again to load what is new since."
     parser = Parser(prog="source-iterable load", description=description)
     add = parser.add_argument
-    add("--config", type=Path, required=True, help="the configuration, a JSON file: docs/options.md")
-    add("--to", required=True, help=f"{WAREHOUSES}: docs/load.md")
+    add_config(parser)
+    add("--to", required=True, metavar="WAREHOUSE", help=f"{WAREHOUSES}: docs/load.md")
     streams = f"comma-separated streams and groups ({', '.join(GROUPS)}); default: all but the slow ones"
     add("--streams", default=DEFAULT, help=streams)
-    add("--commit-rows", type=int, default=COMMIT_ROWS, help="rows between two commits, at most (%(default)s)")
+    add(
+        "--commit-rows",
+        type=positive,
+        metavar="ROWS",
+        default=COMMIT_ROWS,
+        help="rows between two commits (%(default)s)",
+    )
     add("--custom-event-tables", action="store_true", help="a view for each name of custom events: docs/load.md")
     add("--reload", metavar="STREAMS", help="delete the rows of these streams first, and read them from the beginning")
-    add("--dataset", type=dataset_name, default="iterable", help="the schema of the tables (%(default)s)")
-    options = parsed_options(parser, arguments)
-    if options.commit_rows < 1:
-        parser.error("argument --commit-rows: must be at least 1")
-    return options
+    add(
+        "--dataset",
+        type=dataset_name,
+        metavar="NAME",
+        default="iterable",
+        help="the schema of the tables (%(default)s)",
+    )
+    return parsed_options(parser, arguments)
 
 
 def parsed_options(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:

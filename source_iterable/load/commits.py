@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from source_iterable.load.destination import Destination, Rejected
 from source_iterable.load.rows import RowFile
 from source_iterable.load.tables import Table
+from source_iterable.process.progress import Progress
 from source_iterable.reading.stream import State
 
 # A row that long is a likely reason why a stream is rejected.
@@ -23,10 +25,14 @@ class Commits:
     """
 
     destination: Destination
+    # What is in the tables is noted there.
+    progress: Progress = field(default_factory=Progress)
     errors: dict[str, Rejected] = field(default_factory=dict)
     _files: list[RowFile] = field(default_factory=list)
     # Whether a file was rejected since the last commit: no others are added until its stream is known.
     _rejected: bool = False
+    # The rows that are committed but not in their table yet, which is replaced once its stream has ended.
+    _collected: Counter[str] = field(default_factory=Counter)
 
     def add(self, file: RowFile) -> None:
         """Add a file, which is deleted after the next commit."""
@@ -47,6 +53,7 @@ class Commits:
         try:
             if not self._rejected:
                 self.destination.commit(states, tables.values())
+                self._note(self._files, tables)
         except Rejected:
             self._rejected = True
         if self._rejected:
@@ -57,13 +64,22 @@ class Commits:
             file.path.unlink(missing_ok=True)
         self._files, self._rejected = [], False
 
+    def _note(self, files: Iterable[RowFile], finished: Collection[str]) -> None:
+        """Note which rows are in the tables now."""
+        for file in files:
+            self._collected[file.table.name] += file.rows
+        for name in {*finished, *(file.table.name for file in files if file.table.merged)}:
+            self.progress.committed[name] += self._collected.pop(name, 0)
+
     def _commit_alone(self, name: str, states: Mapping[str, State], tables: Mapping[str, Table]) -> None:
         files = [file for file in self._files if file.table.name == name]
         try:
             for file in files:
                 self.destination.add(file)
             state = {name: states[name]} if name in states else {}
-            self.destination.commit(state, [tables[name]] if name in tables else [])
+            finished = {name: tables[name]} if name in tables else {}
+            self.destination.commit(state, finished.values())
+            self._note(files, finished)
         except Rejected as error:
             longest = max((file.longest_line for file in files), default=0) >> 20
             more = f" Its longest row has {longest} MB." if longest >= _LONG_MB else ""

@@ -27,7 +27,7 @@ WHEN 'BIGINT' THEN 'number' WHEN 'DOUBLE' THEN 'number' ELSE lower(coalesce(json
 
 
 class DuckDBFile(SqlDestination):
-    """A Destination: the database file `path`, which is made if missing. Raises DestinationError.
+    """A Destination: the database file `path`, which is made if missing, but not its folder. Raises DestinationError.
 
     `spill` is for DuckDB's temporary files. DuckDB would put them beside the database, where those of a killed load stay.
     Without indexes: DuckDB scans fast, and they would have to fit into memory.
@@ -43,7 +43,6 @@ class DuckDBFile(SqlDestination):
         self._path = path
         self.qualified = f"{quoted(path.stem)}.{self.qualified}"
         with errors_of(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._database = open_database(spill)
         # Not under its own name, which could be that of the schema.
         self.run(f"SET {_VACUUM} = 0; ATTACH {literal(str(path))} AS target; USE target")

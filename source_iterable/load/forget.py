@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 from source_iterable.config import Config
@@ -19,15 +18,15 @@ from source_iterable.load.command import (
     dataset_name,
     open_destination,
     parsed_options,
-    write_report,
 )
 from source_iterable.load.forgetting import Erasable, Erased, forget
 from source_iterable.load.loader import work_folder
 from source_iterable.load.persons import EMAIL, USER_ID, Persons, identifying
 from source_iterable.load.projects import check_projects
+from source_iterable.load.report import write_report
 from source_iterable.load.rows import literal
 from source_iterable.load.tables import backfill_key, table_of
-from source_iterable.process.arguments import Parser
+from source_iterable.process.arguments import Parser, add_config
 from source_iterable.process.machine import local_errors
 from source_iterable.records.columns import PROJECT
 from source_iterable.records.private_fields import PrivateFields
@@ -55,7 +54,7 @@ def run(arguments: list[str]) -> NoReturn:
     """
     options = _options(arguments)
     secrets = {*options.email, *options.user_id}
-    carry_out(options.to, partial(_forget, options), "Stopping.\n", _STOPPED, secrets)
+    carry_out(options.to, partial(_forget, options), "Stopping.", lambda: _STOPPED, secrets)
 
 
 @local_errors()
@@ -185,7 +184,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser = _Parser(prog="source-iterable forget", description=description, allow_abbrev=False)
     add = parser.add_argument
-    add("--config", type=Path, required=True, help="the configuration of the loads, for its hash_salt")
+    add_config(parser)
     add("--to", required=True, help=f"{WAREHOUSES}: docs/load.md")
     add("--dataset", type=dataset_name, default="iterable", help="the schema of the tables (%(default)s)")
     add("--email", type=_identifier, action="append", default=[], help="an email address; may be repeated")

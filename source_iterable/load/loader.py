@@ -12,9 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from source_iterable.api.client import IterableClient
-from source_iterable.api.retry import RESPONSE
-from source_iterable.errors import BadKey, Forbidden, IterableError
+from source_iterable.errors import IterableError
 from source_iterable.load.commits import Commits
 from source_iterable.load.destination import Destination, mixed_rows
 from source_iterable.load.projects import check_projects
@@ -24,7 +22,8 @@ from source_iterable.process.machine import local_errors
 from source_iterable.reading.stream import Checkpoint, State, Stream, StreamContext
 from source_iterable.reading.together import Ended, read
 from source_iterable.records.batch import RecordBatch
-from source_iterable.streams.table import STREAMS
+from source_iterable.streams.check import must_be_accepted
+from source_iterable.streams.table import SHORT, STREAMS
 
 # A commit at the latest after so many seconds, or rows, or Destination.commit_bytes: what a kill costs.
 COMMIT_SECONDS, COMMIT_ROWS = 180.0, 1_000_000
@@ -33,8 +32,6 @@ _UNREPEATABLE = {
     "list_sizes": "the sizes on past days",
     "campaigns_metrics_daily": "the days before the last metrics_days",
 }
-# An endpoint that answers fast.
-_PROBED = "lists"
 _PREFIX, _LOCK = "source-iterable-load-", ".lock"
 
 
@@ -57,9 +54,11 @@ def load(
     """Read streams and load their rows, by way of files in `folder`. A stream that cannot be read, or not be written, does
     not stop the others.
 
-    The streams of `reload` lose their rows and states first, if Iterable accepts the API key. Raises IterableError if the
-    destination or this machine fails, and ConfigError, before any request, if rows would be added to others that were
-    written with other private options. The next load continues from the last commit.
+    The streams of `reload` lose their rows and states first. The next load continues from the last commit.
+
+    Raises IterableError if the destination or this machine fails; before anything is changed, if Iterable cannot be reached
+    or refuses the API key; and ConfigError, before any request, if rows would be added to others that were written with
+    other private options.
     """
     begun = time.monotonic()
     results: dict[str, Loaded] = {}
@@ -84,6 +83,7 @@ def load(
             f"Tables that this load does not read have rows that were written with other private fields: {', '.join(old)}. "
             "To load them again from the beginning, name them in --streams and --reload, or drop them."
         )
+    must_be_accepted(context.config, context.client, every_error=bool(reload))
     states = destination.states(kept)
     for stream in streams:
         # What is requested whole is replaced whole, so that nothing stays that Iterable has deleted.
@@ -98,7 +98,6 @@ def load(
         to_read[name] = (stream, state)
     parts = destination.other_parts()
     if reloaded := [table for name, table in tables.items() if name in reload]:
-        _must_be_accepted(context.client)
         destination.reload(reloaded)
     destination.start_over([tables[name] for name, (_, state) in to_read.items() if not state])
     for warning in _warnings_of_deletion(tables, reload, {*parts} - {*destination.other_parts()}):
@@ -106,11 +105,12 @@ def load(
     # As a catalog would say it: which of the project's own fields have columns.
     context.catalog_schemas = {name: table.schema for name, table in tables.items()}
     with _worker() as do, closing(read(context, to_read)) as reading:
-        commits = Commits(destination)
+        commits = Commits(destination, context.progress)
         spool = Spool(folder, lambda file: do(commits.add, file), destination.keeps_nul)
         checkpoints: dict[str, State] = {}
         finished: list[Table] = []
         rows, size, due = 0, 0, time.monotonic() + COMMIT_SECONDS
+        left = {*to_read}
         for name, item in reading:
             if isinstance(item, RecordBatch):
                 spool.add(tables[name], item)
@@ -124,7 +124,10 @@ def load(
                 spool.flush(tables[name])
                 if item.error is None:
                     finished.append(tables[name])
-            if rows >= commit_rows or size >= destination.commit_bytes or time.monotonic() >= due:
+                left.remove(name)
+            # Once the last of the short lists is complete, those are in the tables, however long the rest takes.
+            is_early = isinstance(item, Ended) and name in SHORT and left and left.isdisjoint(SHORT)
+            if is_early or rows >= commit_rows or size >= destination.commit_bytes or time.monotonic() >= due:
                 spool.flush()
                 do(commits.commit, checkpoints, finished)
                 checkpoints, finished = {}, []
@@ -138,16 +141,6 @@ def load(
 def _is_otherwise(table: Table, destination: Destination, private: Mapping[str, str]) -> bool:
     """Whether a table, or what waits for it, has rows with other private options; `private` has the marks of tables."""
     return private.get(table.name, table.private) != table.private or destination.collects_otherwise(table)
-
-
-def _must_be_accepted(client: IterableClient) -> None:
-    """Raise IterableError if Iterable cannot be reached, or refuses the API key: before rows are deleted for a reload."""
-    try:
-        client.probe(_PROBED, retry=RESPONSE)
-    except (BadKey, Forbidden):
-        # A key may lack single endpoints.
-        if not client.key.works(refused=_PROBED):
-            raise
 
 
 def _warnings_of_deletion(

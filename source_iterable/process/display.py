@@ -1,20 +1,14 @@
-"""Shows progress: as lines in the log, or live on a terminal."""
+"""Text for the log and for terminals: the progress in lines, and names that cannot change what is on the screen."""
 
 from __future__ import annotations
 
 import logging
 import re
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING
 
-from source_iterable.process.progress import Progress
-
-if TYPE_CHECKING:
-    from rich.console import Group
+from source_iterable.process.progress import Progress, Waiting
 
 # Seconds between log lines: Airbyte kills a source that is silent for long, and people want to know sooner.
 LOG_INTERVAL = 20.0
@@ -60,53 +54,19 @@ def lines(progress: Progress) -> list[str]:
     """One line per stream being read, and one per thing waited for."""
     streams = []
     for name, stream in progress.snapshot().items():
+        has_begun = stream.records or stream.window or stream.share is not None
         share = "" if stream.share is None else f", {stream.share:.0%} of its time range"
         window = f", window {stream.window}" if stream.window else ""
-        if stream.share != 1.0:
+        if has_begun and not stream.ended:
             streams.append(f"{name}: {stream.records:,} records, {stream.bytes / 1e6:,.1f} MB{share}{window}")
-    return [*streams, *_waiting_lines(progress)]
+    return [*streams, *(waiting_line(what, waiting) for what, waiting in progress.waits().items())]
 
 
-def _waiting_lines(progress: Progress) -> Iterator[str]:
-    for what, ages in progress.waits().items():
-        times = f", {len(ages)} times" if len(ages) > 1 else ""
-        yield f"Waiting for {what} ({max(ages):.0f} s{times})"
-
-
-@contextmanager
-def progress_display(progress: Progress, alone: bool = False) -> Iterator[None]:
-    """Show the streams and what they wait for on stderr while the block runs, if stderr is a terminal and stdout is not.
-
-    `alone`: nothing is written to stdout meanwhile, so stdout may be a terminal, too, and the display disappears at the end
-    to make room for a report.
-    """
-    has_terminal, has_other = (bool(each and each.isatty()) for each in (sys.__stderr__, sys.__stdout__))
-    if not has_terminal or (has_other and not alone):
-        yield
-        return
-    # Imported here: containers have no terminal, and do not need it.
-    from rich.console import Console
-    from rich.live import Live
-
-    with Live(get_renderable=partial(_view, progress), console=Console(file=sys.__stderr__), transient=alone):
-        yield
-
-
-def _view(progress: Progress) -> Group:
-    """What rich renders at every refresh."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("stream", "records", "MB", "done", "window", title="source-iterable", title_justify="left")
-    for column in table.columns[1:4]:
-        column.justify = "right"
-    for name, stream in sorted(progress.snapshot().items()):
-        done = "" if stream.share is None else f"{stream.share:.0%}"
-        cells = (name, f"{stream.records:,}", f"{stream.bytes / 1e6:,.1f}", done, stream.window)
-        # As Text: rich takes [/b] in a string for markup.
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    return Group(table, *(Text(one_line(line), style="dim") for line in _waiting_lines(progress)))
+def waiting_line(what: str, waiting: Collection[Waiting]) -> str:
+    """What is waited for, since when, and by which streams."""
+    times = f", {len(waiting)} times" if len(waiting) > 1 else ""
+    streams = ", ".join(sorted({each.stream for each in waiting if each.stream is not None}))
+    return f"Waiting for {what} ({max(each.seconds for each in waiting):.0f} s{times})" + f": {streams}" * bool(streams)
 
 
 def visible(text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
+
+from source_iterable.process.live import tell
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -16,7 +17,7 @@ class StopSignals:
     """Ctrl-C and SIGTERM from now on: the first raises SystemExit in the main thread.
 
     That leaves through `finally` blocks, which cancel export jobs. It takes seconds, and further signals are ignored.
-    `notice` is written to stderr at once.
+    The user is told `notice` at once.
     """
 
     def __init__(self, notice: str = "") -> None:
@@ -36,9 +37,8 @@ class StopSignals:
     def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
         self.ignore()
         self.number = number
-        # Not print: the signal may have come within one, whose lock is held.
-        with suppress(OSError):
-            os.write(2, self._notice.encode())
+        if self._notice:
+            tell(self._notice)
         raise SystemExit(128 + number)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -22,13 +22,15 @@ STREAM: ContextVar[str | None] = ContextVar("stream", default=None)
 class StreamProgress:
     """One stream's progress: records and bytes written, the window being read, the share (0 to 1) of its time range read.
 
-    `counts`: retries, skipped items, and windows by transport, for the stream's last line in the log.
+    `counts`: retries, skipped items, and windows by transport, for the stream's last line in the log. `ended`: it was read
+    to its end, or failed.
     """
 
     records: int = 0
     bytes: int = 0
     window: str = ""
     share: float | None = None
+    ended: bool = False
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -42,8 +44,19 @@ class _Wait:
     since: float
 
 
+class Waiting(NamedTuple):
+    """A thread that waits: for which stream, if for one, since how many seconds, and whether for a limit of Iterable."""
+
+    stream: str | None
+    seconds: float
+    is_limit: bool = False
+
+
 class Progress:
-    """Collects what the threads of a sync report. Thread-safe."""
+    """Collects what the threads of a sync report. Thread-safe.
+
+    `committed` has the rows that a load has committed, by stream. `notice` is what the user was told last.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,6 +64,8 @@ class Progress:
         self._streams: defaultdict[str, StreamProgress] = defaultdict(StreamProgress)
         # `limited` reports only waits that take at least this many seconds in all.
         self.short_wait = 0.0
+        self.committed: Counter[str] = Counter()
+        self.notice = ""
 
     @contextmanager
     def waiting(self, what: str, limit: Callable[[], float] | None = None) -> Iterator[None]:
@@ -68,13 +83,13 @@ class Progress:
             with self._lock:
                 self._waits.remove(wait)
 
-    def waits(self) -> dict[str, list[float]]:
-        """What is waited for, in alphabetical order, and for how many seconds each thread has waited."""
+    def waits(self) -> dict[str, list[Waiting]]:
+        """What is waited for, in alphabetical order, and who waits for it."""
         now = time.monotonic()
-        waits: defaultdict[str, list[float]] = defaultdict(list)
+        waits: defaultdict[str, list[Waiting]] = defaultdict(list)
         with self._lock:
             for wait in self._waits:
-                waits[wait.what].append(now - wait.since)
+                waits[wait.what].append(Waiting(wait.stream, now - wait.since, wait.limit is not None))
         return dict(sorted(waits.items()))
 
     def limited(self) -> dict[str, float]:
@@ -88,6 +103,17 @@ class Progress:
                     if end - wait.since >= self.short_wait:
                         limited[wait.stream] = max(clock + end - now, limited.get(wait.stream, 0.0))
         return limited
+
+    def begin(self, names: Iterable[str]) -> None:
+        """Note that these streams are to be read."""
+        with self._lock:
+            for name in names:
+                self._streams[name]
+
+    def end(self, name: str) -> None:
+        """Note that a stream was read to its end, or failed."""
+        with self._lock:
+            self._streams[name].ended = True
 
     def advance(self, name: str, records: int = 0, size: int = 0, window: str = "", share: float | None = None) -> None:
         """Add `records` and `size` bytes to a stream; set its window and the share (0 to 1) of its time range read."""

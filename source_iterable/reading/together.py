@@ -63,6 +63,7 @@ def read(
     """
     queue = _Queue()
     context.barrier.expect({name: stream.needs for name, (stream, _) in streams.items() if stream.needs})
+    context.progress.begin(streams)
     context.shared.expect({name: stream.lists for name, (stream, _) in streams.items()})
     for stream, state in streams.values():
         stream.announce(context, state)
@@ -116,6 +117,8 @@ def _read_stream(context: StreamContext, name: str, stream: Stream, state: State
         context.shared.done(name)
     if isinstance(error, LocalError):
         context.client.stop(f"The sync was ended: {error}")
+    if not queue.closed:
+        context.progress.end(name)
     queue.put(name, Ended(error))
 
 

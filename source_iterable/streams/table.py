@@ -10,6 +10,7 @@ from typing import Any
 
 from source_iterable.config import Config, invalid
 from source_iterable.errors import ConfigError
+from source_iterable.process.environment import filled, without_file
 from source_iterable.reading.export_stream import EventStream, ExportStream
 from source_iterable.reading.lists import PlainList
 from source_iterable.reading.stream import Stream
@@ -33,8 +34,8 @@ from source_iterable.streams.webhooks import Webhooks
 EVENTS = [EventStream(name, data_type) for name, data_type in data_types().items()]
 EXPORTS: list[ExportStream] = [Users(), *EVENTS]
 
-# Short lists first: they finish while the exports wait for the export rate limit.
-_IN_ORDER: list[Stream] = [
+# A request or a few each. They come first: they finish while the exports wait for the export rate limit.
+_SHORT: list[Stream] = [
     # Name, path, the list in the response, primary key.
     LISTS,
     PlainList("channels", "channels", "channels", "id"),
@@ -45,6 +46,10 @@ _IN_ORDER: list[Stream] = [
     Webhooks("webhooks", "webhooks", "webhooks", "id"),
     # Lists that need more than that, each with its own class.
     *(UserFields(), ForgottenUsers(), CAMPAIGNS, Templates(), Journeys()),
+]
+_IN_ORDER: list[Stream] = [
+    *_SHORT,
+    # Lists that depend on others.
     *(CampaignsMetrics(), ExperimentsMetrics(), Experiments(), ExperimentVariants(), ExperimentTrends()),
     # A request for each campaign, template, catalog or table.
     *(ChildCampaigns(), TemplateContents(), TemplateLocales()),
@@ -54,6 +59,7 @@ _IN_ORDER: list[Stream] = [
     *EXPORTS,
 ]
 STREAMS = {stream.name: stream for stream in _IN_ORDER}
+SHORT = frozenset(stream.name for stream in _SHORT)
 
 # A request for each user, list, day or entry, five or ten a minute: hours in a large project.
 EXPENSIVE = ("events", "list_users", "list_sizes", "campaigns_metrics_daily", "metadata_entries")
@@ -114,10 +120,16 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     return config
 
 
-def read_config(path: Path) -> Config:
-    """The configuration in a JSON file. Raises ConfigError, which says what is wrong with the file or the option."""
+def read_config(path: Path | None) -> Config:
+    """The configuration in a JSON file, or without one that of the environment, which fills what the file leaves out.
+
+    Raises ConfigError, which says what is wrong with the file or the option.
+    """
+    if path is None:
+        return parse_config(without_file())
     try:
-        return parse_config(json.loads(path.read_text(encoding="utf-8")))
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return parse_config(filled(raw) if isinstance(raw, dict) else raw)
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except ValueError as error:

@@ -115,9 +115,11 @@ def test_a_head_that_breaks_off_is_no_empty_response(head: bytes) -> None:
         a_client(root).get_text("lists")
 
 
-@pytest.mark.parametrize(("times", "ends"), [(498, True), (499, False)])
-def test_a_head_has_a_thousand_lines_at_most(times: int, ends: bool) -> None:
-    with answering(b"HTTP/1.1 100 Continue\r\n\r\n" * times + GOOD) as (root, _):
+@pytest.mark.parametrize(("more", "ends"), [(0, True), (2, False)])
+def test_a_head_has_a_thousand_lines_at_most(more: int, ends: bool) -> None:
+    # 12 times 83 lines: Python itself takes 100 headers each, and, from 3.14.10 on, 100 interim responses.
+    interim = [b"HTTP/1.1 100 Continue\r\n" + b"A: b\r\n" * (81 + extra) + b"\r\n" for extra in [0] * 11 + [more]]
+    with answering(b"".join(interim) + GOOD) as (root, _):
         if ends:
             assert a_client(root).get_json("lists") == {"lists": []}
         else:

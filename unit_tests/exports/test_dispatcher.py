@@ -262,7 +262,7 @@ def test_what_is_waited_for_and_until_when_is_shown(client: IterableClient) -> N
     thread.start()
     while not client.progress.waits() or made._next == 0.0:
         pass
-    assert list(client.progress.waits()) == ["the export rate limit (emailSend)"]
+    assert list(client.progress.waits()) == ["the export rate limit"]
     assert made._next - dispatcher.time.monotonic() == pytest.approx(7.0, abs=1.0)
     transport.free = 1
     made.wake()

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from source_iterable.errors import IterableError, LocalError
+from source_iterable.errors import ConfigError, IterableError, LocalError
 from source_iterable.load import command
 from source_iterable.load.command import open_destination
-from source_iterable.load.loader import Loaded
+from source_iterable.process.progress import Progress
 from unit_tests.contexts import a_config
 
 SECRET = "S3cretPw"
@@ -108,8 +108,9 @@ def test_what_this_machine_lacks_is_named(
         raise error
 
     monkeypatch.setattr(command, "load", load)
+    monkeypatch.setattr(command, "must_be_accepted", lambda *arguments, **more: None)
     with pytest.raises(LocalError) as caught:
-        command._load(command._options(configured(tmp_path)))
+        command._load(command._options(configured(tmp_path)), Progress())
     assert str(caught.value).startswith(f"This machine {told}")
 
 
@@ -118,8 +119,8 @@ def test_less_than_one_row_a_commit_is_refused(rows: str, tmp_path: Path, capsys
     with pytest.raises(SystemExit) as caught:
         command.run([*configured(tmp_path), "--commit-rows", rows])
     assert caught.value.code == 2
-    told = f"invalid int value: '{rows}'" if rows == "many" else "must be at least 1"
-    assert capsys.readouterr().err.endswith(f"error: argument --commit-rows: {told}\n")
+    told = "argument --commit-rows: must be a whole number, at least 1\n"
+    assert capsys.readouterr().err.endswith(f"error: {told}")
     assert not (tmp_path / "iterable.duckdb").exists()
 
 
@@ -132,23 +133,32 @@ def test_a_dataset_has_a_plain_name(name: str, tmp_path: Path, capsys: pytest.Ca
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
-def test_the_report_has_the_streams_with_rows_and_their_sum(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    results = {"users": Loaded(1_200, 1.5), "email_send": Loaded(34, 2.25), "lists": Loaded(), "channels": Loaded()}
-    command._report(results, "duckdb x.duckdb")
-    assert [line.split() for line in capfdbinary.readouterr().out.decode().splitlines()] == [
-        ["stream", "│", "rows", "│", "seconds"],
-        ["─" * 12 + "┼" + "─" * 15 + "┼" + "─" * 8],
-        ["users", "│", "1,200", "│", "1.5"],
-        ["email_send", "│", "34", "│", "2.2"],
-        ["─" * 12 + "┼" + "─" * 15 + "┼" + "─" * 8],
-        ["all", "│", "1,234", "│", "2.2"],
-        ["2", "streams", "had", "nothing", "new."],
-        [],
-        ["To", "look", "at", "the", "tables:"],
-        [],
-        ["duckdb", "x.duckdb"],
-        [],
-    ]
+@pytest.mark.parametrize(("to", "folder"), [("no/x/i.duckdb", "no/x"), ("no/lake/", "no"), ("./no/i.db", "./no")])
+def test_a_folder_is_not_made_by_the_way(to: str, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=f"--to {to}: there is no folder {folder}. Make it first"):
+        command._is_new(to)
+    (tmp_path / folder).mkdir(parents=True)
+    assert command._is_new(to)
+    (tmp_path / to).mkdir()
+    assert not command._is_new(to)
+
+
+def test_what_is_not_in_this_machine_is_not_new() -> None:
+    for to in ("postgresql://u@h/x.duckdb", "s3://bucket/lake/", "bigquery", "duckdb"):
+        assert not command._is_new(to)
+
+
+def test_a_load_that_is_stopped_says_what_is_there() -> None:
+    progress = Progress()
+    progress.committed["users"] = 0
+    assert command._stopped(progress) == (
+        "The load was stopped before anything was committed. Run it again to load all."
+    )
+    progress.committed["lists"] = 1_200
+    assert "1,200 rows of 1 stream are committed: run it again to load the rest." in command._stopped(progress)
+    progress.committed["email_send"] = 34
+    assert "1,234 rows of 2 streams are committed" in command._stopped(progress)
 
 
 @pytest.mark.parametrize("to", ADDRESSES)

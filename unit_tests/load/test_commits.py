@@ -139,3 +139,17 @@ def test_what_fails_for_all_streams_ends_the_load(tmp_path: Path) -> None:
         with pytest.raises(DestinationError, match="full"):
             load.commit(1)
         assert load.commits.errors == {}
+
+
+def test_what_is_in_the_tables_is_noted(opened: Callable[[], Any], tmp_path: Path) -> None:
+    with closing(opened()) as destination:
+        load = Load(destination, tmp_path / "work")
+        destination.start_over([USERS, METRICS, CHANNELS])
+        load.add(1, USERS, CHANNELS, METRICS)
+        assert load.commits.progress.committed == {}
+        load.commit(1)
+        assert load.commits.progress.committed == {"users": 1, "campaigns_metrics": 1}, "channels is replaced at its end"
+        refused(destination, tmp_path)
+        load.add(2, CHANNELS, USERS)
+        load.commit(2, CHANNELS)
+        assert load.commits.progress.committed == {"users": 1, "campaigns_metrics": 1, "channels": 2}

@@ -21,6 +21,7 @@ def test_temporary_files_are_not_beside_the_database(tmp_path: Path) -> None:
     """There, those of a killed load would stay."""
     spill, there = tmp_path / "spill", tmp_path / "there"
     spill.mkdir()
+    there.mkdir()
     with closing(DuckDBFile(there / "x.duckdb", "iterable", "", spill)) as destination:
         # More than its memory.
         destination.run(

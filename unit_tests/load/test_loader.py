@@ -33,6 +33,7 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
 
     def run(destination: DuckDBFile) -> dict[str, Loaded]:
         with a_context() as context:
+            context.client.key.is_accepted = True
             return load(context, destination, [STREAMS[name] for name in NAMES], tmp_path, 1_000_000)
 
     return run
@@ -141,3 +142,34 @@ def test_folders_of_killed_loads_are_removed_and_those_of_running_ones_are_not(
             assert sorted(tmp_path.iterdir()) == sorted([running, other])
         assert (running / "1.jsonl").exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_short_lists_are_committed_once_the_last_of_them_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists_are_committed = Event()
+
+    def short(*arguments: Any) -> Any:
+        yield [{"id": 1, "name": "x"}]
+
+    def long(*arguments: Any) -> Any:
+        yield [{"id": 2, "name": "x"}]
+        assert lists_are_committed.wait(60)
+
+    for name, reads in (("campaigns", short), ("snippets", short), ("experiments", long)):
+        monkeypatch.setattr(STREAMS[name], "_read", reads)
+    with closing(opened(tmp_path)) as destination, a_context() as context:
+        context.client.key.is_accepted = True
+        commit, finished = destination.commit, list[set[str]]()
+
+        def noted(states: Any, tables: Any) -> None:
+            finished.append({table.name for table in tables})
+            commit(states, tables)
+            if finished[-1] >= {*NAMES}:
+                lists_are_committed.set()
+
+        monkeypatch.setattr(destination, "commit", noted)
+        streams = [STREAMS[name] for name in (*NAMES, "experiments")]
+        load(context, destination, streams, tmp_path, 1_000_000)
+    assert finished == [{*NAMES}, {"experiments"}]
+    assert context.progress.committed == {"campaigns": 1, "snippets": 1, "experiments": 1}

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import re
 import threading
 
 import pytest
-from rich.console import Console
 
 from source_iterable.process import display
-from source_iterable.process.display import heartbeat, lines, one_line, visible
-from source_iterable.process.progress import Progress
+from source_iterable.process.display import heartbeat, lines, one_line, visible, waiting_line
+from source_iterable.process.progress import Progress, Waiting
 
 
 def test_lines_show_streams_and_waits() -> None:
     progress = Progress()
     progress.advance("email_send", records=1200, size=3_500_000, window="a to b", share=0.25)
     progress.advance("email_send", records=300, size=500_000)
+    progress.begin(["lists", "users"])
     progress.advance("lists", records=3, share=1.0)
+    progress.end("lists")
     with (
         progress.waiting("the export rate limit"),
         progress.waiting("the export rate limit"),
@@ -29,7 +29,12 @@ def test_lines_show_streams_and_waits() -> None:
     assert shown[0] == "email_send: 1,500 records, 4.0 MB, 25% of its time range, window a to b"
     assert re.match(r"Waiting for the export rate limit \(\d+ s, 2 times", shown[1])
     assert re.match(r"Waiting for the response \(\d+ s\)", shown[2])
-    assert len(shown) == 3, "finished streams are not logged again"
+    assert len(shown) == 3, "neither finished streams nor those that have nothing yet"
+
+
+def test_a_wait_names_its_streams() -> None:
+    waiting = [Waiting("users", 20.4, True), Waiting("email_open", 3.0, True), Waiting("users", 1.0)]
+    assert waiting_line("the limit", waiting) == "Waiting for the limit (20 s, 3 times): email_open, users"
 
 
 @pytest.mark.parametrize("waits", [True, False])
@@ -82,18 +87,3 @@ def test_foreign_text_cannot_change_the_terminal(text: str, shown: str) -> None:
 
 def test_a_newline_begins_no_line_of_its_own() -> None:
     assert one_line("a\nforged\r\n\x1b[2K") == r"a\nforged\r\n\x1b[2K"
-
-
-def test_what_a_stream_waits_for_cannot_change_the_display() -> None:
-    progress = Progress()
-    progress.advance("lists [/b]", window="\x1b[2K[red]")
-    with progress.waiting("a retry of [/b]\n\x1b[2K\rforged\u202e"):
-        console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=120)
-        console.print(display._view(progress))
-    assert isinstance(console.file, io.StringIO)
-    shown = console.file.getvalue()
-    assert "lists [/b]" in shown
-    assert r"\x1b[2K[red]" in shown
-    assert r"Waiting for a retry of [/b]\n\x1b[2K\rforged\u202e" in shown
-    assert not {"\x1b[2K", "\r", "\u202e"} & {shown, *shown}
-    assert "\x1b[2K" not in shown

@@ -49,8 +49,9 @@ def test_what_is_waited_for_is_told_with_the_age_of_each_wait(progress: Progress
         clock[0] += 3
         with progress.waiting("the rate limit"), progress.waiting("a response"):
             clock[0] += 4
-            waits = {what: sorted(seconds) for what, seconds in progress.waits().items()}
+            waits = {what: sorted(each.seconds for each in waiting) for what, waiting in progress.waits().items()}
             assert waits == {"a response": [4.0], "the rate limit": [4.0, 7.0]}
+            assert not any(each.is_limit or each.stream for waiting in progress.waits().values() for each in waiting)
     assert progress.waits() == {}
 
 

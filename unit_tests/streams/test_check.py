@@ -1,6 +1,7 @@
 """Check reports what is wrong and what to do about it, in at most three requests."""
 
 import logging
+import re
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -11,6 +12,9 @@ from airbyte_cdk.models import AirbyteConnectionStatus
 from requests_mock import Mocker
 
 from source_iterable.airbyte.source import SourceIterable
+from source_iterable.errors import IterableError
+from source_iterable.streams.check import must_be_accepted
+from unit_tests.contexts import a_context
 
 KEY = "k-0123456789abcdef"
 US, EU = "https://api.iterable.com/api/", "https://api.eu.iterable.com/api/"
@@ -163,3 +167,48 @@ def test_a_failed_check_says_only_why(requests_mock: Mocker) -> None:
     requests_mock.get(US + "lists", **FORBIDDEN)
     assert "phonenumber" not in (check(excluded_fields=["phonenumber"]) or "")
     assert requests_mock.call_count == 1
+
+
+def accepted(every_error: bool = False, **changes: Any) -> str:
+    """What is said before a load; nothing if it may begin."""
+    try:
+        with a_context(api_key=KEY, **changes) as context:
+            must_be_accepted(context.config, context.client, every_error)
+    except IterableError as error:
+        assert KEY not in str(error)
+        return str(error)
+    return ""
+
+
+def test_a_load_begins_if_a_stream_could_be_read(requests_mock: Mocker) -> None:
+    requests_mock.get(US + "lists", json={"lists": []})
+    assert accepted() == ""
+    assert requests_mock.call_count == 1
+    requests_mock.reset_mock()
+    for fault in (FORBIDDEN, BAD_KEY):
+        requests_mock.get(US + "lists", **fault)
+        requests_mock.get(US + "channels", json={"channels": []})
+        assert accepted() == "", "a key may lack one endpoint"
+        requests_mock.reset_mock()
+    requests_mock.get(US + "lists", status_code=500)
+    assert accepted() == ""
+    assert "500" in accepted(every_error=True), "before rows are deleted"
+    requests_mock.reset_mock()
+
+
+def test_a_load_does_not_begin_with_a_key_that_nothing_takes(requests_mock: Mocker) -> None:
+    requests_mock.get(re.compile(US), **BAD_KEY)
+    requests_mock.get(EU + "lists", json={"lists": []})
+    assert "set region to EU" in accepted()
+    requests_mock.get(re.compile(US), **FORBIDDEN)
+    assert "may not read lists" in accepted()
+    requests_mock.get(re.compile(US), exc=requests.ConnectionError)
+    assert "Check that this machine can reach https://api.iterable.com/api/" in accepted()
+    requests_mock.reset_mock()
+
+
+def test_a_key_that_was_accepted_before_is_not_tried_again(requests_mock: Mocker) -> None:
+    with a_context() as context:
+        context.client.key.is_accepted = True
+        must_be_accepted(context.config, context.client, every_error=True)
+    assert requests_mock.call_count == 0

@@ -1,7 +1,4 @@
-"""Check: would a sync work? At most three requests, none of them on the export limit of four a minute.
-
-A fourth one, of users/getFields, only if the private options have a name that no schema has.
-"""
+"""Check: would a sync work? And before a load: could it work at all?"""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from contextlib import suppress
 from source_iterable.api.client import IterableClient
 from source_iterable.api.clock import iso_time
 from source_iterable.api.request import Timeout
-from source_iterable.api.retry import ONCE
+from source_iterable.api.retry import ONCE, RESPONSE
 from source_iterable.config import REGION_BASE_URLS, Config, parse_date
 from source_iterable.errors import (
     BadKey,
@@ -27,6 +24,8 @@ from source_iterable.errors import (
 from source_iterable.streams.privacy import notes, unknown_names
 from source_iterable.streams.users import user_fields
 
+# An endpoint that answers fast.
+_PROBED = "lists"
 # Short: a user is waiting.
 _TIMEOUT = Timeout(10.0, 30.0)
 _CREATE_A_KEY = "create a server-side key without JWT in Iterable (Integrations > API Keys) and use that."
@@ -35,21 +34,20 @@ _CREATE_A_KEY = "create a server-side key without JWT in Iterable (Integrations 
 def check(config: Config, logger: logging.Logger) -> list[str]:
     """Raise IterableError for what would prevent a sync; its message says what to do.
 
-    Returns what should be known of the private options before records are written.
+    Returns what should be known of the private options before records are written. Sends three requests at most, none of
+    them on the export limit of four a minute, and a fourth one, of users/getFields, only if the private options have a name
+    that no schema has.
     """
     start = parse_date(config.start_date)
     if config.end_date and parse_date(config.end_date) <= start:
         raise ConfigError("The end date is not later than the start date: set a later end_date, or none.")
     client = IterableClient(config, logger)
     try:
-        client.probe("lists", _TIMEOUT)
-    except BadKey as error:
-        raise ConfigError(_about_a_refused_key(config, logger, error)) from None
-    except Forbidden as error:
-        raise ConfigError(_may_not(error, "read lists")) from None
+        client.probe(_PROBED, _TIMEOUT)
+    except (BadKey, Forbidden) as error:
+        raise _refused(config, logger, error) from None
     except (Unreachable, TimedOut) as error:
-        advice = f"Check that this machine can reach {config.base_url}: network, proxy, firewall."
-        raise TransientError(f"{error} {advice}") from None
+        raise _unreachable(config, error) from None
     # The response to the first request has told the time.
     if start.timestamp() > client.now():
         now, here = iso_time(client.now()), iso_time(time.time())
@@ -63,6 +61,35 @@ def check(config: Config, logger: logging.Logger) -> list[str]:
     except (BadKey, Forbidden) as error:
         raise ConfigError(_may_not(error, "export data")) from None
     return [*notes(config), *_unknown(config, client)]
+
+
+def must_be_accepted(config: Config, client: IterableClient, every_error: bool) -> None:
+    """Raise IterableError if Iterable cannot be reached or refuses the API key, unless it has accepted it before.
+
+    An endpoint that is out of order, or that the key lacks, stops no other stream. With `every_error`, the former is raised.
+    """
+    if client.key.is_accepted:
+        return
+    try:
+        client.probe(_PROBED, retry=RESPONSE)
+    except (BadKey, Forbidden) as error:
+        if not client.key.works(refused=_PROBED):
+            raise _refused(config, client.logger, error) from None
+    except Unreachable as error:
+        raise _unreachable(config, error) from None
+    except IterableError:
+        if every_error:
+            raise
+
+
+def _refused(config: Config, logger: logging.Logger, error: BadKey | Forbidden) -> ConfigError:
+    if isinstance(error, Forbidden):
+        return ConfigError(_may_not(error, "read lists"))
+    return ConfigError(_about_a_refused_key(config, logger, error))
+
+
+def _unreachable(config: Config, error: IterableError) -> TransientError:
+    return TransientError(f"{error} Check that this machine can reach {config.base_url}: network, proxy, firewall.")
 
 
 def _unknown(config: Config, client: IterableClient) -> list[str]:
@@ -89,7 +116,7 @@ def _about_a_refused_key(config: Config, logger: logging.Logger, error: BadKey) 
     if config.api_base_url is None:
         (other,) = (region for region in REGION_BASE_URLS if region != config.region)
         try:
-            IterableClient(config.model_copy(update={"region": other}), logger).probe("lists", _TIMEOUT)
+            IterableClient(config.model_copy(update={"region": other}), logger).probe(_PROBED, _TIMEOUT)
             return f"The API key belongs to the {other} data center: set region to {other}."
         except BadKey:
             pass
