@@ -14,7 +14,7 @@
 # make simulate   how long whole syncs take, in virtual time (ARGS=--check: the small ones, fails if one takes too long;
 #                 ARGS="--write --processes 2": also into benchmarks/README.md)
 # make witnesses  what published connectors and Iterable's own client read in the local Iterable (needs Node)
-# make image      the image, without a Docker engine (root on Debian), tested against the local Iterable
+# make image      both images, without a Docker engine (root on Debian), tested against the local Iterable
 #                 (RELEASE=trixie: on the Python of that Debian release instead of this machine's)
 # make test-on    RELEASE=trixie: the tests on that release's Python (root on Debian; ARGS as above)
 # make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on)
@@ -131,6 +131,7 @@ publish: $(PUBLISH)/.installed
 # The lock files pin every installed version and hash, and name no registry.
 lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra load --constraint requirements/runtime.txt --output-file requirements/load.txt
 	$(COMPILE) pyproject.toml --extra dev --extra load --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra pyairbyte --output-file requirements/pyairbyte.txt
 	$(COMPILE) dbt/requirements.in requirements/run.in --output-file requirements/models.txt
