@@ -5,6 +5,7 @@
 # make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
 # make test-warehouses  the tests of every warehouse, and of hostile responses to every kind of stream (ARGS as above)
 # make test-models  the tests of the dbt package, with dbt installed (ARGS as above)
+# make recipes    the examples of docs/run-it.md in Dagster, Airflow and Prefect, whose newest versions it installs
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint       style, types, declared dependencies, workflows
@@ -28,6 +29,8 @@ BIN := $(VENV)/bin
 PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
+RECIPES := .venv-recipes
+AIRFLOW := .venv-airflow
 PUBLISH := .venv-publish
 DATABASE ?= demo/iterable.duckdb
 # Recipes get it from the environment, as it was typed, and do not show it: a URL may contain a password.
@@ -41,7 +44,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
+.PHONY: run models report live pyairbyte recipes test test-warehouses test-models storm lint docs bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
 
 run: $(MODELS)/.installed
 	$(MODELS)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -59,13 +62,16 @@ live: $(VENV)/.installed
 
 # Only the tests of the dbt package need dbt, which is large.
 test: $(VENV)/.installed
-	$(PYTEST) $(if $(ARGS),$(ARGS),-m "not models and not warehouses and not kinds")
+	$(PYTEST) $(if $(ARGS),$(ARGS),-m "not models and not warehouses and not kinds and not recipes")
 
 test-warehouses: $(VENV)/.installed
 	$(PYTEST) -m "warehouses or kinds" $(ARGS)
 
 test-models: $(VENV)/.installed $(MODELS_TEST)/.installed
 	$(PYTEST) -m models $(ARGS)
+
+recipes: $(VENV)/.installed $(RECIPES)/.installed $(AIRFLOW)/.installed
+	$(BIN)/python -m pytest -m recipes $(ARGS)
 
 pyairbyte: $(PYAIRBYTE)/.installed
 	$(PYAIRBYTE)/bin/python -m integration_tests.pyairbyte
@@ -78,8 +84,8 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
-	$(BIN)/actionlint
-	$(BIN)/zizmor --quiet --offline --pedantic .github
+	$(BIN)/actionlint .github/workflows/*.yml docs/examples/github-actions.yml
+	$(BIN)/zizmor --quiet --offline --pedantic .github docs/examples/github-actions.yml
 
 docs: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/python docs/tables.py
@@ -166,11 +172,24 @@ $(MODELS_TEST)/.installed: requirements/models-test.txt
 	$(MODELS_TEST)/bin/python $(PIP) --require-hashes --requirement requirements/models-test.txt
 	touch $@
 
+# Not locked: whoever follows a recipe gets the newest versions, too.
+$(RECIPES)/.installed: requirements/recipes.in pyproject.toml $(VENV)/.installed
+	@echo "Installing Dagster, Prefect, dbt and the connector into $(RECIPES) (750 MB): two minutes or more."
+	test -x $(RECIPES)/bin/python || $(PYTHON) -m venv $(RECIPES)
+	$(BIN)/uv pip install --quiet --upgrade --python $(RECIPES)/bin/python --requirement requirements/recipes.in --editable ".[load]"
+	touch $@
+
+$(AIRFLOW)/.installed: requirements/airflow.in $(VENV)/.installed
+	@echo "Installing Airflow into $(AIRFLOW) (330 MB): two minutes or more."
+	test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	$(BIN)/uv pip install --quiet --upgrade --python $(AIRFLOW)/bin/python --requirement requirements/airflow.in
+	touch $@
+
 $(PUBLISH)/.installed: requirements/publish.txt
 	test -x $(PUBLISH)/bin/python || $(PYTHON) -m venv $(PUBLISH)
 	$(PUBLISH)/bin/python $(PIP) --require-hashes --requirement requirements/publish.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(PUBLISH) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(RECIPES) $(AIRFLOW) $(PUBLISH) dbt/target dbt/logs report.html demo build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,5 @@
 """A sandbox in Iterable's place, for programs that take nothing but their environment: they reach it at
-https://api.iterable.com, and no other host.
+https://api.iterable.com and its files at Amazon, and no other host.
 """
 
 from __future__ import annotations
@@ -18,26 +18,30 @@ from urllib.parse import urlsplit
 from integration_tests.connector import time_text
 from integration_tests.sandbox import Sandbox
 
-HOST = "api.iterable.com"
+API, FILES = "api.iterable.com", "files.s3.amazonaws.com"
 
 
 @contextmanager
 def in_place_of_iterable(sandbox: Sandbox, folder: Path) -> Iterator[dict[str, str]]:
     """Yields the variables that lead there: a proxy and its certificate, made in `folder`; and a key and a start date."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2 -subj /CN={HOST}"
-    subprocess.run([*command.split(), "-addext", f"subjectAltName=DNS:{HOST}"], check=True, capture_output=True)
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2 -subj /CN={API}"
+    subprocess.run(
+        [*command.split(), "-addext", f"subjectAltName=DNS:{API},DNS:{FILES}"], check=True, capture_output=True
+    )
     certificate.chmod(0o644)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, key)
-    address = urlsplit(sandbox.base_url)
+    servers = {API: urlsplit(sandbox.base_url), FILES: urlsplit(sandbox.files_url)}
+    sandbox.core.files_url = f"https://{FILES}/"
 
     class Proxy(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             asked = self.rfile.readline()
             while self.rfile.readline().strip():
                 pass
-            if not asked.startswith(f"CONNECT {HOST}:443 ".encode()):
+            address = servers.get(asked.decode().removeprefix("CONNECT ").partition(":443 ")[0])
+            if address is None:
                 self.wfile.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
                 return
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")

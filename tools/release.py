@@ -31,6 +31,10 @@ VERSIONS = {
     "dbt/dbt_project.yml": r"^(version: ).*()$",
     "Dockerfile": r"^(ARG VERSION=).*()$",
     "docs/setup-airbyte.md": r"(source-iterable:|image tag: `)\d+\.\d+\.\d+()\b",
+    "docs/examples/airflow_iterable_pod.py": r'(source-iterable:)\d+\.\d+\.\d+(-load")',
+    "docs/examples/github-actions.yml": r'(iterable-source\[load\]==)\d+\.\d+\.\d+(")',
+    "docs/examples/kubernetes.yaml": r"(source-iterable:)\d+\.\d+\.\d+(-load)$",
+    "docs/examples/warehouse/packages.yml": r"^(    revision: v).*()$",
 }
 # The same of the address of the documentation.
 DOCUMENTATION = {

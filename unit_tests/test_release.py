@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = (
     *("source_iterable/version.py", "source_iterable/config.py", "metadata.yaml", "dbt/dbt_project.yml"),
     *("pyproject.toml", "Dockerfile", "tools/release.py", "docs/setup-airbyte.md", "docs/upgrading.md"),
+    *("docs/examples/airflow_iterable_pod.py", "docs/examples/github-actions.yml", "docs/examples/kubernetes.yaml"),
+    "docs/examples/warehouse/packages.yml",
 )
 TOPS = (
     ".ci",
@@ -40,7 +42,7 @@ def checkout(tmp_path: Path) -> Path:
     """A repository with the files that a release changes."""
     for name in FILES:
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((ROOT / name).read_text())
     (tmp_path / "source_iterable/version.py").write_text('"""The version."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
