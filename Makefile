@@ -174,13 +174,13 @@ $(MODELS_TEST)/.installed: requirements/models-test.txt
 
 # Not locked: whoever follows a recipe gets the newest versions, too.
 $(RECIPES)/.installed: requirements/recipes.in pyproject.toml $(VENV)/.installed
-	@echo "Installing Dagster, Prefect, dbt and the connector into $(RECIPES) (750 MB): two minutes or more."
+	@echo "Installing Dagster, Prefect, dbt and the connector into $(RECIPES) (800 MB): about half a minute."
 	test -x $(RECIPES)/bin/python || $(PYTHON) -m venv $(RECIPES)
 	$(BIN)/uv pip install --quiet --upgrade --python $(RECIPES)/bin/python --requirement requirements/recipes.in --editable ".[load]"
 	touch $@
 
 $(AIRFLOW)/.installed: requirements/airflow.in $(VENV)/.installed
-	@echo "Installing Airflow into $(AIRFLOW) (330 MB): two minutes or more."
+	@echo "Installing Airflow into $(AIRFLOW) (330 MB): about half a minute."
 	test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
 	$(BIN)/uv pip install --quiet --upgrade --python $(AIRFLOW)/bin/python --requirement requirements/airflow.in
 	touch $@

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.recipes
 ROOT = EXAMPLES.parents[1]
 # With the connector, dbt, Dagster and Prefect; Airflow is alone.
 RECIPES, AIRFLOW = (ROOT / name / "bin" for name in (".venv-recipes", ".venv-airflow"))
-# All of them can report on their users; nothing is reported from here.
+# All of them can report on their users; nothing is reported from here. And a busy machine is slow.
 QUIET = {
     "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -27,6 +27,7 @@ QUIET = {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
     "RUNTIME__DLTHUB_TELEMETRY": "false",
 }
 DAGSTER = """

@@ -78,7 +78,7 @@ def versions(root: Path) -> dict[str, str]:
         "models": in_file(root / "dbt/dbt_project.yml", r"^version: (.*)$"),
         "image": in_file(root / "Dockerfile", r"^ARG VERSION=(.*)$"),
         "changelog": in_file(root / "CHANGELOG.md", r"^## (\d\S*)"),
-        "docs": in_file(root / "docs/setup-airbyte.md", r"Docker image tag: `(.*)`$"),
+        "docs": in_file(root / "docs/setup-airbyte.md", r"Docker image tag: `(.*?)`"),
     }
 
 
