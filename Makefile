@@ -20,7 +20,7 @@
 # make test-on    RELEASE=trixie: the tests on that release's Python (root on Debian; ARGS as above)
 # make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on)
 # make release-check TAG=vx.y.z  whether everything in this checkout is of that release; make release-notes TAG=vx.y.z: what is new in it
-# make dist       the wheel and the sources, in dist/, and whether the wheel can be installed
+# make dist       the wheel and the sources, in dist/, and what the wheel does where it is installed alone
 # make publish    upload dist/, only in the workflow `release`
 # make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions)
 PYTHON ?= python3
@@ -127,7 +127,9 @@ dist: $(VENV)/.installed
 	$(PYTHON) -m venv --clear dist/.venv
 	dist/.venv/bin/python $(PIP) --require-hashes --requirement requirements/runtime.txt
 	dist/.venv/bin/python $(PIP) --no-deps dist/*.whl
-	cd dist && .venv/bin/iterable-source --version && .venv/bin/source-iterable spec >/dev/null
+	cd dist && .venv/bin/source-iterable spec >/dev/null
+	dist/.venv/bin/python $(PIP) --require-hashes --requirement requirements/load.txt
+	$(BIN)/python -m integration_tests.installed dist/.venv/bin
 	rm -rf dist/.venv
 
 # As whom, the workflow's own identity says; uv knows where to.

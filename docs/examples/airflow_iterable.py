@@ -13,6 +13,7 @@ from pathlib import Path
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+from cosmos.constants import TestBehavior
 
 STREAMS = "users,campaigns,templates,email_send,email_open,email_click,email_bounce"
 LOADER = Path(os.environ.get("LOADER", "/opt/loader"))
@@ -39,7 +40,7 @@ with DAG(
         project_config=ProjectConfig(MODELS, manifest_path=MODELS / "target" / "manifest.json", install_dbt_deps=False),
         profile_config=ProfileConfig("warehouse", "production", profiles_yml_filepath=MODELS / "profiles.yml"),
         execution_config=ExecutionConfig(dbt_executable_path=LOADER / "bin" / "dbt"),
-        # In DuckDB, staging models are part of the others.
-        render_config=RenderConfig(exclude=["config.materialized:ephemeral"]),
+        # In DuckDB, staging models are part of the others. Tests compare models, so they wait for all of them.
+        render_config=RenderConfig(exclude=["config.materialized:ephemeral"], test_behavior=TestBehavior.AFTER_ALL),
     )
     load >> models
