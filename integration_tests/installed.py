@@ -1,6 +1,7 @@
-"""`make dist`: the wheel where it is installed alone, as users have it: `python -m integration_tests.installed dist/.venv/bin`.
+"""`make dist`: the wheel as users have it, installed alone: `python -m integration_tests.installed dist/.venv/bin`.
 
-In an empty folder, with nothing but variables in the environment: check, a load, one of what is new since, and the dlt source.
+In an empty folder, with nothing but variables in the environment: check, a load, a second one that finds what is new, and
+the dlt source.
 """
 
 from __future__ import annotations
@@ -43,7 +44,13 @@ def main() -> None:
             "SOURCES__ITERABLE__START_DATE": variables["ITERABLE_START_DATE"],
         }
         load = ("source-iterable", "load", "--to", "iterable.duckdb", "--streams", STREAMS)
-        for command in (("iterable-source", "--version"), ("iterable-source", "check"), load, load, ("python", "-c", DLT)):
+        for command in (
+            ("iterable-source", "--version"),
+            ("iterable-source", "check"),
+            load,
+            load,
+            ("python", "-c", DLT),
+        ):
             shown = "the dlt source" if command[-1] == DLT else " ".join(command)
             print(f"\n$ {shown}", flush=True)
             subprocess.run([programs / command[0], *command[1:]], cwd=folder, env=environment, check=True)

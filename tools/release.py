@@ -35,6 +35,7 @@ VERSIONS = {
     "docs/examples/github-actions.yml": r'(iterable-source\[load\]==)\d+\.\d+\.\d+(")',
     "docs/examples/kubernetes.yaml": r"(source-iterable:)\d+\.\d+\.\d+(-load)$",
     "docs/examples/warehouse/packages.yml": r"^(    revision: v).*()$",
+    "docs/models.md": r"^(        revision: v).*()$",
 }
 # The same of the address of the documentation.
 DOCUMENTATION = {

@@ -18,7 +18,7 @@ FILES = (
     *("source_iterable/version.py", "source_iterable/config.py", "metadata.yaml", "dbt/dbt_project.yml"),
     *("pyproject.toml", "Dockerfile", "tools/release.py", "docs/setup-airbyte.md", "docs/upgrading.md"),
     *("docs/examples/airflow_iterable_pod.py", "docs/examples/github-actions.yml", "docs/examples/kubernetes.yaml"),
-    "docs/examples/warehouse/packages.yml",
+    *("docs/examples/warehouse/packages.yml", "docs/models.md"),
 )
 TOPS = (
     ".ci",
