@@ -42,6 +42,12 @@ print("users from", *sorted(key.to_user_string() for key in job.asset_layer.asse
 """
 
 
+@pytest.fixture(autouse=True)
+def programs() -> None:
+    if not (RECIPES / "dbt").exists() or not (AIRFLOW / "airflow").exists():
+        pytest.fail("Dagster, Airflow and Prefect are not installed. Run this by: make recipes", pytrace=False)
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The examples, deployed: with the dbt package from a repository, as of now."""
