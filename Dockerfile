@@ -1,5 +1,5 @@
-# The connector as Airbyte runs it, by default on Airbyte's base image for Python connectors. Any other base image with Python
-# 3.10 to 3.14 and its venv module also works.
+# Two images, by default on Airbyte's base image for Python connectors; any other with Python 3.10 to 3.14 and its venv module
+# also works. The connector as Airbyte runs it: `docker build .`; with `load` into warehouses: `docker build --target load .`
 ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.1.0@sha256:1d1aa21d34e851df4e8a87b391c27724c06e2597608e7161f4d167be853bd7b6
 
 
@@ -29,20 +29,39 @@ RUN /build/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /build
        -s /build/package -p /opt/source-iterable /build/package/lib
 
 
-FROM ${BASE_IMAGE}
-COPY --from=dependencies /opt/source-iterable /opt/source-iterable
-COPY --from=connector /build/package /opt/source-iterable
+# What `load` needs besides.
+FROM dependencies AS load-dependencies
+COPY requirements/load.txt /build/load.txt
+RUN /build/tools/bin/pip --python /opt/source-iterable/bin/python install --no-compile --require-hashes \
+    --requirement /build/load.txt
+RUN find /opt/source-iterable/lib -type d -name tests -prune -exec rm -rf {} + \
+    && /opt/source-iterable/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/source-iterable/lib
 
+
+FROM ${BASE_IMAGE} AS base
 # Each stream is read in a thread of its own. With glibc's default number of arenas, each thread would keep its own freed
 # memory.
 ENV PATH="/opt/source-iterable/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
-    MALLOC_ARENA_MAX=2 \
-    AIRBYTE_ENTRYPOINT="/opt/source-iterable/bin/source-iterable"
+    MALLOC_ARENA_MAX=2
 
 # Numeric, because Kubernetes cannot verify that a named user is not root. In Airbyte's base image, 1000 is the user airbyte.
 USER 1000
 ENTRYPOINT ["/opt/source-iterable/bin/source-iterable"]
+
+
+FROM base AS load
+COPY --from=load-dependencies /opt/source-iterable /opt/source-iterable
+COPY --from=connector /build/package /opt/source-iterable
+
+
+# The last one is what a build without a target makes.
+FROM base
+COPY --from=dependencies /opt/source-iterable /opt/source-iterable
+COPY --from=connector /build/package /opt/source-iterable
+
+# Airbyte asks for it. Where it is set, `load` tells of the other image.
+ENV AIRBYTE_ENTRYPOINT="/opt/source-iterable/bin/source-iterable"
 
 # Last, so that a new version keeps all steps above cached. `make release` sets it.
 ARG VERSION=0.1.0

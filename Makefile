@@ -5,6 +5,7 @@
 # make test       the tests, in three processes (ARGS="-k name" for some of them; WORKERS=0: in this one)
 # make test-warehouses  the tests of every warehouse, and of hostile responses to every kind of stream (ARGS as above)
 # make test-models  the tests of the dbt package, with dbt installed; those of the report need Debian's chromium (ARGS as above)
+# make recipes    the examples of docs/run-it.md in Dagster, Airflow and Prefect, whose newest versions it installs
 # make pyairbyte  the connector in PyAirbyte, against a local Iterable
 # make storm      seeded storms of faults and kills against the local Iterable (N=500: as many; SEED=7: from this seed on)
 # make lint       style, types, declared dependencies, workflows
@@ -15,13 +16,13 @@
 # make simulate   how long whole syncs take, in virtual time (ARGS=--check: the small ones, fails if one takes too long;
 #                 ARGS="--write --processes 2": also into benchmarks/README.md)
 # make witnesses  what published connectors and Iterable's own client read in the local Iterable (needs Node)
-# make image      the image, without a Docker engine (root on Debian), tested against the local Iterable
+# make image      both images, without a Docker engine (root on Debian), tested against the local Iterable
 #                 (RELEASE=trixie: on the Python of that Debian release instead of this machine's)
 # make test-on    RELEASE=trixie: the tests on that release's Python (root on Debian; ARGS as above)
 # make release    VERSION=x.y.z: one commit and a tag (DOCUMENTATION=https://...: where the spec points from then on;
 #                 OWNER=account: who owns the repository and its images)
 # make release-check TAG=vx.y.z  whether everything in this checkout is of that release; make release-notes TAG=vx.y.z: what is new in it
-# make dist       the wheel and the sources, in dist/, and whether the wheel can be installed
+# make dist       the wheel and the sources, in dist/, and what the wheel does where it is installed alone
 # make publish    upload dist/, only in the workflow `release`
 # make lock       regenerate the lock files (UPGRADE=--upgrade: with newer versions), and copy the page's library (needs Node)
 PYTHON ?= python3
@@ -30,6 +31,8 @@ BIN := $(VENV)/bin
 PYAIRBYTE := .venv-pyairbyte
 MODELS := .venv-models
 MODELS_TEST := .venv-models-test
+RECIPES := .venv-recipes
+AIRFLOW := .venv-airflow
 PUBLISH := .venv-publish
 SITE := .venv-site
 DATABASE ?= demo/iterable.duckdb
@@ -44,7 +47,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-strip-extras --no-header $(UPGRADE)
 
-.PHONY: run models report live pyairbyte test test-warehouses test-models storm lint docs site bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
+.PHONY: run models report live pyairbyte recipes test test-warehouses test-models storm lint docs site bench bench-large simulate witnesses image test-on release release-check release-notes dist publish lock clean
 
 run: $(MODELS)/.installed
 	$(MODELS)/bin/python -m integration_tests.demo $(if $(CONFIG),--config $(CONFIG))
@@ -62,13 +65,16 @@ live: $(VENV)/.installed
 
 # Only the tests of the dbt package need dbt, which is large.
 test: $(VENV)/.installed
-	$(PYTEST) $(if $(ARGS),$(ARGS),-m "not models and not warehouses and not kinds")
+	$(PYTEST) $(if $(ARGS),$(ARGS),-m "not models and not warehouses and not kinds and not recipes")
 
 test-warehouses: $(VENV)/.installed
 	$(PYTEST) -m "warehouses or kinds" $(ARGS)
 
 test-models: $(VENV)/.installed $(MODELS_TEST)/.installed
 	$(PYTEST) -m models $(ARGS)
+
+recipes: $(VENV)/.installed $(RECIPES)/.installed $(AIRFLOW)/.installed
+	$(BIN)/python -m pytest -m recipes $(ARGS)
 
 pyairbyte: $(PYAIRBYTE)/.installed
 	$(PYAIRBYTE)/bin/python -m integration_tests.pyairbyte
@@ -81,8 +87,8 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
-	$(BIN)/actionlint
-	$(BIN)/zizmor --quiet --offline --pedantic .github
+	$(BIN)/actionlint .github/workflows/*.yml docs/examples/github-actions.yml
+	$(BIN)/zizmor --quiet --offline --pedantic .github docs/examples/github-actions.yml
 
 docs: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/python docs/tables.py
@@ -133,6 +139,8 @@ dist: $(VENV)/.installed
 	dist/.venv/bin/python $(PIP) --require-hashes --requirement requirements/runtime.txt
 	dist/.venv/bin/python $(PIP) --no-deps dist/*.whl
 	cd dist && .venv/bin/iterable-source --version && .venv/bin/source-iterable spec >/dev/null
+	dist/.venv/bin/python $(PIP) --require-hashes --requirement requirements/load.txt
+	$(BIN)/python -m integration_tests.installed dist/.venv/bin
 	rm -rf dist/.venv dist/.source
 
 # As whom, the workflow's own identity says; uv knows where to.
@@ -142,6 +150,7 @@ publish: $(PUBLISH)/.installed
 # The lock files pin every installed version and hash, and name no registry.
 lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra load --constraint requirements/runtime.txt --output-file requirements/load.txt
 	$(COMPILE) pyproject.toml --extra dev --extra load --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra pyairbyte --output-file requirements/pyairbyte.txt
 	$(COMPILE) dbt/requirements.in requirements/run.in --output-file requirements/models.txt
@@ -178,6 +187,19 @@ $(MODELS_TEST)/.installed: requirements/models-test.txt
 	$(MODELS_TEST)/bin/python $(PIP) --require-hashes --requirement requirements/models-test.txt
 	touch $@
 
+# Not locked: whoever follows a recipe gets the newest versions, too.
+$(RECIPES)/.installed: requirements/recipes.in pyproject.toml $(VENV)/.installed
+	@echo "Installing Dagster, Prefect, dbt and the connector into $(RECIPES) (800 MB): about half a minute."
+	test -x $(RECIPES)/bin/python || $(PYTHON) -m venv $(RECIPES)
+	$(BIN)/uv pip install --quiet --upgrade --python $(RECIPES)/bin/python --requirement requirements/recipes.in --editable ".[load]"
+	touch $@
+
+$(AIRFLOW)/.installed: requirements/airflow.in $(VENV)/.installed
+	@echo "Installing Airflow into $(AIRFLOW) (330 MB): about half a minute."
+	test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	$(BIN)/uv pip install --quiet --upgrade --python $(AIRFLOW)/bin/python --requirement requirements/airflow.in
+	touch $@
+
 $(PUBLISH)/.installed: requirements/publish.txt
 	test -x $(PUBLISH)/bin/python || $(PYTHON) -m venv $(PUBLISH)
 	$(PUBLISH)/bin/python $(PIP) --require-hashes --requirement requirements/publish.txt
@@ -189,5 +211,5 @@ $(SITE)/.installed: requirements/site.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(PUBLISH) $(SITE) dbt/target dbt/logs report.html demo build dist site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PYAIRBYTE) $(MODELS) $(MODELS_TEST) $(RECIPES) $(AIRFLOW) $(PUBLISH) $(SITE) dbt/target dbt/logs report.html demo build dist site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -402,9 +402,15 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     without = "import sys; sys.modules['duckdb'] = None; from source_iterable.run import run; run(sys.argv[1:])"
     with Sandbox(SandboxSettings()) as sandbox:
         arguments = load_words(tmp_path, config_for(sandbox), "--to", str(tmp_path / "iterable.duckdb"))
-    done = subprocess.run([sys.executable, "-c", without, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert 'pip install "iterable-source[load]"' in done.stderr
+    for where, says in (
+        ({}, 'pip install "iterable-source[load]"'),
+        # The variable is Airbyte's.
+        ({"AIRBYTE_ENTRYPOINT": "source-iterable"}, "To load, use the one whose tag ends in -load."),
+    ):
+        command = [sys.executable, "-c", without, *arguments]
+        done = subprocess.run(command, env={**os.environ, **where}, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert says in done.stderr
 
 
 @pytest.mark.warehouses

@@ -133,6 +133,15 @@ def test_links_resolve() -> None:
                 assert anchor in [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings], target
 
 
+def test_airbyte_gets_the_image_that_was_built() -> None:
+    page = (ROOT / "docs" / "setup-airbyte.md").read_text(encoding="utf-8")
+    ways = [line.split("|")[2:4] for line in page.splitlines() if "docker build" in line]
+    assert len(ways) == 2
+    for name, commands in ways:
+        images = re.findall(r"(?:--tag|push|docker-image) (\S+?)`? ", commands)
+        assert {f"`{image.rpartition(':')[0]}`" for image in images} == {name.strip()} and len(images) == 2, commands
+
+
 def test_no_local_path_is_mentioned() -> None:
     for document in [*DOCUMENTS, *(ROOT / "docs" / "examples").glob("*.py")]:
         found = re.search(r"(?<![\w$:/.])/(?:work|root|home|tmp/\w)[\w/]*", document.read_text(encoding="utf-8"))

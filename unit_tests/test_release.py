@@ -48,7 +48,7 @@ def checkout(tmp_path: Path) -> Path:
     """A repository with the files that a release changes."""
     for name in FILES:
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((ROOT / name).read_text().replace("/OWNER/", "/acme/"))
     (tmp_path / "source_iterable/version.py").write_text('"""The version."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
@@ -94,7 +94,7 @@ def versions(root: Path) -> dict[str, str]:
         "models": in_file(root / "dbt/dbt_project.yml", r"^version: (.*)$"),
         "image": in_file(root / "Dockerfile", r"^ARG VERSION=(.*)$"),
         "changelog": in_file(root / "CHANGELOG.md", r"^## (\d\S*)"),
-        "docs": in_file(root / "docs/setup-airbyte.md", r"Docker image tag: `(.*)`$"),
+        "docs": in_file(root / "docs/setup-airbyte.md", r"Docker image tag: `(.*?)`"),
     }
 
 

@@ -141,6 +141,9 @@ def _installed() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
+        # Set in Airbyte's image, where nothing can be installed.
+        if "AIRBYTE_ENTRYPOINT" in os.environ:
+            raise ConfigError("This image is Airbyte's. To load, use the one whose tag ends in -load.") from None
         install = 'pip install "iterable-source[load]"'
         raise ConfigError(f"Loading needs packages that are not installed ({error.name}): {install}.") from None
 

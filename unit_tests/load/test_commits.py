@@ -148,7 +148,9 @@ def test_what_is_in_the_tables_is_noted(opened: Callable[[], Any], tmp_path: Pat
         load.add(1, USERS, CHANNELS, METRICS)
         assert load.commits.progress.committed == {}
         load.commit(1)
-        assert load.commits.progress.committed == {"users": 1, "campaigns_metrics": 1}, "channels is replaced at its end"
+        assert load.commits.progress.committed == {"users": 1, "campaigns_metrics": 1}, (
+            "channels is replaced at its end"
+        )
         refused(destination, tmp_path)
         load.add(2, CHANNELS, USERS)
         load.commit(2, CHANNELS)
