@@ -155,7 +155,7 @@ lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --extra pyairbyte --output-file requirements/pyairbyte.txt
 	$(COMPILE) dbt/requirements.in requirements/run.in --output-file requirements/models.txt
 	$(COMPILE) dbt/requirements-test.in --output-file requirements/models-test.txt
-	$(COMPILE) requirements/site.in --output-file requirements/site.txt
+	$(subst 3.10,3.11,$(COMPILE)) requirements/site.in --output-file requirements/site.txt
 	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/build.txt
 	echo uv | $(COMPILE) --constraint requirements/dev.txt - --output-file requirements/publish.txt
 	$(BIN)/python tools/lock.py requirements/*.txt
