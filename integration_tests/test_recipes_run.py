@@ -1,4 +1,4 @@
-"""The examples of docs/run-it.md that need other programs: run by these, unchanged, on a sandbox in Iterable's place."""
+"""The examples of docs/run-it.md that need other programs: run by these, on a sandbox in Iterable's place."""
 
 from __future__ import annotations
 
