@@ -151,6 +151,7 @@ tools the last one extracted counts. -#}
     {%- if execute and flags.INTROSPECT -%}
         {%- set table = source_iterable.progress_table() -%}
         {%- do run_query("delete from " ~ table ~ " where reader = '" ~ model.name ~ "' and not pending") -%}
+        {%- if target.type == "postgres" %}{# Its planner guesses wrongly until it has counted. #}{%- do run_query("analyze " ~ this) -%}{% endif -%}
         update {{ table }} set pending = false where reader = '{{ model.name }}'
     {%- endif -%}
 {% endmacro %}

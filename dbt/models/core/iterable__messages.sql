@@ -14,24 +14,33 @@
 {%- set clicks = source_iterable.clicks() %}
 {%- set bounces = source_iterable.bounces() %}
 {%- set arrivals = ["inAppDelivery", "embeddedReceived"] %}
+{#- Of the send. Without `data`, which would be sorted with it. #}
+{%- set kept = [
+    "source_relation", "message_id", "event_name", "created_at", "created_on", "unique_user_key", "email", "user_id", "campaign_id",
+    "template_id", "channel_id", "message_type_id", "workflow_id", "experiment_id",
+] %}
 
-with events as (
-    select * from {{ ref("iterable__events") }} where message_id is not null
+{#- Written out twice: PostgreSQL knows how many rows a table has, and for a CTE that is read twice guesses wrongly. #}
+{%- set events %}
+    from {{ ref("iterable__events") }} as events
+    where message_id is not null
 {%- if last_build %}
     -- All events of the messages that have new ones.
     and (source_relation, message_id) in (
         select source_relation, message_id from {{ ref("iterable__events") }} where build_number > {{ last_build }} and message_id is not null
     )
 {%- endif %}
-),
+{%- endset %}
 
-sent as (
+with sent as (
     select
-        events.*,
+{%- for name in kept %}
+        {{ name }},
+{%- endfor %}
         row_number() over (partition by source_relation, message_id order by created_at, event_id) as nth,
         count(*) over (partition by source_relation, message_id) as sent_count
-    from events
-    where event_name in ('{{ media | map("first") | join("', '") }}')
+    {{- events | indent(4) }}
+        and event_name in ('{{ media | map("first") | join("', '") }}')
 ),
 
 followed as (
@@ -56,7 +65,7 @@ followed as (
         {{- "," if not loop.last }}
 {%- endfor %},
         max(build_number) as build_number
-    from events
+    {{- events | indent(4) }}
     group by source_relation, message_id
 )
 
@@ -70,15 +79,9 @@ select
         when '{{ type }}' then '{{ medium }}'
 {%- endfor %}
     end as message_medium,
-    sent.unique_user_key,
-    sent.email,
-    sent.user_id,
-    sent.campaign_id,
-    sent.template_id,
-    sent.channel_id,
-    sent.message_type_id,
-    sent.workflow_id,
-    sent.experiment_id,
+{%- for name in kept[5:] %}
+    sent.{{ name }},
+{%- endfor %}
     -- Iterable reports delivery only for in-app and embedded messages; all others count unless they bounced. Messages that somebody
     -- opened, clicked, unsubscribed from or complained about were delivered, even if they bounced.
     followed.opened_count + followed.opened_by_machine_count + followed.clicked_count + followed.clicked_by_machine_count
