@@ -65,4 +65,4 @@ ENV AIRBYTE_ENTRYPOINT="/opt/source-iterable/bin/source-iterable"
 
 # Last, so that a new version keeps all steps above cached. `make release` sets it.
 ARG VERSION=0.1.0
-LABEL io.airbyte.name="source-iterable" io.airbyte.version="${VERSION}"
+LABEL io.airbyte.name="ghcr.io/OWNER/source-iterable" io.airbyte.version="${VERSION}"

@@ -125,7 +125,7 @@ def version_lines(root: Path) -> dict[str, str]:
 
 def owned(root: Path) -> list[str]:
     """The files that name the repository or its images."""
-    return ["pyproject.toml", *pages(root, OWNED)]
+    return ["pyproject.toml", "metadata.yaml", "Dockerfile", *pages(root, OWNED)]
 
 
 def in_lines(path: str, line: str, value: str) -> Callable[[str], str]:
