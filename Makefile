@@ -71,7 +71,8 @@ test-warehouses: $(VENV)/.installed
 	$(PYTEST) -m "warehouses or kinds" $(ARGS)
 
 test-models: $(VENV)/.installed $(MODELS_TEST)/.installed
-	$(PYTEST) -m models $(ARGS)
+	# A file's tests share builds of the models, so one process takes them all.
+	$(PYTEST) --dist=loadscope -m models $(ARGS)
 
 recipes: $(VENV)/.installed $(RECIPES)/.installed $(AIRFLOW)/.installed
 	$(BIN)/python -m pytest -m recipes $(ARGS)

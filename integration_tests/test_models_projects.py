@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -96,7 +97,8 @@ def test_history_of_campaigns(
     warehouse: tuple[Run, Build],  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run, build = warehouse
+    run, build_nodes = warehouse
+    build = partial(build_nodes, "--select", "+resource_type:snapshot")
     for name in ("TZ", "PGTZ"):
         monkeypatch.setenv(name, "Asia/Tokyo")
     columns = "project text, id bigint, name text, campaign_state text, send_size bigint, labels json"

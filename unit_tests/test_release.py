@@ -192,7 +192,12 @@ def test_a_tag_is_checked_before_it_is_published(checkout: Path) -> None:
         ("docs/setup-airbyte.md", "source-iterable:0.1.0 .", "source-iterable:0.0.9 .", "is of version 0.0.9, 0.1.0"),
         ("CHANGELOG.md", "## 0.1.0 - 2026", "## 0.0.9 - 2026", "CHANGELOG.md is of version 0.0.9"),
         ("metadata.yaml", "packageName: iterable-source", "packageName: other", "The distribution is not the same"),
-        ("metadata.yaml", "dockerRepository: ghcr.io/acme/source", "dockerRepository: ghcr.io/acme/another", "The image is not the same"),
+        (
+            "metadata.yaml",
+            "dockerRepository: ghcr.io/acme/source",
+            "dockerRepository: ghcr.io/acme/another",
+            "The image is not the same",
+        ),
         ("docs/docker.md", "ghcr.io/acme", "ghcr.io/other", "The owner of the repository is not acme everywhere"),
         ("pyproject.toml", 'Documentation = "https', 'Documentation = "https://example.com', "documentation is not"),
     ],

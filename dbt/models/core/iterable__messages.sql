@@ -26,8 +26,10 @@
     where message_id is not null
 {%- if last_build %}
     -- All events of the messages that have new ones.
-    and (source_relation, message_id) in (
-        select source_relation, message_id from {{ ref("iterable__events") }} where build_number > {{ last_build }} and message_id is not null
+    and exists (
+        select 1 from {{ ref("iterable__events") }} as changed
+        where changed.source_relation = events.source_relation and changed.message_id = events.message_id
+            and changed.build_number > {{ last_build }}
     )
 {%- endif %}
 {%- endset %}
