@@ -113,7 +113,7 @@ def _records(cursor: Any) -> list[Record]:
 
 
 def everything(built: Built, where: str = "") -> dict[str, list[str]]:
-    """Every row of every model as text, without numbers of builds, other numbers in one form; `where` may choose rows."""
+    """Every row of every model as text, without what only builds need, numbers in one form; `where` may choose rows."""
     return {name: texts([_plain(row) for row in built.rows(f"SELECT * FROM {name} {where}")]) for name in MODELS}
 
 
@@ -124,5 +124,5 @@ def _plain(row: Record) -> Record:
         if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
         else value
         for name, value in row.items()
-        if name != "build_number"
+        if name not in ("build_number", "_extracted_at")
     }

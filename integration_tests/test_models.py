@@ -196,6 +196,7 @@ def test_streams_that_were_not_synced_and_events_with_odd_times_are_no_error(loa
         database.execute("UPDATE iterable.email_send SET campaign_id = 42")
         # As an older version of the package would have left it.
         database.execute("ALTER TABLE analytics.iterable__events DROP COLUMN message_bus_id")
+        database.execute("UPDATE analytics._source_iterable_progress SET upto = 'older' WHERE source = 'settings'")
         untimed = "SELECT * REPLACE ('untimed' AS _event_id, NULL AS created_at)"
         database.execute(f"INSERT INTO iterable.email_open {untimed} FROM source.iterable.email_open LIMIT 1")
         (opened,) = database.execute("SELECT count(*) FROM iterable.email_open").fetchone() or (0,)

@@ -65,7 +65,10 @@ pending, and makes that valid once it is done: not every warehouse can undo both
     {%- set last = "max(" ~ adapter.quote(batch.name) ~ ")" if batch else "" -%}
     {%- if "_load_number" in held -%}
         {%- set loads = api.Relation.create(database=raw.database, schema=raw.schema, identifier="_source_iterable_loads") -%}
-        {{ return("select cast(max(number) + 1 as " ~ dbt.type_string() ~ ") from " ~ loads) }}
+        {#- Copies of the tables may lack it: they are read in full. #}
+        {%- if adapter.get_relation(loads.database, loads.schema, loads.identifier) is not none -%}
+            {{ return("select cast(max(number) + 1 as " ~ dbt.type_string() ~ ") from " ~ loads) }}
+        {%- endif -%}
     {%- elif "_dlt_load_id" in held -%}
         {%- set second = "cast(cast(" ~ last ~ " as " ~ source_iterable.type_double() ~ ") as " ~ dbt.type_bigint() ~ ")" -%}
         {{ return("select cast(" ~ second ~ " - " ~ source_iterable.late_commit() ~ " as " ~ dbt.type_string() ~ ") from " ~ raw) }}

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,9 @@ class DltDestination(Destination):
                 self._anew.add(table.name)
 
     def add(self, file: RowFile) -> None:
+        if not file.table.merged:
+            # Its stream may go on for some commits, and files are deleted after the next one.
+            file = replace(file, path=file.path.rename(file.path.with_suffix(".kept")))
         self._files.setdefault(file.table.name, []).append(file)
 
     def commit(self, states: Mapping[str, State], finished: Iterable[Table] = ()) -> None:

@@ -39,7 +39,7 @@ VECTOR = 2048
 class RowFile:
     """A file of rows of one table, a line each: records, or if `texts` objects of column names and texts.
 
-    `size` and `longest_line` are in bytes; no line is longer. A destination leaves the file where it is.
+    `size` and `longest_line` are in bytes; no line is longer. The file is deleted after the next commit.
     """
 
     path: Path

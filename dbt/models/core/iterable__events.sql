@@ -80,7 +80,7 @@ events as (
 
 select events.*
 from events
-{%- if progress %}
+{%- if "settings" in progress %}
 {%- if source_iterable.has_versions() %}
 -- What was extracted before that which is there, and committed after it, is old.
 left join {{ this }} as present on present.source_relation = events.source_relation and present.event_id = events.event_id

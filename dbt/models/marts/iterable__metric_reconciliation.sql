@@ -147,6 +147,17 @@ compared as (
         on campaigns.source_relation = theirs.source_relation and campaigns.campaign_id = theirs.campaign_id
     left join loaded on loaded.source_relation = theirs.source_relation
     where theirs.iterables is not null
+),
+
+-- A stream that is not synced has no events of any campaign.
+explained as (
+    select
+        compared.*,
+        coalesce(not_comparable_because, case
+            when max(ours) over (partition by report, source_relation, iterable_metric) = 0 and iterables > 0
+                then 'no events of this kind are loaded'
+        end) as reason
+    from compared
 )
 
 select
@@ -159,9 +170,9 @@ select
     ours,
     iterables,
     ours - iterables as difference,
-    not_comparable_because,
+    reason as not_comparable_because,
     case
-        when not_comparable_because is not null or abs(ours - iterables) < 0.005 then null
+        when reason is not null or abs(ours - iterables) < 0.005 then null
         when abs(ours_otherwise - iterables) < 0.005 and metric like '%unsubscribes' then 'unsubscribes by bounces and complaints'
         when abs(ours_otherwise - iterables) < 0.005 then 'machines'
         when abs(ours_in_time - iterables) < 0.005 then 'late events: stored after Iterable counted'
@@ -169,4 +180,4 @@ select
         when ours > iterables then 'events that Iterable did not have yet'
         else 'events that are not loaded'
     end as likely_reason
-from compared
+from explained
