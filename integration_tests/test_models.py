@@ -19,6 +19,7 @@ from integration_tests.models import (
     MODELS,
     NOW,
     PACKAGE,
+    ROOMS,
     Built,
     dbt,
     everything,
@@ -59,7 +60,7 @@ def test_all_models_are_built_and_all_tests_pass(built: Built) -> None:
     assert {result["status"] for result in built.results} <= {"success", "pass", "warn"}
     models = [result for result in built.results if result["unique_id"].startswith("model.")]
     tests = [result for result in built.results if result["unique_id"].startswith("test.")]
-    assert len(models) == len(MODELS) == 21
+    assert len(models) == len(MODELS) == 23
     assert len(tests) > 70
     for name in MODELS:
         assert built.rows(f"SELECT count(*) AS n FROM {name}")[0]["n"] > 0, name
@@ -68,8 +69,8 @@ def test_all_models_are_built_and_all_tests_pass(built: Built) -> None:
 def test_every_column_is_described(built: Built) -> None:
     described = {
         model["name"]: [column["name"] for column in model["columns"]]
-        for file in ("core/core.yml", "marts/marts.yml")
-        for model in yaml.safe_load((PACKAGE / "models" / file).read_text(encoding="utf-8"))["models"]
+        for room in ROOMS
+        for model in yaml.safe_load((PACKAGE / "models" / room / f"{room}.yml").read_text(encoding="utf-8"))["models"]
     }
     assert set(described) == set(MODELS)
     for name, columns in described.items():
@@ -100,7 +101,7 @@ def test_postgresql_gives_the_same_with_late_events(
         other = in_postgres(server.to, tmp_path)
         assert {result["status"] for result in other.results} <= {"success", "pass", "warn"}
         assert summary(other.results) == summary(built.results), "views of the staging models are not counted"
-        assert summary(built.results).startswith("21 models and 5 snapshots in the schema analytics ")
+        assert summary(built.results).startswith("23 models and 5 snapshots in the schema analytics ")
         there, here = everything(other), everything(built)
         assert report(server.to, tmp_path)[1].data == report(built.database, tmp_path)[1].data
         # As with source-iterable load, a URL may say more than the address.
@@ -212,7 +213,7 @@ def test_streams_that_were_not_synced_and_events_with_odd_times_are_no_error(loa
 
 def test_names_are_none_of_the_words_that_engines_reserve() -> None:
     reserved = set(RESERVED.split())
-    files = [PACKAGE / "models" / name for name in ("staging/staging.yml", "core/core.yml", "marts/marts.yml")]
+    files = sorted((PACKAGE / "models").glob("*/*.yml"))
     names = {
         column["name"]
         for file in files

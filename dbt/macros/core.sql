@@ -1,6 +1,5 @@
-{#- A column of a stream, or NULL if the stream has no column of this name. -#}
-{% macro column_or_null(stream, name, kind="text") %}
-    {%- set held = source_iterable.columns_of(stream) | map(attribute="name") | list -%}
+{#- A column, or NULL if a stream that has the columns `held` does not have it. -#}
+{% macro column_or_null(held, name, kind="text") %}
     {{ return(name if name in held else "cast(null as " ~ source_iterable.type_of(kind) ~ ")") }}
 {% endmacro %}
 
@@ -60,6 +59,14 @@
     ]) }}
 {% endmacro %}
 
+{#- The media for columns of users, each with what names of their events are like. -#}
+{% macro media_of_users() %}
+    {{ return([
+        ["email", "email%"], ["push", "push%"], ["in_app", "inApp%"], ["sms", "sms%"], ["whatsapp", "whatsApp%"], ["embedded", "embedded%"],
+        ["web_push", "webPush%"],
+    ]) }}
+{% endmacro %}
+
 {#- The event types that count as opens, clicks or bounces, for all media. -#}
 {% macro opens() %}{{ return(["emailOpen", "pushOpen", "inAppOpen", "whatsAppSeen", "embeddedImpression"]) }}{% endmacro %}
 {% macro clicks() %}
@@ -114,43 +121,52 @@ left join (
 {%- endfor -%}
 {% endmacro %}
 
-{#- How many messages fulfil a condition, and how many persons have such a message: `unique_user_key`, without one the message. -#}
-{% macro messages(condition) %}{{ return("sum(case when " ~ condition ~ " then 1 else 0 end)") }}{% endmacro %}
-{% macro persons(condition) %}
-    {{ return("count(distinct case when " ~ condition ~ " then coalesce(unique_user_key, message_id) end)") }}
+{#- How many rows fulfil a condition. -#}
+{% macro count_if(condition) %}{{ return("sum(case when " ~ condition ~ " then 1 else 0 end)") }}{% endmacro %}
+
+{#- The unique_ figures of a group of messages: of the persons for whose messages this is true. -#}
+{% macro counted_persons() %}
+    {{ return([
+        ["unique_sends", "true"],
+        ["unique_opens", "opened_count > 0"],
+        ["unique_opens_with_machines", "opened_count + opened_by_machine_count > 0"],
+        ["unique_clicks", "clicked_count > 0"],
+        ["unique_clicks_with_machines", "clicked_count + clicked_by_machine_count > 0"],
+        ["unique_opens_or_clicks", "opened_count + clicked_count > 0"],
+        ["unique_unsubscribes", "unsubscribed_count > 0"],
+        ["unique_hosted_unsubscribe_clicks", "hosted_unsubscribe_clicked_count > 0"],
+    ]) }}
 {% endmacro %}
 
-{#-
-Figures of a group of messages: unique_ ones count persons, total_ ones events, all others messages. Those of persons do not add up
-over groups. Definitions: docs/models.md.
--#}
-{% macro counted() %}
+{#- All other figures: total_ ones count events, the rest messages. -#}
+{% macro counted_messages() %}
     {{ return([
         ["sent", "count(*)"],
-        ["delivered", source_iterable.messages("is_delivered")],
-        ["bounced", source_iterable.messages("bounced_count > 0")],
-        ["hard_bounced", source_iterable.messages("hard_bounced_count > 0")],
-        ["soft_bounced", source_iterable.messages("soft_bounced_count > 0 and hard_bounced_count = 0")],
-        ["messages_opened", source_iterable.messages("opened_count > 0")],
-        ["messages_opened_by_machines", source_iterable.messages("opened_by_machine_count > 0")],
-        ["messages_clicked", source_iterable.messages("clicked_count > 0")],
-        ["messages_opened_or_clicked", source_iterable.messages("opened_count + clicked_count > 0")],
-        ["unsubscribed", source_iterable.messages("unsubscribed_count > 0")],
-        ["complained", source_iterable.messages("complained_count > 0")],
-        ["unique_sends", source_iterable.persons("true")],
-        ["unique_opens", source_iterable.persons("opened_count > 0")],
-        ["unique_opens_with_machines", source_iterable.persons("opened_count + opened_by_machine_count > 0")],
-        ["unique_clicks", source_iterable.persons("clicked_count > 0")],
-        ["unique_clicks_with_machines", source_iterable.persons("clicked_count + clicked_by_machine_count > 0")],
-        ["unique_opens_or_clicks", source_iterable.persons("opened_count + clicked_count > 0")],
-        ["unique_unsubscribes", source_iterable.persons("unsubscribed_count > 0")],
-        ["unique_hosted_unsubscribe_clicks", source_iterable.persons("hosted_unsubscribe_clicked_count > 0")],
+        ["delivered", source_iterable.count_if("is_delivered")],
+        ["bounced", source_iterable.count_if("bounced_count > 0")],
+        ["hard_bounced", source_iterable.count_if("hard_bounced_count > 0")],
+        ["soft_bounced", source_iterable.count_if("soft_bounced_count > 0 and hard_bounced_count = 0")],
+        ["messages_opened", source_iterable.count_if("opened_count > 0")],
+        ["messages_opened_by_machines", source_iterable.count_if("opened_by_machine_count > 0")],
+        ["messages_clicked", source_iterable.count_if("clicked_count > 0")],
+        ["messages_opened_or_clicked", source_iterable.count_if("opened_count + clicked_count > 0")],
+        ["unsubscribed", source_iterable.count_if("unsubscribed_count > 0")],
+        ["complained", source_iterable.count_if("complained_count > 0")],
         ["total_opens", "sum(opened_count)"],
         ["total_opens_by_machines", "sum(opened_by_machine_count)"],
         ["total_clicks", "sum(clicked_count)"],
         ["total_clicks_by_machines", "sum(clicked_by_machine_count)"],
         ["total_hosted_unsubscribe_clicks", "sum(hosted_unsubscribe_clicked_count)"],
     ]) }}
+{% endmacro %}
+
+{#- Figures of a group of messages. Those of persons do not add up over groups. Definitions: docs/models.md. -#}
+{% macro counted() %}
+    {%- set figures = source_iterable.counted_messages() -%}
+    {%- for name, condition in source_iterable.counted_persons() -%}
+        {%- do figures.append([name, "count(distinct case when " ~ condition ~ " then person end)"]) -%}
+    {%- endfor -%}
+    {{ return(figures) }}
 {% endmacro %}
 
 {#- Rates of these figures, and the media whose events cannot tell a rate: it is NULL there. -#}

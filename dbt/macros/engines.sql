@@ -132,3 +132,15 @@
     {%- for columns in varargs if target.type == "postgres" -%}{%- do found.append({"columns": columns}) -%}{%- endfor -%}
     {{ return(found) }}
 {% endmacro %}
+
+{#- FROM the rows of a large table that fulfil a condition and are of something `changed`, which has a subquery: few rows, or all if it
+is "true". DuckDB would read all columns of all rows before it looks, so it finds the rows first. -#}
+{% macro rows_of_changed(table, name, condition, changed) %}
+    {%- if changed == "true" -%}{{ return(table ~ " as " ~ name ~ " where " ~ condition) }}{%- endif -%}
+    {{ return(adapter.dispatch("rows_of_changed", "source_iterable")(table, name, condition ~ " and " ~ changed)) }}
+{% endmacro %}
+{% macro default__rows_of_changed(table, name, condition) %}{{ return(table ~ " as " ~ name ~ " where " ~ condition) }}{% endmacro %}
+{% macro duckdb__rows_of_changed(table, name, condition) %}
+    {%- set rows = table ~ " as " ~ name -%}
+    {{ return(rows ~ " where " ~ name ~ ".rowid in (select " ~ name ~ ".rowid from " ~ rows ~ " where " ~ condition ~ ")") }}
+{% endmacro %}

@@ -44,6 +44,14 @@ pending, and makes that valid once it is done: not every warehouse can undo both
     {{ return(progress.get("build") if "settings" in progress else none) }}
 {% endmacro %}
 
+{#- The last build that a model has read, or made, as SQL. -#}
+{% macro build_of(reader) %}
+    {{ return("select upto from " ~ source_iterable.progress_table() ~ " where reader = '" ~ reader ~ "' and source = 'build' and not pending") }}
+{% endmacro %}
+
+{#- When this run began, in UTC: for all of its statements the same. -#}
+{% macro now() %}{{ return("cast('" ~ run_started_at.strftime("%Y-%m-%d %H:%M:%S") ~ "' as " ~ source_iterable.type_time() ~ ")") }}{% endmacro %}
+
 {#- The number of this build of iterable__events. -#}
 {% macro build_number() %}{{ return(source_iterable.events_progress().get("build", 0) | int + 1) }}{% endmacro %}
 
@@ -60,7 +68,7 @@ pending, and makes that valid once it is done: not every warehouse can undo both
 {#- Of a stream of events: its batches from that on which the last build has not read for good, as SQL for the next one. -#}
 {% macro next_batch(stream) %}
     {%- set raw = source_iterable.raw_table(stream) -%}
-    {%- set held = source_iterable.held_columns(raw, stream) -%}
+    {%- set held = source_iterable.held_columns(stream) -%}
     {%- set batch = source_iterable.batch_of(held) -%}
     {%- set last = "max(" ~ adapter.quote(batch.name) ~ ")" if batch else "" -%}
     {%- if "_load_number" in held -%}
@@ -80,7 +88,7 @@ pending, and makes that valid once it is done: not every warehouse can undo both
 {#- FROM the staged rows of a stream of events that may be new, one for each event: `load` has no other, of the rows of other
 tools the last one extracted counts. -#}
 {% macro new_rows(stream, progress) %}
-    {%- set held = source_iterable.held_columns(source_iterable.raw_table(stream), stream) -%}
+    {%- set held = source_iterable.held_columns(stream) -%}
     {%- set batch = source_iterable.batch_of(held) -%}
     {%- set staged = ref("stg_iterable__" ~ stream) -%}
     {%- set where = "where _batch >= cast('" ~ progress[stream] ~ "' as " ~ batch.type ~ ")" if batch and stream in progress else "" -%}
@@ -92,7 +100,7 @@ tools the last one extracted counts. -#}
 {#- Whether raw tables of events may have several versions of one, in batches that are not in order: Airbyte's. -#}
 {% macro has_versions() %}
     {%- for stream, type in source_iterable.event_streams() -%}
-        {%- if "_airbyte_extracted_at" in source_iterable.held_columns(source_iterable.raw_table(stream), stream) -%}
+        {%- if "_airbyte_extracted_at" in source_iterable.held_columns(stream) -%}
             {{ return(true) }}
         {%- endif -%}
     {%- endfor -%}
@@ -126,35 +134,19 @@ tools the last one extracted counts. -#}
             {%- elif changed -%}{%- do run_query(delete ~ changed) -%}
             {%- endif -%}
         {%- endif -%}
-        {%- set table = source_iterable.progress_table() -%}
         {{ source_iterable.write_pending({
-            "build": "select upto from " ~ table ~ " where reader = '" ~ source ~ "' and source = 'build' and not pending"
+            "build": source_iterable.build_of(source),
+            "time": "select cast(" ~ source_iterable.now() ~ " as " ~ dbt.type_string() ~ ")",
         }) }}
     {%- endif -%}
 {% endmacro %}
 
-{#- A condition on the rows of a model by day of sending: messages of the day have changed since it was built. -#}
-{% macro on_changed_days() %}
-    {%- set since = "build_number > " ~ (source_iterable.last_build() or 0) -%}
-    sent_on in (
-        select sent_on from {{ ref("iterable__messages") }} where {{ since }}
-        union all
-        -- A message that was sent more than once may have moved from a later day to an earlier one.
-        select sends.created_on
-        from {{ ref("iterable__events") }} as sends
-        inner join {{ ref("iterable__messages") }} as messages
-            on messages.source_relation = sends.source_relation and messages.message_id = sends.message_id
-        where messages.sent_count > 1 and messages.{{ since }} and sends.event_name like '%Send'
-    )
-{% endmacro %}
-
-{% macro only_changed_days() %}{% if source_iterable.last_build() %} and {{ source_iterable.on_changed_days() }}{% endif %}{% endmacro %}
-
 {% macro end_reading() %}
     {%- if execute and flags.INTROSPECT -%}
         {%- set table = source_iterable.progress_table() -%}
+        {#- PostgreSQL's planner guesses wrongly until it has counted. #}
+        {%- if target.type == "postgres" and source_iterable.last_build() is none -%}{%- do run_query("analyze " ~ this) -%}{%- endif -%}
         {%- do run_query("delete from " ~ table ~ " where reader = '" ~ model.name ~ "' and not pending") -%}
-        {%- if target.type == "postgres" %}{# Its planner guesses wrongly until it has counted. #}{%- do run_query("analyze " ~ this) -%}{% endif -%}
         update {{ table }} set pending = false where reader = '{{ model.name }}'
     {%- endif -%}
 {% endmacro %}

@@ -1,8 +1,7 @@
 {#- A stream's raw table with clean names and types. Empty if the stream was not synced; NULL for missing columns. -#}
 {% macro staging(stream) %}
 {%- set raw = source_iterable.raw_table(stream) -%}
-{%- set held = source_iterable.held_columns(raw, stream) -%}
-{%- set found = [] -%}
+{%- set held = source_iterable.held_columns(stream) -%}
 select
 {%- for column in source_iterable.columns_of(stream) %}
     {% if column.name == "_event_id" and raw is not none -%}
@@ -120,13 +119,17 @@ have the same. Names are part of it, NULLs are not: a column that is added later
 {% macro check_raw_tables() %}
     {%- if execute and flags.INTROSPECT and project_name == "source_iterable" -%}
         {%- for stream in source_iterable.stream_names() -%}
-            {%- do source_iterable.held_columns(source_iterable.raw_table(stream), stream) -%}
+            {%- do source_iterable.held_columns(stream) -%}
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
 
-{#- The columns of a raw table, by their plain names: destinations change the case of names, and some replace dots. -#}
-{% macro held_columns(raw, stream) %}
+{#- The columns of a stream's raw table, by their plain names: destinations change the case of names, and some replace dots. A run
+asks the warehouse once for each table, and keeps the answer where all of its models see it: in `graph`. -#}
+{% macro held_columns(stream) %}
+    {%- set known = graph.setdefault("source_iterable_columns", {}) -%}
+    {%- if stream in known -%}{{ return(known[stream]) }}{%- endif -%}
+    {%- set raw = source_iterable.raw_table(stream) -%}
     {%- set held = {} -%}
     {%- if raw is not none and not flags.INTROSPECT -%}
         {%- for column in source_iterable.columns_of(stream) -%}
@@ -140,6 +143,7 @@ have the same. Names are part of it, NULLs are not: a column that is added later
         {%- endfor -%}
         {%- do source_iterable.check_naming(raw, held, source_iterable.columns_of(stream)) -%}
     {%- endif -%}
+    {%- if execute -%}{%- do known.update({stream: held}) -%}{%- endif -%}
     {{ return(held) }}
 {% endmacro %}
 
@@ -158,7 +162,7 @@ have the same. Names are part of it, NULLs are not: a column that is added later
 {% macro check_naming(raw, held, columns) %}
     {%- set fitting = [] -%}
     {%- set others = [] -%}
-    {%- for column in columns if source_iterable.plain_name(column.name) != source_iterable.plain_name(column.field) -%}
+    {%- for column in columns if column.name != column.field and source_iterable.plain_name(column.name) != source_iterable.plain_name(column.field) -%}
         {%- set other = column.field if var("iterable_naming") == "load" else column.name -%}
         {%- if source_iterable.raw_name(column) in held -%}{%- do fitting.append(column) -%}{%- endif -%}
         {%- if source_iterable.plain_name(other) in held -%}{%- do others.append(column) -%}{%- endif -%}
@@ -171,16 +175,15 @@ have the same. Names are part of it, NULLs are not: a column that is added later
 {% endmacro %}
 
 {% macro type_of(kind) %}
-    {{ return({
-        "text": dbt.type_string(),
-        "integer": dbt.type_bigint(),
-        "number": source_iterable.type_double(),
-        "boolean": dbt.type_boolean(),
-        "date": "date",
-        "time": source_iterable.type_time(),
-        "milliseconds": source_iterable.type_time(),
-        "json": source_iterable.type_json(),
-    }[kind]) }}
+    {#- Called thousands of times per run: a table of all kinds would be made again each time. #}
+    {%- if kind == "text" -%}{{ return(dbt.type_string()) }}
+    {%- elif kind == "integer" -%}{{ return(dbt.type_bigint()) }}
+    {%- elif kind == "number" -%}{{ return(source_iterable.type_double()) }}
+    {%- elif kind == "boolean" -%}{{ return(dbt.type_boolean()) }}
+    {%- elif kind == "json" -%}{{ return(source_iterable.type_json()) }}
+    {%- elif kind == "date" -%}{{ return("date") }}
+    {%- endif -%}
+    {{ return(source_iterable.type_time()) }}
 {% endmacro %}
 
 {#- A raw column cast to its type. Times are in UTC, without a time zone. -#}

@@ -22,7 +22,6 @@ COUNTS = (
     *("opens", "clicks", "opens_or_clicks", "messages_opened", "messages_clicked", "unsubscribed", "complained"),
 )
 
-PERSON = "coalesce(messages.unique_user_key, messages.message_id)"
 # A message with both is a hard one.
 HARD = "sum(CASE WHEN hard_bounced_count > 0 THEN 1 ELSE 0 END) AS hard_bounced"
 SOFT = "sum(CASE WHEN soft_bounced_count > 0 AND hard_bounced_count = 0 THEN 1 ELSE 0 END) AS soft_bounced"
@@ -42,7 +41,7 @@ def figures(first: date, last: date, keys: Keys) -> str:
     """COUNTS of the messages sent from `first` to `last`, for each value of the keys."""
     return f"""
     WITH persons AS (
-        SELECT {_columns(keys)}, messages.source_relation, campaign_id, {PERSON} AS person,
+        SELECT {_columns(keys)}, messages.source_relation, campaign_id, person,
             count(*) AS sent,
             sum(CASE WHEN is_delivered THEN 1 ELSE 0 END) AS delivered,
             sum(CASE WHEN bounced_count > 0 THEN 1 ELSE 0 END) AS bounced,
@@ -56,7 +55,7 @@ def figures(first: date, last: date, keys: Keys) -> str:
             sum(CASE WHEN unsubscribed_count > 0 THEN 1 ELSE 0 END) AS unsubscribed,
             sum(CASE WHEN complained_count > 0 THEN 1 ELSE 0 END) AS complained
         FROM iterable__messages AS messages WHERE {_between("sent_on", first, last)}
-        GROUP BY {", ".join(keys.values())}, messages.source_relation, campaign_id, {PERSON}
+        GROUP BY {", ".join(keys.values())}, messages.source_relation, campaign_id, person
     )
     SELECT {", ".join(f"persons.{name}" for name in keys)}, {", ".join(f"sum({name}) AS {name}" for name in COUNTS)}
     FROM persons GROUP BY {_places(keys)} ORDER BY {_places(keys)}
@@ -79,7 +78,7 @@ def people(first: date, last: date) -> str:
     totals = f"count(*) AS {flags[0]}, {', '.join(f'sum({name}) AS {name}' for name in flags[1:])}"
     return f"""
     WITH by_channel AS (
-        SELECT messages.source_relation AS project, messages.message_medium AS channel, {PERSON} AS person,
+        SELECT messages.source_relation AS project, messages.message_medium AS channel, person,
             max(CASE WHEN is_delivered THEN 1 ELSE 0 END) AS reached,
             max(CASE WHEN opened_count > 0 THEN 1 ELSE 0 END) AS opened,
             max(CASE WHEN clicked_count > 0 THEN 1 ELSE 0 END) AS clicked

@@ -18,23 +18,30 @@
     "campaign_id", "template_id", "message_type_id", "channel_id", "content_id", "workflow_id", "experiment_id",
 ] %}
 {%- set own = var("iterable_event_columns") | map(attribute="name") | list %}
+{#- dbt learns from all of them what this model depends on, and then reads those that have a table. #}
+{%- set streams = source_iterable.event_streams() %}
+{%- set loaded = [] %}
+{%- for stream, type in streams if not execute or source_iterable.raw_table(stream) is not none %}
+{%- do loaded.append([stream, type]) %}
+{%- endfor %}
 
 with everything as (
-{% for stream, type in source_iterable.event_streams() %}
+{% for stream, type in loaded or streams[:1] %}
+{%- set held = source_iterable.columns_of(stream) | map(attribute="name") | list %}
     select
         source_relation,
         _event_id as event_id,
         '{{ type }}' as event_name,
         created_at,
 {%- for name in texts %}
-        {{ source_iterable.column_or_null(stream, name) }} as {{ name }},
+        {{ source_iterable.column_or_null(held, name) }} as {{ name }},
 {%- endfor %}
 {%- for name in numbers %}
-        {{ source_iterable.column_or_null(stream, name, "integer") }} as {{ name }},
+        {{ source_iterable.column_or_null(held, name, "integer") }} as {{ name }},
 {%- endfor %}
-        {{ source_iterable.column_or_null(stream, "is_bot", "boolean") }} as is_bot,
-        {{ source_iterable.column_or_null(stream, "event_name") }} as custom_event_name,
-        {{ source_iterable.column_or_null(stream, "total", "number") }} as total,
+        {{ source_iterable.column_or_null(held, "is_bot", "boolean") }} as is_bot,
+        {{ source_iterable.column_or_null(held, "event_name") }} as custom_event_name,
+        {{ source_iterable.column_or_null(held, "total", "number") }} as total,
 {%- for name in own %}
         {{ name }},
 {%- endfor %}
@@ -77,14 +84,27 @@ events as (
     from everything
     {{ source_iterable.known_users("everything") | indent(4) }}
 )
+{%- if "settings" not in progress %}
 
-select events.*
+select events.*, cast(null as {{ dbt.type_string() }}) as former_person
 from events
-{%- if "settings" in progress %}
+{%- else %},
+
+-- The events that are there already. An event's ID is made of all that it says, so it keeps its day.
+known_events as (
+    select source_relation, event_id, coalesce(unique_user_key, message_id) as person, _extracted_at
+    from {{ this }}
+    where created_on is null or created_on >= (select min(created_on) from events)
+)
+
+select
+    events.*,
+    case when known_events.person <> coalesce(events.unique_user_key, events.message_id) then known_events.person end as former_person
+from events
+left join known_events on known_events.source_relation = events.source_relation and known_events.event_id = events.event_id
 {%- if source_iterable.has_versions() %}
 -- What was extracted before that which is there, and committed after it, is old.
-left join {{ this }} as present on present.source_relation = events.source_relation and present.event_id = events.event_id
-where present._extracted_at is null or present._extracted_at <= events._extracted_at
+where known_events._extracted_at is null or known_events._extracted_at <= events._extracted_at
 {%- endif %}
 union all
 -- Events that are there, of users whose profiles came or changed after them.
@@ -96,7 +116,8 @@ select
 {%- for name in texts + numbers + ["is_bot", "is_machine", "custom_event_name", "total"] + own + ["transactional_data", "stored_at", "data", "_extracted_at"] %}
     present.{{ name }},
 {%- endfor %}
-    cast({{ source_iterable.build_number() }} as {{ dbt.type_bigint() }})
+    cast({{ source_iterable.build_number() }} as {{ dbt.type_bigint() }}),
+    coalesce(present.unique_user_key, present.message_id)
 from {{ this }} as present
 {{ source_iterable.known_users("present") }}
 where present.{{ var("iterable_user_key") }} is null

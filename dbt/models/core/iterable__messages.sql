@@ -21,18 +21,15 @@
 ] %}
 
 {#- Written out twice: PostgreSQL knows how many rows a table has, and for a CTE that is read twice guesses wrongly. #}
-{%- set events %}
-    from {{ ref("iterable__events") }} as events
-    where message_id is not null
-{%- if last_build %}
+{%- set changed %}
+exists (
     -- All events of the messages that have new ones.
-    and exists (
-        select 1 from {{ ref("iterable__events") }} as changed
-        where changed.source_relation = events.source_relation and changed.message_id = events.message_id
-            and changed.build_number > {{ last_build }}
-    )
-{%- endif %}
+    select 1 from {{ ref("iterable__events") }} as changed
+    where changed.source_relation = events.source_relation and changed.message_id = events.message_id
+        and changed.build_number > {{ last_build }} and changed.message_id is not null
+)
 {%- endset %}
+{%- set changed = changed if last_build else "true" %}
 
 with sent as (
     select
@@ -41,8 +38,7 @@ with sent as (
 {%- endfor %}
         row_number() over (partition by source_relation, message_id order by created_at, event_id) as nth,
         count(*) over (partition by source_relation, message_id) as sent_count
-    {{- events | indent(4) }}
-        and event_name in ('{{ media | map("first") | join("', '") }}')
+    from {{ source_iterable.rows_of_changed(ref("iterable__events"), "events", "message_id is not null and event_name like '%Send'", changed) }}
 ),
 
 followed as (
@@ -67,7 +63,7 @@ followed as (
         {{- "," if not loop.last }}
 {%- endfor %},
         max(build_number) as build_number
-    {{- events | indent(4) }}
+    from {{ source_iterable.rows_of_changed(ref("iterable__events"), "events", "message_id is not null", changed) }}
     group by source_relation, message_id
 )
 
@@ -99,6 +95,8 @@ select
     followed.first_{{ name }}_at,
     followed.{{ name }}_count,
 {%- endfor %}
+    -- Whom unique figures count.
+    coalesce(sent.unique_user_key, sent.message_id) as person,
     sent.sent_count,
     followed.build_number
 from sent

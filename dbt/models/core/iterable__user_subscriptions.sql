@@ -1,3 +1,4 @@
+{{ config(materialized=source_iterable.on_demand()) }}
 with users as (
 {{ source_iterable.current_users() }}
 ),

@@ -2,19 +2,6 @@ with latest as (
 {{ source_iterable.current_users() }}
 ),
 
-seen as (
-    select
-        source_relation,
-        unique_user_key,
-        min(created_at) as first_event_at,
-        max(created_at) as last_event_at,
-        count(distinct campaign_id) as count_total_campaigns
-    from {{ ref("iterable__events") }}
-    -- Events in the future come from devices with a wrong clock.
-    where unique_user_key is not null and (created_at is null or created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }})
-    group by source_relation, unique_user_key
-),
-
 lists as (
     select source_relation, unique_user_key, count(*) as count_lists
     from {{ ref("iterable__user_lists") }}
@@ -40,13 +27,14 @@ select
     latest.time_zone,
     latest.email_list_ids,
     coalesce(lists.count_lists, 0) as count_lists,
-    coalesce(seen.count_total_campaigns, 0) as count_total_campaigns,
-    seen.first_event_at,
-    seen.last_event_at,
+    coalesce(activity.count_total_campaigns, 0) as count_total_campaigns,
+    activity.first_event_at,
+    activity.last_event_at,
 {%- for own in var("iterable_user_columns") %}
     latest.{{ own.name }},
 {%- endfor %}
     latest.data
 from latest
-left join seen on seen.source_relation = latest.source_relation and seen.unique_user_key = latest.unique_user_key
+left join {{ ref("int_iterable__user_activity") }} as activity
+    on activity.source_relation = latest.source_relation and activity.unique_user_key = latest.unique_user_key
 left join lists on lists.source_relation = latest.source_relation and lists.unique_user_key = latest.unique_user_key

@@ -5,11 +5,22 @@ with messages as (
         min(message_medium) as message_medium,
         min(sent_on) as first_sent_on,
         max(sent_on) as last_sent_on,
-{%- for name, figure in source_iterable.counted() %}
+{%- for name, figure in source_iterable.counted_messages() %}
         {{ figure }} as {{ name }}{{ "," if not loop.last }}
 {%- endfor %}
     from {{ ref("iterable__messages") }}
     where campaign_id is not null
+    group by source_relation, campaign_id
+),
+
+persons as (
+    select
+        source_relation,
+        campaign_id,
+{%- for name, condition in source_iterable.counted_persons() %}
+        {{ source_iterable.count_if(condition) }} as {{ name }}{{ "," if not loop.last }}
+{%- endfor %}
+    from {{ ref("int_iterable__campaign_persons") }}
     group by source_relation, campaign_id
 ),
 
@@ -32,8 +43,11 @@ select
     campaigns.workflow_id,
     messages.first_sent_on,
     messages.last_sent_on,
-{%- for name, _ in source_iterable.counted() %}
+{%- for name, _ in source_iterable.counted_messages() %}
     coalesce(messages.{{ name }}, 0) as {{ name }},
+{%- endfor %}
+{%- for name, _ in source_iterable.counted_persons() %}
+    coalesce(persons.{{ name }}, 0) as {{ name }},
 {%- endfor %}
     coalesce(purchases.purchases, 0) as purchases,
     coalesce(purchases.revenue, 0) as revenue,
@@ -41,6 +55,7 @@ select
 from {{ ref("iterable__campaigns") }} as campaigns
 full outer join messages
     on messages.source_relation = campaigns.source_relation and messages.campaign_id = campaigns.campaign_id
+left join persons on persons.source_relation = messages.source_relation and persons.campaign_id = messages.campaign_id
 full outer join purchases
     on purchases.source_relation = coalesce(campaigns.source_relation, messages.source_relation)
     and purchases.campaign_id = coalesce(campaigns.campaign_id, messages.campaign_id)

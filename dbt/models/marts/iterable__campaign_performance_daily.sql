@@ -14,9 +14,9 @@ with messages as (
 {%- for name, figure in source_iterable.counted() %}
         {{ figure }} as {{ name }}{{ "," if not loop.last }}
 {%- endfor %}
-    from {{ ref("iterable__messages") }}
-    where campaign_id is not null and sent_on is not null
-        {{- source_iterable.only_changed_days() }}
+    from {{ source_iterable.rows_of_changed(
+        ref("iterable__messages"), "messages", "campaign_id is not null and sent_on is not null", source_iterable.on_changed_days()
+    ) }}
     group by source_relation, campaign_id, sent_on, message_medium
 )
 

@@ -12,9 +12,10 @@ with messages as (
 {%- for name, figure in source_iterable.counted() if name in ["sent", "delivered", "bounced", "hard_bounced", "soft_bounced", "complained"] %}
         {{ figure }} as {{ name }}{{ "," if not loop.last }}
 {%- endfor %}
-    from {{ ref("iterable__messages") }}
-    where message_medium = 'Email' and email like '%@%' and sent_on is not null
-        {{- source_iterable.only_changed_days() }}
+    from {{ source_iterable.rows_of_changed(
+        ref("iterable__messages"), "messages", "message_medium = 'Email' and email like '%@%' and sent_on is not null",
+        source_iterable.on_changed_days()
+    ) }}
     group by 1, 2, 3
 )
 

@@ -7,20 +7,8 @@ days that its report by day has. Days are in UTC, as in the report.
 {%- set ways = ["", "_in_time", "_otherwise"] %}
 {%- set day = "cast(" ~ dbt.date_trunc("day", "events.created_at") ~ " as date)" %}
 {%- set not_in_future = "created_at <= " ~ source_iterable.in_utc(dbt.current_timestamp()) %}
-with events as (
-    select events.*
-    from {{ ref("iterable__events") }} as events
-    left join {{ ref("iterable__campaigns") }} as campaigns
-        on campaigns.source_relation = events.source_relation and campaigns.campaign_id = events.campaign_id
-    -- The report of a campaign counts only the events of its medium.
-    where events.{{ not_in_future }} and (
-        coalesce(lower(events.event_name) like {{ dbt.concat(["lower(campaigns.message_medium)", "'%'"]) }}, true)
-        or events.event_name in ('purchase', 'emailUnSubscribe', 'emailComplaint')
-    )
-),
-
 -- Machines of senders have exact clocks, devices may not.
-loaded as (
+with loaded as (
     select
         source_relation,
         min(case when {{ metrics[0].of }} then created_at end) as first_at,
@@ -40,6 +28,27 @@ days as (
     inner join loaded on loaded.source_relation = days.source_relation
     -- The first and the last day may be loaded in part.
     where days.date > cast(loaded.first_at as date) and days.date < cast(loaded.last_at as date)
+),
+
+events as (
+    select events.*
+    from {{ ref("iterable__events") }} as events
+    left join {{ ref("iterable__campaigns") }} as campaigns
+        on campaigns.source_relation = events.source_relation and campaigns.campaign_id = events.campaign_id
+    -- The report of a campaign counts only the events of its medium.
+    where events.{{ not_in_future }} and (
+        coalesce(lower(events.event_name) like {{ dbt.concat(["lower(campaigns.message_medium)", "'%'"]) }}, true)
+        or events.event_name in ('purchase', 'emailUnSubscribe', 'emailComplaint')
+    )
+    and exists (
+        select 1
+        from (
+            select source_relation, id as campaign_id from lifetimes
+            union all
+            select source_relation, campaign_id from days
+        ) as reported
+        where reported.source_relation = events.source_relation and reported.campaign_id = events.campaign_id
+    )
 ),
 
 -- By person, so that counting persons needs no sorting.

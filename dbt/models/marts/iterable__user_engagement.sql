@@ -5,18 +5,12 @@
 with newest as (
     select source_relation, max(created_at) as as_of
     from {{ ref("iterable__events") }}
-    where created_at <= {{ source_iterable.in_utc(dbt.current_timestamp()) }}
+    where created_at <= {{ source_iterable.now() }}
     group by source_relation
 ),
 
 engaged as (
     select
-{%- for name, like in [("email", "email%"), ("push", "push%"), ("in_app", "inApp%"), ("sms", "sms%"), ("whatsapp", "whatsApp%"), ("embedded", "embedded%"), ("web_push", "webPush%")] %}
-        max(case
-            when event_name like '{{ like }}' and not is_machine and (event_name in {{ opens }} or event_name in {{ clicks }})
-                then created_at
-        end) as last_seen_by_{{ name }}_at,
-{%- endfor %}
 {%- for days in [7, 30, 90] %}
         sum(case when event_name in {{ opens }} and not is_machine and created_at > {{ dbt.dateadd("day", -days, "newest.as_of") }} then 1 else 0 end) as opens_{{ days }}_days,
         sum(case when event_name in {{ clicks }} and not is_machine and created_at > {{ dbt.dateadd("day", -days, "newest.as_of") }} then 1 else 0 end) as clicks_{{ days }}_days,
@@ -27,6 +21,7 @@ engaged as (
     from {{ ref("iterable__events") }} as events
     inner join newest on newest.source_relation = events.source_relation
     where events.unique_user_key is not null and events.created_at <= newest.as_of
+        and events.created_at > {{ dbt.dateadd("day", -90, "newest.as_of") }}
         and (events.event_name in {{ opens }} or events.event_name in {{ clicks }} or events.event_name = 'purchase')
     group by events.source_relation, events.unique_user_key
 )
@@ -37,8 +32,8 @@ select
     users.email,
     users.user_id,
     users.signup_date,
-{%- for name in ["email", "push", "in_app", "sms", "whatsapp", "embedded", "web_push"] %}
-    engaged.last_seen_by_{{ name }}_at,
+{%- for name, _ in source_iterable.media_of_users() %}
+    activity.last_seen_by_{{ name }}_at,
 {%- endfor %}
 {%- for days in [7, 30, 90] %}
     coalesce(engaged.opens_{{ days }}_days, 0) as opens_{{ days }}_days,
@@ -48,4 +43,6 @@ select
     newest.as_of
 from {{ ref("iterable__users") }} as users
 left join newest on newest.source_relation = users.source_relation
+left join {{ ref("int_iterable__user_activity") }} as activity
+    on activity.source_relation = users.source_relation and activity.unique_user_key = users.unique_user_key
 left join engaged on engaged.source_relation = users.source_relation and engaged.engaged_user_key = users.unique_user_key
