@@ -17,8 +17,8 @@ from integration_tests.sandbox import Sandbox
 from integration_tests.storm.schedule import Kill, PlannedSync
 
 ROOT = Path(__file__).parents[2]
-# Seconds that a sync may take, and that it may take to end after SIGTERM.
-PATIENCE, GRACE = 60.0, 10.0
+# Seconds that a sync may take (six 429s in a row to one request take up to 63), and that it may take to end after SIGTERM.
+PATIENCE, GRACE = 300.0, 10.0
 READ_BYTES = 65_536
 Message = dict[str, Any]
 
