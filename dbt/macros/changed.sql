@@ -1,9 +1,10 @@
 {#-
-What has changed since a model was built, as conditions on its rows and on the rows that it reads; "true" if it has to read everything.
-Columns of what changed have names of their own, so that all others are those of the rows, in a query and in a DELETE.
+Conditions that select what has changed since a model was built; "true" if the model has to read everything. Each is used twice: in the
+DELETE of the model's old rows and in the query for the new ones. The subqueries rename their columns, so that plain names mean the
+outer row in both.
 -#}
 
-{#- The build that this model has read last, if no more than one of `source` came after it: former_person tells of one change. -#}
+{#- The last build that this model has read, or none if it missed one of `source`: former_person remembers only the last change. -#}
 {% macro build_before(source) %}
     {%- set last = source_iterable.last_build() -%}
     {%- if last is none -%}{{ return(none) }}{%- endif -%}
@@ -11,8 +12,9 @@ Columns of what changed have names of their own, so that all others are those of
     {{ return(last if present | int - last | int <= 1 else none) }}
 {% endmacro %}
 
-{#- FROM the sends of messages that have changed since a build, and were sent more than once: such a message may have moved from a later
-send to an earlier one. None if there are none, as mostly: looking for the sends would take longer than all else. -#}
+{#- FROM the sends of messages that changed after a build and were sent more than once: a new send that is older than the known ones
+changes the message's day, campaign and person. Returns none if there is no such message, the usual case: the join with all events
+would be the slowest part of the run. -#}
 {% macro sends_of_resent(last) %}
     {%- set messages, events = ref("iterable__messages"), ref("iterable__events") -%}
     {%- set resent = "from " ~ messages ~ " as resent where resent.sent_count > 1 and resent.build_number > " ~ last -%}
@@ -21,7 +23,7 @@ send to an earlier one. None if there are none, as mostly: looking for the sends
         ~ " and resent.source_relation = sends.source_relation and resent.message_id = sends.message_id)") }}
 {% endmacro %}
 
-{#- A condition on the rows of a model by day of sending: messages of the day have changed since it was built. -#}
+{#- A condition on rows by day of sending: messages of that day have changed since the model was built. -#}
 {% macro on_changed_days() %}
     {%- set last = source_iterable.last_build() -%}
     {%- set messages, events = ref("iterable__messages"), ref("iterable__events") -%}
@@ -36,8 +38,8 @@ send to an earlier one. None if there are none, as mostly: looking for the sends
     )
 {% endmacro %}
 
-{#- A condition on events and on rows by user: events of the user have come or changed since the model was built, or were in the
-future then. -#}
+{#- A condition on events and on rows by user: the user has events that are new, have changed, or were still in the future when the
+model was built. -#}
 {% macro of_changed_users() %}
     {%- set last = source_iterable.build_before("iterable__events") -%}
     {%- set events = ref("iterable__events") -%}
@@ -58,7 +60,7 @@ future then. -#}
     )
 {% endmacro %}
 
-{#- A condition on rows by campaign and person: messages of both have come or changed since the model was built. -#}
+{#- A condition on rows by campaign and person: the campaign's messages to the person have changed since the model was built. -#}
 {% macro of_changed_persons() %}
     {%- set last = source_iterable.build_before("iterable__messages") -%}
     {%- set messages, events = ref("iterable__messages"), ref("iterable__events") -%}

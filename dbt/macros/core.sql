@@ -1,4 +1,4 @@
-{#- A column, or NULL if a stream that has the columns `held` does not have it. -#}
+{#- A column, or NULL if it is not among the columns `held` of a stream. -#}
 {% macro column_or_null(held, name, kind="text") %}
     {{ return(name if name in held else "cast(null as " ~ source_iterable.type_of(kind) ~ ")") }}
 {% endmacro %}
@@ -59,7 +59,7 @@
     ]) }}
 {% endmacro %}
 
-{#- The media for columns of users, each with what names of their events are like. -#}
+{#- The media of a user's last_seen_by columns, each with a pattern for the names of its events. -#}
 {% macro media_of_users() %}
     {{ return([
         ["email", "email%"], ["push", "push%"], ["in_app", "inApp%"], ["sms", "sms%"], ["whatsapp", "whatsApp%"], ["embedded", "embedded%"],
@@ -124,7 +124,7 @@ left join (
 {#- How many rows fulfil a condition. -#}
 {% macro count_if(condition) %}{{ return("sum(case when " ~ condition ~ " then 1 else 0 end)") }}{% endmacro %}
 
-{#- The unique_ figures of a group of messages: of the persons for whose messages this is true. -#}
+{#- The unique_ figures of a group of messages: each counts the persons with a message that meets its condition. -#}
 {% macro counted_persons() %}
     {{ return([
         ["unique_sends", "true"],

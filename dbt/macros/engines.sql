@@ -133,8 +133,8 @@
     {{ return(found) }}
 {% endmacro %}
 
-{#- FROM the rows of a large table that fulfil a condition and are of something `changed`, which has a subquery: few rows, or all if it
-is "true". DuckDB would read all columns of all rows before it looks, so it finds the rows first. -#}
+{#- FROM the rows of a large table that meet `condition` and `changed`, a condition with a subquery that leaves few rows ("true": all).
+DuckDB decodes every column it needs before a semi join drops the row, so the row IDs are looked up first. -#}
 {% macro rows_of_changed(table, name, condition, changed) %}
     {%- if changed == "true" -%}{{ return(table ~ " as " ~ name ~ " where " ~ condition) }}{%- endif -%}
     {{ return(adapter.dispatch("rows_of_changed", "source_iterable")(table, name, condition ~ " and " ~ changed)) }}

@@ -44,12 +44,12 @@ pending, and makes that valid once it is done: not every warehouse can undo both
     {{ return(progress.get("build") if "settings" in progress else none) }}
 {% endmacro %}
 
-{#- The last build that a model has read, or made, as SQL. -#}
+{#- SQL for the last build that a model has read or, for iterable__events, made. -#}
 {% macro build_of(reader) %}
     {{ return("select upto from " ~ source_iterable.progress_table() ~ " where reader = '" ~ reader ~ "' and source = 'build' and not pending") }}
 {% endmacro %}
 
-{#- When this run began, in UTC: for all of its statements the same. -#}
+{#- When this run began, in UTC: the same for all of its statements. -#}
 {% macro now() %}{{ return("cast('" ~ run_started_at.strftime("%Y-%m-%d %H:%M:%S") ~ "' as " ~ source_iterable.type_time() ~ ")") }}{% endmacro %}
 
 {#- The number of this build of iterable__events. -#}
