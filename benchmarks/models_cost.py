@@ -93,6 +93,7 @@ class Raw:
             "email_list_ids": "'[' || n % 20 || ']'",
             "city": "'Ulm'",
             "data": """'{"firstName": "Ann", "plan": "pro", "score": ' || n || '}'""",
+            "_load_number": "(SELECT number FROM iterable._source_iterable_loads)",
         }
         values = ", ".join(f"{sql} AS {column}" for column, sql in columns.items())
         self.run(f"INSERT INTO iterable.users BY NAME SELECT {values} FROM range({first}, {first + count}) AS t(n)")
@@ -150,10 +151,12 @@ class Raw:
                 cursor.execute(f"CREATE TABLE IF NOT EXISTS {table.name} ({definitions(types)})")
                 if not _more(table):
                     cursor.execute(f"DELETE FROM {table.name}")
+                if table.name == "users" and condition.endswith("2"):
+                    cursor.execute(f"DELETE FROM users WHERE user_id::bigint < {self._users // 100}")
                 where = f"WHERE {condition}" if _more(table) else ""
                 self._copy(cursor, table.name, [*columns], f"iterable.{table.name} {where}", folder)
                 if condition.endswith("1") and _more(table):
-                    cursor.execute(f"CREATE INDEX ON {table.name} (_event_id)")
+                    cursor.execute(f"CREATE INDEX ON {table.name} ({', '.join(table.key)})")
                     cursor.execute(f"CREATE INDEX ON {table.name} USING brin (_load_number)")
             self._copy(cursor, "_source_iterable_loads", ["number"], "iterable._source_iterable_loads", folder)
         connection.close()
@@ -169,8 +172,8 @@ class Raw:
 
 
 def _more(table: Table) -> dict[str, str]:
-    """The column that `load` adds to tables of events."""
-    return {"_load_number": "bigint"} if table.event_time else {}
+    """The column that `load` adds to merged tables."""
+    return {"_load_number": "bigint"} if table.merged else {}
 
 
 def main() -> None:

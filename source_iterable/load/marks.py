@@ -20,7 +20,7 @@ MAKE = f"""CREATE TABLE IF NOT EXISTS {TABLES} (name text, private text, generat
 CREATE TABLE IF NOT EXISTS {_COLUMNS} (name text, column_name text, field text);
 CREATE TABLE IF NOT EXISTS {_LOADS} (number bigint);
 INSERT INTO {_LOADS} SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM {_LOADS})"""
-# The column of tables of events with the number of the transaction that wrote the row: of those that a reader can see, none
+# The column of merged tables with the number of the transaction that wrote the row: of those that a reader can see, none
 # has a number above the last one, and none will get one below. A transaction holds the row of _LOADS until its end, so the
 # order of numbers is that of commits.
 NUMBER = "_load_number"

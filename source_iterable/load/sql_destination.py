@@ -260,7 +260,7 @@ class SqlDestination(Erasable):
 
     def _make_columns(self, name: str, table: Table, columns: Mapping[str, str]) -> None:
         """Make a table for rows of `table`, or the columns that it lacks, also those that only `table` has, in its order."""
-        columns = {**self._held.get(table.name, {}), **columns, **({NUMBER: "bigint"} if table.event_time else {})}
+        columns = {**self._held.get(table.name, {}), **columns, **({NUMBER: "bigint"} if table.merged else {})}
         held = self._held.setdefault(name, {})
         new = {column: sql_type for column, sql_type in columns.items() if column not in held}
         if made := not held:

@@ -99,3 +99,20 @@ def test_an_event_has_the_number_of_the_transaction_that_wrote_it_last(tmp_path:
     third = load("newest")
     assert second["old"] is None
     assert second["changed"] == second["new"] == third["new"] < third["newest"]
+
+
+def test_rows_that_are_merged_have_the_number_of_their_transaction(tmp_path: Path) -> None:
+    users, lists = (table_of(STREAMS[name], a_config()) for name in ("users", "lists"))
+    with closing(DuckDBFile(tmp_path / "x.duckdb", "iterable", "", tmp_path)) as destination:
+        spool = Spool(tmp_path, destination.add)
+        spool.add(users, batch_of("users", [{"email": "ann@x.example", "itblUserId": "1", "data": {}}]))
+        spool.add(lists, batch_of("lists", [{"id": 1, "name": "All"}]))
+        spool.flush()
+        destination.commit({})
+        held = destination.run(
+            "SELECT table_name FROM information_schema.columns WHERE column_name = '_load_number' ORDER BY 1"
+        )
+        assert held == [("users",)], "a table that is replaced has no older rows"
+        assert destination.run("SELECT _load_number FROM users") == destination.run(
+            "SELECT number FROM _source_iterable_loads"
+        )
