@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -20,7 +21,7 @@ from source_iterable.load.marks import BEGIN
 pytestmark = pytest.mark.models
 
 ROUNDS = 4
-NUMBERED = [table for table in RAW if table in EVENTS]
+NUMBERED = [table for table in RAW if table in EVENTS or table == "users"]
 # The events of each round. An ID is made of all that an event says, so that stays when it is read again. Only the person may
 # change: hashed, by a changed option.
 DRAWN = {"email_send": 12, "push_send": 4, "email_open": 15, "email_click": 6, "email_bounce": 2, "purchase": 3}
@@ -42,16 +43,16 @@ def in_order() -> Iterator[str]:
 
 
 def drawn(number: int, dice: random.Random) -> Iterator[str]:
-    """What a load may commit, with this number: new events and old ones again, and changed users."""
+    """What a load may commit, with this number: new events and old ones again, and users new, changed, gone or forgotten."""
     yield f"UPDATE iterable._source_iterable_loads SET number = {number}"
+    # The newest event of each number is newer, so that others leave the last 7 days.
+    events = [event for event in range(100, 130) if day_of(event) <= 8 + 4 * number]
     for table, count in DRAWN.items():
         for _ in range(count):
-            project, event = dice.choice(["us", "us", "eu"]), dice.randrange(100, 130)
+            project, event = dice.choice(["us", "us", "eu"]), dice.choice(events)
             key = f"_event_id = '{table}-{event}' AND project = '{project}'"
-            day, minute = (event * 7) % 28 + 1, event % 60
-            time = (
-                "NULL" if event % 11 == 0 else f"CAST('2026-03-{day:02} 10:{minute:02}+00' AS timestamp with time zone)"
-            )
+            moment = f"2026-03-{day_of(event):02} 10:{event % 60:02}+00"
+            time = "NULL" if event % 11 == 0 else f"CAST('{moment}' AS timestamp with time zone)"
             # Of few messages, so that some are sent again: earlier, too, and alone on their day.
             values = {
                 "project": f"'{project}'",
@@ -74,10 +75,19 @@ def drawn(number: int, dice: random.Random) -> Iterator[str]:
                 del values["campaign_id"]
             yield f"DELETE FROM iterable.{table} WHERE {key}"
             yield f"INSERT INTO iterable.{table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
-    email = f"user{dice.randrange(5)}@x.example"
-    yield f"DELETE FROM iterable.users WHERE email = '{email}'"
-    values = f"'us', '{email}', 'itbl{dice.randrange(5)}', 'City {number}'"
-    yield f"INSERT INTO iterable.users (project, email, itbl_user_id, city) VALUES ({values})"
+    *changed, gone, forgotten = (f"user{user}@x.example" for user in dice.sample(range(5), 5))
+    for email in (*changed, gone):
+        yield f"DELETE FROM iterable.users WHERE email = '{email}'"
+    for email in changed:
+        columns = "project, email, itbl_user_id, city, email_list_ids, _load_number"
+        values = f"'us', '{email}', 'itbl{dice.randrange(5)}', 'City {number}', '[{number}]', {number}"
+        yield f"INSERT INTO iterable.users ({columns}) VALUES ({values})"
+    yield "DELETE FROM iterable.forgotten_users"
+    yield f"INSERT INTO iterable.forgotten_users VALUES ('{sha256(forgotten.encode()).hexdigest()}', 'us')"
+
+
+def day_of(event: int) -> int:
+    return (event * 7) % 28 + 1
 
 
 def test_many_small_builds_are_one_full_build(warehouse: tuple[Run, Build]) -> None:  # noqa: F811
@@ -112,8 +122,10 @@ def test_a_model_that_missed_builds_in_which_an_event_changed_its_user(warehouse
     assert build().rows(persons) == [{"person": "known"}]
     for email, flags in (("known@first.example", ("--select", "iterable__events")), ("known@second.example", ())):
         run(
+            "UPDATE iterable._source_iterable_loads SET number = number + 1",
             "DELETE FROM iterable.users WHERE itbl_user_id = 'known'",
-            f"INSERT INTO iterable.users (email, itbl_user_id) VALUES ('{email}', 'known')",
+            "INSERT INTO iterable.users (email, itbl_user_id, _load_number) "
+            f"SELECT '{email}', 'known', number FROM iterable._source_iterable_loads",
         )
         built = build(*flags)
     assert built.rows(persons) == [{"person": "known@second.example"}]
@@ -164,17 +176,24 @@ def test_an_older_extraction_that_comes_late(warehouse: tuple[Run, Build]) -> No
     run, build = warehouse
     time = "timestamp with time zone"
     extracted = "INSERT INTO iterable.email_send (_event_id, email, message_id, _airbyte_extracted_at) VALUES"
+    profile = "INSERT INTO iterable.users (email, city, _airbyte_extracted_at) VALUES"
     run(
         *statements(),
         *(f"ALTER TABLE iterable.{table} ADD COLUMN _airbyte_extracted_at {time}" for table in NUMBERED),
         f"{extracted} ('a', 'new@x.example', 'm-a', CAST('2026-03-10 12:00+00' AS {time}))",
+        f"{profile} ('new@x.example', 'Rome', CAST('2026-03-10 12:00+00' AS {time}))",
     )
     build()
-    # A sync that began earlier commits later: an event of its own, and another version of one.
+    # A sync that began earlier commits later: an event and a user of its own, and other versions of those that are there.
     run(
         f"{extracted} ('b', 'late@x.example', 'm-b', CAST('2026-03-10 11:00+00' AS {time}))",
         f"{extracted} ('a', 'old@x.example', 'm-a', CAST('2026-03-10 11:00+00' AS {time}))",
         "DELETE FROM iterable.email_send WHERE email = 'new@x.example'",
+        f"{profile} ('new@x.example', 'Bonn', CAST('2026-03-10 11:00+00' AS {time}))",
+        f"{profile} ('newer@x.example', 'Oslo', CAST('2026-03-10 11:00+00' AS {time}))",
     )
-    found = build().rows("SELECT email, message_id FROM iterable__messages WHERE message_id LIKE 'm-%' ORDER BY 2")
+    built = build()
+    found = built.rows("SELECT email, message_id FROM iterable__messages WHERE message_id LIKE 'm-%' ORDER BY 2")
     assert [tuple(row.values()) for row in found] == [("new@x.example", "m-a"), ("late@x.example", "m-b")]
+    cities = built.rows("SELECT city FROM iterable__users WHERE email LIKE 'new%' ORDER BY email")
+    assert [row["city"] for row in cities] == ["Rome", "Oslo"]

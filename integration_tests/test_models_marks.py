@@ -73,3 +73,26 @@ def test_a_build_without_new_marks_keeps_events(warehouse: tuple[Run, Build]) ->
     )
     sends = "SELECT count(*) AS n FROM iterable__events WHERE event_name = 'emailSend'"
     assert build().rows(sends) == [{"n": 4}], "old events may be deleted from the raw tables to save space"
+
+
+def test_users_that_were_loaded_again_from_the_beginning(warehouse: tuple[Run, Build]) -> None:
+    run, build = warehouse
+    run(
+        *statements(),
+        MARKS,
+        "CREATE TABLE iterable._source_iterable_loads (number bigint)",
+        "INSERT INTO iterable._source_iterable_loads VALUES (7)",
+        "ALTER TABLE iterable.users ADD COLUMN _load_number bigint",
+        "UPDATE iterable.users SET _load_number = 7",
+    )
+    build("--select", "+iterable__users")
+    # A dataset that was dropped counts its loads from 1.
+    run(
+        "UPDATE iterable.users SET _load_number = 1, city = 'Oslo'",
+        "UPDATE iterable._source_iterable_loads SET number = 1",
+        "UPDATE iterable._source_iterable_tables SET generation = 'd' WHERE name = 'users'",
+    )
+    built = build("--select", "+iterable__user_lists")
+    assert built.rows("SELECT DISTINCT city FROM iterable__users") == [{"city": "Oslo"}], (
+        "the view is there all the time"
+    )

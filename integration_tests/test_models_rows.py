@@ -58,6 +58,7 @@ RAW: dict[str, list[Record]] = {
         {"id": 11, "channel_id": 1, "name": "Deals", "subscription_policy": "OptIn"},
     ],
     "list_users": [{"list_id": 200, "user_identifier": BOB, "email": BOB}],
+    "forgotten_users": [{"hash": "0" * 64}],
     "lists": [{"id": 100, "name": "VIPs", "list_type": "Standard"}],
     "list_sizes": [
         {"list_id": 100, "date": "2026-03-01", "size": 10},

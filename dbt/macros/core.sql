@@ -5,22 +5,12 @@
 
 {#- The staged rows of streams with the same columns, one per project and key: the last one
     extracted; ties go to the newest version. -#}
-{% macro latest(streams, key, newest, more=none) %}
+{% macro latest(streams, key, newest) %}
     select *
     from (
         select
             staged.*,
-{%- if more %}
-            {{ more }},
-{%- endif %}
-            row_number() over (
-                partition by source_relation, {{ key | join(", ") }}
-                order by
-{#- PostgreSQL and Snowflake would sort NULL first. #}
-{%- for name in ["_extracted_at", newest] %}
-                    case when {{ name }} is null then 1 else 0 end, {{ name }} desc{{ "," if not loop.last }}
-{%- endfor %}
-            ) as nth_version
+            {{ source_iterable.nth_version(key, newest) }} as nth_version
         from (
 {%- for stream in streams %}
             select * from {{ ref("stg_iterable__" ~ stream) }}
@@ -31,6 +21,18 @@
     ) as versions
     where nth_version = 1
 {% endmacro %}
+
+{#- 1 for the row that counts of those that share a key. -#}
+{% macro nth_version(key, newest) -%}
+            row_number() over (
+                partition by source_relation, {{ key | join(", ") }}
+                order by
+{#- PostgreSQL and Snowflake would sort NULL first. #}
+{%- for name in ["_extracted_at", newest] %}
+                    case when {{ name }} is null then 1 else 0 end, {{ name }} desc{{ "," if not loop.last }}
+{%- endfor %}
+            )
+{%- endmacro %}
 
 {#- Child campaigns are campaigns, but Iterable lists them separately. -#}
 {% macro latest_campaigns() %}{{ return(source_iterable.latest(["campaigns", "child_campaigns"], ["id"], "updated_at")) }}{% endmacro %}
@@ -77,11 +79,16 @@
 {#- Unsubscribes that Iterable makes after a hard bounce or a complaint are none by the user. -#}
 {% macro by_user() %}{{ return("coalesce(unsub_source, '') not in ('HardBounce', 'Complaint')") }}{% endmacro %}
 
-{#- Views are counted when somebody asks. DuckDB refuses views on a schema with the name of its file (iterable.duckdb). -#}
-{% macro on_demand() %}
-    {%- set schemas = [target.schema, var("iterable_schema")] -%}
+{#- For models that join others, or count all events or messages: views, which cost nothing until somebody asks. DuckDB refuses views
+on a schema with the name of its file: that of the raw tables often has it (iterable.duckdb). -#}
+{% macro on_demand(reads_raw=false) %}
+    {%- set schemas = [target.schema] + ([var("iterable_schema")] if reads_raw else []) -%}
     {{ return("table" if target.type == "duckdb" and target.database in schemas else "view") }}
 {% endmacro %}
+
+{#- For tables that views join and each run makes anew. PostgreSQL would drop the views with the table, so it gets new rows instead. -#}
+{% macro made_anew() %}{{ return("incremental" if target.type == "postgres" else "table") }}{% endmacro %}
+{% macro empty() %}{{ return("delete from " ~ this ~ " where true" if is_incremental() else "") }}{% endmacro %}
 
 {#- What identifies a user, or what there is of the other identifiers: some records have only one of them. -#}
 {% macro user_key(known=none) %}
@@ -102,27 +109,21 @@ left join (
     and known.known_id = case when {{ events }}.{{ var("iterable_user_key") }} is null then {{ events }}.itbl_user_id end
 {%- endmacro %}
 
-{#- The current profiles with their unique_user_key, without users forgotten on request: Iterable no longer has those. -#}
-{% macro current_users() %}
-    select latest.*
-    from (
-{{ source_iterable.latest(["users"], [source_iterable.user_key()], "profile_updated_at", source_iterable.user_key() ~ " as unique_user_key") }}
-    ) as latest
-    where {{ source_iterable.not_forgotten("latest", ["email", "user_id"]) }}
-{% endmacro %}
-
 {#- None of these identifiers is on Iterable's list of forgotten users, which are hashed without blanks and in lower case. -#}
 {% macro not_forgotten(table, identifiers) %}
 {%- for name in identifiers -%}
 {{ "and " if not loop.first }}not exists (
-        select 1 from {{ ref("stg_iterable__forgotten_users") }} as forgotten
+        select 1 from {{ ref("int_iterable__forgotten_users") }} as forgotten
         where forgotten.source_relation = {{ table }}.source_relation and forgotten.user_hash = {{ source_iterable.sha256("lower(trim(" ~ table ~ "." ~ name ~ "))") }}
     ){{ "\n    " if not loop.last }}
 {%- endfor -%}
 {% endmacro %}
 
+{#- The sum of whole numbers: engines give it wider types. -#}
+{% macro sum_of(number) %}{{ return("cast(sum(" ~ number ~ ") as " ~ dbt.type_bigint() ~ ")") }}{% endmacro %}
+
 {#- How many rows fulfil a condition. -#}
-{% macro count_if(condition) %}{{ return("sum(case when " ~ condition ~ " then 1 else 0 end)") }}{% endmacro %}
+{% macro count_if(condition) %}{{ return("count(case when " ~ condition ~ " then 1 end)") }}{% endmacro %}
 
 {#- The unique_ figures of a group of messages: each counts the persons with a message that meets its condition. -#}
 {% macro counted_persons() %}
@@ -152,11 +153,11 @@ left join (
         ["messages_opened_or_clicked", source_iterable.count_if("opened_count + clicked_count > 0")],
         ["unsubscribed", source_iterable.count_if("unsubscribed_count > 0")],
         ["complained", source_iterable.count_if("complained_count > 0")],
-        ["total_opens", "sum(opened_count)"],
-        ["total_opens_by_machines", "sum(opened_by_machine_count)"],
-        ["total_clicks", "sum(clicked_count)"],
-        ["total_clicks_by_machines", "sum(clicked_by_machine_count)"],
-        ["total_hosted_unsubscribe_clicks", "sum(hosted_unsubscribe_clicked_count)"],
+        ["total_opens", source_iterable.sum_of("opened_count")],
+        ["total_opens_by_machines", source_iterable.sum_of("opened_by_machine_count")],
+        ["total_clicks", source_iterable.sum_of("clicked_count")],
+        ["total_clicks_by_machines", source_iterable.sum_of("clicked_by_machine_count")],
+        ["total_hosted_unsubscribe_clicks", source_iterable.sum_of("hosted_unsubscribe_clicked_count")],
     ]) }}
 {% endmacro %}
 

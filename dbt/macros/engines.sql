@@ -133,6 +133,12 @@
     {{ return(found) }}
 {% endmacro %}
 
+{#- For a CTE that is read twice: DuckDB makes a table of it if it is small. PostgreSQL guesses wrongly how many rows such a table has. -#}
+{% macro read_twice(small) %}{{ return(adapter.dispatch("read_twice", "source_iterable")(small)) }}{% endmacro %}
+{% macro default__read_twice(small) %}{{ return("") }}{% endmacro %}
+{% macro postgres__read_twice(small) %}{{ return("not materialized") }}{% endmacro %}
+{% macro duckdb__read_twice(small) %}{{ return("materialized" if small else "not materialized") }}{% endmacro %}
+
 {#- FROM the rows of a large table that meet `condition` and `changed`, a condition with a subquery that leaves few rows ("true": all).
 DuckDB decodes every column it needs before a semi join drops the row, so the row IDs are looked up first. -#}
 {% macro rows_of_changed(table, name, condition, changed) %}

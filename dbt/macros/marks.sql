@@ -13,33 +13,18 @@ in full. Raw tables written otherwise have no marks.
     {%- endif -%}
 {% endmacro %}
 
-{#- Whether the raw tables have other marks than at the last build. -#}
+{#- Whether raw tables have other marks than when this model last read them. -#}
 {% macro raw_rows_were_taken_away() %}
-    {%- set marks, built_from = source_iterable.marks(), source_iterable.marks_built_from() -%}
-    {%- if not marks or not is_incremental() or adapter.get_relation(built_from.database, built_from.schema, built_from.identifier) is none -%}
+    {%- set marks, progress = source_iterable.marks(), source_iterable.progress_table() -%}
+    {%- if not marks or not is_incremental() or adapter.get_relation(progress.database, progress.schema, progress.identifier) is none -%}
         {{ return(false) }}
     {%- endif -%}
     {%- set changed -%}
-        select count(*) from {{ built_from }} as built left join {{ marks }} as marks on marks.name = built.name
-        where marks.generation is distinct from built.generation
+        select count(*) from {{ progress }} as built left join {{ marks }} as marks on {{ dbt.concat(["'mark of '", "marks.name"]) }} = built.source
+        where built.reader = '{{ model.name }}' and not built.pending and built.source like 'mark of %' and built.upto is not null
+            and marks.generation is distinct from built.upto
     {%- endset -%}
     {{ return(run_query(changed).columns[0].values()[0] > 0) }}
-{% endmacro %}
-
-{% macro empty_if_raw_rows_were_taken_away() %}
-    {%- set marks, built_from = source_iterable.marks(), source_iterable.marks_built_from() -%}
-    {%- if marks -%}
-        {%- if source_iterable.raw_rows_were_taken_away() -%}
-            {{ log("Rows were taken away from the raw tables: " ~ this.identifier ~ " is built in full.", info=true) }}
-            {%- do run_query("delete from " ~ this ~ " where true") -%}
-        {%- endif -%}
-        {%- do run_query("create table if not exists " ~ built_from ~ " (name text, generation text)") -%}
-        {%- do run_query("delete from " ~ built_from) -%}
-        {%- do run_query(
-            "insert into " ~ built_from ~ " select name, generation from " ~ marks ~ " where name in ('"
-            ~ source_iterable.event_streams() | map("first") | join("', '") ~ "')"
-        ) -%}
-    {%- endif -%}
 {% endmacro %}
 
 {% macro marks() %}
@@ -47,8 +32,4 @@ in full. Raw tables written otherwise have no marks.
         {%- set raw = source("iterable", "users") -%}
         {{ return(adapter.get_relation(database=raw.database, schema=raw.schema, identifier="_source_iterable_tables")) }}
     {%- endif -%}
-{% endmacro %}
-
-{% macro marks_built_from() %}
-    {{ return(api.Relation.create(database=this.database, schema=this.schema, identifier="_source_iterable_built")) }}
 {% endmacro %}

@@ -4,6 +4,7 @@ What incremental models have read, in the table _source_iterable_progress beside
 - iterable__events reads raw rows from a batch on: the number of a transaction that `source-iterable load` gives (the order of
   these numbers is that of commits), or else the load id of dlt or the time of Airbyte's extraction. A sync that began earlier may
   commit later, so of these the last three days are read again: Airbyte stops a sync after that time. Without such a column, all.
+- int_iterable__profiles reads users in the same way.
 - Other models read events from a build on: build_number.
 
 A model that has another SQL than when it was built reads everything. A build writes what it will have read before it reads, as
@@ -18,8 +19,13 @@ pending, and makes that valid once it is done: not every warehouse can undo both
     {{ return(api.Relation.create(database=events.database, schema=events.schema, identifier="_source_iterable_progress")) }}
 {% endmacro %}
 
+{#- The number of the macros' definitions. To raise it builds all models in full: dbt tells a model its own text, not its macros'. -#}
+{% macro definitions() %}{{ return(1) }}{% endmacro %}
+
 {% macro settings() %}
-    {{ return(local_md5(model.raw_code ~ source_iterable.user_key() ~ var("iterable_timezone") ~ var("iterable_event_columns"))) }}
+    {{ return(local_md5(
+        source_iterable.definitions() ~ model.raw_code ~ source_iterable.user_key() ~ var("iterable_timezone") ~ var("iterable_event_columns") ~ var("iterable_user_columns")
+    )) }}
 {% endmacro %}
 
 {#- What this model has read of each source, by its name; only the number of its last build if it has to read everything. -#}
@@ -107,37 +113,55 @@ tools the last one extracted counts. -#}
     {{ return(false) }}
 {% endmacro %}
 
-{#- Hooks of iterable__events. -#}
+{#- What a reader of raw tables will have read, as SQL by source: the next batch of each stream, and the mark of its table. -#}
+{% macro next_batches(streams) %}
+    {%- set marks = source_iterable.marks() -%}
+    {%- set sources = {} -%}
+    {%- for stream in streams if source_iterable.raw_table(stream) is not none -%}
+        {%- set next = source_iterable.next_batch(stream) -%}
+        {%- if next -%}{%- do sources.update({stream: next}) -%}{%- endif -%}
+        {%- if marks -%}
+            {%- do sources.update({"mark of " ~ stream: "select generation from " ~ marks ~ " where name = '" ~ stream ~ "'"}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(sources) }}
+{% endmacro %}
+
+{#- What a reader of the events of another model, `source`, will have read. -#}
+{% macro present_build(source) %}
+    {{ return({
+        "build": source_iterable.build_of(source),
+        "time": "select cast(" ~ source_iterable.now() ~ " as " ~ dbt.type_string() ~ ")",
+    }) }}
+{% endmacro %}
+
+{#- Hook of iterable__events. -#}
 {% macro begin_events() %}
     {%- if execute and flags.INTROSPECT -%}
-        {%- set number = source_iterable.build_number() -%}
-        {%- set everything = source_iterable.raw_rows_were_taken_away() or not is_incremental() -%}
+        {%- set taken_away = source_iterable.raw_rows_were_taken_away() -%}
+        {%- set sources = {"build": "select '" ~ source_iterable.build_number() ~ "'"} -%}
+        {%- do sources.update(source_iterable.next_batches(source_iterable.event_streams() | map("first") | list)) -%}
         {%- do source_iterable.make_progress_table() -%}
-        {%- if everything -%}{%- do run_query("delete from " ~ source_iterable.progress_table() ~ " where true") -%}{%- endif -%}
-        {%- do source_iterable.empty_if_raw_rows_were_taken_away() -%}
-        {%- set sources = {"build": "select '" ~ number ~ "'"} -%}
-        {%- for stream, type in source_iterable.event_streams() -%}
-            {%- set next = source_iterable.next_batch(stream) -%}
-            {%- if next -%}{%- do sources.update({stream: next}) -%}{%- endif -%}
-        {%- endfor -%}
+        {#- Builds are counted from 1 again. #}
+        {%- if taken_away or not is_incremental() -%}
+            {%- do run_query("delete from " ~ source_iterable.progress_table() ~ " where source = 'build' or reader = '" ~ model.name ~ "'") -%}
+        {%- endif -%}
+        {%- if taken_away -%}
+            {{ log("Rows were taken away from the raw tables: " ~ this.identifier ~ " is built in full.", info=true) }}
+            {%- do run_query("delete from " ~ this ~ " where true") -%}
+        {%- endif -%}
         {{ source_iterable.write_pending(sources) }}
     {%- endif -%}
 {% endmacro %}
 
-{#- Hook of a model that reads events by way of `source`: what it does not need is deleted, the rows for which `changed` is true. -#}
-{% macro begin_reading(source, changed="") %}
+{#- Hook of other incremental models: deletes the rows for which `changed` is true, and writes what will have been read. Without
+`changed`, the rows are replaced by their key, and all are deleted only if everything is read. -#}
+{% macro begin_reading(sources, changed=none) %}
     {%- if execute and flags.INTROSPECT -%}
         {%- do source_iterable.make_progress_table() -%}
-        {%- if is_incremental() -%}
-            {%- set delete = "delete from " ~ this ~ " where " -%}
-            {%- if source_iterable.last_build() is none -%}{%- do run_query(delete ~ "true") -%}
-            {%- elif changed -%}{%- do run_query(delete ~ changed) -%}
-            {%- endif -%}
-        {%- endif -%}
-        {{ source_iterable.write_pending({
-            "build": source_iterable.build_of(source),
-            "time": "select cast(" ~ source_iterable.now() ~ " as " ~ dbt.type_string() ~ ")",
-        }) }}
+        {%- if changed is none and source_iterable.last_build() is none -%}{%- set changed = "true" -%}{%- endif -%}
+        {%- if is_incremental() and changed is not none -%}{%- do run_query("delete from " ~ this ~ " where " ~ changed) -%}{%- endif -%}
+        {{ source_iterable.write_pending(sources) }}
     {%- endif -%}
 {% endmacro %}
 
@@ -145,7 +169,7 @@ tools the last one extracted counts. -#}
     {%- if execute and flags.INTROSPECT -%}
         {%- set table = source_iterable.progress_table() -%}
         {#- PostgreSQL's planner guesses wrongly until it has counted. #}
-        {%- if target.type == "postgres" and source_iterable.last_build() is none -%}{%- do run_query("analyze " ~ this) -%}{%- endif -%}
+        {%- if target.type == "postgres" and "settings" not in source_iterable.progress() -%}{%- do run_query("analyze " ~ this) -%}{%- endif -%}
         {%- do run_query("delete from " ~ table ~ " where reader = '" ~ model.name ~ "' and not pending") -%}
         update {{ table }} set pending = false where reader = '{{ model.name }}'
     {%- endif -%}

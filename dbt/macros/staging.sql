@@ -28,7 +28,7 @@ select
         {{ source_iterable.typed(adapter.quote(extracted.name), "time", extracted.type) }}
     {%- endif %} as _extracted_at
     {# As it is in the raw table, so that an index or a partition finds what is new. #}
-    {%- if stream in source_iterable.event_streams() | map("first") %},
+    {%- if stream == "users" or stream in source_iterable.event_streams() | map("first") %},
     {%- set batch = source_iterable.batch_of(held) %}
     {{ adapter.quote(batch.name) if batch else "cast(null as " ~ dbt.type_string() ~ ")" }} as _batch
     {%- endif %}

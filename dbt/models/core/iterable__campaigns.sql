@@ -18,8 +18,8 @@ lists as (
     select
         source_relation,
         campaign_id,
-        sum(case when is_suppression_list then 0 else 1 end) as count_send_lists,
-        sum(case when is_suppression_list then 1 else 0 end) as count_suppress_lists
+        {{ source_iterable.count_if("not is_suppression_list") }} as count_send_lists,
+        {{ source_iterable.count_if("is_suppression_list") }} as count_suppress_lists
     from {{ ref("iterable__campaign_lists") }}
     group by source_relation, campaign_id
 )

@@ -2,7 +2,7 @@
     materialized="incremental",
     unique_key=["source_relation", "event_id"],
     on_schema_change="append_new_columns",
-    pre_hook="{{ source_iterable.begin_reading('iterable__events') }}",
+    pre_hook="{{ source_iterable.begin_reading(source_iterable.present_build('iterable__events')) }}",
     post_hook="{{ source_iterable.end_reading() }}",
 ) }}
 {%- set last_build = source_iterable.last_build() %}

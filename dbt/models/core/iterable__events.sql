@@ -4,7 +4,7 @@
     on_schema_change="append_new_columns",
     partition_by={"field": "created_on", "data_type": "date"} if target.type == "bigquery" else none,
     cluster_by=source_iterable.clusters("created_on"),
-    indexes=source_iterable.indexes(["source_relation", "event_id"], ["source_relation", "message_id"], ["build_number"]),
+    indexes=source_iterable.indexes(["source_relation", "event_id"], ["source_relation", "message_id"], ["build_number"], ["created_at"]),
     pre_hook=["{{ source_iterable.add_source_relation() }}", "{{ source_iterable.begin_events() }}"],
     post_hook="{{ source_iterable.end_reading() }}",
 ) }}
@@ -90,11 +90,14 @@ select events.*, cast(null as {{ dbt.type_string() }}) as former_person
 from events
 {%- else %},
 
--- The events that are there already. An event's ID is made of all that it says, so it keeps its day.
+-- The events that are there already.
 known_events as (
     select source_relation, event_id, coalesce(unique_user_key, message_id) as person, _extracted_at
     from {{ this }}
-    where created_on is null or created_on >= (select min(created_on) from events)
+{%- if target.type != "postgres" %}
+    -- An event's ID is made of all that it says, so it keeps its day: other days need not be read. PostgreSQL has an index of the IDs.
+    where created_on is null or created_on in (select created_on from events)
+{%- endif %}
 )
 
 select

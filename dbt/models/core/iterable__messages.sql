@@ -5,7 +5,7 @@
     partition_by={"field": "sent_on", "data_type": "date"} if target.type == "bigquery" else none,
     cluster_by=source_iterable.clusters("sent_on"),
     indexes=source_iterable.indexes(["source_relation", "message_id"], ["sent_on"], ["build_number"]),
-    pre_hook="{{ source_iterable.begin_reading('iterable__events') }}",
+    pre_hook="{{ source_iterable.begin_reading(source_iterable.present_build('iterable__events')) }}",
     post_hook="{{ source_iterable.end_reading() }}",
 ) }}
 {%- set last_build = source_iterable.last_build() %}
@@ -20,7 +20,6 @@
     "template_id", "channel_id", "message_type_id", "workflow_id", "experiment_id",
 ] %}
 
-{#- Written out twice: PostgreSQL knows how many rows a table has, and for a CTE that is read twice guesses wrongly. #}
 {%- set changed %}
 exists (
     -- All events of the messages that have new ones.
@@ -31,14 +30,24 @@ exists (
 {%- endset %}
 {%- set changed = changed if last_build else "true" %}
 
-with sent as (
+with changed_events as {{ source_iterable.read_twice(small=last_build) }} (
+    select
+{%- for name in kept + ["event_id", "is_machine", "unsub_source", "recipient_state"] %}
+        {{ name }},
+{%- endfor %}
+        build_number
+    from {{ source_iterable.rows_of_changed(ref("iterable__events"), "events", "message_id is not null", changed) }}
+),
+
+sent as (
     select
 {%- for name in kept %}
         {{ name }},
 {%- endfor %}
         row_number() over (partition by source_relation, message_id order by created_at, event_id) as nth,
         count(*) over (partition by source_relation, message_id) as sent_count
-    from {{ source_iterable.rows_of_changed(ref("iterable__events"), "events", "message_id is not null and event_name like '%Send'", changed) }}
+    from changed_events
+    where event_name like '%Send'
 ),
 
 followed as (
@@ -59,11 +68,11 @@ followed as (
     ("hosted_unsubscribe_clicked", ["hostedUnsubscribeClick"], "not is_machine"),
 ] %}
         min(case when event_name in ('{{ types | join("', '") }}') and {{ condition }} then created_at end) as first_{{ name }}_at,
-        sum(case when event_name in ('{{ types | join("', '") }}') and {{ condition }} then 1 else 0 end) as {{ name }}_count
+        {{ source_iterable.count_if("event_name in ('" ~ types | join("', '") ~ "') and " ~ condition) }} as {{ name }}_count
         {{- "," if not loop.last }}
 {%- endfor %},
         max(build_number) as build_number
-    from {{ source_iterable.rows_of_changed(ref("iterable__events"), "events", "message_id is not null", changed) }}
+    from changed_events
     group by source_relation, message_id
 )
 

@@ -1,9 +1,6 @@
-with users as (
-{{ source_iterable.current_users() }}
-),
-
+{{ config(materialized=source_iterable.made_anew(), on_schema_change="append_new_columns", pre_hook="{{ source_iterable.empty() }}") }}
 -- list_users identifies users by their email address, or by one of their IDs in projects that are not email-based.
-named as (
+with named as (
     select source_relation, identifier, unique_user_key
     from (
         select
@@ -14,7 +11,7 @@ named as (
         from (
 {%- for name in ["unique_user_key", "email", "user_id", "itbl_user_id"] %}
             select source_relation, {{ name }} as identifier, unique_user_key, {{ loop.index }} as rank_of_name
-            from users
+            from {{ ref("int_iterable__profiles") }}
             {%- if not loop.last %} union all {% endif %}
 {%- endfor %}
         ) as identifiers
@@ -27,7 +24,7 @@ found as (
     -- Static lists, from the profile. The project type determines which of the two fields has them.
 {%- for name in ["email_list_ids", "user_list_ids"] %}
     select source.source_relation, source.unique_user_key, {{ source_iterable.whole_number("item") }} as list_id
-    from {{ source_iterable.unnested("users", "source." ~ name) }}
+    from {{ source_iterable.unnested(ref("int_iterable__profiles"), "source." ~ name) }}
     union all
 {%- endfor %}
     -- All lists, if list_users is synced.

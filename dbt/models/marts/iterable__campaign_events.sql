@@ -4,7 +4,7 @@ select
     campaign_id,
     event_name,
     count(*) as events,
-    sum(case when is_machine then 1 else 0 end) as events_by_machines,
+    {{ source_iterable.count_if("is_machine") }} as events_by_machines,
     count(distinct unique_user_key) as unique_users,
     min(created_at) as first_event_at,
     max(created_at) as last_event_at

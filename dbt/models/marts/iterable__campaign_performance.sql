@@ -1,15 +1,39 @@
-with messages as (
+with days as (
+    select
+        source_relation,
+        campaign_id,
+        sent_on,
+        message_medium,
+{%- for name, _ in source_iterable.counted_messages() %}
+        {{ name }}{{ "," if not loop.last }}
+{%- endfor %}
+    from {{ ref("iterable__campaign_performance_daily") }}
+    union all
+    -- Sends without a time are on no day.
+    select
+        source_relation,
+        campaign_id,
+        sent_on,
+        message_medium,
+{%- for _, figure in source_iterable.counted_messages() %}
+        {{ figure }}{{ "," if not loop.last }}
+{%- endfor %}
+    from {{ ref("iterable__messages") }}
+    where campaign_id is not null and sent_on is null
+    group by source_relation, campaign_id, sent_on, message_medium
+),
+
+messages as (
     select
         source_relation,
         campaign_id,
         min(message_medium) as message_medium,
         min(sent_on) as first_sent_on,
         max(sent_on) as last_sent_on,
-{%- for name, figure in source_iterable.counted_messages() %}
-        {{ figure }} as {{ name }}{{ "," if not loop.last }}
+{%- for name, _ in source_iterable.counted_messages() %}
+        {{ source_iterable.sum_of(name) }} as {{ name }}{{ "," if not loop.last }}
 {%- endfor %}
-    from {{ ref("iterable__messages") }}
-    where campaign_id is not null
+    from days
     group by source_relation, campaign_id
 ),
 

@@ -1,7 +1,7 @@
 {{ config(
     materialized="incremental",
     on_schema_change="append_new_columns",
-    pre_hook="{{ source_iterable.begin_reading('iterable__messages', source_iterable.on_changed_days()) }}",
+    pre_hook="{{ source_iterable.begin_reading(source_iterable.present_build('iterable__messages'), source_iterable.on_changed_days()) }}",
     post_hook="{{ source_iterable.end_reading() }}",
 ) }}
 with messages as (
@@ -12,10 +12,8 @@ with messages as (
 {%- for name, figure in source_iterable.counted() if name in ["sent", "delivered", "bounced", "hard_bounced", "soft_bounced", "complained"] %}
         {{ figure }} as {{ name }}{{ "," if not loop.last }}
 {%- endfor %}
-    from {{ source_iterable.rows_of_changed(
-        ref("iterable__messages"), "messages", "message_medium = 'Email' and email like '%@%' and sent_on is not null",
-        source_iterable.on_changed_days()
-    ) }}
+    from {{ ref("iterable__messages") }}
+    where message_medium = 'Email' and email like '%@%' and sent_on is not null and {{ source_iterable.on_changed_days() }}
     group by 1, 2, 3
 )
 

@@ -1,4 +1,4 @@
-{{ config(materialized=source_iterable.on_demand()) }}
+{{ config(materialized=source_iterable.on_demand(reads_raw=true)) }}
 {#-
 Ours counts the events of a campaign as Iterable's report does, not by message: up to the moment at which Iterable counted, or on the
 days that its report by day has. Days are in UTC, as in the report.

@@ -1,3 +1,4 @@
+{{ config(materialized=source_iterable.on_demand()) }}
 select
     source_relation,
     campaign_id,

@@ -7,7 +7,7 @@ with counted as (
         max(email) as email,
         max(user_id) as user_id,
         count(*) as events,
-        sum(case when is_machine then 1 else 0 end) as events_by_machines,
+        {{ source_iterable.count_if("is_machine") }} as events_by_machines,
         min(created_at) as first_event_at,
         max(created_at) as last_event_at
     from {{ ref("iterable__events") }}
