@@ -148,7 +148,7 @@ def test_names_cannot_break_the_page(built: Built, browse: Callable[..., Page], 
         built,
         tmp_path,
         f"UPDATE iterable__campaigns SET campaign_name = '{name}'",
-        f"UPDATE iterable__journey_funnel SET workflow_name = '{name}'",
+        f"UPDATE int_iterable__journeys SET workflow_name = '{name}'",
         f"UPDATE iterable__list_growth SET list_name = '{name}'",
         "INSERT INTO iterable__list_growth SELECT * REPLACE (counted_on - 1 AS counted_on) FROM iterable__list_growth",
     )

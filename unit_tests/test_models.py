@@ -7,7 +7,7 @@ from pathlib import Path
 
 MACROS = Path(__file__).parents[1] / "dbt" / "macros"
 # Of the macros' texts, with the number of definitions() in progress.sql.
-SEEN = "b03ad828e9dea2dc63171f6e62f12306"
+SEEN = "8cdaea74dd638b3d6fd00d86e5e7d148"
 
 
 def test_models_are_built_in_full_if_a_macro_changes_what_they_hold() -> None:

@@ -133,6 +133,14 @@
     {{ return(found) }}
 {% endmacro %}
 
+{#- Of iterable__events: finds those whose user their profile tells, and may change. dbt's `indexes` have no condition. -#}
+{% macro index_without_key() %}
+    {%- set key = var("iterable_user_key") -%}
+    {%- if target.type == "postgres" -%}
+        create index if not exists iterable__events_without_{{ key }} on {{ this }} (itbl_user_id) where {{ key }} is null
+    {%- endif -%}
+{% endmacro %}
+
 {#- For a CTE that is read twice: DuckDB makes a table of it if it is small. PostgreSQL guesses wrongly how many rows such a table has. -#}
 {% macro read_twice(small) %}{{ return(adapter.dispatch("read_twice", "source_iterable")(small)) }}{% endmacro %}
 {% macro default__read_twice(small) %}{{ return("") }}{% endmacro %}

@@ -6,7 +6,7 @@
     cluster_by=source_iterable.clusters("created_on"),
     indexes=source_iterable.indexes(["source_relation", "event_id"], ["source_relation", "message_id"], ["build_number"], ["created_at"]),
     pre_hook=["{{ source_iterable.add_source_relation() }}", "{{ source_iterable.begin_events() }}"],
-    post_hook="{{ source_iterable.end_reading() }}",
+    post_hook=["{{ source_iterable.end_reading() }}", "{{ source_iterable.index_without_key() }}"],
 ) }}
 {%- set progress = source_iterable.events_progress() %}
 {%- set texts = [
