@@ -86,9 +86,10 @@ on a schema with the name of its file: that of the raw tables often has it (iter
     {{ return("table" if target.type == "duckdb" and target.database in schemas else "view") }}
 {% endmacro %}
 
-{#- For tables that views join and each run makes anew. PostgreSQL would drop the views with the table, so it gets new rows instead. -#}
+{#- For tables that views join and each run makes anew. PostgreSQL would drop the views with the table, so it is emptied and filled in
+one transaction. -#}
 {% macro made_anew() %}{{ return("incremental" if target.type == "postgres" else "table") }}{% endmacro %}
-{% macro empty() %}{{ return("delete from " ~ this ~ " where true" if is_incremental() else "") }}{% endmacro %}
+{% macro empty() %}{{ return("truncate " ~ this if is_incremental() else "") }}{% endmacro %}
 
 {#- What identifies a user, or what there is of the other identifiers: some records have only one of them. -#}
 {% macro user_key(known=none) %}
