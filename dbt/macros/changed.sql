@@ -72,8 +72,8 @@ model was built, or no longer lie within the days of engagement. -#}
 
 {% macro days_of_engagement() %}{{ return([7, 30, 90]) }}{% endmacro %}
 
-{#- Of int_iterable__user_activity: the times of the newest event that a user of each project has, as texts: when the model was
-built, and now. Engagement counts days back from it. -#}
+{#- By project, the time of its users' newest event, as text: when int_iterable__user_activity was last built, and now. Engagement
+counts days back from it. -#}
 {% macro newest_events() %}
     {%- if not execute or not flags.INTROSPECT -%}{{ return([]) }}{%- endif -%}
     {%- set last, events = source_iterable.build_before(), ref("iterable__events") -%}
@@ -108,7 +108,8 @@ built, and now. Engagement counts days back from it. -#}
     {{ return("case source_relation " ~ whens | join(" ") ~ " end" if whens else "cast(null as " ~ time ~ ")") }}
 {% endmacro %}
 
-{#- A condition on events: they lay within the days of engagement when the model was built, and no longer do. Empty: none. -#}
+{#- A condition on events: they were within the days of engagement when the model was built, and no longer are. Empty if time has not
+moved on in any project. -#}
 {% macro passed_days() %}
     {%- set time = source_iterable.type_time() -%}
     {%- set ranges = [] -%}

@@ -22,7 +22,7 @@
     where nth_version = 1
 {% endmacro %}
 
-{#- 1 for the row that counts of those that share a key. -#}
+{#- 1 for the current version among the rows that share a key. -#}
 {% macro nth_version(key, newest) -%}
             row_number() over (
                 partition by source_relation, {{ key | join(", ") }}

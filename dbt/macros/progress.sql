@@ -19,7 +19,8 @@ pending, and makes that valid once it is done: not every warehouse can undo both
     {{ return(api.Relation.create(database=events.database, schema=events.schema, identifier="_source_iterable_progress")) }}
 {% endmacro %}
 
-{#- The number of the macros' definitions. To raise it builds all models in full: dbt tells a model its own text, not its macros'. -#}
+{#- Raise it with a macro that changes what incremental models hold, so that they are built in full: dbt shows a model its own text, not
+that of its macros. -#}
 {% macro definitions() %}{{ return(1) }}{% endmacro %}
 
 {% macro settings() %}
