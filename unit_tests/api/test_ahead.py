@@ -62,16 +62,20 @@ def test_a_result_may_bring_more_items(ordered: bool) -> None:
 @pytest.mark.parametrize("ordered", [True, False])
 def test_an_error_reaches_the_consumer_and_stops_the_work(ordered: bool) -> None:
     begun: list[int] = []
+    told = threading.Event()
 
     def work(item: int) -> int:
         begun.append(item)
         if item == 5:
             raise IterableError("no")
+        # However late the error is noticed, what follows it has not ended.
+        assert item < 5 or told.wait(60)
         return item
 
     with pytest.raises(IterableError):
         list(run_ahead(work, range(1000), 2, ordered))
-    assert len(begun) < 20
+    told.set()
+    assert len(begun) < 10
 
 
 def counted(pulled: list[int]) -> Iterator[int]:
