@@ -257,11 +257,16 @@ def test_in_hybrid_projects_a_user_id_with_an_at_sign_is_tried_as_both() -> None
 
 def test_a_list_that_breaks_once_is_retried_and_no_user_is_emitted_twice() -> None:
     with a_sandbox() as sandbox:
-        sandbox.add_fault(Fault("lists/getUsers", "cut", times=2, at_bytes=300))
-        sandbox.add_fault(Fault("lists/getUsers", "status", status=500, body={"code": "Generic Error", "msg": "x"}))
+        # Each strikes one list: a response is tried three times.
+        cut = Fault("lists/getUsers", "cut", times=2, at_bytes=300, when=lambda e: e.query["listId"] == [str(FIRST)])
+        body = {"code": "Generic Error", "msg": "x"}
+        error = Fault("lists/getUsers", "status", body=body, when=lambda e: e.query["listId"] == [str(LAST)])
+        sandbox.add_fault(cut)
+        sandbox.add_fault(error)
         result = sync(config_for(sandbox), ["list_users"])
         assert result.failure is None
         assert keys("list_users", result.records["list_users"]) == members(sandbox)
+    assert (cut.struck, error.struck) == (2, 1)
 
 
 def test_both_spellings_of_generic_error_and_a_request_timeout_are_recognized() -> None:
@@ -342,12 +347,17 @@ def test_a_user_whose_events_cannot_be_read_is_skipped(
 
 def test_a_cut_response_with_events_is_retried() -> None:
     with a_sandbox() as sandbox:
-        # Two each: a response is tried three times, and all faults may meet the same one.
-        sandbox.add_fault(Fault("export/userEvents", "cut", times=2))
-        sandbox.add_fault(Fault("export/userEvents", "clean_cut", times=2, after=20))
+        users = sorted({name for _, name in members(sandbox)}, key=lambda name: len(sandbox.user_events(name)))
+        # Each strikes one user: a response is tried three times.
+        first, second = users[-2:]
+        cut = Fault("export/userEvents", "cut", times=2, when=lambda e: e.query["email"] == [first])
+        clean_cut = Fault("export/userEvents", "clean_cut", times=2, when=lambda e: e.query["email"] == [second])
+        sandbox.add_fault(cut)
+        sandbox.add_fault(clean_cut)
         result = sync(config_for(sandbox), ["events"])
         assert result.failure is None
         assert sorted(map(as_sent, result.records["events"])) == sorted(map(as_read, sandbox.truth_list("events")))
+    assert (cut.struck, clean_cut.struck) == (2, 2)
 
 
 def test_a_project_without_lists_has_no_events() -> None:
