@@ -101,7 +101,7 @@ def test_postgresql_gives_the_same_with_late_events(
         other = in_postgres(server.to, tmp_path)
         assert {result["status"] for result in other.results} <= {"success", "pass", "warn"}
         assert summary(other.results) == summary(built.results), "views of the staging models are not counted"
-        assert summary(built.results).startswith("27 models and 5 snapshots in the schema analytics ")
+        assert summary(built.results).startswith("28 models and 5 snapshots in the schema analytics ")
         there, here = everything(other), everything(built)
         assert report(server.to, tmp_path)[1].data == report(built.database, tmp_path)[1].data
         # As with source-iterable load, a URL may say more than the address.

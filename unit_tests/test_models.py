@@ -7,7 +7,7 @@ from pathlib import Path
 
 MACROS = Path(__file__).parents[1] / "dbt" / "macros"
 # Of the macros' texts, with the number of definitions() in progress.sql.
-SEEN = "e917b8f6e6513ebf4d88ee772e1a5190"
+SEEN = "e52ec549c3a0a42dcd0b8321150e9ba4"
 
 
 def test_models_are_built_in_full_if_a_macro_changes_what_they_hold() -> None:

@@ -133,13 +133,17 @@
     {{ return(found) }}
 {% endmacro %}
 
-{#- Of iterable__events: finds those whose user their profile tells, and may change. dbt's `indexes` have no condition. -#}
-{% macro index_without_key() %}
+{#- Of iterable__events: purchases, and those whose user their profile tells, and may change. dbt's `indexes` have no condition. -#}
+{% macro partial_indexes() %}
     {%- set key = var("iterable_user_key") -%}
     {%- if target.type == "postgres" -%}
-        create index if not exists iterable__events_without_{{ key }} on {{ this }} (itbl_user_id) where {{ key }} is null
+        create index if not exists iterable__events_without_{{ key }} on {{ this }} (itbl_user_id) where {{ key }} is null;
+        create index if not exists iterable__events_of_purchases on {{ this }} (campaign_id) where event_name = 'purchase'
     {%- endif -%}
 {% endmacro %}
+
+{#- ORDER BY of a large table that is built in full, so that its rows of a day are together: other engines have partitions or clusters. -#}
+{% macro order_by(day) %}{{ return("order by " ~ day if target.type == "postgres" else "") }}{% endmacro %}
 
 {#- For a CTE that is read twice: DuckDB makes a table of it if it is small. PostgreSQL guesses wrongly how many rows such a table has. -#}
 {% macro read_twice(small) %}{{ return(adapter.dispatch("read_twice", "source_iterable")(small)) }}{% endmacro %}

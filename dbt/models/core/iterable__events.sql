@@ -6,7 +6,7 @@
     cluster_by=source_iterable.clusters("created_on"),
     indexes=source_iterable.indexes(["source_relation", "event_id"], ["source_relation", "message_id"], ["build_number"], ["created_at"]),
     pre_hook=["{{ source_iterable.add_source_relation() }}", "{{ source_iterable.begin_events() }}"],
-    post_hook=["{{ source_iterable.end_reading() }}", "{{ source_iterable.index_without_key() }}"],
+    post_hook=["{{ source_iterable.end_reading() }}", "{{ source_iterable.partial_indexes() }}"],
 ) }}
 {%- set progress = source_iterable.events_progress() %}
 {%- set texts = [
@@ -129,4 +129,8 @@ where present.{{ var("iterable_user_key") }} is null
         select 1 from events
         where events.source_relation = present.source_relation and events.event_id = present.event_id
     )
+{%- if target.type == "postgres" %}
+-- In the order of its index, which is read and written for each of them.
+order by event_id
+{%- endif %}
 {%- endif %}

@@ -111,3 +111,6 @@ select
 from sent
 inner join followed on followed.source_relation = sent.source_relation and followed.message_id = sent.message_id
 where sent.nth = 1
+{%- if not last_build %}
+{{ source_iterable.order_by("sent_on") }}
+{%- endif %}

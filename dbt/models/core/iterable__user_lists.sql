@@ -43,8 +43,8 @@ select
     members.source_relation,
     members.unique_user_key,
     members.list_id,
-    lists.name as list_name,
+    lists.list_name,
     lists.list_type
 from members
-left join ({{ source_iterable.latest(["lists"], ["id"], "created_at") }}) as lists
-    on lists.source_relation = members.source_relation and lists.id = members.list_id
+left join {{ ref("int_iterable__lists") }} as lists
+    on lists.source_relation = members.source_relation and lists.list_id = members.list_id
