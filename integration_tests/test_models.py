@@ -60,7 +60,7 @@ def test_all_models_are_built_and_all_tests_pass(built: Built) -> None:
     assert {result["status"] for result in built.results} <= {"success", "pass", "warn"}
     models = [result for result in built.results if result["unique_id"].startswith("model.")]
     tests = [result for result in built.results if result["unique_id"].startswith("test.")]
-    assert len(models) == len(MODELS) == 27
+    assert len(models) == len(MODELS) == 28
     assert len(tests) > 70
     for name in MODELS:
         assert built.rows(f"SELECT count(*) AS n FROM {name}")[0]["n"] > 0, name

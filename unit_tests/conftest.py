@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,17 @@ requests_mock.response.HTTPResponse = _WithLength
 def server() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _requests_end_with_their_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A stream that fails does not wait for its other requests. They must not reach the server of the next test."""
+    for name in {"requests_mock", "server"} & {*request.fixturenames}:
+        request.getfixturevalue(name)  # ends after this fixture
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith(("ahead", "stream", "window")):
+            thread.join(10)
 
 
 @pytest.fixture
