@@ -130,7 +130,7 @@ where present.{{ var("iterable_user_key") }} is null
         where events.source_relation = present.source_relation and events.event_id = present.event_id
     )
 {%- if target.type == "postgres" %}
--- In the order of its index, which is read and written for each of them.
+-- In the order of the index of IDs, which is read and written for each of them.
 order by event_id
 {%- endif %}
 {%- endif %}
