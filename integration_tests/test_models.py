@@ -109,6 +109,10 @@ def test_postgresql_gives_the_same_with_late_events(
         assert f"host={found['PGHOST']}" in server.to
         assert (found["PGUSER"], found["PGDATABASE"], found["PGPORT"]) == ("postgres", DATABASE, "5432")
         assert (found["PGSSLMODE"], found["PGOPTIONS"]) == ("disable", "-c statement_timeout=0")
+        # The table that a full build replaces has the names of the indexes until it is dropped.
+        full = in_postgres(server.to, tmp_path, "--full-refresh", "--select", "iterable__events")
+        indexes = full.rows("SELECT indexdef FROM pg_indexes WHERE tablename = 'iterable__events'")
+        assert sum(" WHERE " in index["indexdef"] for index in indexes) == 2
     for name in MODELS:
         assert there[name] == here[name], name
 

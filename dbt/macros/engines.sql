@@ -137,8 +137,12 @@
 {% macro partial_indexes() %}
     {%- set key = var("iterable_user_key") -%}
     {%- if target.type == "postgres" -%}
-        create index if not exists iterable__events_without_{{ key }} on {{ this }} (itbl_user_id) where {{ key }} is null;
-        create index if not exists iterable__events_of_purchases on {{ this }} (campaign_id) where event_name = 'purchase'
+    {%- for name, indexed, condition in [("without_" ~ key, "itbl_user_id", key ~ " is null"), ("of_purchases", "campaign_id", "event_name = 'purchase'")] %}
+        {%- set index = "iterable__events_" ~ name %}
+        {#- The table that a full build replaces still has the name. #}
+        {% if not is_incremental() %}drop index if exists {{ this.schema }}.{{ index }};{% endif %}
+        create index if not exists {{ index }} on {{ this }} ({{ indexed }}) where {{ condition }};
+    {%- endfor %}
     {%- endif -%}
 {% endmacro %}
 
